@@ -1,0 +1,1 @@
+"""What explains it: signals, drivers, watermelons and the diagnosis gate."""

@@ -1,0 +1,1 @@
+"""What leaves: blocks, figures, claims, notebooks run to PDF, and delivery."""

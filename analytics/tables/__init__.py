@@ -1,0 +1,1 @@
+"""What comes in: schemas, sources, periods, cases, and the demo operation."""

@@ -1,0 +1,1 @@
+"""What they said: cleaning, redaction, sentiment, churn intent and themes."""
