@@ -1,0 +1,62 @@
+# Bare `make` lists what can be made. Every target sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DATASETS ?= ../shared/datasets
+
+.DEFAULT_GOAL := help
+.PHONY: help report test lab check lint type bench train lock format clean
+
+help:  ## list these targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"Python 3.11 or newer is needed, found {sys.version.split()[0]}. Set PYTHON=python3.11.")'
+	@echo "Setting up $(VENV) from requirements.lock (two to four minutes, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+data/demo/truth.json: | $(READY)
+	@$(BIN)/perception demo
+
+report: $(READY) data/demo/truth.json  ## set up, make the demo data if absent, build the leadership PDF of the last complete month
+	@$(BIN)/perception report leadership
+
+test: $(READY)  ## set up and run all tests
+	@$(BIN)/python -m pytest
+
+lab: $(READY) data/demo/truth.json  ## open the notebooks in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+lint: $(READY)  ## style, import order of the rooms, stripped notebooks
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/nbstripout --verify notebooks/*.ipynb
+
+type: $(READY)  ## static types
+	@$(BIN)/mypy
+
+check: lint type test  ## lint, types and tests
+
+bench: $(READY)  ## measure speed and memory, each beside a peer or a floor
+	@$(BIN)/python tests/bench.py
+
+train: $(READY)  ## retrain the shipped text models (needs DATASETS and about 40 minutes)
+	@$(BIN)/python -m venv .venv-train
+	@.venv-train/bin/pip install --quiet -e '.[train]'
+	@.venv-train/bin/python -m analytics.text.train --datasets $(DATASETS)
+
+lock:  ## pin every dependency with hashes (needs uv)
+	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --quiet \
+	  --custom-compile-command "make lock" -o requirements.lock
+
+format: $(READY)  ## format the code
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean:  ## remove what was generated, reports and caches included; the environment stays
+	@rm -rf data/demo data/derived build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	@find reports -mindepth 1 -maxdepth 1 ! -name sample -exec rm -rf {} +
+	@find . -name __pycache__ -not -path './$(VENV)*' -prune -exec rm -rf {} +

@@ -1,0 +1,336 @@
+"""perception.toml as typed, validated values: what an organisation is, promises, measures and sends.
+
+Only the file's meaning belongs here; reading data belongs to ``analytics.tables``. Secrets never stand in the file:
+a source names the environment variable that holds its database address.
+"""
+
+import difflib
+import re
+import tomllib
+from datetime import date, time
+from pathlib import Path
+from typing import Literal, get_args, get_origin
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic_core import ErrorDetails
+
+TableName = Literal["contacts", "surveys", "complaints", "customers"]
+TABLES: tuple[str, ...] = get_args(TableName)
+WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+Archetype = Literal[
+    "delight", "keep_the_line_moving", "avoid_contact", "expert_help", "open_dialogue", "squeaky_wheel",
+    "best_customers_first",
+]  # fmt: skip
+
+
+class ConfigError(ValueError):
+    """Everything wrong with a configuration file, one line each; the list is in `faults`."""
+
+    def __init__(self, path: Path, faults: list[str]) -> None:
+        self.faults = faults
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        super().__init__(f"{path}: {count}.\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class OfficeHours(_Section):
+    """When the company's own clock runs: days as 'mon'…'sun', local opening and closing times."""
+
+    days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = ["mon", "tue", "wed", "thu", "fri"]
+    opens: time = time(9)
+    closes: time = time(17)
+
+    @model_validator(mode="after")
+    def _closes_after_opening(self) -> "OfficeHours":
+        if self.closes <= self.opens:
+            raise ValueError(f"closes ({self.closes:%H:%M}) must be later than opens ({self.opens:%H:%M})")
+        return self
+
+
+class Organisation(_Section):
+    """Who the report is about; `brands` are masked before scoring, `minimum_group` is the k of suppression."""
+
+    name: str = Field(min_length=1)
+    brands: list[str] = []
+    timezone: str = "UTC"
+    minimum_group: int = Field(default=10, ge=2)
+    order_number_patterns: list[str] = []
+    office_hours: OfficeHours | None = None
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone_exists(cls, value: str) -> str:
+        if value not in available_timezones():
+            near = difflib.get_close_matches(value, available_timezones(), 1)
+            hint = f" Did you mean {near[0]!r}?" if near else " Expected a name such as 'Europe/London'."
+            raise ValueError(f"{value!r} is not a time zone.{hint}")
+        return value
+
+    @field_validator("order_number_patterns")
+    @classmethod
+    def _patterns_compile(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+        return value
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which naive stamps are read and days begin."""
+        return ZoneInfo(self.timezone)
+
+
+class Source(_Section):
+    """Where one table comes from: a file (`path`) or a query against the database named by `url_env`."""
+
+    path: str | None = None
+    map: str | None = None
+    sheet: str | None = None
+    encoding: str | None = None
+    separator: str | None = None
+    url_env: str | None = None
+    query: str | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Source":
+        if (self.path is None) == (self.url_env is None):
+            raise ValueError("give either 'path' (a file) or 'url_env' with 'query' (a database), not both or none")
+        if (self.url_env is None) != (self.query is None):
+            raise ValueError("'url_env' and 'query' belong together")
+        if self.url_env is not None and "://" in self.url_env:
+            raise ValueError("url_env takes the NAME of an environment variable; never write an address in this file")
+        return self
+
+
+class ReportSettings(_Section):
+    """What the report leads with, how often it is made, and on what paper."""
+
+    score: Literal["nps", "csat", "ces"] | None = None
+    frequency: Literal["week", "month", "quarter"] = "month"
+    paper: Literal["a4", "us-letter"] = "a4"
+    confidence: float = Field(default=0.95, gt=0.5, lt=1)
+    output: str = "reports"
+
+
+class TextSettings(_Section):
+    """Which sentiment model reads the comments; 'auto' takes the accurate one up to `accurate_limit` new texts."""
+
+    model: Literal["auto", "fast", "accurate"] = "auto"
+    accurate_limit: int = Field(default=20_000, ge=0)
+
+
+class Strategy(_Section):
+    """The service strategy the organisation says it follows."""
+
+    archetype: Archetype
+
+
+class Promise(_Section):
+    """One published promise; a promise without `measure` is listed as one that nobody can score.
+
+    `measure` is a clock ('customer_clock_h', 'company_clock_h', 'first_response_h', 'callback_h'), a flag, or any
+    numeric column of the contacts table; kept means at most `threshold` (in the measure's unit) in at
+    least `share` of cases.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9_]+$")
+    text: str = Field(min_length=1)
+    made_on: date
+    segment: str | None = None
+    measure: str | None = None
+    threshold: float | None = None
+    share: float = Field(default=1.0, gt=0, le=1)
+
+    @model_validator(mode="after")
+    def _measure_has_threshold(self) -> "Promise":
+        if (self.measure is None) != (self.threshold is None):
+            raise ValueError("'measure' and 'threshold' belong together")
+        return self
+
+
+class Target(_Section):
+    """An internal target: the `share` of contacts whose `column` is at most or at least a limit."""
+
+    name: str
+    column: str
+    at_most: float | None = None
+    at_least: float | None = None
+    share: float = Field(default=0.8, gt=0, le=1)
+    by: str = "team"
+
+    @model_validator(mode="after")
+    def _one_limit(self) -> "Target":
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError("give one of 'at_most' or 'at_least'")
+        return self
+
+
+class Costs(_Section):
+    """Money in one currency: what a retention call costs, what share of those called stays, years of value kept."""
+
+    currency: str = "£"
+    retention_contact: float = Field(default=10.0, ge=0)
+    share_saved: float = Field(default=0.2, gt=0, le=1)
+    years_kept: float = Field(default=1.0, gt=0)
+
+
+class Delivery(_Section):
+    """Who gets a report and where a copy goes; the mail server's address and password come from the environment."""
+
+    recipients: dict[str, list[str]] = {}
+    operators: list[str] = []
+    sender: str | None = None
+    copy_to: str | None = None
+    smtp_env: str = "PERCEPTION_SMTP"
+
+    @field_validator("recipients")
+    @classmethod
+    def _addresses(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
+        bad = [a for addresses in value.values() for a in addresses if not re.fullmatch(r"[^@\s]+@[^@\s]+", a)]
+        if bad:
+            raise ValueError(f"not an e-mail address: {', '.join(map(repr, bad))}")
+        return value
+
+
+class Config(_Section):
+    """A whole perception.toml; relative paths resolve against `root`, the folder that holds it."""
+
+    organisation: Organisation
+    sources: dict[TableName, Source]
+    report: ReportSettings = ReportSettings()
+    text: TextSettings = TextSettings()
+    strategy: Strategy | None = None
+    promises: list[Promise] = []
+    targets: list[Target] = []
+    costs: Costs = Costs()
+    delivery: Delivery = Delivery()
+    root: Path = Path()
+
+    @field_validator("sources")
+    @classmethod
+    def _some_source(cls, value: dict[TableName, Source]) -> dict[TableName, Source]:
+        if not value:
+            raise ValueError(f"name at least one source: {', '.join(f'[sources.{t}]' for t in TABLES)}")
+        return value
+
+    @field_validator("promises")
+    @classmethod
+    def _ids_differ(cls, value: list[Promise]) -> list[Promise]:
+        ids = [promise.id for promise in value]
+        twice = sorted({i for i in ids if ids.count(i) > 1})
+        if twice:
+            raise ValueError(f"the same id stands on two promises: {', '.join(twice)}")
+        return value
+
+    def resolve(self, path: str) -> Path:
+        """Absolute form of a path written in the file."""
+        return (self.root / path).resolve()
+
+
+def load_config(path: str | Path = "perception.toml") -> Config:
+    """Read and validate a configuration file, listing every fault at once.
+
+    Parameters
+    ----------
+    path
+        A TOML file; relative paths inside it resolve against its folder.
+
+    Returns
+    -------
+    Config
+        Typed, immutable settings; anything left out has the default that its class documents.
+
+    Raises
+    ------
+    ConfigError
+        If the file is absent, is not TOML, or has unknown keys or bad values: all of them, each with its line where
+        it has one, and the nearest known name for a misspelt key.
+
+    References
+    ----------
+    TOML 1.0 (toml.io) for the syntax.
+
+    Examples
+    --------
+    >>> load_config("no_such_file.toml")
+    Traceback (most recent call last):
+    ...
+    analytics.config.ConfigError: no_such_file.toml: 1 fault.
+      No such file. Copy the perception.toml of this project and edit it.
+    """
+    path = Path(path)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+        raw = tomllib.loads(text)
+    except FileNotFoundError:
+        raise ConfigError(path, ["No such file. Copy the perception.toml of this project and edit it."]) from None
+    except OSError as error:
+        raise ConfigError(path, [f"Cannot be read: {error.strerror}."]) from None
+    except UnicodeDecodeError:
+        raise ConfigError(path, ["Is not UTF-8 text. Save it as UTF-8."]) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(path, [f"Is not TOML: {error}"]) from None
+    if "root" in raw:
+        raise ConfigError(path, [f"{_line(text, ('root',))}root: is set by the file's own place. Remove it."])
+    try:
+        return Config(**raw, root=path.resolve().parent)
+    except ValidationError as error:
+        raise ConfigError(path, [_fault(text, fault) for fault in error.errors()]) from None
+
+
+def _fault(text: str, fault: ErrorDetails) -> str:
+    """One validation fault as a sentence: line, key, what was found, what is expected."""
+    keys = tuple(key for key in fault["loc"] if key != "[key]")
+    where = _line(text, keys) + ".".join(map(str, keys))
+    if fault["type"] == "extra_forbidden":
+        return f"{where}: {_unknown_key(str(keys[-1]), _known_keys(keys[:-1]))}"
+    if fault["loc"][-1] == "[key]":
+        return f"{where}: {_unknown_key(str(keys[-1]), TABLES)}"
+    if fault["type"] == "missing":
+        return f"{where}: is required but absent. Add it."
+    message = fault["msg"].removeprefix("Value error, ").rstrip(".")
+    found = "" if fault["type"] == "value_error" else f" Found: {fault['input']!r}."
+    return f"{where}: {message}{'' if message.endswith('?') else '.'}{found}"
+
+
+def _unknown_key(key: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, known, 1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
+    return f"{key!r} is not known here. {hint}"
+
+
+def _known_keys(keys: tuple[str | int, ...]) -> tuple[str, ...]:
+    """Field names of the section that a path of keys leads to."""
+    section: type[BaseModel] = Config
+    steps = [key for key in keys if isinstance(key, str)]
+    while steps:
+        annotation: object = section.model_fields[steps.pop(0)].annotation
+        if get_origin(annotation) is dict and steps:
+            steps.pop(0)  # the table's own name
+        while not isinstance(annotation, type) or get_origin(annotation) is not None:
+            annotation = next(arg for arg in reversed(get_args(annotation)) if arg is not type(None))
+        section = annotation
+    return tuple(name for name in section.model_fields if name != "root")
+
+
+def _line(text: str, keys: tuple[str | int, ...]) -> str:
+    """'line 12: ' for the deepest part of a key path that the text shows, or nothing."""
+    start, found = 0, -1
+    for key in keys:
+        if isinstance(key, int):  # the key-th [[header]] from the one just found
+            headers = list(re.finditer(r"^\s*\[\[", text[start:], re.MULTILINE))
+            start = found = start + headers[key].end() - 2 if key < len(headers) else start
+            continue
+        name = re.escape(key)
+        header, setting = rf"\[+[\w.\"-]*\b{name}\b[\w.\"-]*\]+", rf"\"?{name}\"?\s*[=.]"
+        match = re.search(rf"^[ \t]*(?:{header}|{setting})", text[start:], re.MULTILINE)
+        if match is None:
+            break
+        start = found = start + match.start()
+    return "" if found < 0 else f"line {text.count(chr(10), 0, found) + 1}: "
