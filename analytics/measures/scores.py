@@ -1,0 +1,474 @@
+"""What customers say, as figures with intervals: one function per measure, a Series in and an `Estimate` out.
+
+Corrected shares of a classifier's labels, churn, promises and recovery live in their own modules. Missing answers are
+left out of every measure here; who is missing is the subject of `response`.
+"""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from analytics.measures.estimate import OBSERVED, SAID, Estimate
+
+DRAWS = 4_000  # bootstrap draws: the Monte Carlo error of a 95 % bound is then about 3 % of the interval's width
+DISTINCT = 2_000  # more different values than this and the bootstrap's normal limit is used instead
+
+
+class NoAnswersError(ValueError):
+    """No usable answer is left to measure: a table shows NaN with n = 0, a direct call raises."""
+
+
+def net_promoter_score(s: pd.Series, *, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:
+    """Share of promoters (9-10) less share of detractors (0-6), in points.
+
+    NPS = 100 (p - d). The interval is the adjusted Wald AW(3, T): three answers are added, 3/4 promoter, 3/4
+    detractor and 1 1/2 passive, before the Wald formula is applied with variance p + d - (p - d)^2.
+
+    Parameters
+    ----------
+    s
+        Answers to "how likely are you to recommend us", whole numbers 0 to 10; missing answers are left out.
+    weights
+        Design weights on the same index, zero or more; their cost in certainty enters as Kish's effective n.
+    confidence
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Estimate
+        Unit 'points' (-100 to 100); `n` counts answers, weighted or not.
+
+    Raises
+    ------
+    ValueError
+        If no answer is left, or an answer is not a whole number from 0 to 10.
+
+    References
+    ----------
+    Reichheld (2003), Harvard Business Review 81(12). Rocks (2016), The American Statistician 70(4), 365-372.
+    Kish (1965), Survey Sampling, section 11.7.
+
+    Examples
+    --------
+    >>> score = net_promoter_score(pd.Series([10, 9, 9, 8, 3, None]))
+    >>> score.value, score.n
+    (40.0, 5)
+    >>> round(score.low, 1), round(score.high, 1)
+    (-29.8, 79.8)
+    """
+    answers, w = _answers(s, weights, 0, 10)
+    if (off := answers[answers % 1 != 0]).size:
+        raise ValueError(f"net promoter answers are whole numbers from 0 to 10; found {_listed(off)}.")
+    return _net_share(answers >= 9, answers <= 6, w, confidence)
+
+
+def net_sentiment(s: pd.Series, *, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:
+    """Share of positive less share of negative texts, in points, texts of unknown sentiment left out.
+
+    NSS = 100 (positive - negative) over positive, neutral and negative; interval as for `net_promoter_score`. It
+    counts a classifier's labels: where error rates are known, `corrected_share` is the figure to publish.
+
+    Parameters
+    ----------
+    s
+        'positive', 'neutral', 'negative' or 'unknown'; 'unknown' and missing are left out.
+    weights
+        Design weights on the same index.
+    confidence
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Estimate
+        Unit 'points' (-100 to 100); `n` counts the texts with a known sentiment.
+
+    Raises
+    ------
+    ValueError
+        If no known sentiment is left, or another label is found.
+
+    References
+    ----------
+    Rocks (2016), The American Statistician 70(4), 365-372, for the interval.
+
+    Examples
+    --------
+    >>> net_sentiment(pd.Series(["positive", "negative", "negative", "neutral", "unknown"])).value
+    -25.0
+    """
+    s = pd.Series(s)
+    if strange := sorted(set(s.dropna()) - {"positive", "neutral", "negative", "unknown"}, key=str):
+        raise ValueError(
+            f"sentiment has labels {strange[:5]}. Expected 'positive', 'neutral', 'negative' or 'unknown'."
+        )
+    polarity = s.astype("object").map({"positive": 1.0, "neutral": 0.0, "negative": -1.0}).astype("float64")
+    answers, w = _answers(polarity, weights, -1, 1)
+    return _net_share(answers > 0, answers < 0, w, confidence)
+
+
+def top_box_share(
+    s: pd.Series,
+    top: float = 4,
+    *,
+    scale: tuple[float, float] = (1, 5),
+    weights: pd.Series | None = None,
+    confidence: float = 0.95,
+) -> Estimate:
+    """Share of answers in the top boxes of a satisfaction scale (CSAT): those at `top` or above.
+
+    Parameters
+    ----------
+    s
+        Satisfaction answers on `scale`; missing answers are left out.
+    top
+        Lowest answer that counts as satisfied; 4 on a scale of 1 to 5.
+    scale
+        Lowest and highest possible answer.
+    weights
+        Design weights on the same index; Kish's effective n enters the interval.
+    confidence
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Estimate
+        Unit 'share' (0 to 1), Wilson interval.
+
+    Raises
+    ------
+    ValueError
+        If no answer is left, or an answer lies outside `scale`.
+
+    References
+    ----------
+    Wilson (1927), JASA 22, 209-212. Kish (1965), Survey Sampling, section 11.7.
+
+    Examples
+    --------
+    >>> satisfied = top_box_share(pd.Series([5, 4, 4, 2, None]))
+    >>> satisfied.value, round(satisfied.low, 2), round(satisfied.high, 2)
+    (0.75, 0.3, 0.95)
+    """
+    s = pd.Series(s)
+    _answers(s, None, *scale)
+    satisfied = pd.to_numeric(s).ge(top).astype("Float64").mask(s.isna())
+    return share(satisfied, weights=weights, confidence=confidence)
+
+
+def mean_score(
+    s: pd.Series,
+    *,
+    scale: tuple[float, float] | None = (1, 5),
+    weights: pd.Series | None = None,
+    confidence: float = 0.95,
+    unit: str = "score",
+    rng: np.random.Generator | int = 0,
+) -> Estimate:
+    """Mean answer, with a bootstrap interval that stays honest when few answers are all alike.
+
+    The Bayesian bootstrap draws Dirichlet weights for the answers; for each bound the end of the scale joins the
+    sample once, as the answer that might have been missed. On answers of two kinds this is the Clopper-Pearson
+    interval. Above 2,000 different values the normal limit of the same bootstrap is used.
+
+    Parameters
+    ----------
+    s
+        Answers; missing ones are left out.
+    scale
+        Lowest and highest possible answer; None for an open scale, whose observed ends then stand in (a single
+        answer has no interval).
+    weights
+        Design weights on the same index; Kish's effective n enters the interval.
+    confidence
+        Level of the interval, between 0 and 1.
+    unit
+        Unit of the answers.
+    rng
+        Seed or generator of the bootstrap; the default gives the same interval every time.
+
+    Returns
+    -------
+    Estimate
+        In `unit`.
+
+    Raises
+    ------
+    ValueError
+        If no answer is left, or an answer lies outside `scale`.
+
+    References
+    ----------
+    Rubin (1981), Annals of Statistics 9, 130-134. Gaffke (2005), three test statistics for a nonparametric one-sided
+    hypothesis on the mean of a nonnegative variable, Mathematical Methods of Statistics 14, 451-467.
+
+    Examples
+    --------
+    >>> score = mean_score(pd.Series([5, 5, 5]))
+    >>> score.value, round(score.low, 1), score.high
+    (5.0, 2.2, 5.0)
+    """
+    ends = scale if scale is not None else (-np.inf, np.inf)
+    answers, w = _answers(s, weights, *ends)
+    value = float(np.clip(w @ answers / w.sum(), answers.min(), answers.max()))
+    if scale is None and len(answers) == 1:
+        return Estimate(value, np.nan, np.nan, 1, unit, SAID)
+    lowest, highest = scale if scale is not None else (answers.min(), answers.max())
+    low, high = _bootstrap_mean(answers, w, float(lowest), float(highest), confidence, np.random.default_rng(rng))
+    return Estimate(value, min(low, value), max(high, value), len(answers), unit, SAID)
+
+
+def customer_effort(s: pd.Series, *, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:
+    """Mean customer effort score: agreement that the company made it easy, 1 to 7, higher is easier.
+
+    The mean and interval are those of `mean_score` on the scale 1 to 7.
+
+    Parameters
+    ----------
+    s
+        Answers 1 to 7; missing answers are left out.
+    weights
+        Design weights on the same index.
+    confidence
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Estimate
+        Unit 'score' (1 to 7), bootstrap interval.
+
+    Raises
+    ------
+    ValueError
+        If no answer is left, or an answer lies outside 1 to 7.
+
+    References
+    ----------
+    Dixon, Freeman & Toman (2010), Harvard Business Review 88(7-8).
+
+    Examples
+    --------
+    >>> customer_effort(pd.Series([7, 6, 2, None])).value
+    5.0
+    """
+    return mean_score(s, scale=(1, 7), weights=weights, confidence=confidence)
+
+
+def response_rate(s: pd.Series, *, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:
+    """Share of invitations that were answered; here a missing stamp is the finding, so it counts as silence.
+
+    Parameters
+    ----------
+    s
+        One value per invitation: the time of the answer (missing = silent), or True/False (missing is left out).
+    weights
+        Design weights on the same index.
+    confidence
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Estimate
+        Unit 'share' (0 to 1), Wilson interval, source 'observed'.
+
+    Raises
+    ------
+    ValueError
+        If there is no invitation.
+
+    References
+    ----------
+    AAPOR (2023), Standard Definitions, response rate RR1.
+
+    Examples
+    --------
+    >>> response_rate(pd.Series(pd.to_datetime(["2025-03-01", None, None, "2025-03-04"]))).value
+    0.5
+    """
+    s = pd.Series(s)
+    flags = s if pd.api.types.is_bool_dtype(s) else s.notna()
+    return share(flags, source=OBSERVED, weights=weights, confidence=confidence)
+
+
+def share(s: pd.Series, *, source: str = SAID, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:
+    """Share of rows that are true.
+
+    Parameters
+    ----------
+    s
+        True/False or 1/0; missing values are left out.
+    source
+        Who says so: 'said by customers', 'observed' or 'asserted by company'.
+    weights
+        Design weights on the same index; Kish's effective n enters the interval.
+    confidence
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    Estimate
+        Unit 'share' (0 to 1), Wilson interval.
+
+    Raises
+    ------
+    ValueError
+        If no value is left, or a value is neither true nor false.
+
+    References
+    ----------
+    Wilson (1927), JASA 22, 209-212.
+
+    Examples
+    --------
+    >>> share(pd.Series([True, False, None, True, True])).value
+    0.75
+    """
+    flags, w = _answers(pd.Series(s).astype("Float64"), weights, 0, 1)
+    if ((flags > 0) & (flags < 1)).any():
+        raise ValueError("a share is taken of true and false; found values between 0 and 1.")
+    value = float(min(w @ flags / w.sum(), 1))
+    low, high = wilson_bounds(value, w.sum(), confidence)
+    return Estimate(value, float(low), float(high), len(w), "share", source)
+
+
+def effective_n(weights: np.ndarray) -> float:
+    """Kish's effective sample size, (sum w)^2 / sum w^2: the rows an unweighted sample of equal certainty would have.
+
+    Parameters
+    ----------
+    weights
+        Weights, zero or more, not all zero.
+
+    Returns
+    -------
+    float
+        Between 1 and the number of weights.
+
+    References
+    ----------
+    Kish (1965), Survey Sampling, section 11.7.
+
+    Examples
+    --------
+    >>> effective_n(np.array([1, 1, 2]))
+    2.6666666666666665
+    """
+    w = np.asarray(weights, dtype=float)
+    return float(w.sum() ** 2 / (w @ w))
+
+
+def wilson_bounds(share: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson bounds of a share, elementwise; NaN where n is 0.
+
+    Parameters
+    ----------
+    share, n
+        Share (0 to 1) and the (effective) number of rows behind it: numbers or arrays.
+    confidence
+        Level of the interval, between 0 and 1.
+
+    Returns
+    -------
+    tuple
+        Low and high, 0 to 1, in the shape of the arguments.
+
+    References
+    ----------
+    Wilson (1927), JASA 22, 209-212.
+
+    Examples
+    --------
+    >>> low, high = wilson_bounds(0.0, 20)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.0, 0.161)
+    """
+    z, share, n = _z(confidence), np.asarray(share, dtype=float), np.asarray(n, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
+    # rounding may leave a bound a hair on the wrong side of the share itself
+    return np.clip(np.minimum(centre - half, share), 0, 1), np.clip(np.maximum(centre + half, share), 0, 1)
+
+
+def _z(confidence: float) -> float:
+    """Two-sided normal quantile."""
+    from scipy.special import ndtri
+
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence}: expected a level between 0 and 1, such as 0.95.")
+    return float(ndtri((1 + confidence) / 2))
+
+
+def _answers(s: pd.Series, weights: pd.Series | None, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
+    """Non-missing answers as floats, range checked, and their weights scaled to sum to the effective n."""
+    s = pd.Series(s)
+    values = pd.to_numeric(s).astype("float64")
+    keep = values.notna().to_numpy()
+    answers = values.to_numpy()[keep]
+    if not answers.size:
+        raise NoAnswersError(f"no answer to measure: all {len(s)} values are missing.")
+    if (outside := answers[~((answers >= low) & (answers <= high) & np.isfinite(answers))]).size:
+        name = f"column {s.name!r}" if s.name is not None else "the series"
+        raise ValueError(
+            f"{name} has {outside.size} values outside {low:g}-{high:g}: {_listed(outside)}. "
+            "Correct them, or set them to missing."
+        )
+    return answers, _scaled(_weights(s, weights)[keep] if weights is not None else None, len(answers))
+
+
+def _weights(s: pd.Series, weights: pd.Series) -> np.ndarray:
+    """Weights as floats, checked against the series that they weigh."""
+    if isinstance(weights, pd.Series) and not weights.index.equals(s.index):
+        raise ValueError("weights have another index than the answers: give both from the same frame.")
+    w = np.asarray(weights, dtype=float)
+    if w.shape != (len(s),) or not (w >= 0).all() or not np.isfinite(w).all():
+        raise ValueError(f"weights must be {len(s)} finite numbers of zero or more, one for each answer.")
+    return w
+
+
+def _scaled(w: np.ndarray | None, n: int) -> np.ndarray:
+    """Weights scaled to sum to the effective n; ones when there are none."""
+    if w is None:
+        return np.ones(n)
+    if not w.sum() > 0:
+        raise NoAnswersError("the weights of all answers are zero: nothing to measure.")
+    scaled: np.ndarray = w * (effective_n(w) / w.sum())
+    return scaled
+
+
+def _net_share(for_it: np.ndarray, against: np.ndarray, w: np.ndarray, confidence: float) -> Estimate:
+    """Net share in points with the adjusted Wald AW(3, T) interval of Rocks (2016)."""
+    n = float(w.sum())
+    p, d = float(w @ for_it), float(w @ against)
+    value = float(np.clip(100 * (p - d) / n, -100, 100))
+    ends, net = (p + d + 1.5) / (n + 3), (p - d) / (n + 3)
+    half = float(_z(confidence) * np.sqrt((ends - net**2) / (n + 3)))
+    # at n = 1 the adjusted interval can miss the score itself: it is widened to hold it
+    low, high = min(max(100 * (net - half), -100), value), max(min(100 * (net + half), 100), value)
+    return Estimate(value, low, high, len(w), "points", SAID)
+
+
+def _bootstrap_mean(
+    answers: np.ndarray, w: np.ndarray, lowest: float, highest: float, confidence: float, rng: np.random.Generator
+) -> tuple[float, float]:
+    """Gaffke bounds: Bayesian bootstrap quantiles with the scale's end added once to the sample."""
+    values, where = np.unique(answers, return_inverse=True)
+    tail = (1 - confidence) / 2
+    if len(values) > DISTINCT:
+        mean = w @ answers / w.sum()
+        half = _z(confidence) * np.sqrt(w @ (answers - mean) ** 2 / w.sum() / (w.sum() + 1))
+        return float(mean - half), float(mean + half)
+    _z(confidence)  # refuses a level outside 0 to 1
+    mass = np.bincount(where, weights=w)  # gamma variables with the same value add up to one gamma
+    kept = mass > 0
+    draws = rng.standard_gamma(mass[kept], size=(DRAWS, int(kept.sum())))
+    end = rng.standard_exponential(DRAWS)
+    total, size = draws @ values[kept], draws.sum(axis=1) + end
+    low = np.quantile((total + end * lowest) / size, tail)
+    high = np.quantile((total + end * highest) / size, 1 - tail)
+    return float(max(low, lowest)), float(min(high, highest))
+
+
+def _listed(values: np.ndarray) -> str:
+    """Up to five different values, for a message."""
+    different = np.unique(values)
+    return ", ".join(f"{v:g}" for v in different[:5]) + (", …" if len(different) > 5 else "")

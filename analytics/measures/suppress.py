@@ -1,0 +1,150 @@
+"""Small groups kept out of print, together with the cells from which they could be worked out."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+TOTAL = "all"  # in a group column, the row that adds up the others
+
+
+def suppress(
+    frame: pd.DataFrame,
+    k: int = 10,
+    *,
+    by: Sequence[str],
+    count: str = "people",
+    previous: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Blank every group of fewer than k people, and every group that would give one away by subtraction.
+
+    A cell is blanked when 1 to k - 1 people stand behind it, or when its count differs from the same cell of
+    `previous` by 1 to k - 1 (the newcomers could be had by subtraction). Then, since totals along each group column
+    are taken as public unless they are blanked too, further cells are blanked, smallest first, until no blanked
+    cell follows from what is shown, and those of one line together hold k people or more. Empty groups tell nothing
+    about anybody and stay. A group of exactly one total is its total: publish neither.
+
+    Parameters
+    ----------
+    frame
+        One row per combination of groups; rows that are totals carry 'all' in the column they add up.
+    k
+        Smallest group that may be shown, in people.
+    by
+        The group columns.
+    count
+        Column of people (not rows) behind each cell.
+    previous
+        The same table with counts, before suppression, over an overlapping window (last report's year to date);
+        leave out for windows that share nobody.
+
+    Returns
+    -------
+    DataFrame
+        The frame with every numeric column outside `by` NaN in suppressed rows, and `reason` saying why ('' = shown).
+
+    Raises
+    ------
+    ValueError
+        If k is below 2, a column is absent, a count is missing, or a combination of groups occurs twice.
+
+    References
+    ----------
+    Hundepool et al. (2012), Statistical Disclosure Control, Wiley, sections 4.2 to 4.4 (primary and secondary
+    suppression). Sweeney (2002), k-anonymity, Int. J. of Uncertainty, Fuzziness and Knowledge-Based Systems 10(5).
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"team": ["a", "b", "c"], "people": [40, 25, 4], "value": [0.8, 0.7, 0.1]})
+    >>> suppress(table, k=10, by=["team"])["reason"].to_list()
+    ['', 'withheld so that a smaller group stays unknown', 'fewer than 10 people']
+    """
+    by = list(by)
+    _check(frame, k, by, count)
+    people = frame[count].to_numpy(dtype=float)
+    small = (people > 0) & (people < k)
+    moved = _small_change(frame, previous, k, by, count) & ~small
+    hidden = _complete(frame[by].astype(object), people, small | moved, k)
+    shown = frame.copy()
+    numeric = [c for c in frame.columns if c not in by and pd.api.types.is_numeric_dtype(frame[c])]
+    shown[numeric] = shown[numeric].astype("float64").mask(pd.Series(hidden, index=frame.index), axis=0)
+    reason = np.where(hidden, "withheld so that a smaller group stays unknown", "")
+    reason = np.where(moved, f"fewer than {k} people joined or left since the last report", reason)
+    return shown.assign(reason=np.where(small, f"fewer than {k} people", reason))
+
+
+def _check(frame: pd.DataFrame, k: int, by: list[str], count: str) -> None:
+    """Refuse what cannot be protected."""
+    if k < 2:
+        raise ValueError(f"k is {k}: the smallest group to show must be 2 people or more.")
+    if absent := [c for c in [*by, count] if c not in frame.columns]:
+        raise ValueError(f"suppress needs columns {absent}, which the frame lacks. Found: {list(frame.columns)}.")
+    if frame[count].isna().any():
+        raise ValueError(f"column {count!r} has missing counts: a group of unknown size cannot be judged.")
+    if by and frame.duplicated(by).any():
+        raise ValueError(f"the groups {by} occur more than once: give one measure and one row per group.")
+
+
+def _small_change(frame: pd.DataFrame, previous: pd.DataFrame | None, k: int, by: list[str], count: str) -> np.ndarray:
+    """Cells whose count moved by 1 to k - 1 people since the previous table."""
+    if previous is None or not by:
+        return np.zeros(len(frame), dtype=bool)
+    before = frame[by].merge(previous[[*by, count]], on=by, how="left", validate="one_to_one")[count].fillna(0)
+    change = np.abs(frame[count].to_numpy(dtype=float) - before.to_numpy(dtype=float))
+    return np.asarray((change > 0) & (change < k))
+
+
+def _complete(groups: pd.DataFrame, people: np.ndarray, hidden: np.ndarray, k: int) -> np.ndarray:
+    """Add the smallest cells until nothing hidden follows from what is shown."""
+    lines = _lines(groups)
+    hidden = hidden.copy()
+    while exposed := _exposed(lines, people, hidden, k):
+        added = False
+        for cells in exposed:
+            open_ = [i for i in cells if not hidden[i] and people[i] > 0]
+            if open_:
+                hidden[min(open_, key=lambda i: people[i])] = added = True
+        if not added:  # nothing left to hide in these lines
+            break
+    return hidden
+
+
+def _lines(groups: pd.DataFrame) -> list[tuple[list[int], int | None]]:
+    """List sets of cells that add up to a total: along each column, the others fixed. The total's row, or None."""
+    found = []
+    for column in groups.columns:
+        others = [c for c in groups.columns if c != column]
+        keys = groups[others].apply(tuple, axis=1) if others else pd.Series([()] * len(groups), index=groups.index)
+        is_total = (groups[column] == TOTAL).to_numpy()
+        for rows in pd.Series(range(len(groups))).groupby(pd.factorize(keys)[0]):
+            members = rows[1].to_list()
+            total = [i for i in members if is_total[i]]
+            found.append(([i for i in members if not is_total[i]], total[0] if total else None))
+    return [line for line in found if line[0]]
+
+
+def _exposed(
+    lines: list[tuple[list[int], int | None]], people: np.ndarray, hidden: np.ndarray, k: int
+) -> list[list[int]]:
+    """Lines (cells and total) in which a hidden cell, or too small a sum of hidden cells, can be worked out."""
+    unknown: list[int] = np.flatnonzero(hidden).tolist()
+    if not unknown:
+        return []
+    place = {cell: j for j, cell in enumerate(unknown)}
+    equations = np.zeros((len(lines), len(unknown)))
+    for row, (cells, total) in enumerate(lines):
+        for i in cells:
+            if hidden[i]:
+                equations[row, place[i]] = 1
+        if total is not None and hidden[total]:
+            equations[row, place[total]] = -1
+    _, singular, right = np.linalg.svd(equations, full_matrices=True)
+    free = right[int((singular > 1e-9).sum()) :]  # null space: directions in which hidden cells may still vary
+    known = {unknown[j] for j in np.flatnonzero(np.abs(free).max(axis=0, initial=0) < 1e-9)}
+    exposed = []
+    for cells, total in lines:
+        inside = [i for i in cells if hidden[i]]
+        thin = inside and (total is None or not hidden[total]) and people[inside].sum() < k
+        if thin or known & {*inside, *([total] if total is not None and hidden[total] else [])}:
+            exposed.append([*cells, *([total] if total is not None else [])])
+    return exposed
