@@ -1,0 +1,403 @@
+"""Cases: contacts, surveys and complaints joined into one row per customer issue, with two clocks.
+
+The customer's clock belongs here, and the company's beside it; how groups of cases compare belongs to
+``analytics.contrast``. Every duration is taken between instants, so a weekend in which the clocks change has the hours
+that really passed.
+"""
+
+from datetime import tzinfo
+
+import numpy as np
+import pandas as pd
+
+from analytics.config import WEEKDAYS, OfficeHours
+from analytics.tables.schema import FIELDS, REMEDIES, NotMeasured, Tables
+
+SUMS = ("transfers", "handle_time_s", "hold_time_s", "wait_time_s", "cost")  # added up over a case's contacts
+SCORES = ("nps", "csat", "ces")  # the last answer of a case counts
+FIRST = ("customer_id", "channel", "reason", "agent_id")  # first known value of a case
+FLAGS = ("disputed", "timely")
+CONTACT_STAMPS = ("started_at", "first_response_at", "resolved_at", "confirmed_at")
+ABANDONED_WINDOW = pd.Timedelta(hours=72)  # an abandoned attempt belongs to what the customer tries next within it
+NEW_DAYS = 365  # a customer of less than a year is 'new', then 'loyal'
+
+
+def build_cases(
+    tables: Tables,
+    office_hours: OfficeHours | None = None,
+    timezone: str | tzinfo | None = None,
+    until: str | pd.Timestamp | None = None,
+) -> pd.DataFrame:
+    """Join everything known about each customer issue and run both clocks over it.
+
+    The customer's clock runs from the first attempt (abandoned calls, wrong channels and the complaint included) to the
+    moment the customer confirms that it is solved, in calendar hours: nights, weekends, transfers, reopened and pending
+    time all count. A case ends only by `confirmed_at` with no attempt after it, or by a complaint's `confirmed_fixed`
+    (at `remedied_at`, not before the last attempt; without that stamp the duration is missing). The company's
+    "resolved" never ends a case. A case without the customer's word is 'censored': its clock runs to `until` and is a
+    lower bound. The company's clock is the time between its own stamps (`started_at` to `resolved_at`, overlaps once,
+    abandoned attempts left out).
+
+    Parameters
+    ----------
+    tables
+        Only `contact_id`, `customer_id` and `started_at` of the contacts are needed (or complaints alone).
+        A column that is absent gives a column of missing values. A contact without `case_id` is its own case,
+        except that an abandoned one belongs to the case the customer opens next within 72 hours.
+    office_hours
+        When the company's own clock runs; None is calendar time.
+    timezone
+        Zone of naive stamps and of the office; default the zone of the contacts' own stamps.
+    until
+        The moment of looking: what was stamped later is not yet known. Default the last stamp of the tables.
+
+    Returns
+    -------
+    DataFrame
+        One row per case, in order of `started_at`: clocks, `first_response_h` and `gap_h` (customer's clock minus the
+        company's) in hours, `contacts`, `transfers`, `reopens`, sums in seconds or money, the last `nps`, `csat` and
+        `ces`, the complaint's flags, the customer's segment, tenure at the start and value, and further columns of
+        the tables as first known in the case. A stamp that runs backwards gives a missing duration, never 0.
+
+    Raises
+    ------
+    NotMeasured
+        If there are neither contacts nor complaints, or none had started by `until`.
+    ValueError
+        If ids that must be unique repeat, which would multiply rows.
+
+    Examples
+    --------
+    Friday 17:00 to Monday 09:00 is 64 hours to the customer, whatever the office's hours:
+
+    >>> call = {"contact_id": ["1"], "customer_id": ["a"], "started_at": [pd.Timestamp("2024-05-03 17:00")]}
+    >>> word = {"resolved_at": [pd.Timestamp("2024-05-03 18:00")], "confirmed_at": [pd.Timestamp("2024-05-06 09:00")]}
+    >>> cases = build_cases(Tables(contacts=pd.DataFrame(call | word)))
+    >>> cases[["customer_clock_h", "company_clock_h", "gap_h"]].to_numpy().tolist()
+    [[64.0, 1.0, 63.0]]
+    """
+    zone = timezone or _zone_of(tables)
+    links = case_ids(tables)
+    events = _events(tables, links, zone)
+    surveys = _surveys(tables.surveys, links.get("surveys"), zone)
+    complaints = _complaints(tables.complaints, links.get("complaints"), zone)
+    now = _moment(until, zone) if until is not None else _last_stamp(events, surveys, complaints)
+    events = _known_by(events[events["at"].isna() | (events["at"] <= now)], now)
+    if not events["at"].notna().any():
+        raise NotMeasured("not measured: no contact with a known started_at (table contacts) yet, needed for cases")
+    surveys, complaints = surveys[~(surveys["at"] > now)], complaints[~(complaints["at"] > now)]
+
+    grouped = events.groupby("case", sort=False)
+    cases = _from_contacts(events, grouped).join(_perceived(surveys)).join(_from_complaints(complaints, now))
+    cases = _add_customers(cases, tables.customers, zone)
+    cases = _add_customer_clock(cases, now).join(_company_clock(events, office_hours, zone))
+    cases["gap_h"] = cases["customer_clock_h"] - cases["company_clock_h"]
+    if len(cases) != grouped.ngroups:
+        raise ValueError(f"cases: joining gave {len(cases)} rows for {grouped.ngroups} issues; ids must be unique.")
+    for stamp in ("started_at", "ended_at"):
+        cases[stamp] = _localise(cases[stamp], zone)
+    cases = cases.drop(columns=["last_event", "fixed_at"]).rename_axis("case_id").reset_index()
+    return _add_extras(cases, tables, links).sort_values(["started_at", "case_id"], ignore_index=True)
+
+
+def case_ids(tables: Tables) -> dict[str, pd.Series]:
+    """Name the case of every row of contacts, surveys and complaints, aligned with each table's index.
+
+    Parameters
+    ----------
+    tables
+        Contacts without `case_id` are their own case (see `build_cases`). A survey takes the case of its contact; one
+        whose contact is unknown has none. A complaint without `case_id` is an issue of its own.
+
+    Returns
+    -------
+    dict of Series
+        Keys 'contacts', 'surveys', 'complaints' for the tables present.
+
+    Raises
+    ------
+    NotMeasured
+        If there are neither contacts nor complaints.
+    ValueError
+        If `contact_id` repeats.
+
+    Examples
+    --------
+    >>> contacts = pd.DataFrame({"contact_id": ["1", "2"], "customer_id": ["a", "a"], "case_id": ["x", None],
+    ...                          "started_at": pd.to_datetime(["2024-05-03", "2024-06-03"])})
+    >>> case_ids(Tables(contacts=contacts))["contacts"].tolist()
+    ['x', '2']
+    """
+    contacts, surveys, complaints = tables.contacts, tables.surveys, tables.complaints
+    if contacts is None and complaints is None:
+        raise NotMeasured("not measured: no table contacts, needed for cases")
+    links = {}
+    if contacts is not None:
+        _check_unique(contacts, "contact_id", "contacts")
+        own = contacts["contact_id"]
+        links["contacts"] = contacts["case_id"].fillna(own) if "case_id" in contacts else own.copy()
+        if "abandoned" in contacts:
+            links["contacts"] = _join_abandoned(contacts, links["contacts"])
+        if surveys is not None:
+            case_of = pd.Series(links["contacts"].to_numpy(), index=contacts["contact_id"].to_numpy())
+            contact = surveys["contact_id"] if "contact_id" in surveys else pd.Series(index=surveys.index, dtype=object)
+            links["surveys"] = contact.map(case_of)
+    if complaints is not None:
+        own = complaints["complaint_id"]
+        if contacts is not None:  # a complaint numbered like a contact is not that contact's case
+            own = "complaint " + own.astype(str)
+        links["complaints"] = complaints["case_id"].fillna(own) if "case_id" in complaints else own.copy()
+    return links
+
+
+def _join_abandoned(contacts: pd.DataFrame, case: pd.Series) -> pd.Series:
+    """Give an abandoned attempt without a case number the case of the customer's next answered contact."""
+    lost = _numbers(contacts["abandoned"]).eq(1)
+    if "case_id" in contacts:
+        lost &= contacts["case_id"].isna()
+    if not lost.any():
+        return case
+    at = _instants(contacts["started_at"], None)
+    order = pd.DataFrame({"customer": contacts["customer_id"], "at": at, "case": case, "reached": at}, index=case.index)
+    order.loc[lost, ["case", "reached"]] = None
+    order = order.sort_values(["customer", "at"], kind="stable")
+    following = order.groupby("customer", sort=False)[["case", "reached"]].bfill()
+    near = (following["reached"] - order["at"]).le(ABANDONED_WINDOW).reindex(case.index)
+    return following["case"].reindex(case.index).where(lost & near, case)
+
+
+def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | None) -> pd.DataFrame:
+    """Every attempt of the customer, contacts and complaints alike, in order of time within its case."""
+    parts = []
+    if tables.contacts is not None:
+        contacts = tables.contacts
+        part = pd.DataFrame({"case": links["contacts"], "contact": 1})
+        for column in {*FIRST, "team"} & {*contacts.columns}:
+            part[column] = contacts[column]
+        for column in {*CONTACT_STAMPS} & {*contacts.columns}:
+            part[column] = _instants(contacts[column], zone)
+        for column in {*SUMS, "reopened", "abandoned"} & {*contacts.columns}:
+            part[column] = _numbers(contacts[column])
+        parts.append(part.rename(columns={"started_at": "at"}))
+    if tables.complaints is not None:
+        complaints = tables.complaints
+        part = pd.DataFrame({"case": links["complaints"], "contact": 0})
+        part["at"] = _instants(complaints["received_at"], zone)
+        for column, origin in (("customer_id", "customer_id"), ("reason", "category")):
+            if origin in complaints:
+                part[column] = complaints[origin]
+        parts.append(part)
+    events = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+    wanted = ["case", "contact", "at", *FIRST, "team", *CONTACT_STAMPS[1:], *SUMS, "reopened", "abandoned"]
+    events = events.reindex(columns=wanted).sort_values("at", kind="stable", na_position="first", ignore_index=True)
+    kinds = dict.fromkeys(CONTACT_STAMPS[1:], "datetime64[us]")
+    kinds |= dict.fromkeys((*SUMS, "reopened", "abandoned"), "float64")
+    kinds |= {column: "str" for column in (*FIRST, "team") if events[column].isna().all()}
+    return events.astype(kinds)
+
+
+def _from_contacts(events: pd.DataFrame, grouped: "pd.api.typing.DataFrameGroupBy") -> pd.DataFrame:
+    cases = grouped[[*FIRST]].first().join(grouped["team"].last())
+    cases["started_at"], cases["last_event"] = grouped["at"].min(), grouped["at"].max()
+    cases["ended_at"] = grouped["confirmed_at"].max()
+    cases["first_response_h"] = _positive_hours(grouped["first_response_at"].min() - cases["started_at"])
+    cases["contacts"] = grouped["contact"].sum()
+    pairs = events.loc[events["channel"].notna(), ["case", "channel"]].drop_duplicates()
+    cases["channels"] = pairs.groupby("case", sort=False).size().reindex(cases.index).fillna(0).astype("int64")
+    sums = grouped[[*SUMS, "reopened", "abandoned"]].sum(min_count=1)
+    return cases.join(sums.rename(columns={"reopened": "reopens"}))
+
+
+def _add_customer_clock(cases: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """End each case at the customer's word; a word that an attempt followed does not stand."""
+    stands = cases["ended_at"] >= cases["last_event"]
+    fixed = cases["fixed_at"].notna() & ~stands
+    later = cases[["fixed_at", "last_event"]].max(axis=1)  # said fixed: not before the customer's last attempt
+    cases["ended_at"] = cases["ended_at"].where(stands).mask(fixed, later).astype("datetime64[us]")
+    untimed = cases["confirmed_fixed"].eq(True).fillna(False).astype(bool) & cases["ended_at"].isna()
+    cases["confirmed"] = cases["ended_at"].notna() | untimed
+    cases["ended"] = np.where(cases["confirmed"], "confirmed", "censored")
+    cases["customer_clock_h"] = _positive_hours(cases["ended_at"].fillna(now) - cases["started_at"]).mask(untimed)
+    return cases
+
+
+def _company_clock(events: pd.DataFrame, office_hours: OfficeHours | None, zone: str | tzinfo | None) -> pd.DataFrame:
+    """Hours between the company's own stamps, in its office hours and by the calendar."""
+    logged = events[events["contact"].eq(1) & ~events["abandoned"].eq(1) & events["at"].notna()]
+    case, begin = logged["case"], logged["at"]
+    end = logged["resolved_at"].where(logged["resolved_at"] >= begin).groupby(case, sort=False).bfill()
+    covered = end.groupby(case, sort=False).cummax().groupby(case, sort=False).shift()
+    begin = begin.where(~(covered > begin), covered)
+    wall = _hours(end - begin).clip(lower=0)
+    clocks = pd.DataFrame({"company_clock_h": wall, "company_wall_h": wall})
+    if office_hours is not None:
+        clocks["company_clock_h"] = _office_hours_between(
+            begin, end.where(end > begin, begin), office_hours, zone
+        ).where(wall.notna())
+    return clocks.groupby(case, sort=False).sum(min_count=1)
+
+
+def _office_hours_between(
+    begin: pd.Series, end: pd.Series, office: OfficeHours, zone: str | tzinfo | None
+) -> pd.Series:
+    mask = [int(day in office.days) for day in WEEKDAYS]
+    opens, closes = (
+        np.timedelta64(t.hour * 3600 + t.minute * 60 + t.second, "s") for t in (office.opens, office.closes)
+    )
+
+    def open_until(stamps: pd.Series) -> np.ndarray:
+        """Office hours since 1970, by the clock on the wall."""
+        wall = stamps if zone is None else stamps.dt.tz_localize("UTC").dt.tz_convert(zone).dt.tz_localize(None)
+        known = wall.fillna(pd.Timestamp(0)).to_numpy("datetime64[us]")
+        day = known.astype("datetime64[D]")
+        today = np.clip(known - day, opens, closes) - opens
+        full = np.busday_count("1970-01-01", day, weekmask=mask) * ((closes - opens) / np.timedelta64(1, "h"))
+        return np.asarray(full + np.is_busday(day, weekmask=mask) * (today / np.timedelta64(1, "h")))
+
+    return pd.Series(open_until(end) - open_until(begin), index=begin.index)
+
+
+def _surveys(surveys: pd.DataFrame | None, case: pd.Series | None, zone: str | tzinfo | None) -> pd.DataFrame:
+    """Answers that belong to a case, in order of time."""
+    if surveys is None or case is None:
+        return pd.DataFrame({"case": pd.Series(dtype=object), "at": pd.Series(dtype="datetime64[us]")})
+    answers = pd.DataFrame({"case": case, "at": pd.NaT})
+    for column in ("invited_at", "responded_at"):
+        if column in surveys:
+            answers["at"] = _instants(surveys[column], zone).fillna(_stamps(answers["at"]))
+    for score in {*SCORES} & {*surveys.columns}:
+        answers[score] = _numbers(surveys[score])
+    answers["at"] = _stamps(answers["at"])
+    return answers[case.notna()].sort_values("at", kind="stable", na_position="first")
+
+
+def _perceived(answers: pd.DataFrame) -> pd.DataFrame:
+    return answers.reindex(columns=["case", *SCORES]).groupby("case", sort=False)[[*SCORES]].last().astype("float64")
+
+
+def _complaints(complaints: pd.DataFrame | None, case: pd.Series | None, zone: str | tzinfo | None) -> pd.DataFrame:
+    if complaints is None or case is None:
+        return pd.DataFrame({"case": pd.Series(dtype=object), "at": _stamps(pd.Series(dtype=object))})
+    rows = pd.DataFrame({"case": case, "at": _instants(complaints["received_at"], zone)})
+    if "remedied_at" in complaints:
+        rows["remedied_at"] = _instants(complaints["remedied_at"], zone)
+    for flag in {*FLAGS, "confirmed_fixed", "goodwill_value"} & {*complaints.columns}:
+        rows[flag] = _numbers(complaints[flag])
+    if "remedy" in complaints:
+        rows["remedy"] = complaints["remedy"].map(REMEDIES.index, na_action="ignore")
+    return rows.sort_values("at", kind="stable", na_position="first")
+
+
+def _from_complaints(rows: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Sum up a case's complaints: any disputed, all timely, the best remedy, gestures added up."""
+    columns = ["case", "at", "remedied_at", *FLAGS, "confirmed_fixed", "goodwill_value", "remedy"]
+    rows = rows.reindex(columns=columns).astype({"remedied_at": "datetime64[us]"})
+    rows.loc[rows["remedied_at"] > now, ["remedied_at", "remedy", "goodwill_value", "confirmed_fixed"]] = None
+    grouped = rows.groupby("case", sort=False)
+    flags = pd.DataFrame({"complaints": grouped.size()})
+    flags["disputed"] = grouped["disputed"].max().astype("Float64").astype("boolean")
+    flags["timely"] = grouped["timely"].min().astype("Float64").astype("boolean")
+    best = grouped["remedy"].max().astype("float64")
+    flags["remedy"] = best.map(dict(enumerate(REMEDIES)), na_action="ignore").astype("str")
+    flags["goodwill_value"] = grouped["goodwill_value"].sum(min_count=1).astype("float64")
+    last = rows.drop_duplicates("case", keep="last").set_index("case")
+    flags["confirmed_fixed"] = last["confirmed_fixed"].astype("Float64").astype("boolean")
+    flags["fixed_at"] = _stamps(last["remedied_at"]).where(last["confirmed_fixed"].eq(1))
+    return flags
+
+
+def _add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: str | tzinfo | None) -> pd.DataFrame:
+    """Segment and value of the customer, and tenure in days when the case started."""
+    known = pd.DataFrame() if customers is None else customers
+    if customers is not None:
+        _check_unique(known, "customer_id", "customers")
+        known = known.set_index("customer_id")
+    for column in ("segment", "value_per_year"):
+        cases[column] = cases["customer_id"].map(known[column]) if column in known else np.nan
+    cases["tenure_days"] = np.nan
+    if "joined_at" in known:
+        joined = _instants(cases["customer_id"].map(known["joined_at"]), zone)
+        cases["tenure_days"] = _hours(cases["started_at"] - joined) / 24
+    loyalty = pd.Series(np.where(cases["tenure_days"] < NEW_DAYS, "new", "loyal"), index=cases.index, dtype="str")
+    cases["loyalty"] = loyalty.where(cases["tenure_days"] >= 0)
+    return cases
+
+
+def _add_extras(cases: pd.DataFrame, tables: Tables, links: dict[str, pd.Series]) -> pd.DataFrame:
+    """Carry further columns (those that a map named) as first known in the case."""
+    for name in ("contacts", "surveys", "complaints"):
+        table = getattr(tables, name)
+        known = {*cases.columns, *(field.name for field in FIELDS[name])}
+        extra = [] if table is None or name not in links else [c for c in table.columns if c not in known]
+        if extra:
+            first = table[extra].groupby(links[name], sort=False).first()
+            cases = cases.merge(first, how="left", left_on="case_id", right_index=True, validate="one_to_one")
+    return cases
+
+
+def _known_by(rows: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    stamps = rows.select_dtypes("datetime").columns.difference(["at"])
+    return rows.assign(**{column: rows[column].where(rows[column] <= now) for column in stamps})
+
+
+def _last_stamp(*frames: pd.DataFrame) -> pd.Timestamp:
+    stamps = [pd.Timestamp(stamp) for frame in frames for stamp in frame.select_dtypes("datetime").max()]
+    return max((stamp for stamp in stamps if not pd.isna(stamp)), default=pd.Timestamp(0))
+
+
+def _check_unique(frame: pd.DataFrame, column: str, table: str) -> None:
+    repeated = frame.loc[frame[column].duplicated(), column].unique()
+    if len(repeated):
+        raise ValueError(
+            f"{table}: {len(repeated)} values of {column} repeat (such as {repeated[0]!r}), so joining would multiply "
+            "rows. Keep one row for each."
+        )
+
+
+def _zone_of(tables: Tables) -> tzinfo | None:
+    for table, column in ((tables.contacts, "started_at"), (tables.complaints, "received_at")):
+        kind = None if table is None else table[column].dtype
+        if isinstance(kind, pd.DatetimeTZDtype):
+            return kind.tz
+    return None
+
+
+def _instants(stamps: pd.Series, zone: str | tzinfo | None) -> pd.Series:
+    """Stamps as UTC without a zone; naive ones are read in `zone`, the earlier reading where the clock repeats."""
+    if not pd.api.types.is_datetime64_any_dtype(stamps):
+        try:
+            stamps = pd.to_datetime(stamps)
+        except ValueError:  # several zones in one column
+            stamps = pd.to_datetime(stamps, utc=True)
+    if stamps.dt.tz is None and zone is not None:
+        first = np.ones(len(stamps), dtype=bool)
+        stamps = stamps.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return stamps.dt.tz_convert(None).astype("datetime64[us]") if stamps.dt.tz is not None else _stamps(stamps)
+
+
+def _moment(stamp: str | pd.Timestamp, zone: str | tzinfo | None) -> pd.Timestamp:
+    return pd.Timestamp(_instants(pd.Series([pd.Timestamp(stamp)]), zone).iloc[0])
+
+
+def _localise(instants: pd.Series, zone: str | tzinfo | None) -> pd.Series:
+    return instants if zone is None else instants.dt.tz_localize("UTC").dt.tz_convert(zone)
+
+
+def _stamps(values: pd.Series) -> pd.Series:
+    return values.astype("datetime64[us]")
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Numbers or flags as float, missing as NaN."""
+    known = values.infer_objects()
+    return (known.astype("boolean") if known.dtype == object else known).astype("Float64").astype("float64")
+
+
+def _hours(span: pd.Series) -> pd.Series:
+    hours: pd.Series = span.dt.total_seconds() / 3600
+    return hours
+
+
+def _positive_hours(span: pd.Series) -> pd.Series:
+    hours = _hours(span)
+    return hours.where(hours >= 0)
