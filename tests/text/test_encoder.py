@@ -1,0 +1,86 @@
+import time
+
+import numpy as np
+import pytest
+
+from analytics.text.clean import BRAND
+from analytics.text.encoder import MAX_WINDOWS, MODELS, WINDOW, Encoder, split_windows
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    return Encoder.load()
+
+
+def test_one_row_per_text_in_the_order_given(encoder):
+    texts = [
+        "The parcel came late and the box was open, and nobody answered my three messages.",
+        "Great.",
+        "",
+        "Slow app",
+    ]
+    rows = encoder.embed(texts)
+    assert rows.shape == (4, encoder.width) and rows.dtype == np.float32 and np.isfinite(rows).all()
+    np.testing.assert_allclose(encoder.embed(texts[::-1])[::-1], rows, atol=1e-4)
+
+
+def test_no_texts_give_no_rows(encoder):
+    assert encoder.embed([]).shape == (0, encoder.width)
+
+
+def test_an_embedding_does_not_depend_on_the_texts_beside_it(encoder):
+    text = "I have been on hold for an hour"
+    crowd = [text, "!!!" * 50, "wonderful " * 200, "no"]
+    np.testing.assert_allclose(encoder.embed(crowd)[0], encoder.embed([text])[0], atol=1e-4)
+
+
+def test_case_markup_and_handles_do_not_matter(encoder):
+    plain, dressed = encoder.embed(
+        [f"{BRAND} still no refund", "<p>@AcmeHelp STILL   no&nbsp;refund</p> https://x.example"]
+    )
+    np.testing.assert_allclose(plain, dressed, atol=1e-4)
+
+
+def test_like_meanings_lie_closer_than_unlike_ones(encoder):
+    rows = encoder.embed(["nobody called me back", "no one returned my call", "the hotel pool was warm and clean"])
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    same, other = rows[0] @ rows[1], rows[0] @ rows[2]
+    assert same > other + 0.2
+
+
+def test_windows_cover_every_token_of_an_ordinary_text():
+    for n in (1, WINDOW - 2, WINDOW - 1, 1000):
+        windows = split_windows(list(range(n)))
+        assert sum(windows, []) == list(range(n))
+        assert max(map(len, windows)) <= WINDOW - 2
+
+
+def test_a_very_long_text_is_read_from_its_beginning_to_its_end():
+    windows = split_windows(list(range(60_000)))
+    assert len(windows) == MAX_WINDOWS
+    assert windows[0][0] == 0 and windows[-1][-1] == 59_999
+
+
+def test_a_text_of_equal_windows_embeds_as_one_of_them(encoder):
+    window = "the engineer never came and the line is still dead " * 12  # 120 tokens
+    one, four = encoder.embed([window, window * 4])
+    assert one @ four / np.linalg.norm(one) / np.linalg.norm(four) > 0.99
+
+
+@pytest.mark.parametrize("text", ["".join(f"word{i} " for i in range(30_000)), "😡" * 10_000], ids=["300 KB", "emoji"])
+def test_hostile_lengths_take_under_two_seconds(encoder, text):
+    encoder.embed(["warm up"])
+    start = time.perf_counter()
+    encoder.embed([text])
+    assert time.perf_counter() - start < 2
+
+
+def test_files_that_ship_stay_under_twenty_megabytes_and_hold_no_pickle():
+    assert (MODELS / "encoder.onnx").stat().st_size < 20e6
+    assert not [path for path in MODELS.iterdir() if path.suffix in {".pkl", ".pickle", ".joblib"}]
+
+
+def test_the_version_names_the_graph_that_ships(encoder):
+    import hashlib
+
+    assert encoder.version == hashlib.sha256((MODELS / "encoder.onnx").read_bytes()).hexdigest()[:12]
