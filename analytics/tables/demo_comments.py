@@ -83,21 +83,20 @@ class Piece(NamedTuple):
 
 
 @lru_cache(maxsize=1)
-def bank() -> dict[tuple[str, str, str], list[tuple[str, str]]]:
-    """Texts of the bank with their style, by (kind, theme, polarity); '' where a kind has none."""
+def bank() -> dict[tuple[str, str, str], list[str]]:
+    """Texts of the bank by (kind, theme, polarity); '' where a kind has none."""
     rows = pd.read_csv(BANK, dtype=str, keep_default_na=False)
-    groups = rows.groupby(["kind", "theme", "polarity"], sort=False)
-    return {key: list(zip(part["text"], part["style"], strict=True)) for key, part in groups}
+    texts: dict[tuple[str, str, str], list[str]] = {}
+    for kind, theme, polarity, text in rows[["kind", "theme", "polarity", "text"]].itertuples(index=False):
+        texts.setdefault((kind, theme, polarity), []).append(text)
+    return texts
 
 
 def draw_names(rng: np.random.Generator, n: int) -> pd.Series:
     """Invent `n` customer names."""
-    first, last = rng.integers(0, len(FIRST_NAMES), n), rng.integers(0, len(LAST_NAMES), n)
-    return (
-        pd.Series(FIRST_NAMES, dtype="str").iloc[first].array
-        + " "
-        + pd.Series(LAST_NAMES, dtype="str").iloc[last].array
-    )
+    first = np.array(FIRST_NAMES, dtype=object)[rng.integers(0, len(FIRST_NAMES), n)]
+    last = np.array(LAST_NAMES, dtype=object)[rng.integers(0, len(LAST_NAMES), n)]
+    return pd.Series(first + " " + last, dtype="str")
 
 
 def write_texts(
@@ -217,12 +216,12 @@ def _write(rng: np.random.Generator, polarity: str, theme: str, second: str, int
 
 def _one(rng: np.random.Generator, kind: str, theme: str = "", polarity: str = "") -> str:
     texts = bank()[kind, theme, polarity]
-    return texts[int(rng.random() * len(texts))][0]
+    return texts[int(rng.random() * len(texts))]
 
 
 def _pick(rng: np.random.Generator, kind: str, n: int) -> list[str]:
     texts = bank()[kind, "", ""]
-    return [texts[i][0] for i in rng.integers(0, len(texts), n)]
+    return [texts[i] for i in rng.integers(0, len(texts), n)]
 
 
 def _fill(rng: np.random.Generator, text: str, name: str) -> str:
