@@ -32,11 +32,11 @@ def score_promises(
     """Share of cases in which each promise was kept, by our records and in the customer's view.
 
     By our records a case keeps a promise when the company's own stamps stay within the threshold (for a solving time:
-    from the first contact to the last "resolved"); no stamp is unknown, except a callback that never came, which is
-    broken. In the customer's view a solving time counts from the first attempt to the customer's confirmation; any
-    other promise counts as broken where the customer says so, as kept where the customer answered, was content and
-    named no broken promise, and otherwise as unknown. The verdict is 'kept' when the whole interval reaches the
-    promised share, 'not kept' when it stays below, and 'we do not know' in between.
+    from the first contact to the last "resolved"); no stamp is unknown, but a callback that never came is broken. In the
+    customer's view a solving time counts from the first attempt to the customer's confirmation; any other promise counts
+    as broken where the customer says so, as kept where the customer answered, was content and named no broken promise,
+    and otherwise as unknown. The verdict is 'kept' when the whole interval reaches the promised share, 'not kept' when it
+    stays below, and 'we do not know' in between.
 
     Parameters
     ----------
@@ -101,9 +101,9 @@ def judge_promise(
     records = pd.Series(np.where(recorded <= limit, KEPT, BROKEN), index=scope.index).mask(recorded.isna(), UNKNOWN)
     said = _said(scope, comments)
     if promise.measure == "customer_clock_h":
-        clock, confirmed = scope["customer_clock_h"], scope["ended"].eq("confirmed")
-        view = pd.Series(UNKNOWN, index=scope.index).mask(confirmed, np.where(clock <= limit, KEPT, BROKEN))
-        view = view.mask(~confirmed & said.eq(BROKEN), BROKEN)
+        confirmed, in_time = scope["ended"].eq("confirmed"), scope["customer_clock_h"].le(limit)
+        words = np.select([confirmed & in_time, confirmed | said.eq(BROKEN)], [KEPT, BROKEN], UNKNOWN)
+        view = pd.Series(words, index=scope.index)
     else:
         view = said
     keep = [column for column in ("case_id", "customer_id", "segment") if column in scope]
@@ -121,9 +121,8 @@ def _with_measure(promise: Promise, tables: Tables, scope: pd.DataFrame) -> pd.D
     case = contacts["case_id"].fillna(contacts["contact_id"]) if "case_id" in contacts else contacts["contact_id"]
     if measure == "callback_h" and {"promised_callback_at", "called_back_at"} <= set(contacts):
         promised = contacts["promised_callback_at"].notna()
-        hours = (contacts["called_back_at"] - contacts["promised_callback_at"]).dt.total_seconds() / 3600
-        values = hours.where(hours.notna(), np.inf)[promised]  # promised and never called back is broken
-        worst = values.groupby(case[promised]).max()
+        late = (contacts["called_back_at"] - contacts["promised_callback_at"]).dt.total_seconds() / 3600
+        worst = late.fillna(np.inf)[promised].groupby(case[promised]).max()  # promised and never called back
     elif measure == "customer_clock_h" and "resolved_at" in contacts:
         span = contacts["resolved_at"].groupby(case).max() - contacts["started_at"].groupby(case).min()
         worst = span.dt.total_seconds() / 3600

@@ -1,0 +1,131 @@
+"""The command line `perception`: thin, it parses, calls the rooms, and turns faults into sentences and exit codes."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    from analytics.config import Config
+
+DONE, FAULTY, FAILED, BUSY = 0, 2, 3, 4
+EXIT_CODES = "Exit codes: 0 done, 2 bad input or nothing to report, 3 the run failed, 4 another run is at work."
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=f"What customers perceive, from their own words and scores to a leadership PDF. {EXIT_CODES}",
+)
+out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The organisation's settings; start from a copy.")]
+CONFIG = Path("perception.toml")
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")] = "leadership",
+    period: Annotated[str | None, typer.Option(help="2026-10, 2026-Q3 or 2026-W41; default: last complete.")] = None,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Build one report and print the path of its PDF.
+
+    Without --period it takes the last complete period, so one cron line is enough. Nothing is published unless
+    everything holds: parameters, data, every cell, every claim. The PDF of an earlier run stays untouched until then.
+    """
+    from analytics.publish.run import build_report
+
+    with err.status(f"Building {name} (data, text scores, notebook, PDF) …"):
+        published = build_report(name, period or _last_complete(config), config)
+    out.print(str(published.pdf), highlight=False)
+
+
+@app.command()
+def check(config: ConfigPath = CONFIG) -> None:
+    """Check settings and data: list everything wrong, run nothing.
+
+    Reads every source through its map. Faulty cells and rows go to data/derived/quarantine and are counted here.
+    """
+    from analytics.config import load_config
+    from analytics.tables.read import read_tables
+
+    with err.status("Reading every source …"):
+        tables = read_tables(load_config(config))
+    log = tables.log
+    for frame, title in ((log.rows, "Rows"), (log.faults, "Faults")) if log else ():
+        out.print(f"[bold]{title}[/bold]")
+        out.print(frame.to_string(index=False) if len(frame) else "none", highlight=False, markup=False)
+    out.print(f"{config}: ready.", highlight=False)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the four tables and truth.json go.")] = Path("data/demo"),
+    seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
+    months: Annotated[int, typer.Option(min=3, max=120)] = 24,
+    customers: Annotated[int, typer.Option(min=1_000)] = 20_000,
+) -> None:
+    """Generate the demo operation: a broadband company whose truths are known, to try everything on."""
+    from analytics.tables.simulate import write_demo
+
+    with err.status("Simulating the operation …"):
+        write_demo(folder, seed=seed, months=months, customers=customers)
+    out.print(f"{folder}: contacts, surveys, complaints, customers; what is true of them in truth.json")
+
+
+@app.command()
+def score(
+    file: Annotated[Path, typer.Argument(help="CSV, Parquet or Excel with a column of text.")],
+    column: Annotated[str, typer.Option(help="Which column holds the text.")] = "comment",
+    brand: Annotated[list[str] | None, typer.Option(help="Your own names; repeat for several.")] = None,
+    model: Annotated[str, typer.Option(help="auto, fast or accurate.")] = "auto",
+    output: Annotated[Path | None, typer.Option(help="Where the scores go; default FILE.scored.csv.")] = None,
+) -> None:
+    """Score the sentiment, churn intent and themes of one file's texts.
+
+    The texts are redacted before they are written, and cells that a spreadsheet would run as a formula are defused.
+    """
+    from analytics.tables.read import defuse
+    from analytics.tables.sources import read_file
+    from analytics.text.redact import redact
+    from analytics.text.score import score_texts
+
+    frame = read_file(file)
+    if column not in frame:
+        raise ValueError(f"{file}: no column {column!r}. Found: {', '.join(map(str, frame.columns))}. Use --column.")
+    output = output or file.with_suffix(".scored.csv")
+    with err.status(f"Scoring {len(frame):,} texts …"):
+        scores = score_texts(frame[column].fillna(""), brands=brand or [], model=model)
+        scores.insert(0, column, redact(frame[column].fillna("")))
+    defuse(scores).to_csv(output, index=False)
+    out.print(str(output), highlight=False)
+
+
+def _last_complete(config: Path) -> str:
+    from analytics.config import load_config
+    from analytics.tables.periods import last_complete_period
+
+    settings: Config = load_config(config)
+    import pandas as pd
+
+    return last_complete_period(settings.report.frequency, pd.Timestamp.now(settings.organisation.zone)).name
+
+
+def main() -> None:
+    """Run the command line; every expected fault becomes one message and an exit code, never a traceback."""
+    from analytics.publish.faults import exit_code
+
+    try:
+        app()
+    except Exception as error:
+        code = exit_code(error)
+        if code is None:
+            raise
+        err.print(str(error), style="red", highlight=False, markup=False)
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,242 @@
+"""The claim guard: a sentence that praises, blames or reports a change must rest on evidence from customers.
+
+The words stand in claim_words.toml by what must carry them; this module finds them in prose and asks the evidence.
+It reads sentences, not meaning: its precision and recall on hand-written sentences stand in METHODS.md.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from analytics.measures.estimate import SAID, Estimate
+
+MINIMUM_N = 30  # answers below which no level is claimed: a Wilson interval is then wider than 30 points
+NEUTRAL = {"points": 0.0, "share": 0.5, "score": None}  # the middle of a scale whose ends are known
+KINDS = ("certain", "cause", "good", "bad", "better", "worse", "up", "down")
+WANTED = {"better": "rose", "worse": "fell", "up": "rose", "down": "fell"}
+SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Something a sentence may rest on.
+
+    Parameters
+    ----------
+    estimate
+        A figure with interval and n; only those said by customers are evidence of quality.
+    signal
+        The word of a passed rule about its latest period: 'rose', 'fell', 'no change', 'cannot tell yet'.
+    better
+        Which way is good for customers; None where the figure has no good side.
+    """
+
+    estimate: Estimate | None = None
+    signal: str | None = None
+    better: Literal["higher", "lower"] | None = "higher"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A sentence that may not be published: why not, and what could be said instead."""
+
+    sentence: str
+    reason: str
+    alternative: str
+
+    def __str__(self) -> str:
+        return f'"{self.sentence}" {self.reason} {self.alternative}'
+
+
+class ClaimError(ValueError):
+    """A text claims what no evidence carries; the faults are in `faults`."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = faults
+        super().__init__("Not published: a claim has no evidence.\n" + "\n".join(f"  {fault}" for fault in faults))
+
+
+def check_claims(text: str, evidence: Iterable[object] = ()) -> list[Fault]:
+    """Find sentences that claim more than the evidence shows.
+
+    A sentence that calls service good or bad needs an `Estimate` said by customers, with n of at least 30, whose whole
+    interval lies on that side of the scale's middle. A word of change needs a signal whose rule passed in that
+    direction; 'significant' and its like need one too. A word of cause is never carried: figures here are observed, not
+    tried out. Internal measures are evidence of nothing about quality. Questions, negations, hedges, aims and customers'
+    words in quotation marks claim nothing.
+
+    Parameters
+    ----------
+    text
+        Prose; Markdown marks are ignored.
+    evidence
+        `Estimate`, `Evidence`, a signal word, an object with ``.word`` (as `detect_signals` returns), or a mapping of an
+        Estimate's fields; what carries one sentence of the text may carry all of it.
+
+    Returns
+    -------
+    list of Fault
+        sentence, reason, honest alternative; empty means that the text may be published.
+
+    Raises
+    ------
+    TypeError
+        If something else is handed in as evidence.
+
+    References
+    ----------
+    The lexicon and its rules are this project's own (METHODS.md, "Claim guard").
+
+    Examples
+    --------
+    >>> [fault.reason for fault in check_claims("Customers love our service.")]
+    ['says "love", but no customer evidence is cited for it.']
+    >>> check_claims("Customers love our service.", [Estimate(0.82, 0.79, 0.85, 640, "share", SAID)])
+    []
+    >>> len(check_claims("Satisfaction improved.", ["no change"]))
+    1
+    """
+    pieces = [_as_evidence(item) for item in evidence]
+    faults = []
+    for sentence in sentences(text):
+        for kind, word in _claims(sentence):
+            reason = _objection(kind, word, pieces)
+            if reason:
+                faults.append(Fault(sentence, reason, _alternative(kind, pieces)))
+                break  # one reason is enough to hold a sentence back
+    return faults
+
+
+def sentences(text: str) -> list[str]:
+    r"""Split prose into sentences, Markdown marks and customers' quoted words taken out.
+
+    Examples
+    --------
+    >>> sentences("## Scores\n**NPS** was 31. Did it move? They wrote “great service”.")
+    ['Scores', 'NPS was 31.', 'Did it move?', 'They wrote “…”.']
+    """
+    text = re.sub(r"“[^”]*”|\"[^\"]*\"|`[^`]*`", "“…”", text)
+    text = re.sub(r"^\s*(?:[#>]+|[-*+]|\d+\.)\s+", "", text, flags=re.MULTILINE)
+    text = re.sub(r"[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}", "", text)
+    parts = re.split(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z0-9“])|\n(?=[A-Z])", text)
+    return [re.sub(r"\s+", " ", part).strip() for part in parts if part.strip()]
+
+
+@cache
+def _patterns() -> dict[str, re.Pattern[str]]:
+    words = tomllib.loads((Path(__file__).parent / "claim_words.toml").read_text(encoding="utf-8"))
+    return {
+        kind: re.compile(rf"(?<![\w-])(?:{'|'.join(found)})(?![\w-])", re.IGNORECASE) for kind, found in words.items()
+    }
+
+
+def _claims(sentence: str) -> Iterator[tuple[str, str]]:
+    """Claim words of a sentence with their kind, those hedged, negated, asked or innocent left out."""
+    patterns = _patterns()
+    if sentence.endswith("?"):
+        return
+    plain = patterns["innocent"].sub(lambda match: "·" * len(match[0]), sentence)
+    plain = re.sub(r"(?i)n't\b", " not", plain)
+    for clause in re.split(
+        r"[;:()–—]|,(?= (?:and|but|so|yet|while|which)\b)|\b(?:but|yet|although|though|while|whereas)\b", plain
+    ):
+        hedge = re.search(rf"(?i)\b(?:{_hedge_source()})\b", clause)
+        claimed = clause[: hedge.start()] if hedge else clause
+        for kind in KINDS:
+            match = patterns[kind].search(claimed)
+            if match:
+                yield kind, match[0]
+
+
+@cache
+def _hedge_source() -> str:
+    words = tomllib.loads((Path(__file__).parent / "claim_words.toml").read_text(encoding="utf-8"))
+    return "|".join(words["hedges"])
+
+
+def _as_evidence(item: object) -> Evidence:
+    if isinstance(item, Evidence):
+        return item
+    if isinstance(item, Estimate):
+        return Evidence(item, better="lower" if item.unit in ("hours", "seconds") else "higher")
+    if isinstance(item, dict):
+        return _as_evidence(Estimate(**{key: item[key] for key in ("value", "low", "high", "n", "unit", "source")}))
+    word = getattr(item, "word", item)
+    if word in SIGNALS:
+        return Evidence(signal=str(word))
+    raise TypeError(f"{item!r} is no evidence. Expected an Estimate, an Evidence, or a signal: {', '.join(SIGNALS)}.")
+
+
+def _objection(kind: str, word: str, pieces: list[Evidence]) -> str:
+    """Why the evidence does not carry a claim word, or nothing where it does."""
+    said = f'says "{word}", but'
+    if kind == "cause":
+        return f"{said} nothing here was tried out: figures that move together do not show a cause."
+    spoken = [p for p in pieces if p.estimate is not None and p.estimate.source == SAID]
+    silent = [p for p in pieces if p.estimate is not None and p.estimate.source != SAID]
+    signals = [p for p in pieces if p.signal is not None]
+    if silent and not spoken and kind not in ("up", "down"):
+        return f"{said} it cites {silent[0].estimate.source} only; quality is what customers say it is."  # type: ignore[union-attr]
+    if kind in ("good", "bad"):
+        return _level_objection(kind, said, spoken)
+    if not signals:
+        return f"{said} no {'rule of change' if kind != 'certain' else 'rule'} is cited for it."
+    if kind == "certain":
+        return "" if any(p.signal in ("rose", "fell") for p in signals) else f"{said} no rule found a change."
+    if any(_moved(p) == WANTED[kind] if kind in ("better", "worse") else p.signal == WANTED[kind] for p in signals):
+        return ""
+    return f'{said} the rule says "{signals[0].signal}".'
+
+
+def _level_objection(kind: str, said: str, spoken: list[Evidence]) -> str:
+    if not spoken:
+        return f"{said} no customer evidence is cited for it."
+    for piece in spoken:
+        side = _side(piece)
+        if side == kind:
+            return ""
+    first = spoken[0].estimate
+    if first is not None and first.n < MINIMUM_N:
+        return f"{said} only {first.n} customers stand behind it; {MINIMUM_N} are needed."
+    return f"{said} the interval of the cited figure does not lie wholly on that side."
+
+
+def _side(piece: Evidence) -> str | None:
+    """'good' or 'bad' where the whole interval lies on one side of the scale's middle."""
+    e = piece.estimate
+    middle = NEUTRAL.get(e.unit) if e is not None else None
+    if e is None or middle is None or piece.better is None or e.n < MINIMUM_N:
+        return None
+    above, below = e.low > middle, e.high < middle
+    if piece.better == "lower":
+        above, below = below, above
+    return "good" if above else "bad" if below else None
+
+
+def _moved(piece: Evidence) -> str | None:
+    """The signal as customers feel it: a figure that should be low and fell counts as a rise."""
+    if piece.better is None or piece.signal not in ("rose", "fell"):
+        return None
+    if piece.better == "higher":
+        return piece.signal
+    return "fell" if piece.signal == "rose" else "rose"
+
+
+def _alternative(kind: str, pieces: list[Evidence]) -> str:
+    """What could honestly be said instead."""
+    from analytics.publish.formats import write_interval
+
+    estimates = [p.estimate for p in pieces if p.estimate is not None and p.estimate.source == SAID]
+    if kind == "cause":
+        return 'Say what differs or moved together, such as "cases with a transfer are rated lower".'
+    if kind in WANTED or kind == "certain":
+        return 'Say "no change was found" or "we cannot tell yet", with the interval.'
+    if estimates:
+        e = estimates[0]
+        figure = write_interval(e.value, e.low, e.high, e.unit)
+        return f'Say the figure: "{figure}, {e.n:,} customers".'
+    return 'Say "we do not know how customers see this", or cite what they answered.'

@@ -1,0 +1,268 @@
+"""What a report is about: one period of one organisation, loaded once and cut off at the period's end.
+
+Every section reads from the `Story`; nothing here draws or words anything.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+
+from analytics.config import Config, load_config
+from analytics.measures.estimate import Estimate
+from analytics.measures.scores import customer_effort, net_promoter_score, top_box_share
+from analytics.measures.summarise import summarise
+from analytics.tables.cases import build_cases
+from analytics.tables.periods import Period, parse_period, period_of
+from analytics.tables.read import read_tables
+from analytics.tables.schema import NotMeasured, ReadLog, Tables
+from analytics.text.comments import read_comments
+
+HISTORY = 24  # periods before the report's own that trends and limits look at
+STAMPS = {"contacts": "started_at", "surveys": "invited_at", "complaints": "received_at"}
+LATER = {  # company and customer stamps that may lie after the period's end and are not known yet at it
+    "contacts": ("first_response_at", "resolved_at", "confirmed_at", "called_back_at"),
+    "complaints": ("remedied_at",),
+    "customers": ("left_at",),
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """A survey score: its column, what readers call it, how it is measured, and what a step of it means."""
+
+    column: str
+    name: str
+    measure: Callable[..., Estimate]
+    meaning: str
+
+
+SCORES = {
+    "nps": Score("nps", "Net Promoter Score", net_promoter_score, "promoters (9–10) less detractors (0–6), in points"),
+    "csat": Score("csat", "Satisfied customers", top_box_share, "share answering 4 or 5 of 5"),
+    "ces": Score("ces", "Ease", customer_effort, "mean of 1 to 7, higher is easier"),
+}
+
+
+class EmptyPeriodError(ValueError):
+    """The period holds no customer's answer, complaint or contact: there is nothing to report."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """One period of one organisation, with what was known at its end.
+
+    Attributes
+    ----------
+    config, period
+        The settings, and the period in the organisation's zone.
+    tables
+        All rows up to the period's end; what happened later is not in them.
+    log
+        What was read, set aside and why.
+    """
+
+    config: Config
+    period: Period
+    tables: Tables
+    log: ReadLog
+
+    @property
+    def k(self) -> int:
+        """Smallest group of people that may be shown."""
+        return self.config.organisation.minimum_group
+
+    @property
+    def confidence(self) -> float:
+        """Level of every interval in the report."""
+        return self.config.report.confidence
+
+    @cached_property
+    def history(self) -> list[str]:
+        """Names of the periods that trends look at, oldest first, the report's own last."""
+        return [self.period.previous(k).name for k in range(HISTORY, -1, -1)]
+
+    @cached_property
+    def answers(self) -> pd.DataFrame:
+        """Answered surveys with the `period` of the answer, those of the trend's periods only.
+
+        Raises NotMeasured where there is no survey, or none with a date.
+        """
+        surveys = self.tables.surveys
+        if surveys is None:
+            raise NotMeasured("not measured: no table surveys, needed for scores")
+        stamp = next((c for c in ("responded_at", "invited_at") if c in surveys and surveys[c].notna().any()), None)
+        if stamp is None:
+            raise NotMeasured("not measured: no column responded_at (table surveys), needed for scores over time")
+        scored = surveys[[c for c in SCORES if c in surveys]].notna().any(axis=1)
+        answered = surveys[scored & surveys[stamp].notna()]
+        answered = answered.assign(period=period_of(answered[stamp], self.config.report.frequency))
+        return answered[answered["period"].isin(self.history)]
+
+    @cached_property
+    def scores(self) -> list[Score]:
+        """The scores that customers gave in the period, the leading one first."""
+        now = self.answers[self.answers["period"] == self.period.name]
+        found = [score for score in SCORES.values() if score.column in now and now[score.column].notna().any()]
+        lead = self.config.report.score
+        if lead is not None and lead not in [score.column for score in found]:
+            raise NotMeasured(f"not measured: no answer in column {lead} in {self.period.label}, the leading score")
+        return sorted(found, key=lambda score: score.column != lead)
+
+    def over_time(self, score: Score) -> pd.DataFrame:
+        """A score by period over the history: period, value, low, high, n; periods without an answer are NaN."""
+        frame = self.answers.assign(period=pd.Categorical(self.answers["period"], self.history, ordered=True))
+        weights = "weight" if "weight" in frame and frame["weight"].notna().all() else None
+        series = summarise(
+            frame, score.measure, by=["period"], column=score.column, weights=weights, confidence=self.confidence
+        )
+        series["period"] = series["period"].astype(str)
+        first = series["n"].gt(0).idxmax() if series["n"].gt(0).any() else len(series) - 1
+        return series.loc[first:].reset_index(drop=True)
+
+    @cached_property
+    def invitations(self) -> pd.DataFrame:
+        """Invitations sent in the period, answered or silent; NotMeasured where no invitation is dated."""
+        surveys = self.tables.surveys
+        if surveys is None or "invited_at" not in surveys or surveys["invited_at"].isna().all():
+            raise NotMeasured("not measured: no column invited_at (table surveys), needed for who was asked")
+        return surveys[self.period.contains(surveys["invited_at"])]
+
+    @cached_property
+    def comments(self) -> pd.DataFrame:
+        """Scored and redacted customer texts of the history, with their `period`."""
+        config = self.config
+        comments = read_comments(
+            self._recent,
+            brands=config.organisation.brands,
+            model=config.text.model,
+            limit=config.text.accurate_limit,
+            cache=str(config.resolve("data/derived/scores")),
+            patterns=config.organisation.order_number_patterns,
+        )
+        if comments.empty:
+            raise NotMeasured("not measured: no text by a customer (comment, text), needed for the problems they name")
+        return comments.assign(period=period_of(comments["at"], config.report.frequency))
+
+    @cached_property
+    def _recent(self) -> Tables:
+        """The tables without what lies before the history."""
+        since = self.period.previous(HISTORY).start
+        cut = {
+            name: _since(getattr(self.tables, name), _stamp(name, getattr(self.tables, name)), since) for name in STAMPS
+        }
+        return replace(self.tables, **cut)
+
+    @cached_property
+    def cases(self) -> pd.DataFrame:
+        """Every customer issue begun in the history, with both clocks up to the period's end."""
+        hours = self.config.organisation.office_hours
+        zone = self.config.organisation.zone
+        return build_cases(self._recent, office_hours=hours, timezone=zone, until=self.period.end)
+
+    @cached_property
+    def cases_now(self) -> pd.DataFrame:
+        """The cases that began in the period."""
+        return self.cases[self.period.contains(self.cases["started_at"])]
+
+
+def load_story(config: str | Path | Config, period: str) -> Story:
+    """Read everything one report needs and cut it off at the period's end.
+
+    Parameters
+    ----------
+    config
+        perception.toml, or its loaded form.
+    period
+        '2026-10', '2026-Q3' or '2026-W41'; it must be over.
+
+    Returns
+    -------
+    Story
+        What was known at the end of the period.
+
+    Raises
+    ------
+    EmptyPeriodError
+        If nothing of a customer lies in the period; the message says when data begin and end.
+    ValueError
+        If the period is not over yet, or settings or data are faulty.
+
+    References
+    ----------
+    The customer's clock and periods: METHODS.md, "Periods".
+
+    Examples
+    --------
+    >>> load_story("no_such.toml", "2026-10")
+    Traceback (most recent call last):
+    ...
+    analytics.config.ConfigError: no_such.toml: 1 fault.
+      No such file. Copy the perception.toml of this project and edit it.
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    when = parse_period(period).localise(config.organisation.timezone)
+    if when.status(pd.Timestamp.now(config.organisation.zone)) != "complete":
+        raise ValueError(f"{period} is not over: it ends on {when.end:%d %B %Y}. Report a complete period.")
+    tables = read_tables(config)
+    _refuse_empty(tables, when, config)
+    config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})
+    return Story(config, when, _known_at(tables, when.end), tables.log or ReadLog())
+
+
+def _refuse_empty(tables: Tables, period: Period, config: Config) -> None:
+    stamps = [
+        getattr(tables, name)[column].dropna()
+        for name in STAMPS
+        for column in (_stamp(name, getattr(tables, name)),)
+        if column is not None
+    ]
+    times = pd.concat(stamps) if stamps else pd.Series(dtype="datetime64[us, UTC]")
+    if times.empty:
+        raise EmptyPeriodError(f"{period.name}: no survey, complaint or contact carries a date. Map a date column.")
+    if not period.contains(times).any():
+        last = period_of(times.sort_values().tail(1), period.frequency).iloc[0]
+        raise EmptyPeriodError(
+            f"{period.name}: no survey, complaint or contact lies in it. The data of {config.organisation.name} run from "
+            f"{times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}; the last {period.frequency} with data is {last}."
+        )
+
+
+def _stamp(table: str, frame: pd.DataFrame | None) -> str | None:
+    """The column that dates a row of a table: for surveys the invitation, or the answer where that is not recorded."""
+    choices = (STAMPS[table], "responded_at") if table == "surveys" else (STAMPS[table],)
+    return next((c for c in choices if frame is not None and c in frame and frame[c].notna().any()), None)
+
+
+def _since(frame: pd.DataFrame | None, stamp: str | None, start: pd.Timestamp) -> pd.DataFrame | None:
+    return frame if frame is None or stamp is None else frame[~(frame[stamp] < start)]
+
+
+def _known_at(tables: Tables, end: pd.Timestamp) -> Tables:
+    """The tables as they stood at a moment: later rows gone, later stamps not yet there."""
+    cut = {}
+    for name in ("contacts", "surveys", "complaints", "customers"):
+        frame = getattr(tables, name)
+        if frame is None:
+            continue
+        stamp = (
+            "joined_at"
+            if name == "customers" and "joined_at" in frame
+            else _stamp(name, frame)
+            if name in STAMPS
+            else None
+        )
+        frame = frame[~(frame[stamp] >= end)] if stamp is not None else frame
+        later = {c: frame[c].mask(frame[c] >= end) for c in LATER.get(name, ()) if c in frame}
+        if name == "surveys" and "responded_at" in frame:
+            later |= _unanswered(frame, frame["responded_at"] >= end)
+        cut[name] = frame.assign(**later)
+    return replace(tables, **cut)
+
+
+def _unanswered(surveys: pd.DataFrame, late: pd.Series) -> dict[str, pd.Series]:
+    """Answers given later, blanked: at the period's end these customers were still silent."""
+    columns = [c for c in ("responded_at", "nps", "csat", "ces", "comment") if c in surveys]
+    return {c: surveys[c].mask(late) for c in columns}
