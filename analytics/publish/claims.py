@@ -66,16 +66,16 @@ def check_claims(text: str, evidence: Iterable[object] = ()) -> list[Fault]:
     A sentence that calls service good or bad needs an `Estimate` said by customers, with n of at least 30, whose whole
     interval lies on that side of the scale's middle. A word of change needs a signal whose rule passed in that
     direction; 'significant' and its like need one too. A word of cause is never carried: figures here are observed, not
-    tried out. Internal measures are evidence of nothing about quality. Questions, negations, hedges, aims and customers'
-    words in quotation marks claim nothing.
+    tried out. Internal measures are evidence of nothing about quality. Questions, negations, hedges, aims and
+    customers' words in quotation marks claim nothing.
 
     Parameters
     ----------
     text
         Prose; Markdown marks are ignored.
     evidence
-        `Estimate`, `Evidence`, a signal word, an object with ``.word`` (as `detect_signals` returns), or a mapping of an
-        Estimate's fields; what carries one sentence of the text may carry all of it.
+        `Estimate`, `Evidence`, a signal word, an object with ``.word`` (as `detect_signals` returns), or a
+        mapping of an Estimate's fields; what carries one sentence of the text may carry all of it.
 
     Returns
     -------
@@ -120,7 +120,7 @@ def sentences(text: str) -> list[str]:
     ['Scores', 'NPS was 31.', 'Did it move?', 'They wrote “…”.']
     """
     text = re.sub(r"“[^”]*”|\"[^\"]*\"|`[^`]*`", "“…”", text)
-    text = re.sub(r"^\s*(?:[#>]+|[-*+]|\d+\.)\s+", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^\s*(?:[#>]+|[-*+]|\d+\.)\s+", "\n\n", text, flags=re.MULTILINE)
     text = re.sub(r"[*_]{1,3}(?=\S)|(?<=\S)[*_]{1,3}", "", text)
     parts = re.split(r"\n\s*\n|(?<=[.!?])\s+(?=[A-Z0-9“])|\n(?=[A-Z])", text)
     return [re.sub(r"\s+", " ", part).strip() for part in parts if part.strip()]
@@ -141,14 +141,11 @@ def _claims(sentence: str) -> Iterator[tuple[str, str]]:
         return
     plain = patterns["innocent"].sub(lambda match: "·" * len(match[0]), sentence)
     plain = re.sub(r"(?i)n't\b", " not", plain)
-    for clause in re.split(
-        r"[;:()–—]|,(?= (?:and|but|so|yet|while|which)\b)|\b(?:but|yet|although|though|while|whereas)\b", plain
-    ):
+    for clause in re.split(r"[;:()–—]|,(?= )|\b(?:but|yet|although|though|while|whereas)\b", plain):
         hedge = re.search(rf"(?i)\b(?:{_hedge_source()})\b", clause)
-        claimed = clause[: hedge.start()] if hedge else clause
         for kind in KINDS:
-            match = patterns[kind].search(claimed)
-            if match:
+            match = patterns[kind].search(clause)
+            if match and (hedge is None or match.start() <= hedge.start()):
                 yield kind, match[0]
 
 
