@@ -1,10 +1,10 @@
 """Texts of the demo operation, composed from the hand-written bank ``demo_comments.csv``.
 
 The bank's columns are kind, theme, polarity, style and text. Kind ``sentence`` is what customers say about a theme;
-the other kinds are added to it or take its place: ``leaving``, ``threat``, ``staying``, ``ask`` (what a complaint
-wants), ``not_offered`` (wants what was never promised), ``identifier``, ``foreign``, ``hostile``, ``noise``, and
-``account``, the company's own note about a complaint. Words in braces, such as ``{agent}``, are filled in; every name,
-address and number is invented (numbers from the ranges kept for fiction).
+the other kinds are added to it or take its place: ``opening``, ``closing``, ``leaving``, ``threat``, ``staying``,
+``ask`` (what a complaint wants), ``not_offered`` (wants what was never promised), ``identifier``, ``foreign``,
+``hostile``, ``noise``, and ``account``, the company's own note about a complaint. Words in braces, such as ``{agent}``,
+are filled in; every name, address and number is invented (phone numbers from the range kept for fiction).
 """
 
 import re
@@ -33,8 +33,13 @@ LAST_NAMES = (
 AGENT_NAMES = tuple(f"{FIRST_NAMES[i]} {LAST_NAMES[(7 * i + 3) % len(LAST_NAMES)]}" for i in range(60))
 EMOJI = {"negative": ("😡", "🙄", "😤", "👎", "😞", "🤬"), "positive": ("😊", "👍", "🙏", "⭐⭐⭐⭐⭐", "❤️", "🎉")}
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
+TOPICS = {  # reason of the case, in the order of REASONS -> what its customer calls it
+    "no connection": "the internet being off", "slow speed": "the slow internet", "bill query": "my bill",
+    "new installation": "the installation", "moving home": "our move", "contract renewal": "my contract",
+    "router": "the router", "": "your service",
+}  # fmt: skip
 STREETS = ("Orchard Lane", "Mill Road", "Station Terrace", "Kestrel Close", "Chapel Street")
-_SLOT = re.compile(r"\{(agent|brand|n|day|amount|name|email|phone|order|street)\}")
+_SLOT = re.compile(r"\{(agent|brand|topic|n|day|amount|name|email|phone|order|street)\}")
 
 # Chance of a theme in relative terms: what customers bring up without a special cause.
 NEGATIVE = {
@@ -55,11 +60,11 @@ CAUSES: dict[str, dict[str, dict[str, float]]] = {
         "reopened": {"unresolved": 3, "repeat_contact": 2},
         "not_fixed": {"unresolved": 4},
         "transferred": {"transferred": 4},
-        "broken_callback": {"promise_broken": 9},
+        "broken_callback": {"promise_broken": 15},
         "waited": {"waiting": 3},
         "no_updates": {"kept_informed": 2},
         "loyal_on_price": {"loyal_unfair": 3, "billing_price": 1.5},
-        "system_failure": {"system_failure": 10},
+        "system_failure": {"system_failure": 30},
         "outsourced": {"competence": 1},
         "abandoned": {"waiting": 1, "no_human": 1},
     },
@@ -125,19 +130,12 @@ def write_texts(
     chances = np.array([[0.06, 0.04, 0.90], [0.50, 0.25, 0.25], [0.93, 0.03, 0.04]]).cumsum(axis=1)
     said = (rng.random((len(csat), 1)) > chances[polarity][:, :2]).sum(axis=1)
     comments = _compose(rng, _facts(cases, writers["case"].to_numpy()), said, names.iloc[writers["person"]].tolist())
-    facts = _facts(cases, complaints["case"].to_numpy())
-    owners = names.iloc[cases["person"].to_numpy()[complaints["case"]]].tolist()
-    plain = _compose(rng, facts, np.zeros(len(complaints), int), owners)
-    asks = _pick(rng, "ask", len(plain))
-    wishes = _pick(rng, "not_offered", len(plain))
-    offered = complaints["not_offered"].to_numpy()
-    pieces = [
-        piece._replace(text=_fill(rng, wish, name), theme="", second_theme="") if other
-        else piece._replace(text=f"{piece.text} {_fill(rng, ask, name)}") if piece.kind in ("plain", "identifier")
-        else piece
-        for piece, ask, wish, other, name in zip(plain, asks, wishes, offered, owners, strict=True)
-    ]  # fmt: skip
-    accounts = [_fill(rng, text, name) for text, name in zip(_pick(rng, "account", len(plain)), owners, strict=True)]
+    about = complaints["case"].to_numpy()
+    owners = names.iloc[cases["person"].to_numpy()[about]].tolist()
+    written = _compose(rng, _facts(cases, about), np.zeros(len(about), int), owners)
+    drawn = zip(written, complaints["not_offered"], owners, strict=True)
+    pieces = [_ask(rng, piece, wish, owner) for piece, wish, owner in drawn]
+    accounts = [_one(rng, "account") for _ in pieces]
     columns = list(Piece._fields)
     return {
         "comments": pd.DataFrame(comments, columns=columns, index=writers.index),
@@ -158,18 +156,21 @@ def _facts(cases: pd.DataFrame, rows: np.ndarray) -> dict[str, np.ndarray]:
         "kept_callback": about["due"].notna() & ~about["broken_callback"],
         "careful_team": about["careful"],
         "intends": about["intends"],
+        "reason": about["reason"] + 1,  # 0: no case
     }
     for name in ("broken_callback", "loyal_on_price", "system_failure", "outsourced", "abandoned"):
         facts[name] = about[name]
-    return {name: fact.to_numpy() & known for name, fact in facts.items()}
+    return {name: fact.to_numpy() * known for name, fact in facts.items()}
 
 
 def _compose(rng: np.random.Generator, facts: dict[str, np.ndarray], said: np.ndarray, names: list[str]) -> list[Piece]:
     """Compose one text per row; `said` is 0 negative, 1 neutral, 2 positive."""
     first, second = (_draw_themes(rng, facts, said) for _ in range(2))
+    topics = np.array(list(TOPICS.values()), dtype=object)[facts["reason"] - 1]  # the last one: no case
+    drawn = zip(said, first, second, facts["intends"], names, topics, strict=True)
     return [
-        _write(rng, ("negative", "neutral", "positive")[mood], one, two, bool(intends), name)
-        for mood, one, two, intends, name in zip(said, first, second, facts["intends"], names, strict=True)
+        _write(rng, ("negative", "neutral", "positive")[mood], one, two, bool(intends), {"name": name, "topic": topic})
+        for mood, one, two, intends, name, topic in drawn
     ]
 
 
@@ -188,30 +189,40 @@ def _draw_themes(rng: np.random.Generator, facts: dict[str, np.ndarray], said: n
     return drawn
 
 
-def _write(rng: np.random.Generator, polarity: str, theme: str, second: str, intends: bool, name: str) -> Piece:
+def _write(
+    rng: np.random.Generator, polarity: str, theme: str, second: str, intends: bool, words: dict[str, str]
+) -> Piece:
     """One text: a sentence or two, perhaps a word about leaving, perhaps something no parser expects."""
-    chance = rng.random(6)
-    if chance[0] < 0.03 and not intends:
-        kind = "foreign" if chance[0] < 0.014 else "noise" if chance[0] < 0.022 else "hostile"
-        text = _fill(rng, _one(rng, kind, "", polarity if kind == "foreign" else ""), name)
-        return Piece(text, "", "", polarity if kind == "foreign" else "", False, kind)
+    odd, more, stay, private, opening, closing, how, emoji = rng.random(8)
+    if odd < 0.03 and not intends:
+        kind = "foreign" if odd < 0.014 else "noise" if odd < 0.022 else "hostile"
+        mood = polarity if kind == "foreign" else ""
+        return Piece(_one(rng, kind, "", mood), "", "", mood, False, kind)
     if polarity == "neutral":
         theme = second = ""
-    parts = [_one(rng, "sentence", theme, polarity)]
-    if chance[1] < 0.35 and second != theme:
-        parts.append(_one(rng, "sentence", second, polarity))
-    else:
-        second = ""
-    leaving = intends and chance[2] < 0.85
+    second = second if more < 0.35 and second != theme else ""
+    parts = [_one(rng, "opening")] if opening < 0.30 else []
+    parts += [_one(rng, "sentence", said, polarity) for said in (theme, second) if said or polarity == "neutral"][:2]
+    leaving = intends and stay < 0.85
     if leaving:
         parts.append(_one(rng, "leaving"))
-    elif polarity != "neutral" and chance[2] < 0.04:
+    elif polarity != "neutral" and stay < 0.04:
         parts.append(_one(rng, "threat" if polarity == "negative" else "staying"))
-    kind = "identifier" if chance[3] < 0.04 else "plain"
-    if kind == "identifier":
+    elif polarity != "neutral" and closing < 0.30:
+        parts.append(_one(rng, "closing", "", polarity))
+    if private < 0.04:
         parts.append(_one(rng, "identifier"))
-    text = _roughen(rng, _fill(rng, " ".join(parts), name), polarity, chance[4], chance[5])
-    return Piece(text, theme, second, polarity, leaving, kind)
+    text = _roughen(_fill(rng, " ".join(parts), words), polarity, how, emoji)
+    return Piece(text, theme, second, polarity, leaving, "identifier" if private < 0.04 else "plain")
+
+
+def _ask(rng: np.random.Generator, piece: Piece, wish: bool, name: str) -> Piece:
+    """Turn a negative text into a complaint: add what is asked for, or wish for what was never offered."""
+    if wish:
+        return Piece(_one(rng, "not_offered"), "", "", "negative", False, "not_offered")
+    if piece.kind not in ("plain", "identifier"):
+        return piece
+    return piece._replace(text=f"{piece.text} {_fill(rng, _one(rng, 'ask'), {'name': name})}")
 
 
 def _one(rng: np.random.Generator, kind: str, theme: str = "", polarity: str = "") -> str:
@@ -219,45 +230,27 @@ def _one(rng: np.random.Generator, kind: str, theme: str = "", polarity: str = "
     return texts[int(rng.random() * len(texts))]
 
 
-def _pick(rng: np.random.Generator, kind: str, n: int) -> list[str]:
-    texts = bank()[kind, "", ""]
-    return [texts[i] for i in rng.integers(0, len(texts), n)]
-
-
-def _fill(rng: np.random.Generator, text: str, name: str) -> str:
-    """Fill the words in braces with invented values."""
+def _fill(rng: np.random.Generator, text: str, words: dict[str, str]) -> str:
+    """Fill the words in braces with the given and with invented values."""
     if "{" not in text:
         return text
-    first, last = name.split(" ", 1)
     number = int(rng.integers(0, 1_000_000))
-
-    def value(match: re.Match[str]) -> str:
-        match match[1]:
-            case "agent":
-                return AGENT_NAMES[number % len(AGENT_NAMES)].split()[0]
-            case "brand":
-                return "Northwind"
-            case "n":
-                return str(2 + number % 8)
-            case "day":
-                return DAYS[number % len(DAYS)]
-            case "amount":
-                return f"£{5 + number % 70}"
-            case "email":
-                return f"{first}.{last}{number % 100}@example.com".lower().replace("'", "")
-            case "phone":
-                return f"07700 900{number % 1000:03d}"  # Ofcom's range for drama
-            case "order":
-                return f"NW-{number:07d}"
-            case "street":
-                return f"{1 + number % 180} {STREETS[number % len(STREETS)]}"
-            case _:
-                return name
-
-    return _SLOT.sub(value, text)
+    user = words["name"].lower().replace("'", "").replace(" ", ".")
+    values = words | {
+        "agent": AGENT_NAMES[number % len(AGENT_NAMES)].split()[0],
+        "brand": "Northwind",
+        "n": str(2 + number % 8),
+        "day": DAYS[number % len(DAYS)],
+        "amount": f"£{5 + number % 70}",
+        "email": f"{user}{number % 100}@example.com",
+        "phone": f"07700 900{number % 1000:03d}",  # Ofcom's range for drama
+        "order": f"NW-{number:07d}",
+        "street": f"{1 + number % 180} {STREETS[number % len(STREETS)]}",
+    }
+    return _SLOT.sub(lambda match: values[match[1]], text)
 
 
-def _roughen(rng: np.random.Generator, text: str, polarity: str, how: float, emoji: float) -> str:
+def _roughen(text: str, polarity: str, how: float, emoji: float) -> str:
     """Write as people do: now and then in lower case, without apostrophes, shouting, with slips or an emoji."""
     if how < 0.10:
         text = text.lower().rstrip(".")
@@ -266,7 +259,7 @@ def _roughen(rng: np.random.Generator, text: str, polarity: str, how: float, emo
     elif how < 0.19 and polarity == "negative":
         text = text.upper()
     elif how < 0.28:
-        at = 1 + int(rng.random() * max(len(text) - 3, 1))
+        at = 1 + int((how - 0.19) / 0.09 * max(len(text) - 3, 1))
         text = text[:at] + text[at + 1 : at + 2] + text[at : at + 1] + text[at + 2 :]
     if emoji < 0.06 and polarity in EMOJI:
         faces = EMOJI[polarity]

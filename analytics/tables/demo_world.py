@@ -49,8 +49,7 @@ EFFECTS = {
     "broken_callback": -1.0,
     "outsourced": -0.25,
     "loyal_on_price": -0.6,  # a year or more with us, about a bill or a renewal
-    "system_failure": -1.1,  # cases hit by the failure of the event month
-    "equipment_care": 0.35,  # slow by the clock, careful with people
+    "system_failure": -1.5,  # cases hit by the failure of the event month
     "handle_time_s": 0.0,
     "qa_score": 0.0,
     "region": 0.0,
@@ -60,11 +59,11 @@ SEGMENT_EFFECTS = {  # per minute of waiting (up to five) and per update given
     "business": {"wait_min": -0.25, "updates": -0.25},
 }
 HAZARD = {  # monthly: base, then log hazard ratios
-    "base": 0.0062,
-    "felt": 0.42,  # per CSAT point below 4, all cases summed, fading by a quarter each month
-    "not_fixed": 0.6,  # a case never fixed in the last four months
-    "intends": 1.3,  # made up their mind in the last three months
-    "gesture_without_fix": 0.9,  # complaint in the last four months: money, problem not fixed
+    "base": 0.0048,
+    "felt": 0.5,  # per CSAT point below 4, all cases summed, fading by a quarter each month
+    "not_fixed": 0.8,  # a case never fixed in the last four months
+    "intends": 2.0,  # made up their mind in the last three months
+    "gesture_without_fix": 1.0,  # complaint in the last four months: money, problem not fixed
     "handle_time_s": 0.0,
 }
 INVITED = {"closed phone": 0.88, "closed other": 0.40, "open phone": 0.10, "open other": 0.05}
@@ -196,7 +195,7 @@ def _perceive(rng: np.random.Generator, cases: pd.DataFrame, people: pd.DataFram
     names = np.array(list(REASONS))[cases["reason"]]
     cases["month"] = calendar.month(cases["t0"].to_numpy())
     cases["loyal_on_price"] = (tenure > LOYAL_YEARS * 365 * DAY) & np.isin(names, ["bill query", "contract renewal"])
-    cases["system_failure"] = (cases["month"] == calendar.event) & (rng.random(n) < 0.5)
+    cases["system_failure"] = (cases["month"] == calendar.event) & (rng.random(n) < 0.6)
     waits = cases["wait_attempt"] * (cases["abandoned"] | cases["switched"]) + cases["wait_0"]
     waits += sum(cases[f"wait_{k}"] * (cases["reopens"] >= k) for k in (1, 2, 3))
     waited = np.where(cases["channel"] == 2, 0.0, np.minimum(waits / 60, 5))
@@ -205,7 +204,6 @@ def _perceive(rng: np.random.Generator, cases: pd.DataFrame, people: pd.DataFram
     for cause in ("reopens", "transfers", "broken_callback", "outsourced", "loyal_on_price", "system_failure"):
         perceived += EFFECTS[cause] * cases[cause].to_numpy()
     perceived += EFFECTS["not_fixed"] * ~cases["fixed"].to_numpy()
-    perceived += EFFECTS["equipment_care"] * cases["careful"].to_numpy()
     perceived += by_segment["wait_min"].to_numpy() * waited
     perceived += by_segment["updates"].to_numpy() * (cases["updates"].to_numpy() - 1.5)
     cases["perceived"] = perceived
@@ -242,7 +240,8 @@ def let_leave(
     felt = np.maximum(4 - cases["perceived"].to_numpy(), 0)
     gesture = complaints[~complaints["confirmed_fixed"] & (complaints["goodwill"] > 0)]
     gesture_person, gesture_month = person[gesture["case"]], calendar.month(gesture["received"].to_numpy())
-    left, load = np.full(n, np.inf), np.zeros(n)
+    left = np.full(n, np.inf)
+    load = np.where(rng.random(n) < 0.2, rng.exponential(1.6, n), 0.0)  # what was felt before the first month
     last = {cause: np.full(n, -99) for cause in ("not_fixed", "intends", "gesture_without_fix")}
     memory = {"not_fixed": 4, "intends": 3, "gesture_without_fix": 4}
     joined, mood, panel = people["joined"].to_numpy(), people["mood"].to_numpy(), []
