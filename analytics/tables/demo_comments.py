@@ -7,6 +7,7 @@ the other kinds are added to it or take its place: ``opening``, ``closing``, ``l
 are filled in; every name, address and number is invented (phone numbers from the range kept for fiction).
 """
 
+import itertools
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -168,10 +169,12 @@ def _compose(rng: np.random.Generator, facts: dict[str, np.ndarray], said: np.nd
     first, second = (_draw_themes(rng, facts, said) for _ in range(2))
     topics = np.array(list(TOPICS.values()), dtype=object)[facts["reason"] - 1]  # the last one: no case
     drawn = zip(said, first, second, facts["intends"], names, topics, strict=True)
-    return [
+    pieces = [
         _write(rng, ("negative", "neutral", "positive")[mood], one, two, bool(intends), {"name": name, "topic": topic})
         for mood, one, two, intends, name, topic in drawn
     ]
+    hostile = itertools.cycle(bank()["hostile", "", ""])  # in turn, so that each one is met
+    return [piece._replace(text=next(hostile)) if piece.kind == "hostile" else piece for piece in pieces]
 
 
 def _draw_themes(rng: np.random.Generator, facts: dict[str, np.ndarray], said: np.ndarray) -> np.ndarray:
