@@ -1,0 +1,228 @@
+"""How long customers wait for a solution, beside how long the company says it took.
+
+The two clocks of one case are built in ``analytics.tables.cases``; here they are summed up over groups of cases, with
+cases that no customer has confirmed counted as unfinished rather than left out.
+"""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
+from analytics.measures.summarise import NOT_STATED
+from analytics.measures.suppress import suppress
+from analytics.tables.schema import require
+
+CLOCKS = {"customer_clock_h": SAID, "company_clock_h": ASSERTED, "gap_h": OBSERVED}
+UNREACHED = "fewer than half have confirmed an end, so the median is not known"
+
+
+def median_time(
+    hours: pd.Series, finished: pd.Series, confidence: float = 0.95, source: str = SAID, share: float = 0.5
+) -> Estimate:
+    """Median time until an end that not every case has reached (Kaplan-Meier).
+
+    The median is the first time at which the estimated share still unfinished falls below one half; its interval
+    inverts the log-log test at every time (Brookmeyer & Crowley). A case without an end counts as unfinished up to its
+    hours, then leaves: it is neither dropped nor taken as solved.
+
+    Parameters
+    ----------
+    hours
+        Time to the end, or for an unfinished case the time so far; missing is left out.
+    finished
+        Whether the end was reached, on the index of `hours`.
+    confidence
+        Level of the interval.
+    source
+        Who says so.
+    share
+        Share of cases to have ended, if another than half is asked for.
+
+    Returns
+    -------
+    Estimate
+        In hours; a bound that the data do not reach is NaN. When too few have finished so is `value`, while
+        `low` still says how long at least.
+
+    Raises
+    ------
+    ValueError
+        If no time is left.
+
+    References
+    ----------
+    Kaplan & Meier (1958), JASA 53, 457-481. Brookmeyer & Crowley (1982), Biometrics 38, 29-41.
+
+    Examples
+    --------
+    Taking the unfinished case at its hours so far would say 4, leaving it out would say 3:
+
+    >>> hours, finished = pd.Series([1.0, 2, 4, 5, 6]), pd.Series([True, True, False, True, True])
+    >>> median_time(hours, finished).value
+    5.0
+    """
+    known = hours.notna()
+    if not known.any():
+        raise ValueError("median_time: every duration is missing; a median needs at least one case.")
+    times, ends = hours[known].to_numpy(dtype=float), finished[known].to_numpy(dtype=bool)
+    moments, ended, at_risk = _life_table(times, ends)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = np.cumprod(1 - ended / at_risk)
+        error = np.sqrt(np.cumsum(ended / (at_risk * (at_risk - ended)))) / np.abs(np.log(left))
+        z = np.where(left > 0, (np.log(-np.log(left)) - np.log(-np.log(1 - share))) / error, np.inf)
+    reach = NormalDist().inv_cdf((1 + confidence) / 2)
+    value = _first(moments[left < 1 - share], np.nan)
+    low, high = (
+        _first(moments[z >= -reach], _followed(times, moments, confidence, share)),
+        _first(moments[z > reach], np.nan),
+    )
+    return Estimate(value, min(low, value) if value == value else low, high, len(times), "hours", source)
+
+
+def summarise_clock(
+    cases: pd.DataFrame,
+    by: Sequence[str] = (),
+    clock: str = "customer_clock_h",
+    confidence: float = 0.95,
+    minimum: int | None = 10,
+) -> pd.DataFrame:
+    """Median of one clock in every group of cases, unconfirmed cases counted as unfinished.
+
+    Parameters
+    ----------
+    cases
+        From `build_cases`.
+    by
+        Group columns, such as team, channel or reason; none gives one row.
+    clock
+        'customer_clock_h', 'gap_h' (both unfinished until the customer confirms) or 'company_clock_h' (its own
+        stamps; cases that it has not closed are left out, as its own reports do).
+    confidence
+        Level of the intervals.
+    minimum
+        Groups of fewer customers are suppressed, see `suppress`; None shows all.
+
+    Returns
+    -------
+    DataFrame
+        The columns of `by`, then measure, value, low, high, n, unit, source, `confirmed` (share of the group's cases),
+        `note` where the median is not known, and with `minimum` also `reason`.
+
+    Raises
+    ------
+    NotMeasured
+        If the clock has no value, or a group column is absent.
+
+    References
+    ----------
+    Kaplan & Meier (1958), JASA 53, 457-481.
+
+    Examples
+    --------
+    >>> cases = pd.DataFrame({"customer_clock_h": [1.0, 3, 9], "ended": ["confirmed", "censored", "censored"]})
+    >>> summarise_clock(cases, minimum=None)[["value", "n", "note"]].to_numpy().tolist()[0][2]
+    'fewer than half have confirmed an end, so the median is not known; a quarter had within 1 h'
+    """
+    if clock not in CLOCKS:
+        raise ValueError(f"clock {clock!r} is not known. Expected one of: {', '.join(CLOCKS)}.")
+    by = list(by)
+    require(cases, [clock, "ended", *by], "the clocks")
+    confirmed = cases["ended"].eq("confirmed")
+    ends = confirmed if clock != "company_clock_h" else pd.Series(True, index=cases.index)
+    named = cases.assign(
+        _ends=ends, _confirmed=confirmed, **{column: cases[column].fillna(NOT_STATED) for column in by}
+    )
+    tail = ["measure", "value", "low", "high", "n", "unit", "source", "confirmed", "note"]
+    rows, people = [], []
+    for key, group in named.groupby(by) if by else [((), named)]:
+        e = Estimate(np.nan, np.nan, np.nan, 0, "hours", CLOCKS[clock])
+        if group[clock].notna().any():
+            e = median_time(group[clock], group["_ends"], confidence, CLOCKS[clock])
+        # a lower bound would take "was never asked" for "still waiting": none is given with an unknown median
+        note, low = (_unreached(group, clock), np.nan) if e.n and np.isnan(e.value) else ("", e.low)
+        row = (clock, e.value, low, e.high, e.n, e.unit, e.source, group["_confirmed"].mean(), note)
+        rows.append(dict(zip(by, key, strict=True)) | dict(zip(tail, row, strict=True)))
+        people.append(count_people(group))
+    table = pd.DataFrame(rows, columns=[*by, *tail])
+    if minimum is None:
+        return table
+    return suppress(table.assign(people=people), minimum, by=by).drop(columns="people")
+
+
+def compare_clocks(
+    cases: pd.DataFrame, by: Sequence[str] = (), confidence: float = 0.95, minimum: int | None = 10
+) -> pd.DataFrame:
+    """Set the customer's clock, the company's and the gap between them side by side, in medians.
+
+    The median gap is the median over cases of their own gap, so it need not equal the difference of the two medians.
+
+    Parameters
+    ----------
+    cases, by, confidence, minimum
+        As for `summarise_clock`; a clock without any value is left out.
+
+    Returns
+    -------
+    DataFrame
+        The rows of `summarise_clock` for each clock in turn.
+
+    Raises
+    ------
+    NotMeasured
+        If the customer's clock has no value.
+
+    References
+    ----------
+    Kaplan & Meier (1958), JASA 53, 457-481.
+
+    Examples
+    --------
+    >>> cases = pd.DataFrame({"customer_clock_h": [64.0], "company_clock_h": [1.0], "gap_h": [63.0],
+    ...                       "ended": ["confirmed"]})
+    >>> compare_clocks(cases, minimum=None)[["measure", "value"]].to_numpy().tolist()
+    [['customer_clock_h', 64.0], ['company_clock_h', 1.0], ['gap_h', 63.0]]
+    """
+    measured = [clock for clock in CLOCKS if clock in cases and cases[clock].notna().any()]
+    if "customer_clock_h" not in measured:
+        require(cases, ["customer_clock_h"], "the clocks")
+    return pd.concat([summarise_clock(cases, by, clock, confidence, minimum) for clock in measured], ignore_index=True)
+
+
+def name_groups(column: pd.Series) -> pd.Series:
+    """Group names with the missing ones called 'not stated'."""
+    return column if column.notna().all() else column.astype("object").where(column.notna(), NOT_STATED)
+
+
+def count_people(cases: pd.DataFrame) -> int:
+    """Count the customers behind some cases; a case without a customer's id counts as a person of its own."""
+    if "customer_id" not in cases:
+        return len(cases)
+    return int(cases["customer_id"].nunique() + cases["customer_id"].isna().sum())
+
+
+def _unreached(group: pd.DataFrame, clock: str) -> str:
+    quarter = median_time(group[clock], group["_ends"], share=0.25).value
+    return UNREACHED if np.isnan(quarter) else f"{UNREACHED}; a quarter had within {quarter:,.0f} h"
+
+
+def _life_table(times: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Moments at which a case ended, how many did, and how many were unfinished just before."""
+    moments, place = np.unique(times, return_inverse=True)
+    ended = np.bincount(place, weights=ends, minlength=len(moments))
+    at_risk = len(times) - np.searchsorted(np.sort(times), moments)
+    happened = ended > 0
+    return moments[happened], ended[happened], at_risk[happened].astype(float)
+
+
+def _followed(times: np.ndarray, moments: np.ndarray, confidence: float, share: float) -> float:
+    """Lower bound when too few ended to have one: the last end, or a time that six or so cases have passed open."""
+    needed = int(np.ceil(np.log((1 - confidence) / 2) / np.log(1 - share)))
+    passed = np.sort(times)[-needed] if len(times) >= needed else np.nan
+    return float(np.fmax(passed, moments.max(initial=-np.inf)))
+
+
+def _first(values: np.ndarray, otherwise: float) -> float:
+    return float(values[0]) if len(values) else otherwise

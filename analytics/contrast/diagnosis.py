@@ -1,0 +1,377 @@
+"""The diagnosis gate: internal figures enter only to explain a problem that customers named and that is open now.
+
+The comparison is between cases that have the problem and comparable ones that do not; it says what differs, never what
+causes it. Nothing else in the package sets an internal figure beside what customers say, except the tests of
+targets (``watermelon``) and of slow decline (``drift``).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from analytics.contrast.clocks import compare_clocks, count_people
+from analytics.contrast.contrasts import UNTIMELY, WITHIN
+from analytics.contrast.signals import control_false_discoveries
+from analytics.measures.estimate import SAID, Estimate
+from analytics.tables.schema import NotMeasured, require
+
+PER_CONTACT = ("handle_time_s", "hold_time_s", "wait_time_s")  # more contacts are a measure of their own
+COUNTS = ("transfers", "reopens", "contacts", "channels", "abandoned", "timely")
+MEASURES = {  # column: its name in a sentence, its unit
+    "first_response_h": ("time to the first answer", "hours"),
+    "company_clock_h": ("the company's own clock", "hours"),
+    "handle_time_s": ("handle time per contact", "seconds"),
+    "hold_time_s": ("time on hold per contact", "seconds"),
+    "wait_time_s": ("waiting time per contact", "seconds"),
+    "transfers": ("number of transfers", "count"),
+    "reopens": ("number of times reopened", "count"),
+    "contacts": ("number of contacts needed", "count"),
+    "channels": ("number of channels used", "count"),
+    "abandoned": ("number of abandoned attempts", "count"),
+    "timely": ("share answered in the company's time limit", "share"),
+    "cost": ("cost", "currency"),
+}
+# What customers feel, who they are, and figures derived from another: never an internal explanation.
+NOT_INTERNAL = {
+    "nps", "csat", "ces", "complaints", "disputed", "confirmed", "confirmed_fixed", "goodwill_value", "gap_h",
+    "customer_clock_h", "company_wall_h", "tenure_days", "value_per_year", "weight",
+}  # fmt: skip
+FRAME = [
+    "measure", "name", "unit", "with_problem", "without", "superiority", "low", "high", "n_with", "n_without",
+    "p_value", "differs", "note",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A problem in the customers' words, and which cases have it.
+
+    Parameters
+    ----------
+    name
+        As customers name it, such as a theme.
+    has
+        Boolean by `case_id`: True where the customer named the problem, False where the customer spoke and did not;
+        cases of customers who said nothing are missing or absent, for nobody knows about them.
+    evidence
+        How many name it now: an `Estimate` said by customers.
+    is_open
+        Whether it is open now.
+
+    Examples
+    --------
+    >>> named = pd.Series({"x": True, "y": False})
+    >>> Problem("waiting", named, Estimate(0.5, 0.1, 0.9, 2, "share", SAID)).is_open
+    True
+    """
+
+    name: str
+    has: pd.Series
+    evidence: Estimate
+    is_open: bool = True
+
+    @classmethod
+    def from_theme(cls, theme: str, comments: pd.DataFrame, evidence: Estimate, is_open: bool = True) -> "Problem":
+        """Find the cases in which customers named a theme.
+
+        Parameters
+        ----------
+        theme
+            One of the themes.
+        comments
+            Scored comments with `case_id`, `themes` (a list per row) and `sentiment`: a theme counts in a comment that
+            is not positive.
+        evidence, is_open
+            As for the class.
+
+        Returns
+        -------
+        Problem
+            Over all cases whose customers wrote anything.
+        """
+        known = comments[comments["case_id"].notna()]
+        named = known["themes"].map(lambda themes: theme in themes) & known["sentiment"].ne("positive")
+        return cls(theme, named.groupby(known["case_id"]).any(), evidence, is_open)
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What differs between cases with an open problem and comparable ones without.
+
+    Parameters
+    ----------
+    problem
+        The problem that was asked about.
+    frame
+        One row per internal measure: its typical value with and without the problem (mean of counts, median of the
+        rest), `superiority` (chance that a case with the problem has the higher value than a comparable one without,
+        ties shared; 0.5 is no difference) with its interval, n, `p_value`, `differs` after Benjamini-Hochberg, and a
+        `note` where it is not measured.
+    clocks
+        Both clocks and their gap, with and without the problem (`compare_clocks`).
+    sentences
+        The customers' account, the operations' own account, then what differs; no causes.
+    """
+
+    problem: Problem
+    frame: pd.DataFrame
+    clocks: pd.DataFrame
+    sentences: list[str]
+
+
+def diagnose(
+    problem: Problem,
+    cases: pd.DataFrame,
+    measures: Sequence[str] | None = None,
+    by: Sequence[str] = WITHIN,
+    k: int = 10,
+    confidence: float = 0.95,
+) -> Diagnosis:
+    """Ask which internal figures differ between cases with an open, customer-named problem and comparable ones.
+
+    Within each stratum of `by`, every case with the problem is compared with every one without: the share of
+    pairs in which the former has the higher value, ties shared. Strata are weighted by m n / (m + n); the p-value is
+    van Elteren's stratified rank test, the interval comes from the placements of the cases on the logit scale.
+    Benjamini-Hochberg controls the measures together.
+
+    Parameters
+    ----------
+    problem
+        Named by customers and open now; anything else is refused.
+    cases
+        From `build_cases`.
+    measures
+        Numeric columns of the cases; None takes every internal measure, and further numeric columns of the operation.
+        Times of handling, hold and waiting are taken per contact.
+    by
+        Columns that make cases comparable; those absent are left out, a missing value is a stratum of its own.
+    k
+        Fewest customers on either side, and fewest measured cases, to say anything.
+    confidence
+        Level of the intervals; 1 - confidence is the rate of false findings.
+
+    Returns
+    -------
+    Diagnosis
+        Frame, clocks and sentences; 'no internal figure explains it' when nothing differs.
+
+    Raises
+    ------
+    ValueError
+        If the problem is not said by customers, rests on nobody, or is not open.
+    NotMeasured
+        If fewer than k customers have it, or fewer than k comparable ones do not.
+
+    References
+    ----------
+    van Elteren (1960), Bulletin of the ISI 37, 351-361. DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44,
+    837-845, for placements. Benjamini & Hochberg (1995), JRSS B 57, 289-300.
+
+    Examples
+    --------
+    >>> cases = pd.DataFrame({"case_id": range(40), "reopens": [2.0] * 20 + [0.0] * 20, "contacts": 1})
+    >>> cases["customer_clock_h"], cases["ended"] = 5.0, "confirmed"
+    >>> named = pd.Series([True] * 20 + [False] * 20)
+    >>> found = diagnose(Problem("unresolved", named, Estimate(0.5, 0.3, 0.7, 40, "share", SAID)), cases)
+    >>> found.frame.loc[found.frame["differs"], "measure"].tolist()
+    ['reopens']
+    """
+    _check(problem)
+    require(cases, ["case_id"], f"the diagnosis of {problem.name!r}")
+    has = cases["case_id"].map(problem.has.astype("boolean"))
+    heard = cases[has.notna()].assign(_has=has[has.notna()].astype(bool))
+    present = [column for column in by if column in heard and heard[column].notna().any()]
+    heard["_stratum"] = heard.groupby(present, dropna=False, sort=False).ngroup() if present else 0
+    comparable = heard[heard.groupby("_stratum")["_has"].transform("nunique").eq(2)]
+    people = [count_people(comparable[comparable["_has"].eq(side)]) for side in (True, False)]
+    if min(people) < k:
+        raise NotMeasured(
+            f"not measured: {people[0]} customers with the problem {problem.name!r} and {people[1]} comparable ones "
+            f"without; at least {k} of each are needed for a diagnosis"
+        )
+    names = list(measures) if measures is not None else _internal(cases)
+    frame = pd.DataFrame([_contrast(comparable, name, k, confidence) for name in names], columns=FRAME)
+    frame["differs"] = control_false_discoveries(frame["p_value"], 1 - confidence)
+    side = np.where(heard["_has"], "with the problem", "without")
+    clocks = compare_clocks(heard.assign(cases=side), ["cases"], confidence, k) if _timed(heard) else pd.DataFrame()
+    sentences = [_customers_say(problem, heard, comparable, present), *_company_says(heard, k), *_findings(frame)]
+    if "disput" in problem.name and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
+        sentences.append(UNTIMELY)
+    return Diagnosis(problem, frame, clocks, sentences)
+
+
+def _check(problem: Problem) -> None:
+    """Refuse anything but an open problem that customers named."""
+    e = problem.evidence
+    if e.source != SAID:
+        raise ValueError(
+            f"diagnose starts from what customers say; the evidence for {problem.name!r} is {e.source!r}. Give an "
+            "Estimate from surveys, complaints or comments."
+        )
+    if e.n == 0 or not e.value > 0:
+        raise ValueError(
+            f"no customer names {problem.name!r} (value {e.value}, n = {e.n}): there is nothing to diagnose."
+        )
+    if not problem.is_open:
+        raise ValueError(
+            f"{problem.name!r} is not open now; an internal figure would explain a problem that nobody has."
+        )
+
+
+def _internal(cases: pd.DataFrame) -> list[str]:
+    """The usual internal measures, then further numeric columns that a map or the operation brought."""
+    further = cases.select_dtypes("number").columns.difference([*MEASURES, *NOT_INTERNAL], sort=False)
+    return [*MEASURES, *(column for column in further if not str(column).endswith("_id"))]
+
+
+def _contrast(cases: pd.DataFrame, measure: str, k: int, confidence: float) -> dict[str, object]:
+    """One measure between cases with and without the problem, like with like."""
+    name, unit = MEASURES.get(measure, (measure.replace("_", " "), ""))
+    row: dict[str, object] = {"measure": measure, "name": name, "unit": unit, "note": "", "n_with": 0, "n_without": 0}
+    if measure not in cases or cases[measure].isna().all():
+        return row | {"note": f"not measured: no column {measure}, needed for {name}"}
+    values = measured_values(cases, measure)
+    table = pd.DataFrame({"value": values, "has": cases["_has"], "stratum": cases["_stratum"]}).dropna()
+    counts = table["has"].value_counts()
+    row |= {"n_with": int(counts.get(True, 0)), "n_without": int(counts.get(False, 0))}
+    if counts.reindex([True, False]).fillna(0).min() < k:
+        return row | {"note": f"not measured: {name} is known for only {len(table):,} of {len(cases):,} cases"}
+    typical = table.groupby("has")["value"].agg("mean" if measure in COUNTS else "median")
+    row |= {"with_problem": float(typical[True]), "without": float(typical[False])}
+    return row | compare_ranks(table["value"], table["has"], table["stratum"], confidence)
+
+
+def measured_values(cases: pd.DataFrame, measure: str) -> pd.Series:
+    """Values of an internal measure as floats; times of handling, hold and waiting per answered contact."""
+    values = cases[measure].astype("Float64").astype("float64")
+    if measure not in PER_CONTACT or "contacts" not in cases:
+        return values
+    answered = cases["contacts"] - cases["abandoned"].fillna(0) if "abandoned" in cases else cases["contacts"]
+    return values / answered.clip(lower=1)
+
+
+def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confidence: float = 0.95) -> dict[str, float]:
+    """Stratified probability of superiority, its interval, and van Elteren's p-value.
+
+    Parameters
+    ----------
+    values
+        The measure, without missing values.
+    has
+        Whether a case has the problem.
+    stratum
+        Kind of case; only cases of one kind are compared.
+    confidence
+        Level of the interval.
+
+    Returns
+    -------
+    dict
+        superiority, low, high (0 to 1; 0.5 is no difference) and p_value; NaN when no stratum holds both sides.
+
+    References
+    ----------
+    van Elteren (1960), Bulletin of the ISI 37, 351-361. DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44, 837-845.
+
+    Examples
+    --------
+    >>> has = pd.Series([True, True, False, False])
+    >>> compare_ranks(pd.Series([3.0, 2, 2, 1]), has, pd.Series([0, 0, 0, 0]))["superiority"]
+    0.875
+    """
+    table = pd.DataFrame({"value": values, "has": has.astype(bool), "stratum": stratum})
+    m = table.groupby("stratum")["has"].transform("sum").astype(float)
+    total = table.groupby("stratum")["has"].transform("size").astype(float)
+    table = table.assign(m=m, n=total - m)[(m > 0) & (total > m)]
+    if table.empty:
+        return dict.fromkeys(("superiority", "low", "high", "p_value"), np.nan)
+    rank, own = table.groupby("stratum")["value"].rank(), table.groupby(["stratum", "has"])["value"].rank()
+    mine, size = table["has"], table["m"] + table["n"]
+    same, other = table["m"].where(mine, table["n"]), table["n"].where(mine, table["m"])
+    below = (rank - own) / other  # share of the other side below this case
+    placement = below.where(mine, 1 - below)
+    shares = table["m"] * table["n"] / size / same
+    whole = float(shares[mine].sum())
+    value = float((shares * placement)[mine].sum() / whole)
+    error = float(np.sqrt(((shares * (placement - value)) ** 2).sum())) / whole
+    low, high = _logit_interval(value, error, len(table), confidence)
+    ties = (table.groupby(["stratum", "value"])["has"].transform("size") ** 2 - 1) / (size * (size**2 - 1))
+    head = ~table.duplicated("stratum")
+    tied = 1 - ties.groupby(table["stratum"]).transform("sum")
+    variance = float((table["m"] * table["n"] * (size + 1) / 12 * tied / (size + 1) ** 2)[head].sum())
+    excess = float(((rank - (size + 1) / 2) / (size + 1))[mine].sum())
+    p_value = 2 * NormalDist().cdf(-abs(excess) / np.sqrt(variance)) if variance > 0 else 1.0
+    return {"superiority": value, "low": low, "high": high, "p_value": p_value}
+
+
+def _logit_interval(value: float, error: float, n: int, confidence: float) -> tuple[float, float]:
+    """Interval on the logit scale, so that it stays between 0 and 1 (pulled half a case inwards at the ends)."""
+    inner = min(max(value, 0.5 / n), 1 - 0.5 / n)
+    spread = max(error, 0.5 / n) / (inner * (1 - inner))
+    centre, reach = np.log(inner / (1 - inner)), NormalDist().inv_cdf((1 + confidence) / 2) * spread
+    low, high = (1 / (1 + np.exp(-(centre + sign * reach))) for sign in (-1, 1))
+    return float(min(low, value)), float(max(high, value))
+
+
+def _timed(cases: pd.DataFrame) -> bool:
+    return "customer_clock_h" in cases and bool(cases["customer_clock_h"].notna().any())
+
+
+def _customers_say(problem: Problem, heard: pd.DataFrame, comparable: pd.DataFrame, by: list[str]) -> str:
+    e, scale = problem.evidence, 100 if problem.evidence.unit == "share" else 1
+    percent = " %" if scale == 100 else f" {e.unit}"
+    like = f" of the same {', '.join(by)}" if by else ""
+    digits = 1 if e.value * scale < 10 else 0
+    value, low, high = (f"{bound * scale:.{digits}f}" for bound in (e.value, e.low, e.high))
+    mine, paired = int(heard["_has"].sum()), int(comparable["_has"].sum())
+    return (
+        f"Customers say: {problem.name}, {value}{percent} ({low} to {high}, n = {e.n:,}). Compared here: {paired:,} of "
+        f"the {mine:,} cases that have the problem with {len(comparable) - paired:,} cases{like} whose customers spoke "
+        "and did not name it."
+    )
+
+
+def _company_says(heard: pd.DataFrame, k: int) -> list[str]:
+    """The operations' own account of the cases with the problem, beside how many of their customers confirm it."""
+    mine = heard[heard["_has"]]
+    if "company_clock_h" not in mine or mine["company_clock_h"].notna().sum() < k or "ended" not in mine:
+        return ["The operations' own account is not measured: no resolved_at."]
+    closed = mine["company_clock_h"].notna()
+    return [
+        f"By the company's own stamps {closed.mean():.0%} of these cases were solved, half of them within "
+        f"{mine.loc[closed, 'company_clock_h'].median():,.1f} hours; their customers have confirmed "
+        f"{mine['ended'].eq('confirmed').mean():.0%} (n = {len(mine):,})."
+    ]
+
+
+def _findings(frame: pd.DataFrame) -> list[str]:
+    """What differs, what does not, and what is not measured."""
+    known = frame[frame["p_value"].notna()]
+    said = [
+        f"{row['name'].capitalize()} differs: {_typical(row, 'with_problem')} with the problem, "
+        f"{_typical(row, 'without')} without; in {row['superiority'] * 100:.0f} of 100 comparable pairs the case with "
+        f"the problem has the higher figure, ties shared ({row['low'] * 100:.0f} to {row['high'] * 100:.0f})."
+        for row in known[known["differs"]].sort_values("p_value").to_dict("records")
+    ]
+    same = known.loc[~known["differs"], "name"].tolist()
+    if same and said:
+        said.append(f"No difference is shown in {', '.join(same)}.")
+    if not said:
+        said.append(
+            f"No internal figure explains it: no difference is shown in {', '.join(same) or 'anything measured'}."
+        )
+    if missing := frame.loc[frame["p_value"].isna(), "name"].tolist():
+        said.append(f"Not measured: {', '.join(missing)}.")
+    return said
+
+
+def _typical(row: dict, side: str) -> str:
+    unit = {"hours": " h", "seconds": " s"}.get(row["unit"], "")
+    if row["unit"] == "share":
+        return f"{row[side]:.0%}"
+    average = "on average " if row["measure"] in COUNTS else "typically "
+    digits = 0 if abs(row[side]) >= 100 else 1 if abs(row[side]) >= 10 else 2
+    return f"{average}{row[side]:,.{digits}f}{unit}"

@@ -1,0 +1,226 @@
+"""Cost against perception: whether the service gets cheaper while customers think less of it.
+
+A figure about cost is never good news by itself here: the verdict is about what customers say, and 'cannot tell' is the
+answer for a short series.
+"""
+
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+import pandas as pd
+
+from analytics.contrast.contrasts import PERCEIVED, perceived_points
+from analytics.contrast.diagnosis import MEASURES, measured_values
+from analytics.measures.estimate import OBSERVED, SAID, Estimate
+from analytics.tables.periods import Frequency, period_of
+from analytics.tables.schema import require
+
+SHORTEST = 24  # periods; two years of months, so that a season is not taken for a trend
+RACE = "slow race to the bottom"
+PERCEPTION_FELL = "perception fell"
+PERCEPTION_ROSE = "perception rose"
+NO_CHANGE = "no change in perception"
+CANNOT_TELL = "cannot tell"
+
+
+@dataclass(frozen=True)
+class Drift:
+    """Cost and perception over time, and what may be said about them.
+
+    Parameters
+    ----------
+    word
+        'slow race to the bottom' (cost and perception both fell), 'perception fell', 'perception rose', 'no change in
+        perception' or 'cannot tell'.
+    alarm
+        True only for the slow race to the bottom.
+    sentence
+        The verdict in plain words, perception first, no causes.
+    points
+        One row per period: cost, perception, n (answers).
+    cost_change, perception_change
+        Change along the straight line from the first to the last period: relative for cost, in points for perception.
+    lags
+        Correlation of the cost of a period with perception `lag` periods later, both without their trend and
+        prewhitened, with an interval that allows for the number of lags; NaN when the series is short.
+    """
+
+    word: str
+    alarm: bool
+    sentence: str
+    points: pd.DataFrame
+    cost_change: Estimate
+    perception_change: Estimate
+    lags: pd.DataFrame
+
+
+def find_drift(
+    cases: pd.DataFrame,
+    cost: str = "handle_time_s",
+    perception: str = "csat",
+    frequency: Frequency = "month",
+    *,
+    longest_lag: int = 6,
+    confidence: float = 0.95,
+) -> Drift:
+    """Set cost beside perception, period by period, and say whether both are sliding down.
+
+    Each series gets a straight line; the interval of its change allows for the errors being related from one period to
+    the next (first-order autocorrelation, corrected for its small-sample bias, shrinks the effective number of
+    periods). Lagged correlations are taken on prewhitened residuals, Bonferroni over the lags. With fewer than 24
+    periods, or when a line's interval includes no change, nothing is claimed of it.
+
+    Parameters
+    ----------
+    cases
+        From `build_cases`; a case belongs to the period in which it started.
+    cost
+        'handle_time_s' (per contact) or 'cost', or another time per contact.
+    perception
+        'csat', 'nps' or 'ces'.
+    frequency
+        'week', 'month' or 'quarter'.
+    longest_lag
+        How many periods later perception may follow.
+    confidence
+        Level of the intervals.
+
+    Returns
+    -------
+    Drift
+        Verdict, sentence, points, changes and lags.
+
+    Raises
+    ------
+    NotMeasured
+        If cost, perception or started_at has no value.
+
+    References
+    ----------
+    Kendall (1954), Biometrika 41, 403-404, for the bias of autocorrelation. Santer et al. (2000),
+    J. Geophysical Research 105, 7337-7356, for the effective number. Haugh (1976), JASA 71, 378-385, for prewhitened
+    correlations.
+
+    Examples
+    --------
+    >>> months = pd.date_range("2024-01-01", periods=8, freq="MS")
+    >>> cases = pd.DataFrame({"started_at": months, "csat": 4.0, "cost": 2.0})
+    >>> find_drift(cases, "cost").word
+    'cannot tell'
+    """
+    if perception not in ("csat", "nps", "ces"):
+        raise ValueError(
+            f"perception {perception!r} is not a score that customers give. Expected 'csat', 'nps' or 'ces'."
+        )
+    require(cases, ["started_at", cost, perception], "cost against perception")
+    points = _points(cases, cost, perception, frequency)
+    whole = points.dropna()
+    cost_line = _line(whole["cost"].to_numpy(), confidence)
+    felt_line = _line(whole["perception"].to_numpy(), confidence)
+    change, low, high = (value / cost_line[3] for value in cost_line[:3])
+    cost_change = Estimate(change, low, high, len(whole), "share", OBSERVED)
+    felt_change = Estimate(*felt_line[:3], int(points["n"].sum()), "score" if perception == "ces" else "points", SAID)
+    lags = _lags(whole, longest_lag, confidence)
+    word = _word(cost_change, felt_change, len(whole))
+    name = MEASURES[cost][0] if cost in MEASURES else cost
+    sentence = _sentence(word, PERCEIVED[perception][0], name, cost_change, felt_change, lags, frequency)
+    return Drift(word, word == RACE, sentence, points, cost_change, felt_change, lags)
+
+
+def _points(cases: pd.DataFrame, cost: str, perception: str, frequency: Frequency) -> pd.DataFrame:
+    """Mean cost and perception of the cases that started in each period; perception on a scale of points."""
+    spent = measured_values(cases, cost)
+    felt = perceived_points(cases[perception]) * (100 if perception == "csat" else 1)
+    grouped = pd.DataFrame({"cost": spent, "perception": felt}).groupby(period_of(cases["started_at"], frequency))
+    return grouped.mean().assign(n=grouped["perception"].count()).rename_axis("period").reset_index()
+
+
+def _line(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:
+    """Change along a straight line with its bounds, and where the line starts."""
+    from scipy.special import stdtrit
+
+    n = len(values)
+    if n < 5:
+        return np.nan, np.nan, np.nan, np.nan
+    time = np.arange(n) - (n - 1) / 2
+    slope, centre = float(time @ values / (time @ time)), float(values.mean())
+    residual = values - centre - slope * time
+    rho = _autocorrelation(residual)
+    effective = max(n * (1 - rho) / (1 + rho), 4.0)
+    error = np.sqrt(residual @ residual / (effective - 2) / (time @ time))
+    half = float(stdtrit(effective - 2, (1 + confidence) / 2) * error) * (n - 1)
+    change = slope * (n - 1)
+    return change, change - half, change + half, centre + slope * time[0]
+
+
+def _autocorrelation(residual: np.ndarray) -> float:
+    """First-order autocorrelation with its small-sample bias (two fitted coefficients) taken out; never below 0."""
+    power = float(residual @ residual)
+    if power <= 1e-12 * len(residual):
+        return 0.0
+    raw = float(residual[1:] @ residual[:-1]) / power
+    n = len(residual)
+    return float(np.clip((raw * n + 2) / (n - 4), 0.0, 0.9))
+
+
+def _lags(whole: pd.DataFrame, longest: int, confidence: float) -> pd.DataFrame:
+    """Correlation of cost with later perception, trend and own memory taken out of both."""
+    lags = pd.DataFrame({"lag": range(longest + 1), "correlation": np.nan, "low": np.nan, "high": np.nan, "n": 0})
+    if len(whole) < SHORTEST:
+        return lags
+    cost, felt = (_prewhiten(whole[name].to_numpy()) for name in ("cost", "perception"))
+    reach = NormalDist().inv_cdf(1 - (1 - confidence) / 2 / len(lags))
+    for lag in lags["lag"]:
+        early, late = cost[: len(cost) - lag], felt[lag:]
+        n = len(early)
+        if n < 8 or early.std() == 0 or late.std() == 0:
+            continue
+        r = float(np.corrcoef(early, late)[0, 1])
+        low, high = np.tanh(np.arctanh(np.clip(r, -0.999, 0.999)) + np.array([-1, 1]) * reach / np.sqrt(n - 3))
+        lags.loc[lag, ["correlation", "low", "high", "n"]] = r, low, high, n
+    return lags
+
+
+def _prewhiten(values: np.ndarray) -> np.ndarray:
+    time = np.arange(len(values))
+    residual = values - np.polyval(np.polyfit(time, values, 1), time)
+    rho = _autocorrelation(residual)
+    return np.asarray(residual[1:] - rho * residual[:-1])
+
+
+def _word(cost: Estimate, felt: Estimate, periods: int) -> str:
+    """The verdict is about perception; cost only turns a fall into a race to the bottom."""
+    if periods < SHORTEST:
+        return CANNOT_TELL
+    if felt.high < 0:
+        return RACE if cost.high < 0 else PERCEPTION_FELL
+    return PERCEPTION_ROSE if felt.low > 0 else NO_CHANGE
+
+
+def _sentence(
+    word: str, what: str, name: str, cost: Estimate, felt: Estimate, lags: pd.DataFrame, frequency: str
+) -> str:
+    if word == CANNOT_TELL:
+        return f"{name} against {what}: cannot tell. {cost.n} {frequency}s are measured, {SHORTEST} are needed."
+    unit = "" if felt.unit == "score" else " points"
+    moved = f"{felt.value:+.1f}{unit} ({felt.low:+.1f} to {felt.high:+.1f})"
+    spent = f"{name} changed by {cost.value:+.0%} ({cost.low:+.0%} to {cost.high:+.0%})"
+    lead = f"{what.capitalize()}: "
+    lead += {RACE: "fell, ", PERCEPTION_FELL: "fell, ", PERCEPTION_ROSE: "rose, "}.get(word, "no change is shown, ")
+    lead += f"{moved} over {cost.n} {frequency}s, while {spent}."
+    if word == RACE:
+        lead += " Both fell together: this is what a slow race to the bottom looks like."
+    return f"{lead} {_lag_sentence(lags, frequency)}"
+
+
+def _lag_sentence(lags: pd.DataFrame, frequency: str) -> str:
+    clear = lags[(lags["low"] > 0) | (lags["high"] < 0)]
+    if clear.empty:
+        return "Whether perception follows it later cannot be told: no lag stands out."
+    row = clear.iloc[int(clear["correlation"].abs().argmax())]
+    side = "with" if row["correlation"] > 0 else "against"
+    return (
+        f"Perception moved {side} it {int(row['lag'])} {frequency}s later (correlation {row['correlation']:.2f}, "
+        f"{row['low']:.2f} to {row['high']:.2f})."
+    )

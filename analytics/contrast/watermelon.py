@@ -1,0 +1,250 @@
+"""Watermelons: green inside, red to customers; and the reverse, red inside while customers are content.
+
+A target that is met says nothing about quality; this test asks customers. Why a queue is red to them is the subject of
+``diagnosis``.
+"""
+
+from collections.abc import Sequence
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analytics.config import Target
+from analytics.contrast.clocks import count_people, name_groups
+from analytics.contrast.contrasts import PERCEIVED, perceived_points
+from analytics.contrast.signals import control_false_discoveries
+from analytics.measures.intervals import wilson_bounds
+from analytics.tables.schema import require
+
+WATERMELON = "watermelon"
+REVERSE = "reverse watermelon"
+SHUFFLES = 200
+HALVES = ["p_green", "p_not_green", "p_red", "p_content"]
+TABLE = [
+    "target", "by", "group", "goal", "inside", "inside_low", "inside_high", "inside_n", "inside_verdict",
+    "perceived", "low", "high", "n", "against", "perceived_verdict", "note",
+]  # fmt: skip
+COLUMNS = [*TABLE, "p_value", "finding", "sentence", "false_alarms"]
+
+
+def find_watermelons(
+    cases: pd.DataFrame,
+    targets: Sequence[Target],
+    perception: str = "csat",
+    by: str | None = None,
+    threshold: float | None = None,
+    *,
+    contacts: pd.DataFrame | None = None,
+    confidence: float = 0.95,
+    minimum: int = 10,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Find groups that meet a target while their customers are worse off than others, and the other way round.
+
+    Inside is the share meeting the target: green when its whole interval lies above the goal's share, red when
+    below. Perceived is what customers say: red when the whole interval lies below the threshold (or below the
+    figure of all other groups), content when above. A watermelon is green inside and red to customers; the reverse
+    is red inside while customers are content. Both halves must hold, so a candidate's p-value is the larger of the two
+    one-sided ones, and Benjamini-Hochberg controls them over all targets, groups and both directions.
+
+    Parameters
+    ----------
+    cases
+        From `build_cases`.
+    targets
+        As configured; one whose column is not measured gives one row that says so.
+    perception
+        'csat', 'nps' or 'ces'.
+    by
+        Group column for all targets; None takes each target's own.
+    threshold
+        The customers' score to compare with, in the measure's unit (share, points); None is all other groups.
+    contacts
+        The period's contacts: a target about one of their columns is then judged contact by contact, as the
+        company does; without them by the case's figure (sums over its contacts).
+    confidence
+        Level of the intervals; 1 - confidence is the rate of false findings.
+    minimum
+        Groups with fewer customers inside or answering are suppressed.
+    seed
+        Of the shuffles behind `false_alarms`.
+
+    Returns
+    -------
+    DataFrame
+        One row per target and group: both figures with intervals and n, both verdicts ('green', 'red', 'unclear';
+        'red', 'content', 'unclear'), `p_value`, `finding` ('watermelon', 'reverse watermelon' or ''), `sentence`, and
+        `false_alarms`: the share of 200 tables with the customers' answers shuffled between cases in which this test
+        found anything, the same for every row.
+
+    Raises
+    ------
+    NotMeasured
+        If the perception has no value.
+    ValueError
+        If `perception` is not a score that customers give.
+
+    References
+    ----------
+    Wilson (1927), JASA 22, 209-212. Berger (1982), Technometrics 24, 295-300, for the larger of two p-values.
+    Benjamini & Hochberg (1995), JRSS B 57, 289-300.
+
+    Examples
+    --------
+    >>> cases = pd.DataFrame({"team": ["a"] * 40 + ["b"] * 40, "wait_time_s": 30.0, "csat": [1.0] * 40 + [5.0] * 40})
+    >>> target = Target(name="Answered in a minute", column="wait_time_s", at_most=60, share=0.8)
+    >>> find_watermelons(cases, [target])[["group", "inside_verdict", "perceived_verdict", "finding"]].values.tolist()
+    [['a', 'green', 'red', 'watermelon'], ['b', 'green', 'content', '']]
+    """
+    if perception not in ("csat", "nps", "ces"):
+        raise ValueError(
+            f"perception {perception!r} is not a score that customers give. Expected 'csat', 'nps' or 'ces'."
+        )
+    require(cases, [perception], "watermelons")
+    points = perceived_points(cases[perception])
+    points = perceived_points(cases[perception])
+    parts = [_judge(cases, contacts, t, by or t.by, points, threshold, confidence, minimum) for t in targets]
+    if not parts:
+        return pd.DataFrame(columns=COLUMNS)
+    table = pd.concat(parts, ignore_index=True)
+    table["p_value"] = _candidates(table).min(axis=1)
+    table["finding"] = _findings(table, confidence)
+    table["sentence"] = [_sentence(row, PERCEIVED[perception][0]) for row in table.to_dict("records")]
+    table["false_alarms"] = _false_alarms(cases, table, points, confidence, np.random.default_rng(seed))
+    return table[COLUMNS]
+
+
+def _judge(
+    cases: pd.DataFrame, contacts: pd.DataFrame | None, target: Target, by: str, points: pd.Series,
+    threshold: float | None, confidence: float, minimum: int,
+) -> pd.DataFrame:  # fmt: skip
+    """Judge one target over all groups: both figures, their verdicts and the one-sided p-values of every half."""
+    rows = contacts if contacts is not None and {target.column, by} <= {*contacts} else cases
+    measured = {
+        (c, c in frame and frame[c].notna().any()) for c, frame in ((target.column, rows), (by, rows), (by, cases))
+    }
+    absent = sorted(column for column, known in measured if not known)
+    head: dict[str, Any] = {"target": target.name, "by": by, "goal": target.share}
+    if absent:
+        note = f"not measured: no column {absent[0]}, needed for the target {target.name!r}"
+        return pd.DataFrame([head | {"group": "", "note": note}]).reindex(columns=[*TABLE, *HALVES])
+    table = _inside(rows, target, by, confidence).join(
+        _perceived(cases, by, points, threshold, confidence), how="outer"
+    )
+    small = ~(table["people"].ge(minimum) & table["inside_n"].ge(minimum))
+    table[small] = np.nan
+    green, red = table["inside_low"] > target.share, table["inside_high"] < target.share
+    table["inside_verdict"] = np.select([small, green, red], ["", "green", "red"], "unclear")
+    low, high = table["low"] < table["against"], table["high"] > table["against"]
+    table["perceived_verdict"] = np.select([small, low & ~high, high & ~low], ["", "red", "content"], "unclear")
+    table["note"] = np.where(small, f"fewer than {minimum} people", "")
+    return table.rename_axis("group").reset_index().assign(**head).reindex(columns=[*TABLE, *HALVES])
+
+
+def _inside(rows: pd.DataFrame, target: Target, by: str, confidence: float) -> pd.DataFrame:
+    """Share meeting the target in each group, Wilson interval, and exact one-sided p-values against the goal."""
+    from scipy.stats import binom
+
+    values = rows[target.column].dropna().astype("float64")
+    met = values.le(target.at_most) if target.at_most is not None else values.ge(target.at_least or 0.0)
+    grouped = met.astype("float64").groupby(name_groups(rows.loc[met.index, by]))
+    n, hits = grouped.size(), grouped.sum()
+    low, high = wilson_bounds(hits / n, n, confidence)
+    table = pd.DataFrame({"inside": hits / n, "inside_low": low, "inside_high": high, "inside_n": n.astype("float64")})
+    return table.assign(p_green=binom.sf(hits - 1, n, target.share), p_not_green=binom.cdf(hits, n, target.share))
+
+
+def _perceived(
+    cases: pd.DataFrame, by: str, points: pd.Series, threshold: float | None, confidence: float
+) -> pd.DataFrame:
+    """What the customers of each group say, the figure it is compared with, and one-sided p-values."""
+    answered = cases[points.notna()]
+    groups = name_groups(answered[by])
+    codes, names = pd.factorize(groups, sort=True)
+    measure = PERCEIVED[str(points.name)][1]
+    said = [measure(part, confidence=confidence) for _, part in answered[points.name].groupby(codes)]
+    table = pd.DataFrame(
+        {"perceived": [e.value for e in said], "low": [e.low for e in said], "high": [e.high for e in said]},
+        index=names,
+    )
+    table["n"] = [float(e.n) for e in said]
+    table["people"] = [count_people(part) for _, part in answered.groupby(codes)]
+    z, table["against"] = _compare(points[points.notna()].to_numpy(), codes, threshold)
+    table["p_red"], table["p_content"] = _normal_tails(z)
+    return table
+
+
+def _normal_tails(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    from scipy.special import ndtr
+
+    return ndtr(z), ndtr(-z)
+
+
+def _compare(points: np.ndarray, codes: np.ndarray, threshold: float | None) -> tuple[np.ndarray, np.ndarray]:
+    """Pooled-variance z of each group against the threshold or all other groups, and what it is compared with."""
+    n, total = np.bincount(codes).astype(float), np.bincount(codes, weights=points)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rest_n = np.inf if threshold is not None else n.sum() - n
+        rest = np.full(len(n), threshold) if threshold is not None else (total.sum() - total) / rest_n
+        z = (total / n - rest) / np.sqrt(points.var() * (1 / n + 1 / rest_n))
+    return np.nan_to_num(z), rest
+
+
+def _candidates(table: pd.DataFrame) -> pd.DataFrame:
+    """P-values of 'watermelon' and 'reverse': the larger of the two halves, since both must hold."""
+    both = {
+        WATERMELON: table[["p_green", "p_red"]].max(axis=1, skipna=False),
+        REVERSE: table[["p_not_green", "p_content"]].max(axis=1, skipna=False),
+    }
+    return pd.DataFrame(both)
+
+
+def _findings(table: pd.DataFrame, confidence: float) -> np.ndarray:
+    p = _candidates(table)
+    stands = control_false_discoveries(pd.concat([p[WATERMELON], p[REVERSE]], keys=p.columns), 1 - confidence)
+    melon = table["inside_verdict"].eq("green") & table["perceived_verdict"].eq("red")
+    reverse = table["inside_verdict"].eq("red") & table["perceived_verdict"].eq("content")
+    names = [WATERMELON, REVERSE]
+    return np.select([stands[name] & seen for name, seen in zip(names, (melon, reverse), strict=True)], names, "")
+
+
+def _false_alarms(
+    cases: pd.DataFrame, table: pd.DataFrame, points: pd.Series, confidence: float, rng: np.random.Generator
+) -> float:
+    """Share of tables with shuffled answers in which anything at all is found."""
+    answers = points.dropna().to_numpy(copy=True)
+    reach, alarms = NormalDist().inv_cdf((1 + confidence) / 2), 0
+    shuffled = table[["group", "by", "inside_verdict", "p_green", "p_not_green"]].copy()
+    places = {}
+    for by in table.loc[table["inside_verdict"].isin(["green", "red"]), "by"].unique():
+        codes, names = pd.factorize(name_groups(cases.loc[points.notna(), by]), sort=True)
+        rows = table["by"].eq(by).to_numpy()
+        places[by] = codes, rows, pd.Index(names).get_indexer(pd.Index(table.loc[rows, "group"]))
+    for _ in range(SHUFFLES if places else 0):
+        rng.shuffle(answers)
+        z = np.full(len(table), np.nan)
+        for codes, rows, at in places.values():
+            found, _ = _compare(answers, codes, None)
+            z[rows] = np.where(at >= 0, found[at], np.nan)
+        shuffled["p_red"], shuffled["p_content"] = _normal_tails(z)
+        shuffled["perceived_verdict"] = np.select([z < -reach, z > reach], ["red", "content"], "unclear")
+        alarms += bool((_findings(shuffled, confidence) != "").any())
+    return alarms / SHUFFLES
+
+
+def _sentence(row: dict, what: str) -> str:
+    name = f"{row['by']} {row['group']}"
+    if row["note"]:
+        return str(row["note"]) if not row["group"] else f"{name}: {row['note']}, not shown."
+    if not row["finding"]:
+        return ""
+    scale = 100 if what == PERCEIVED["csat"][0] else 1
+    value, low, high = (f"{row[name] * scale:.0f}" for name in ("perceived", "low", "high"))
+    said = f"{what} {value} ({low} to {high}, n = {row['n']:,.0f})"
+    met = f"'{row['target']}' is met in {row['inside']:.0%} (goal {row['goal']:.0%}, n = {row['inside_n']:,.0f})"
+    against = f"against {row['against'] * scale:.0f} elsewhere"
+    if row["finding"] == WATERMELON:
+        return f"{name}: green inside, red to customers. {said} {against}, while {met}."
+    return f"{name}: red inside, yet customers are content: stop chasing this target. {said} {against}; {met}."
