@@ -6,12 +6,21 @@ left out of every measure here; who is missing is the subject of `response`.
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
+from analytics.measures.intervals import bootstrap_mean, effective_n, wilson_bounds, z_score
 
-DRAWS = 4_000  # bootstrap draws: the Monte Carlo error of a 95 % bound is then about 3 % of the interval's width
-DISTINCT = 2_000  # more different values than this and the bootstrap's normal limit is used instead
+__all__ = [
+    "NoAnswersError",
+    "customer_effort",
+    "mean_score",
+    "net_promoter_score",
+    "net_sentiment",
+    "response_rate",
+    "share",
+    "top_box_share",
+    "wilson_bounds",
+]
 
 
 class NoAnswersError(ValueError):
@@ -213,7 +222,7 @@ def mean_score(
     if scale is None and len(answers) == 1:
         return Estimate(value, np.nan, np.nan, 1, unit, SAID)
     lowest, highest = scale if scale is not None else (answers.min(), answers.max())
-    low, high = _bootstrap_mean(answers, w, float(lowest), float(highest), confidence, np.random.default_rng(rng))
+    low, high = bootstrap_mean(answers, w, float(lowest), float(highest), confidence, np.random.default_rng(rng))
     return Estimate(value, min(low, value), max(high, value), len(answers), unit, SAID)
 
 
@@ -330,74 +339,6 @@ def share(s: pd.Series, *, source: str = SAID, weights: pd.Series | None = None,
     return Estimate(value, float(low), float(high), len(w), "share", source)
 
 
-def effective_n(weights: np.ndarray) -> float:
-    """Kish's effective sample size, (sum w)^2 / sum w^2: the rows an unweighted sample of equal certainty would have.
-
-    Parameters
-    ----------
-    weights
-        Weights, zero or more, not all zero.
-
-    Returns
-    -------
-    float
-        Between 1 and the number of weights.
-
-    References
-    ----------
-    Kish (1965), Survey Sampling, section 11.7.
-
-    Examples
-    --------
-    >>> effective_n(np.array([1, 1, 2]))
-    2.6666666666666665
-    """
-    w = np.asarray(weights, dtype=float)
-    return float(w.sum() ** 2 / (w @ w))
-
-
-def wilson_bounds(share: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
-    """Wilson bounds of a share, elementwise; NaN where n is 0.
-
-    Parameters
-    ----------
-    share, n
-        Share (0 to 1) and the (effective) number of rows behind it: numbers or arrays.
-    confidence
-        Level of the interval, between 0 and 1.
-
-    Returns
-    -------
-    tuple
-        Low and high, 0 to 1, in the shape of the arguments.
-
-    References
-    ----------
-    Wilson (1927), JASA 22, 209-212.
-
-    Examples
-    --------
-    >>> low, high = wilson_bounds(0.0, 20)
-    >>> round(float(low), 3), round(float(high), 3)
-    (0.0, 0.161)
-    """
-    z, share, n = _z(confidence), np.asarray(share, dtype=float), np.asarray(n, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
-    # rounding may leave a bound a hair on the wrong side of the share itself
-    return np.clip(np.minimum(centre - half, share), 0, 1), np.clip(np.maximum(centre + half, share), 0, 1)
-
-
-def _z(confidence: float) -> float:
-    """Two-sided normal quantile."""
-    from scipy.special import ndtri
-
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence}: expected a level between 0 and 1, such as 0.95.")
-    return float(ndtri((1 + confidence) / 2))
-
-
 def _answers(s: pd.Series, weights: pd.Series | None, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
     """Non-missing answers as floats, range checked, and their weights scaled to sum to the effective n."""
     s = pd.Series(s)
@@ -441,31 +382,10 @@ def _net_share(for_it: np.ndarray, against: np.ndarray, w: np.ndarray, confidenc
     p, d = float(w @ for_it), float(w @ against)
     value = float(np.clip(100 * (p - d) / n, -100, 100))
     ends, net = (p + d + 1.5) / (n + 3), (p - d) / (n + 3)
-    half = float(_z(confidence) * np.sqrt((ends - net**2) / (n + 3)))
+    half = float(z_score(confidence) * np.sqrt((ends - net**2) / (n + 3)))
     # at n = 1 the adjusted interval can miss the score itself: it is widened to hold it
     low, high = min(max(100 * (net - half), -100), value), max(min(100 * (net + half), 100), value)
     return Estimate(value, low, high, len(w), "points", SAID)
-
-
-def _bootstrap_mean(
-    answers: np.ndarray, w: np.ndarray, lowest: float, highest: float, confidence: float, rng: np.random.Generator
-) -> tuple[float, float]:
-    """Gaffke bounds: Bayesian bootstrap quantiles with the scale's end added once to the sample."""
-    values, where = np.unique(answers, return_inverse=True)
-    tail = (1 - confidence) / 2
-    if len(values) > DISTINCT:
-        mean = w @ answers / w.sum()
-        half = _z(confidence) * np.sqrt(w @ (answers - mean) ** 2 / w.sum() / (w.sum() + 1))
-        return float(mean - half), float(mean + half)
-    _z(confidence)  # refuses a level outside 0 to 1
-    mass = np.bincount(where, weights=w)  # gamma variables with the same value add up to one gamma
-    kept = mass > 0
-    draws = rng.standard_gamma(mass[kept], size=(DRAWS, int(kept.sum())))
-    end = rng.standard_exponential(DRAWS)
-    total, size = draws @ values[kept], draws.sum(axis=1) + end
-    low = np.quantile((total + end * lowest) / size, tail)
-    high = np.quantile((total + end * highest) / size, 1 - tail)
-    return float(max(low, lowest)), float(min(high, highest))
 
 
 def _listed(values: np.ndarray) -> str:

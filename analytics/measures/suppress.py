@@ -98,15 +98,15 @@ def _complete(groups: pd.DataFrame, people: np.ndarray, hidden: np.ndarray, k: i
     """Add the smallest cells until nothing hidden follows from what is shown."""
     lines = _lines(groups)
     hidden = hidden.copy()
-    while exposed := _exposed(lines, people, hidden, k):
-        added = False
-        for cells in exposed:
-            open_ = [i for i in cells if not hidden[i] and people[i] > 0]
-            if open_:
-                hidden[min(open_, key=lambda i: people[i])] = added = True
-        if not added:  # nothing left to hide in these lines
-            break
-    return hidden
+    while True:
+        for exposed in _exposed(lines, people, hidden, k):
+            open_lines = ([i for i in cells if not hidden[i] and people[i] > 0] for cells in exposed)
+            chosen = {min(cells, key=people.__getitem__) for cells in open_lines if cells}
+            if chosen:
+                hidden[list(chosen)] = True
+                break
+        else:  # nothing exposed, or nothing left to hide in those lines
+            return hidden
 
 
 def _lines(groups: pd.DataFrame) -> list[tuple[list[int], int | None]]:
@@ -125,11 +125,11 @@ def _lines(groups: pd.DataFrame) -> list[tuple[list[int], int | None]]:
 
 def _exposed(
     lines: list[tuple[list[int], int | None]], people: np.ndarray, hidden: np.ndarray, k: int
-) -> list[list[int]]:
-    """Lines (cells and total) in which a hidden cell, or too small a sum of hidden cells, can be worked out."""
+) -> tuple[list[list[int]], list[list[int]]]:
+    """Lines (cells and total) that give something away: by themselves, or only together with other lines."""
     unknown: list[int] = np.flatnonzero(hidden).tolist()
     if not unknown:
-        return []
+        return [], []
     place = {cell: j for j, cell in enumerate(unknown)}
     equations = np.zeros((len(lines), len(unknown)))
     for row, (cells, total) in enumerate(lines):
@@ -141,10 +141,13 @@ def _exposed(
     _, singular, right = np.linalg.svd(equations, full_matrices=True)
     free = right[int((singular > 1e-9).sum()) :]  # null space: directions in which hidden cells may still vary
     known = {unknown[j] for j in np.flatnonzero(np.abs(free).max(axis=0, initial=0) < 1e-9)}
-    exposed = []
+    alone, together = [], []
     for cells, total in lines:
-        inside = [i for i in cells if hidden[i]]
-        thin = inside and (total is None or not hidden[total]) and people[inside].sum() < k
-        if thin or known & {*inside, *([total] if total is not None and hidden[total] else [])}:
-            exposed.append([*cells, *([total] if total is not None else [])])
-    return exposed
+        whole = [*cells, *([total] if total is not None else [])]
+        inside = [i for i in whole if hidden[i]]
+        thin = inside and total not in inside and people[inside].sum() < k
+        if thin or len(inside) == 1:
+            alone.append(whole)
+        elif known & set(inside):
+            together.append(whole)
+    return alone, together

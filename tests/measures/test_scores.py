@@ -7,17 +7,16 @@ from scipy.stats import beta
 from statsmodels.stats.proportion import proportion_confint
 
 from analytics.measures.estimate import OBSERVED, SAID
+from analytics.measures.intervals import effective_n, wilson_bounds
 from analytics.measures.scores import (
     NoAnswersError,
     customer_effort,
-    effective_n,
     mean_score,
     net_promoter_score,
     net_sentiment,
     response_rate,
     share,
     top_box_share,
-    wilson_bounds,
 )
 
 MEASURES = [net_promoter_score, top_box_share, customer_effort, mean_score]

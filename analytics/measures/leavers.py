@@ -1,0 +1,138 @@
+"""Customers who left without a word: how many, as far as the data can tell.
+
+Who says that they are leaving is read in `text`; who may leave next is in `churn`.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analytics.measures.estimate import OBSERVED, Estimate
+from analytics.measures.intervals import wilson_bounds
+from analytics.tables.schema import NotMeasured, Tables, require
+
+
+@dataclass(frozen=True)
+class SilentLeavers:
+    """Leavers who never spoke.
+
+    Parameters
+    ----------
+    share
+        Share of leavers with neither a complaint nor an answered survey before they left.
+    low, high
+        The share if as many complaints and answers without a name as possible were theirs, and as it stands.
+    left, silent, nameless
+        Leavers, those of them who said nothing, complaints and answers without a name.
+    rate_silent, rate_spoke
+        Share that left of the customers who said nothing, and of those who spoke.
+    sentence
+        All this in plain words.
+    """
+
+    share: Estimate
+    low: float
+    high: float
+    left: int
+    silent: int
+    nameless: int
+    rate_silent: Estimate
+    rate_spoke: Estimate
+    sentence: str
+
+
+def estimate_silent_leavers(
+    tables: Tables, *, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None, days: int | None = None
+) -> SilentLeavers:
+    """Count the customers who left without having told anybody.
+
+    Parameters
+    ----------
+    tables
+        Needs customers with `left_at`; complaints and surveys with `customer_id` where there are any.
+    start, end
+        Leavers from `start` up to but not including `end`; all of them when left out.
+    days
+        How long before leaving a word still counts; ever, when left out.
+
+    Returns
+    -------
+    SilentLeavers
+        With an interval for chance and bounds for complaints and answers that carry no name.
+
+    Raises
+    ------
+    NotMeasured
+        If leaving dates are not in the data, or neither complaints nor surveys name the customer.
+    ValueError
+        If nobody left in the window.
+
+    References
+    ----------
+    Hirschman (1970), Exit, Voice, and Loyalty. Wilson (1927), JASA 22, 209-212, for the intervals.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": ["a", "b", "c"],
+    ...                           "left_at": pd.to_datetime(["2025-03-01", "2025-03-09", None])})
+    >>> complaints = pd.DataFrame({"complaint_id": ["1"], "customer_id": ["a"],
+    ...                            "received_at": pd.to_datetime(["2025-02-01"])})
+    >>> estimate_silent_leavers(Tables(customers=customers, complaints=complaints)).share.value
+    0.5
+    """
+    people = require(tables.customers, ["customer_id", "left_at"], "silent leavers").set_index("customer_id")
+    left = _utc(people["left_at"])
+    words, nameless = _words(tables)
+    inside = left.notna()
+    inside &= left.ge(_utc(pd.Series([start]))[0]) if start is not None else True
+    inside &= left.lt(_utc(pd.Series([end]))[0]) if end is not None else True
+    if not inside.any():
+        raise ValueError("no customer left in this window: there are no leavers to describe.")
+    gone = words["customer_id"].map(left)
+    heard = words[words["customer_id"].isin(people.index) & ~(words["at"] > gone)]
+    if days is not None:
+        recent = gone[heard.index] - heard["at"] <= pd.Timedelta(days=days)
+        heard = heard[recent | gone[heard.index].isna()]
+    spoke = people.index.isin(heard["customer_id"])
+    silent = int((inside & ~spoke).sum())
+    count = int(inside.sum())
+    share = _share(silent, count)
+    low = max(silent - nameless, 0) / count
+    here = inside | left.isna()
+    rates = [_share(int((inside & side).sum()), int((here & side).sum())) for side in (~spoke, spoke)]
+    sentence = (
+        f"{silent:,} of {count:,} customers who left had neither complained nor answered a survey "
+        f"({share.value:.0%}, interval {share.low:.0%} to {share.high:.0%})."
+        + (
+            f" {nameless:,} complaints or answers carry no name: the share may be as low as {low:.0%}."
+            if nameless
+            else ""
+        )
+        + " Why the silent left is not known; asking a sample of leavers would settle it."
+    )
+    return SilentLeavers(share, low, share.value, count, silent, nameless, rates[0], rates[1], sentence)
+
+
+def _words(tables: Tables) -> tuple[pd.DataFrame, int]:
+    """When each customer spoke (complaint or answered survey), and how many words carry no name."""
+    parts = []
+    for table, stamp in ((tables.complaints, "received_at"), (tables.surveys, "responded_at")):
+        if table is not None and {"customer_id", stamp} <= set(table.columns):
+            part = table.loc[table[stamp].notna(), ["customer_id", stamp]].rename(columns={stamp: "at"})
+            parts.append(part.assign(at=_utc(part["at"])))
+    if not parts:
+        raise NotMeasured("not measured: neither complaints nor surveys name the customer, needed for silent leavers")
+    words = pd.concat(parts, ignore_index=True)
+    return words[words["customer_id"].notna()], int(words["customer_id"].isna().sum())
+
+
+def _utc(s: pd.Series) -> pd.Series:
+    return pd.to_datetime(s, utc=True)
+
+
+def _share(hits: int, n: int) -> Estimate:
+    if not n:
+        return Estimate(np.nan, np.nan, np.nan, 0, "share", OBSERVED)
+    low, high = wilson_bounds(hits / n, n)
+    return Estimate(hits / n, float(low), float(high), n, "share", OBSERVED)

@@ -1,0 +1,333 @@
+"""Who answered, and how far the silent could move the figure: weights and bounds.
+
+Weights repair what is known about the silent (their segment, their channel); they cannot repair that unhappy people
+answer less often. That is what the bounds are for, and both are published. Who was asked is in `invitations`,
+leavers who never spoke are in `leavers`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from analytics.measures.estimate import Estimate
+from analytics.measures.intervals import effective_n
+from analytics.measures.invitations import InvitationAudit, audit_invitations
+from analytics.measures.leavers import SilentLeavers, estimate_silent_leavers
+from analytics.measures.scores import net_promoter_score
+
+__all__ = [
+    "InvitationAudit",
+    "ScoreBounds",
+    "SilentLeavers",
+    "Weighting",
+    "audit_invitations",
+    "bound_score",
+    "estimate_silent_leavers",
+    "weight_responses",
+]
+
+ROUNDS, CLOSE = 200, 1e-8  # raking: sweeps at most, and largest gap of a margin that counts as met
+VISIBLE = 0.01  # a share of the weighted answers further than this from its target is said
+LIGHTEST, HEAVIEST = 0.2, 5.0  # weights are trimmed to this range around their mean (Potter 1990), and it is said
+
+
+@dataclass(frozen=True)
+class Weighting:
+    """Weights for those who answered, with their price and the belief they rest on.
+
+    Parameters
+    ----------
+    weights
+        On the index of the frame, mean 1 over those who answered; missing for the silent.
+    design_effect
+        Kish's n / effective n: by how much the weights inflate the variance.
+    effective_n
+        Answers of equal weight that would be as sure.
+    balance
+        One row per column and value: share of the target, of the answers, of the weighted answers.
+    unheard
+        Values of which nobody answered, so that no weight can speak for them.
+    assumption
+        The sentence to print beside the weighted figure.
+    """
+
+    weights: pd.Series
+    design_effect: float
+    effective_n: float
+    balance: pd.DataFrame
+    unheard: tuple[str, ...]
+    assumption: str
+
+
+@dataclass(frozen=True)
+class ScoreBounds:
+    """How far the silent could move a score.
+
+    Parameters
+    ----------
+    observed
+        The figure of those who answered, with its sampling interval.
+    low, high
+        The figure if all the silent gave the worst, or the best, answer.
+    like_complainers
+        The figure if the silent were like those who complained; missing where no complainer answered.
+    turning_point
+        The score of the silent at which the whole meets `against`; missing when nobody is silent.
+    against
+        The value that decides the headline (0 for a net score).
+    invited, answered
+        Rows asked and rows answered.
+    open
+        Whether `against` lies between the bounds, chance included: the side is then unknown.
+    sentence
+        All this in plain words.
+    """
+
+    observed: Estimate
+    low: float
+    high: float
+    like_complainers: float
+    turning_point: float
+    against: float
+    invited: int
+    answered: int
+    open: bool
+    sentence: str
+
+
+def weight_responses(
+    frame: pd.DataFrame,
+    by: Sequence[str],
+    *,
+    answered: str = "responded_at",
+    method: str = "raking",
+    population: Mapping[str, Mapping[str, float]] | None = None,
+    base: str | None = None,
+) -> Weighting:
+    """Weight those who answered so that they look like all who were asked.
+
+    Raking scales the weights to each column's margin in turn until all margins fit. Inverse propensity fits the
+    chance of an answer (logistic regression on the columns) and weights by its inverse. Weights are trimmed to 0.2 to
+    5 times their mean.
+
+    Parameters
+    ----------
+    frame
+        One row per invitation, the silent included.
+    by
+        Columns known for everybody asked; numbers are cut into fifths, a missing value is a value of its own.
+    answered
+        Column that is filled (or true) for those who answered.
+    method
+        'raking' or 'propensity'.
+    population
+        For raking: known shares by column and value, where the target is wider than those asked.
+    base
+        Column of design weights to start from.
+
+    Returns
+    -------
+    Weighting
+        Hand `weights` to any measure as ``weights=``, restricted to those who answered.
+
+    Raises
+    ------
+    ValueError
+        If nobody answered, a method is unknown, a column is absent, or a base weight is missing.
+
+    References
+    ----------
+    Deming & Stephan (1940), Annals of Mathematical Statistics 11, 427-444. Little (1986), International Statistical
+    Review 54(2), 139-157. Kish (1965), Survey Sampling, section 11.7. Potter (1990), ASA Survey Research Methods.
+
+    Examples
+    --------
+    >>> asked = pd.DataFrame({"channel": ["phone"] * 4 + ["chat"] * 4, "responded_at": [1, 1, 1, 1, 1] + [None] * 3})
+    >>> weight_responses(asked, ["channel"]).weights.dropna().to_list()
+    [0.625, 0.625, 0.625, 0.625, 2.5]
+    """
+    by = list(by)
+    if method not in ("raking", "propensity"):
+        raise ValueError(f"method is {method!r}. Expected 'raking' or 'propensity'.")
+    if absent := [c for c in [*by, answered, *([base] if base else [])] if c not in frame.columns]:
+        raise ValueError(f"weight_responses needs columns {absent}, which the frame lacks. Found: {list(frame)}.")
+    spoke = _answered(frame[answered]).to_numpy()
+    if not spoke.any():
+        raise ValueError("nobody answered: there is nothing to weight.")
+    start = np.ones(len(frame)) if base is None else frame[base].to_numpy(dtype=float)
+    if not (start >= 0).all():
+        raise ValueError(f"base weights in {base!r} must be zero or more, and given for every row.")
+    cells = pd.DataFrame({c: _as_category(frame[c]) for c in by}, index=frame.index)
+    targets = {c: _target(cells[c], start, (population or {}).get(c)) for c in by}
+    fit = _rake if method == "raking" else _inverse_propensity
+    weights = fit(cells, spoke, start, targets)
+    weights, trimmed = _trim(weights / weights.mean())
+    everyone = pd.Series(np.nan, index=frame.index, name="weight")
+    everyone[spoke] = weights
+    unheard = tuple(f"{c} {v}" for c in by for v in targets[c].index.difference(cells.loc[spoke, c].unique()))
+    n = effective_n(weights)
+    effect = len(weights) / n
+    named = ", ".join(by)
+    balance = _balance(cells, spoke, weights, targets)
+    missed = balance.loc[(balance["weighted"] - balance["target"]).abs() > VISIBLE, "column"].unique()
+    assumption = (
+        f"Assumes that within the same {named} those who answered and the silent feel alike"
+        f"; design effect {effect:.2f}: {len(weights):,} answers are worth {n:,.0f}."
+        + (f" {trimmed:,} weights were trimmed." if trimmed else "")
+        + (f" Nobody answered for {', '.join(unheard)}." if unheard else "")
+        + (f" The weighted answers still differ from the target by {', '.join(missed)}." if len(missed) else "")
+    )
+    return Weighting(everyone, effect, n, balance, unheard, assumption)
+
+
+def bound_score(
+    s: pd.Series,
+    measure: Callable[..., Estimate] = net_promoter_score,
+    *,
+    scale: tuple[float, float] = (0, 10),
+    against: float = 0.0,
+    complainers: pd.Series | None = None,
+    weights: pd.Series | None = None,
+    confidence: float = 0.95,
+) -> ScoreBounds:
+    """Bound a score over everybody who was asked, making no assumption about the silent.
+
+    Missing answers are set to the worst and to the best end of the scale (Manski's bounds).
+
+    Parameters
+    ----------
+    s
+        One value per invitation, missing for the silent.
+    measure
+        A mean, share or net share: `net_promoter_score`, `top_box_share`, `customer_effort`, `mean_score`.
+    scale
+        Worst and best possible answer.
+    against
+        Value that decides the headline, in the measure's unit, such as 0 points or a share of 0.5.
+    complainers
+        Answers of customers who complained; the silent are then also taken to be like them.
+    weights
+        Design weights on the index of `s`, for the silent too.
+    confidence
+        Level of the observed figure's interval.
+
+    Returns
+    -------
+    ScoreBounds
+        Bounds, the complainers' scenario, the turning point, and whether the side of `against` is open.
+
+    Raises
+    ------
+    ValueError
+        If nobody answered, or an answer lies outside the measure's scale.
+
+    References
+    ----------
+    Manski (2003), Partial Identification of Probability Distributions, Springer, chapter 1.
+
+    Examples
+    --------
+    >>> bounds = bound_score(pd.Series([10, 9, 9, 3, None, None]))
+    >>> bounds.observed.value, bounds.low, bounds.high, bounds.open
+    (50.0, 0.0, 66.66666666666667, True)
+    """
+    s = pd.to_numeric(pd.Series(s))
+    extra = {} if weights is None else {"weights": weights}
+    observed = measure(s, confidence=confidence, **extra)
+    worst, best = sorted((measure(s.fillna(end), confidence=confidence, **extra) for end in scale), key=_value)
+    mass = np.ones(len(s)) if weights is None else np.asarray(weights, dtype=float)
+    silent = float(mass[s.isna()].sum() / mass.sum())
+    like = np.nan
+    if complainers is not None and complainers.notna().any():
+        like = (1 - silent) * observed.value + silent * measure(complainers).value
+    turning = (against - (1 - silent) * observed.value) / silent if silent else np.nan
+    undecided = worst.low <= against <= best.high
+    sentence = (
+        f"{observed.n:,} of {len(s):,} asked answered ({observed.value:.3g} {observed.unit}); "
+        f"the silent could put the figure anywhere from {worst.value:.3g} to {best.value:.3g}"
+        + (f", and at {like:.3g} if they feel like those who complained" if np.isfinite(like) else "")
+        + (f". Which side of {against:g} it lies on is not known." if undecided else ".")
+    )
+    return ScoreBounds(
+        observed, worst.value, best.value, like, turning, against, len(s), observed.n, undecided, sentence
+    )
+
+
+def _value(estimate: Estimate) -> float:
+    return estimate.value
+
+
+def _answered(s: pd.Series) -> pd.Series:
+    return s.fillna(False).astype(bool) if pd.api.types.is_bool_dtype(s) else s.notna()
+
+
+def _as_category(s: pd.Series) -> pd.Series:
+    """Values as words: numbers with many values in fifths, missing as a value."""
+    if pd.api.types.is_numeric_dtype(s) and not pd.api.types.is_bool_dtype(s) and s.nunique() > 10:
+        s = pd.qcut(s, 5, duplicates="drop")
+    return s.astype("object").where(s.notna(), "not stated").astype(str)
+
+
+def _target(cells: pd.Series, start: np.ndarray, known: Mapping[str, float] | None) -> pd.Series:
+    """Share of each value in the target: as given, else among all rows by base weight."""
+    shares = pd.Series(known, dtype=float) if known else pd.Series(start, index=cells.index).groupby(cells).sum()
+    if known and (strange := sorted(set(cells) - set(shares.index))):
+        raise ValueError(f"population lacks shares for {strange[:5]} of column {cells.name!r}.")
+    return shares / shares.sum()
+
+
+def _rake(cells: pd.DataFrame, spoke: np.ndarray, start: np.ndarray, targets: dict[str, pd.Series]) -> np.ndarray:
+    """Iterative proportional fitting over the answers; values nobody answered for are left out of the margins."""
+    weights: np.ndarray = start[spoke] / start[spoke].mean()
+    codes = {c: pd.factorize(cells[c].to_numpy()[spoke], sort=True) for c in targets}
+    for _ in range(ROUNDS):
+        gap = 0.0
+        for column, (code, values) in codes.items():
+            wanted = targets[column].reindex(values).to_numpy()
+            wanted = wanted / wanted.sum()
+            has = np.bincount(code, weights) / weights.sum()
+            gap = max(gap, float(np.abs(has - wanted).max()))
+            weights *= (wanted / has)[code]
+        if gap < CLOSE:
+            break
+    return weights
+
+
+def _trim(weights: np.ndarray) -> tuple[np.ndarray, int]:
+    """Weights within the trimming range around their mean, and how many were moved there."""
+    kept = weights
+    for _ in range(20):  # trimming moves the mean, and with it the range
+        kept = np.clip(kept, LIGHTEST, HEAVIEST)
+        kept = kept / kept.mean()
+    outside = (weights < LIGHTEST) | (weights > HEAVIEST)
+    return kept, int(outside.sum())
+
+
+def _inverse_propensity(
+    cells: pd.DataFrame, spoke: np.ndarray, start: np.ndarray, targets: dict[str, pd.Series]
+) -> np.ndarray:
+    """Base weight over the fitted chance of an answer."""
+    from sklearn.linear_model import LogisticRegression
+
+    dummies = pd.get_dummies(cells, dtype=float)
+    weights: np.ndarray = start[spoke]
+    if not spoke.all() and not dummies.empty:
+        weights = (
+            weights / LogisticRegression(C=1e3, max_iter=1_000).fit(dummies, spoke).predict_proba(dummies)[spoke, 1]
+        )
+    return weights
+
+
+def _balance(
+    cells: pd.DataFrame, spoke: np.ndarray, weights: np.ndarray, targets: dict[str, pd.Series]
+) -> pd.DataFrame:
+    """Shares of target, answers and weighted answers by value."""
+    rows = []
+    for column, target in targets.items():
+        among = cells.loc[spoke, column].to_numpy()
+        for value, share in target.items():
+            hit = among == value
+            rows.append((column, value, share, hit.mean(), weights[hit].sum() / weights.sum()))
+    return pd.DataFrame(rows, columns=["column", "value", "target", "answered", "weighted"])
