@@ -1,0 +1,243 @@
+"""One table from raw columns to checked ones, and a record of every value and row that did not pass.
+
+A row is set aside only if its id or another required value is missing or bad, or if it contradicts another row with
+the same id. A bad optional value is set to missing. What was found is returned, never only dropped.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analytics.tables.convert import Reading, convert
+from analytics.tables.maps import ExportMap, TableMap, apply_map
+from analytics.tables.schema import FIELDS, ORDERED_TIMES, DataContractError, Field, contract
+from analytics.tables.sources import Raw
+
+SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 20  # more bad values than this in a column: the map is wrong, not the values
+SHOWN = 200  # characters of a bad value that are repeated
+ROW_OUT, CELL_OUT = "row set aside", "value set to missing"
+# Stamps that follow the start of a contact or complaint: the company's own records are reported, never repaired.
+_FOLLOWING = {
+    "contacts": ("started_at", ("first_response_at", "resolved_at", "confirmed_at")),
+    "complaints": ("received_at", ("remedied_at",)),
+}
+
+Stop = tuple[str, str, object, object, str]  # table, column, row, value, reason: a fault of the whole source
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One source of one table, with the map that reads it; `layout` is None where there is no map file."""
+
+    raw: Raw
+    table_map: TableMap
+    layout: ExportMap | None = None
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A table that keeps its contract, its counts, and its faults (source, row, column, value, reason, effect)."""
+
+    frame: pd.DataFrame
+    counts: dict[str, str | int]
+    faults: pd.DataFrame
+    warnings: list[str]
+
+
+def list_stops(table: str, error: ValueError, column: str = "") -> list[Stop]:
+    """The sentences of an error as faults of a whole source."""
+    return [(table, column, None, None, line) for line in str(error).splitlines()]
+
+
+def check_table(table: str, pieces: Sequence[Piece], zone: str) -> Checked:
+    """Type and check one table; each row read is kept, left out by the map, set aside, or an identical double.
+
+    Raises
+    ------
+    DataContractError
+        If a map names absent columns, a column's dates can be read two ways, more than a fifth of a column's values
+        are bad, or no row is left.
+    """
+    stops: list[Stop] = []
+    found: list[pd.DataFrame] = []
+    warnings: list[str] = []
+    frames, origins, left_out, start = [], [], 0, 0
+    for piece in pieces:
+        try:
+            mapped, omitted = apply_map(piece.raw, piece.table_map)
+        except ValueError as error:
+            stops += list_stops(table, error)
+            continue
+        rows = pd.RangeIndex(start, start + len(mapped))
+        origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.index}, index=rows))
+        left_out, start = left_out + omitted, start + len(mapped)
+        frames.append(_type(table, mapped.set_axis(rows, axis=0), piece, zone, found, warnings, stops))
+    if stops:
+        raise DataContractError(stops)
+    frame = pd.concat(frames)
+    frame = _blank_reversed(table, frame, found)
+    whole, doubles = _sound_rows(table, frame, found)
+    kept = _blank_out_of_range(table, frame[whole], zone, found)
+    faults = pd.concat(found) if found else _fault("", pd.Series(dtype="str"), "")
+    _refuse_suspects(table, faults, kept, start)
+    faults = faults.drop(index=doubles, errors="ignore")
+    faults["effect"] = pd.Series(CELL_OUT, faults.index).where(faults.index.isin(kept.index), ROW_OUT)
+    faults = pd.concat([_broken_rows(pieces), faults.join(pd.concat(origins))], ignore_index=True)
+    broken = sum(len(piece.raw.broken) for piece in pieces)
+    counts: dict[str, str | int] = {
+        "table": table,
+        "read": start + left_out + broken,
+        "left_out": left_out,
+        "kept": len(kept),
+        "quarantined": start - len(kept) - len(doubles) + broken,
+        "duplicates": len(doubles),
+        "cells": int((faults["effect"] == CELL_OUT).sum()),
+    }
+    return Checked(kept.reset_index(drop=True), counts, faults, warnings + _disorder(table, kept))
+
+
+def _type(
+    table: str,
+    mapped: pd.DataFrame,
+    piece: Piece,
+    zone: str,
+    found: list[pd.DataFrame],
+    warnings: list[str],
+    stops: list[Stop],
+) -> pd.DataFrame:
+    """The columns of one source with their types; what cannot be typed goes to `found`, or to `stops`."""
+    ours = {spec.name: spec for spec in FIELDS[table]}
+    layout = piece.layout or ExportMap(tables={})
+    typed: dict[str, pd.Series] = {}
+    moved = 0
+    for name, rule in piece.table_map.rules.items():
+        if name not in mapped:
+            continue
+        spec = ours.get(name) or Field(name, rule.kind or "category", "extra")
+        zone_in = rule.zone or layout.zone or zone
+        reading = Reading(zone_in, zone, layout.day_first, rule.formats, layout.decimal, rule.multiply)
+        try:
+            read = convert(mapped[name], spec, reading)
+        except ValueError as error:
+            stops += list_stops(table, ValueError(f"{piece.raw.name}, column {name}: {error}"), name)
+            continue
+        typed[name] = read.values
+        if read.bad.any():
+            found.append(_fault(name, mapped[name][read.bad], read.reason))
+        moved += read.moved
+    if moved:
+        warnings.append(
+            f"{piece.raw.name}: {moved:,} stamps without an offset fall into an hour in which clocks change; a "
+            "repeated hour was read as the first one, a skipped one as the next moment."
+        )
+    return pd.DataFrame(typed, index=mapped.index)
+
+
+def _fault(column: str, values: pd.Series, reason: str) -> pd.DataFrame:
+    shown = values.astype("str").str.slice(0, SHOWN)
+    return pd.DataFrame({"column": column, "value": shown, "reason": reason}, index=values.index)
+
+
+def runs_backwards(earlier: pd.Series, later: pd.Series) -> pd.Series:
+    """Whether the later stamp precedes the earlier one; a date without a clock on the same day does not."""
+    whole_day = (later == later.dt.normalize()) & (later == earlier.dt.normalize())
+    backwards: pd.Series = (later < earlier) & ~whole_day
+    return backwards
+
+
+def _blank_reversed(table: str, frame: pd.DataFrame, found: list[pd.DataFrame]) -> pd.DataFrame:
+    """Where a pair of stamps runs backwards, forget the earlier one: the later says that something happened."""
+    for earlier, later in ORDERED_TIMES.get(table, ()):
+        if {earlier, later} <= {*frame}:
+            wrong = runs_backwards(frame[earlier], frame[later])
+            if wrong.any():
+                found.append(_fault(earlier, frame.loc[wrong, earlier], f"is later than {later}"))
+                frame = frame.assign(**{earlier: frame[earlier].mask(wrong)})
+    return frame
+
+
+def _sound_rows(table: str, frame: pd.DataFrame, found: list[pd.DataFrame]) -> tuple[pd.Series, pd.Index]:
+    """Which rows to keep, and the index of identical doubles."""
+    keep = pd.Series(True, index=frame.index)
+    for spec in FIELDS[table]:
+        if not spec.required:
+            continue
+        missing = frame.index[frame[spec.name].isna()]
+        unsaid = missing
+        for fault in found:
+            unsaid = unsaid.difference(fault.index[fault["column"] == spec.name])
+        found.append(_fault(spec.name, pd.Series("", index=unsaid), "is required but missing"))
+        keep[missing] = False
+    primary = FIELDS[table][0].name
+    shared = frame[keep & frame[primary].duplicated(keep=False)]
+    again = shared.duplicated()
+    doubles = shared.index[again]
+    rest = shared[~again]
+    contradicting = rest[rest[primary].duplicated(keep=False)]
+    found.append(_fault(primary, contradicting[primary], "stands on several rows that contradict one another"))
+    keep[doubles.union(contradicting.index)] = False
+    return keep, doubles
+
+
+def _blank_out_of_range(table: str, frame: pd.DataFrame, zone: str, found: list[pd.DataFrame]) -> pd.DataFrame:
+    """Set values that the contract does not allow to missing; anything else that it rejects is our own mistake."""
+    from pandera.errors import SchemaErrors
+
+    try:
+        contract(table, zone).validate(frame, lazy=True)
+    except SchemaErrors as error:
+        cases = error.failure_cases
+        if cases["index"].isna().any():
+            raise
+        for spec in FIELDS[table]:
+            rows = pd.Index(cases.loc[cases["column"] == spec.name, "index"].unique())
+            if len(rows):
+                found.append(_fault(spec.name, frame.loc[rows, spec.name], _range(spec)))
+                frame = frame.assign(**{spec.name: frame[spec.name].mask(frame.index.isin(rows))})
+    return frame
+
+
+def _range(spec: Field) -> str:
+    if spec.allowed:
+        return f"is not one of {', '.join(spec.allowed)}"
+    if spec.high is None:
+        return f"is not {'a count of' if spec.whole else ''} {spec.low:g} or more".replace("  ", " ")
+    return f"is not {'a whole number ' if spec.whole else ''}from {spec.low:g} to {spec.high:g}"
+
+
+def _refuse_suspects(table: str, faults: pd.DataFrame, kept: pd.DataFrame, read: int) -> None:
+    """Stop where a column is bad so often that its map, not its values, must be wrong."""
+    stops: list[Stop] = []
+    for (column, reason), group in faults.groupby(["column", "reason"], sort=False):
+        filled = len(group) + int(kept[column].notna().sum())
+        if len(group) >= SUSPECT_COUNT and len(group) > SUSPECT_SHARE * filled and "contradict" not in str(reason):
+            sample = ", ".join(map(repr, dict.fromkeys(group["value"].head(100))))[:80]
+            text = f"column {column}: {len(group):,} of {filled:,} values: {reason}, such as {sample}. Correct the map"
+            stops.append((table, str(column), None, None, f"{text} (another column, values, blank or formats)."))
+    if not stops and read and kept.empty:
+        reasons = (faults["column"] + " " + faults["reason"]).value_counts().index[:3]
+        stops.append((table, "", None, None, f"none of {read:,} rows can be used: {'; '.join(reasons)}."))
+    if stops:
+        raise DataContractError(stops)
+
+
+def _broken_rows(pieces: Sequence[Piece]) -> pd.DataFrame:
+    """Rows that could not even be split into columns, as faults."""
+    rows = [
+        (piece.raw.name, row, "", text[:SHOWN], reason, ROW_OUT)
+        for piece in pieces
+        for row, text, reason in piece.raw.broken
+    ]
+    return pd.DataFrame(rows, columns=["source", "row", "column", "value", "reason", "effect"])
+
+
+def _disorder(table: str, frame: pd.DataFrame) -> list[str]:
+    """Warnings on stamps that precede the start of their row."""
+    start, following = _FOLLOWING.get(table, ("", ()))
+    counts = {c: int(runs_backwards(frame[start], frame[c]).sum()) for c in following if c in frame}
+    return [
+        f"{table}: {count:,} of {int(frame[column].notna().sum()):,} stamps in {column} precede {start}; they are kept."
+        for column, count in counts.items()
+        if count
+    ]

@@ -1,0 +1,183 @@
+"""The edge: every source of a configuration read, mapped and checked once, with what was set aside written down."""
+
+import os
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from analytics.config import Config
+from analytics.tables.check import CELL_OUT, Checked, Piece, Stop, check_table, list_stops
+from analytics.tables.maps import load_map, plain_map
+from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables
+from analytics.tables.sources import Raw, find_files, read_query, read_raw
+
+QUARANTINE = "data/derived/quarantine"
+_LINKS = (
+    ("surveys", "contact_id", "contacts"),
+    ("surveys", "customer_id", "customers"),
+    ("contacts", "customer_id", "customers"),
+    ("complaints", "customer_id", "customers"),
+)
+
+
+def read_tables(config: Config) -> Tables:
+    """Read, map, type and check every source of a configuration.
+
+    A source fills its own table and every further table that its map has a section for, unless the configuration
+    names another source for it. Naive stamps take the zone of the map or of the organisation; all stamps come back
+    in the organisation's zone. Identical rows with one id are dropped and counted; contradicting ones are all set
+    aside. Everything set aside stands in ``data/derived/quarantine/<table>.csv`` beside the configuration.
+
+    Returns
+    -------
+    Tables
+        With ``log``: rows read, left out by the map, kept, quarantined and dropped; SHA-256 of every input; faults
+        by kind; warnings in sentences.
+
+    Raises
+    ------
+    DataContractError
+        If a source is absent, empty or unreadable, lacks a column that its map names, holds dates that can be read
+        two ways, or has so many bad values in a column that the map must be wrong: all such faults at once.
+    """
+    pieces, stops = _load(config)
+    checked: dict[str, Checked] = {}
+    for table, found in pieces.items():
+        try:
+            checked[table] = check_table(table, found, config.organisation.timezone)
+        except DataContractError as error:
+            stops += error.failures.itertuples(index=False, name=None)
+    if stops:
+        raise DataContractError(list(dict.fromkeys(stops)))
+    for table, result in checked.items():
+        _write_quarantine(result.faults, config.resolve(f"{QUARANTINE}/{table}.csv"))
+    frames: dict[str, pd.DataFrame] = {table: result.frame for table, result in checked.items()}
+    return Tables(**frames, log=_build_log(pieces, checked))
+
+
+def defuse(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame with text that a spreadsheet would run as a formula made harmless by a leading apostrophe.
+
+    Examples
+    --------
+    >>> defuse(pd.DataFrame({"a": ["=1+1", "-5", "+ok", "fine"]}))["a"].tolist()
+    ["'=1+1", '-5', "'+ok", 'fine']
+    """
+    safe: dict[str, pd.Series] = {}
+    for column in frame.select_dtypes(["object", "string"]):
+        values = frame[column].astype("str")
+        risky = values.str.match(r"\s*[=+\-@|]|[\t\r]", na=False)
+        plain = values.str.fullmatch(r"[-+]?\d+(?:\.\d+)?", na=False)
+        safe[str(column)] = values.mask(risky & ~plain, "'" + values)
+    return frame.assign(**safe)
+
+
+def _load(config: Config) -> tuple[dict[str, list[Piece]], list[Stop]]:
+    """Every source as read, by the table it fills, and what stops the run."""
+    stops: list[Stop] = []
+    pieces: dict[str, list[Piece]] = {}
+    open_map, open_source = cache(load_map), cache(_open)
+    for table, source in config.sources.items():
+        try:
+            layout = open_map(config.resolve(source.map), source.map) if source.map else None
+            if layout is not None and table not in layout.tables:
+                raise ValueError(f"map {source.map}: has no section [{table}]. It has: {', '.join(layout.tables)}.")
+            encoding = source.encoding or (layout.encoding if layout else None)
+            separator = source.separator or (layout.separator if layout else None)
+            rows = layout.header_rows if layout else 1
+            origin = (config.root, source.path, source.url_env, source.query)
+            fills = {table} | ({*layout.tables} - {*config.sources} if layout else set())
+            for raw in open_source(*origin, encoding, separator, source.sheet, rows):
+                for name in fills:
+                    table_map = layout.tables[name] if layout else plain_map(name, raw)
+                    pieces.setdefault(name, []).append(Piece(raw, table_map, layout))
+        except ValueError as error:
+            stops += list_stops(table, error)
+    return {table: pieces[table] for table in TABLE_NAMES if table in pieces}, stops
+
+
+def _open(
+    root: Path,
+    path: str | None,
+    url_env: str | None,
+    query: str | None,
+    encoding: str | None,
+    separator: str | None,
+    sheet: str | None,
+    header_rows: int,
+) -> list[Raw]:
+    """Everything that one source names: the rows of a query, a file, or the files of a pattern."""
+    if url_env is not None and query is not None:
+        return [read_query(url_env, query)]
+    raws = []
+    for file in find_files(str(path), root):
+        name = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
+        raws.append(read_raw(file, name, encoding, separator, sheet, header_rows))
+    return raws
+
+
+def _build_log(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> ReadLog:
+    inputs = [
+        (table, piece.raw.name, piece.raw.sha256, len(piece.raw.frame) + len(piece.raw.broken))
+        for table, found in pieces.items()
+        for piece in found
+    ]
+    faults = pd.concat([result.faults.assign(table=table) for table, result in checked.items()])
+    kinds = faults.groupby(["table", "column", "reason", "effect"], sort=False).size().rename("n").reset_index()
+    rows = pd.DataFrame([result.counts for result in checked.values()])
+    return ReadLog(
+        rows,
+        pd.DataFrame(inputs, columns=["table", "source", "sha256", "rows"]),
+        kinds[["table", "column", "reason", "n", "effect"]],
+        tuple(dict.fromkeys([*_general_warnings(pieces, checked), *_orphan_warnings(checked)])),
+    )
+
+
+def _general_warnings(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> list[str]:
+    raws = [piece.raw for found in pieces.values() for piece in found]
+    warnings = [warning for raw in raws for warning in raw.warnings]
+    warnings += [f"{raw.name}: holds a header and no rows." for raw in raws if raw.frame.empty and not raw.broken]
+    for table, result in checked.items():
+        warnings += result.warnings
+        out, doubles, read = (int(result.counts[key]) for key in ("quarantined", "duplicates", "read"))
+        cells = int((result.faults["effect"] == CELL_OUT).sum())
+        where = f"see {QUARANTINE}/{table}.csv"
+        if out:
+            warnings.append(f"{table}: {out:,} of {read:,} rows were set aside; {where}.")
+        if cells:
+            warnings.append(f"{table}: {cells:,} values that cannot be right were set to missing; {where}.")
+        if doubles:
+            warnings.append(f"{table}: {doubles:,} of {read:,} rows repeat another one exactly and were dropped.")
+    return warnings
+
+
+def _orphan_warnings(checked: dict[str, Checked]) -> list[str]:
+    """Rows whose id leads to no row of the other table; they are kept."""
+    warnings = []
+    for table, column, other in _LINKS:
+        if table in checked and other in checked and column in checked[table].frame:
+            ids = checked[table].frame[column].dropna().astype(object)  # objects hash faster than Arrow strings
+            count = int((~ids.isin(checked[other].frame[column].astype(object))).sum())
+            if count:
+                warnings.append(f"{table}: {count:,} of {len(ids):,} {column} are not in {other}; the rows are kept.")
+    return warnings
+
+
+def _write_quarantine(faults: pd.DataFrame, path: Path) -> None:
+    """Write the faults of one table, replacing those of the last run in one step; no faults, no file."""
+    try:
+        if faults.empty:
+            path.unlink(missing_ok=True)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True)
+        columns = ["source", "row", "column", "value", "reason", "effect"]
+        handle, name = tempfile.mkstemp(suffix=".csv", dir=path.parent)
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            defuse(faults[columns]).to_csv(file, index=False)
+        os.replace(name, path)
+    except OSError as error:
+        raise ValueError(
+            f"{path}: rows were set aside but cannot be written there ({error.strerror}). Make the folder writable."
+        ) from None
