@@ -223,7 +223,8 @@ def _check(problem: Problem) -> None:
 
 def _internal(cases: pd.DataFrame) -> list[str]:
     """The usual internal measures, then further numeric columns that a map or the operation brought."""
-    further = cases.select_dtypes("number").columns.difference([*MEASURES, *NOT_INTERNAL], sort=False)
+    numeric = cases.select_dtypes("number").dropna(axis=1, how="all").columns
+    further = numeric.difference([*MEASURES, *NOT_INTERNAL], sort=False)
     return [*MEASURES, *(column for column in further if not str(column).endswith("_id"))]
 
 
@@ -239,6 +240,8 @@ def _contrast(cases: pd.DataFrame, measure: str, k: int, confidence: float) -> d
     row |= {"n_with": int(counts.get(True, 0)), "n_without": int(counts.get(False, 0))}
     if counts.reindex([True, False]).fillna(0).min() < k:
         return row | {"note": f"not measured: {name} is known for only {len(table):,} of {len(cases):,} cases"}
+    if table["value"].nunique() == 1:
+        return row | {"note": "the same in every case"}
     typical = table.groupby("has")["value"].agg("mean" if measure in COUNTS else "median")
     row |= {"with_problem": float(typical[True]), "without": float(typical[False])}
     return row | compare_ranks(table["value"], table["has"], table["stratum"], confidence)
@@ -363,7 +366,7 @@ def _findings(frame: pd.DataFrame) -> list[str]:
         said.append(
             f"No internal figure explains it: no difference is shown in {', '.join(same) or 'anything measured'}."
         )
-    if missing := frame.loc[frame["p_value"].isna(), "name"].tolist():
+    if missing := frame.loc[frame["note"].str.startswith("not measured"), "name"].tolist():
         said.append(f"Not measured: {', '.join(missing)}.")
     return said
 

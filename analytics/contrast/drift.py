@@ -202,7 +202,7 @@ def _sentence(
     word: str, what: str, name: str, cost: Estimate, felt: Estimate, lags: pd.DataFrame, frequency: str
 ) -> str:
     if word == CANNOT_TELL:
-        return f"{name} against {what}: cannot tell. {cost.n} {frequency}s are measured, {SHORTEST} are needed."
+        return f"Cannot tell how {what} and {name} move: {SHORTEST} {frequency}s are needed, measured so far: {cost.n}."
     unit = "" if felt.unit == "score" else " points"
     moved = f"{felt.value:+.1f}{unit} ({felt.low:+.1f} to {felt.high:+.1f})"
     spent = f"{name} changed by {cost.value:+.0%} ({cost.low:+.0%} to {cost.high:+.0%})"

@@ -183,7 +183,8 @@ def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | No
         complaints = tables.complaints
         part = pd.DataFrame({"case": links["complaints"], "contact": 0})
         part["at"] = _instants(complaints["received_at"], zone)
-        for column, origin in (("customer_id", "customer_id"), ("reason", "category")):
+        named = {column: column for column in (*FIRST, "team")} | {"reason": "category"}
+        for column, origin in named.items():
             if origin in complaints:
                 part[column] = complaints[origin]
         parts.append(part)
@@ -314,6 +315,7 @@ def _add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: st
         known = known.set_index("customer_id")
     for column in ("segment", "value_per_year"):
         cases[column] = cases["customer_id"].map(known[column]) if column in known else np.nan
+    cases["segment"] = cases["segment"].astype("str")
     cases["tenure_days"] = np.nan
     if "joined_at" in known:
         joined = _instants(cases["customer_id"].map(known["joined_at"]), zone)
