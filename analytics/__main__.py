@@ -10,8 +10,8 @@ from rich.console import Console
 if TYPE_CHECKING:
     from analytics.config import Config
 
-DONE, FAULTY, FAILED, BUSY = 0, 2, 3, 4
-EXIT_CODES = "Exit codes: 0 done, 2 bad input or nothing to report, 3 the run failed, 4 another run is at work."
+FAULTY, FAILED = 2, 3
+EXIT_CODES = "Exit codes: 0 done; 2 settings, data or parameters are faulty; 3 the run failed and published nothing."
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -104,27 +104,30 @@ def score(
 
 
 def _last_complete(config: Path) -> str:
+    import pandas as pd
+
     from analytics.config import load_config
     from analytics.tables.periods import last_complete_period
 
     settings: Config = load_config(config)
-    import pandas as pd
-
     return last_complete_period(settings.report.frequency, pd.Timestamp.now(settings.organisation.zone)).name
 
 
 def main() -> None:
     """Run the command line; every expected fault becomes one message and an exit code, never a traceback."""
-    from analytics.publish.faults import exit_code
+    from analytics.publish.collect import ReportError
 
     try:
         app()
-    except Exception as error:
-        code = exit_code(error)
-        if code is None:
-            raise
-        err.print(str(error), style="red", highlight=False, markup=False)
-        sys.exit(code)
+    except (ReportError, OSError) as error:
+        _stop(error, FAILED)
+    except ValueError as error:
+        _stop(error, FAULTY)
+
+
+def _stop(error: Exception, code: int) -> None:
+    err.print(str(error), style="red", highlight=False, markup=False)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -134,9 +134,8 @@ class Strategy(_Section):
 class Promise(_Section):
     """One published promise; a promise without `measure` is listed as one that nobody can score.
 
-    `measure` is a clock of the case ('customer_clock_h', 'company_clock_h', 'first_response_h'), 'callback_h' (hours from
-    the promised moment to the call, negative when early), or any numeric column of contacts; kept means at most
-    `threshold` (in the measure's unit) in at least `share` of cases.
+    `measure` is a clock of the case ('customer_clock_h', 'company_clock_h', 'first_response_h') or any numeric column
+    of contacts; kept means at most `threshold` (in the measure's unit) in at least `share` of cases.
     """
 
     id: str = Field(pattern=r"^[a-z0-9_]+$")

@@ -74,7 +74,9 @@ threshold = 3
 
 
 def test_an_unknown_section_names_the_nearest_one(tmp_path):
-    assert faults(tmp_path, GOOD + "[reports]\n") == ["line 6: reports: 'reports' is not known here. Did you mean 'report'?"]
+    assert faults(tmp_path, GOOD + "[reports]\n") == [
+        "line 6: reports: 'reports' is not known here. Did you mean 'report'?"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,9 @@ def test_every_dependency_is_pinned_with_a_hash_and_has_its_line_in_contributing
     direct = PROJECT["dependencies"] + extras["postgres"] + extras["scale"] + extras["dev"]
     names = {re.match(r"[A-Za-z0-9-]+", d)[0] for d in direct} - {PROJECT["name"]}
     for name in sorted(names):
-        assert re.search(rf"^{name}(\[[^\]]*\])?==\S+.*\\\n    --hash=sha256:", lock, re.MULTILINE | re.IGNORECASE), name
+        assert re.search(rf"^{name}(\[[^\]]*\])?==\S+.*\\\n    --hash=sha256:", lock, re.MULTILINE | re.IGNORECASE), (
+            name
+        )
         assert f"`{name}`" in contributing, f"CONTRIBUTING.md does not say what {name} saves us"
 
 
@@ -85,11 +87,15 @@ def test_each_notebook_is_thin_and_stripped(path):
     for cell in code:
         source = "".join(cell["source"])
         assert not cell["outputs"] and cell["execution_count"] is None, "outputs are committed"
-        assert not re.search(r"^\s*(def|class|for|while) ", source, re.MULTILINE), f"logic belongs in analytics/: {source}"
+        assert not re.search(r"^\s*(def|class|for|while) ", source, re.MULTILINE), (
+            f"logic belongs in analytics/: {source}"
+        )
         assert len(source.splitlines()) <= 8, f"too long for a notebook cell: {source}"
 
 
 def test_text_of_the_project_holds_no_pickle():
     files = [*(ROOT / "analytics").rglob("*.py"), *NOTEBOOKS]
-    words = re.compile(r"^\s*(import|from) (pickle|joblib|dill|cloudpickle)\b|\.to_pickle|read_pickle|allow_pickle=True", re.MULTILINE)
+    words = re.compile(
+        r"^\s*(import|from) (pickle|joblib|dill|cloudpickle)\b|\.to_pickle|read_pickle|allow_pickle=True", re.MULTILINE
+    )
     assert [str(f) for f in files if words.search(f.read_text(encoding="utf-8"))] == []

@@ -9,7 +9,8 @@ import pandas as pd
 
 from analytics.config import Promise
 from analytics.measures.estimate import ASSERTED, SAID, Estimate
-from analytics.measures.scores import wilson_bounds
+from analytics.measures.intervals import wilson_bounds
+from analytics.tables.cases import case_ids
 from analytics.tables.schema import Tables
 
 SATISFIED = {"csat": 4.0, "nps": 7.0}  # at or above: the customer rated the whole case at least passive or satisfied
@@ -32,11 +33,11 @@ def score_promises(
     """Share of cases in which each promise was kept, by our records and in the customer's view.
 
     By our records a case keeps a promise when the company's own stamps stay within the threshold (for a solving time:
-    from the first contact to the last "resolved"); no stamp is unknown, but a callback that never came is broken. In the
-    customer's view a solving time counts from the first attempt to the customer's confirmation; any other promise counts
-    as broken where the customer says so, as kept where the customer answered, was content and named no broken promise,
-    and otherwise as unknown. The verdict is 'kept' when the whole interval reaches the promised share, 'not kept' when it
-    stays below, and 'we do not know' in between.
+    from the first contact to the last "resolved"); no stamp is unknown. In the customer's view a solving time counts
+    from the first attempt to the customer's confirmation; any other promise counts as broken where the customer says
+    so, as kept where the customer answered, was content and named no broken promise, and otherwise as unknown. The
+    verdict is 'kept' when the whole interval reaches the promised share, 'not kept' when it stays below, and 'we do
+    not know' in between.
 
     Parameters
     ----------
@@ -111,25 +112,24 @@ def judge_promise(
 
 
 def _with_measure(promise: Promise, tables: Tables, scope: pd.DataFrame) -> pd.DataFrame:
-    """The cases with `_recorded`: what our own stamps say of the promise, missing where they say nothing."""
-    measure = str(promise.measure)
-    if measure in scope and measure != "customer_clock_h":
+    """The cases a promise is about, with `_recorded`: what our own stamps say of it, missing where they say nothing.
+
+    A clock runs in every case; a column of contacts is about the cases that carry it.
+    """
+    measure, contacts = str(promise.measure), tables.contacts
+    if measure in ("company_clock_h", "first_response_h"):
         return scope.assign(_recorded=scope[measure].astype(float))
-    contacts = tables.contacts
     if contacts is None or contacts.empty:
         return scope.iloc[:0].assign(_recorded=pd.Series(dtype=float))
-    case = contacts["case_id"].fillna(contacts["contact_id"]) if "case_id" in contacts else contacts["contact_id"]
-    if measure == "callback_h" and {"promised_callback_at", "called_back_at"} <= set(contacts):
-        promised = contacts["promised_callback_at"].notna()
-        late = (contacts["called_back_at"] - contacts["promised_callback_at"]).dt.total_seconds() / 3600
-        worst = late.fillna(np.inf)[promised].groupby(case[promised]).max()  # promised and never called back
-    elif measure == "customer_clock_h" and "resolved_at" in contacts:
+    case = case_ids(Tables(contacts=contacts))["contacts"]
+    if measure == "customer_clock_h":
+        if "resolved_at" not in contacts:
+            return scope.assign(_recorded=np.nan)
         span = contacts["resolved_at"].groupby(case).max() - contacts["started_at"].groupby(case).min()
-        worst = span.dt.total_seconds() / 3600
-    elif measure in contacts:
-        worst = contacts[measure].astype(float).groupby(case).max()
-    else:
+        return scope.assign(_recorded=scope["case_id"].map(span.dt.total_seconds() / 3600))
+    if measure not in contacts:
         return scope.iloc[:0].assign(_recorded=pd.Series(dtype=float))
+    worst = contacts[measure].astype(float).groupby(case).max().dropna()
     inside = scope[scope["case_id"].isin(worst.index)]
     return inside.assign(_recorded=inside["case_id"].map(worst))
 
@@ -142,7 +142,7 @@ def _said(scope: pd.DataFrame, comments: pd.DataFrame | None) -> pd.Series:
             said = said.mask(scope[score] >= satisfied, KEPT)
     for flag in ("disputed", "reopens"):
         if flag in scope:
-            said = said.mask(scope[flag].fillna(0).astype(float).gt(0), BROKEN)
+            said = said.mask(scope[flag].astype("Float64").gt(0).fillna(value=False).astype(bool), BROKEN)
     if comments is not None and "negative_themes" in comments:
         named = comments["negative_themes"].map(lambda themes: "promise_broken" in themes)
         said = said.mask(scope["case_id"].isin(comments.loc[named, "case_id"].dropna()), BROKEN)

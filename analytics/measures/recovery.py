@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
-from analytics.measures.scores import NoAnswersError, mean_score, wilson_bounds
+from analytics.measures.intervals import wilson_bounds
+from analytics.measures.scores import NoAnswersError, mean_score
 from analytics.tables.schema import NotMeasured, Tables, require
 
 REPEAT_DAYS = 90  # a complaint by the same customer within three months counts as a repeat
@@ -102,8 +103,8 @@ def score_recovery(tables: Tables, until: pd.Timestamp | None = None, confidence
         )
     until = complaints["received_at"].max() if until is None else until
     complaints = complaints.assign(fixed=is_fixed(complaints), gesture=complaints["goodwill_value"].fillna(0).gt(0))
-    complaints = complaints[complaints["fixed"].notna()]
-    given = complaints[complaints["gesture"]]
+    known = complaints[complaints["fixed"].notna()]
+    given = known[known["gesture"]]
     source = SAID if "confirmed_fixed" in complaints and complaints["confirmed_fixed"].notna().any() else ASSERTED
     followed = _follow_up(complaints, tables, until)
     return Recovery(
@@ -119,7 +120,8 @@ def _follow_up(complaints: pd.DataFrame, tables: Tables, until: pd.Timestamp) ->
     """Complaints with `repeated`, `left` (missing until the follow-up is over) and `next_score`."""
     at = complaints["received_at"]
     if "customer_id" not in complaints:
-        return complaints.assign(repeated=pd.NA, left=pd.NA, next_score=np.nan)
+        unknown = pd.Series(pd.NA, index=complaints.index, dtype="boolean")
+        return complaints.assign(repeated=unknown, left=unknown, next_score=np.nan)
     complaints = complaints.sort_values("received_at", kind="stable")
     at = complaints["received_at"]
     following = complaints.groupby("customer_id")["received_at"].shift(-1)
@@ -180,11 +182,12 @@ def _unharmed(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp) -> pd
         return pd.Series(dtype="boolean")
     seen = followed["received_at"]
     start = min(seen.min() + (seen.max() - seen.min()) / 2, until - pd.Timedelta(days=LEAVE_DAYS))
-    there = customers[~customers["customer_id"].isin(tables.complaints["customer_id"])]
+    there = customers[~customers["customer_id"].isin(followed["customer_id"])]
     if "joined_at" in there:
         there = there[there["joined_at"].isna() | (there["joined_at"] <= start)]
     there = there[there["left_at"].isna() | (there["left_at"] > start)]
-    return there["left_at"].le(start + pd.Timedelta(days=LEAVE_DAYS))
+    left: pd.Series = there["left_at"].le(start + pd.Timedelta(days=LEAVE_DAYS))
+    return left
 
 
 def _accounts(complaints: pd.DataFrame) -> pd.DataFrame:
@@ -195,7 +198,9 @@ def _accounts(complaints: pd.DataFrame) -> pd.DataFrame:
     words = {"confirmed_fixed": {True: "says it is fixed", False: "says it is not fixed"},
              "disputed": {True: "disputes the answer", False: "does not dispute it"}}[said]  # fmt: skip
     both = complaints[complaints[said].notna() & complaints["remedy"].notna()]
-    table = both.assign(company=both["remedy"] + " remedy", customer=both[said].astype(bool).map(words))
+    table = both.assign(
+        company=both["remedy"].replace("none", "no") + " remedy", customer=both[said].astype(bool).map(words)
+    )
     return table.groupby(["company", "customer"], observed=True).size().rename("n").reset_index()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from analytics.config import Config, load_config
+from analytics.contrast.problems import measure_problems
 from analytics.measures.estimate import Estimate
 from analytics.measures.scores import customer_effort, net_promoter_score, top_box_share
 from analytics.measures.summarise import summarise
@@ -21,6 +22,7 @@ from analytics.tables.schema import NotMeasured, ReadLog, Tables
 from analytics.text.comments import read_comments
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
+RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 STAMPS = {"contacts": "started_at", "surveys": "invited_at", "complaints": "received_at"}
 LATER = {  # company and customer stamps that may lie after the period's end and are not known yet at it
     "contacts": ("first_response_at", "resolved_at", "confirmed_at", "called_back_at"),
@@ -138,7 +140,7 @@ class Story:
             self._recent,
             brands=config.organisation.brands,
             model=config.text.model,
-            limit=config.text.accurate_limit,
+            accurate_limit=config.text.accurate_limit,
             cache=str(config.resolve("data/derived/scores")),
             patterns=config.organisation.order_number_patterns,
         )
@@ -147,13 +149,78 @@ class Story:
         return comments.assign(period=period_of(comments["at"], config.report.frequency))
 
     @cached_property
+    def written(self) -> pd.DataFrame:
+        """The period's comments that could be read, from one source: surveys where they carry any, else complaints.
+
+        One source only, so that a month with many complaints does not look like a month of worse answers.
+        """
+        now = self.comments[self.comments["period"] == self.period.name]
+        source = next((name for name in ("surveys", "complaints", "contacts") if (now["source"] == name).any()), None)
+        if source is None:
+            raise NotMeasured(f"not measured: no text by a customer in {self.period.label}")
+        return now[(now["source"] == source) & (now["sentiment"] != "unknown")]
+
+    @cached_property
+    def unscored(self) -> str:
+        """How many comments of the period could not be read, in words."""
+        now = self.comments[self.comments["period"] == self.period.name]
+        unread = int((now["sentiment"] == "unknown").sum())
+        return f"{unread:,} of {len(now):,} texts could not be read (empty, another language)."
+
+    @cached_property
+    def problem_table(self) -> pd.DataFrame:
+        """Each theme's share of the period's writers who name it as a problem, most named first, and its movement."""
+        from analytics.text.themes import theme_errors
+
+        source = self.written["source"].iloc[0]
+        read = self.comments[(self.comments["source"] == source) & (self.comments["sentiment"] != "unknown")]
+        return measure_problems(read, self.period.name, self.history, theme_errors(), self.confidence)
+
+    def naming(self, theme: str) -> pd.Series:
+        """Which cases name a theme as a problem: True or False by case_id, over the cases whose customers wrote."""
+        known = self.comments[self.comments["case_id"].notna() & self.comments["sentiment"].ne("unknown")]
+        known = known[known["period"].isin(self.history[-RECENT:])]
+        if known.empty:
+            raise NotMeasured(
+                "not measured: no comment can be tied to a case (contact_id, case_id), needed for a diagnosis"
+            )
+        return known["negative_themes"].map(lambda found: theme in found).groupby(known["case_id"]).any()
+
+    @cached_property
+    def response_rates(self) -> pd.Series | None:
+        """Share of each period's invitations that were answered; None where invitations are not dated."""
+        surveys = self.tables.surveys
+        if surveys is None or not {"invited_at", "responded_at"} <= set(surveys) or surveys["invited_at"].isna().all():
+            return None
+        period = period_of(surveys["invited_at"], self.config.report.frequency)
+        return surveys["responded_at"].notna().groupby(period).mean()
+
+    @cached_property
+    def tables_now(self) -> Tables:
+        """What came in within the period, customers whole."""
+        now = {name: self._within(name, self.period.start) for name in STAMPS}
+        return Tables(customers=self.tables.customers, **now)
+
+    @cached_property
+    def recent(self) -> Tables:
+        """What came in within the last periods that a comparison of groups looks at."""
+        start = self.period.previous(RECENT - 1).start
+        return Tables(customers=self.tables.customers, **{name: self._within(name, start) for name in STAMPS})
+
+    @cached_property
+    def cases_recent(self) -> pd.DataFrame:
+        """The cases that began within the recent periods."""
+        return self.cases[self.cases["started_at"] >= self.period.previous(RECENT - 1).start]
+
+    def _within(self, name: str, start: pd.Timestamp) -> pd.DataFrame | None:
+        frame = getattr(self.tables, name)
+        return _since(frame, _stamp(name, frame), start)
+
+    @cached_property
     def _recent(self) -> Tables:
         """The tables without what lies before the history."""
-        since = self.period.previous(HISTORY).start
-        cut = {
-            name: _since(getattr(self.tables, name), _stamp(name, getattr(self.tables, name)), since) for name in STAMPS
-        }
-        return replace(self.tables, **cut)
+        start = self.period.previous(HISTORY).start
+        return Tables(customers=self.tables.customers, **{name: self._within(name, start) for name in STAMPS})
 
     @cached_property
     def cases(self) -> pd.DataFrame:
@@ -225,8 +292,9 @@ def _refuse_empty(tables: Tables, period: Period, config: Config) -> None:
     if not period.contains(times).any():
         last = period_of(times.sort_values().tail(1), period.frequency).iloc[0]
         raise EmptyPeriodError(
-            f"{period.name}: no survey, complaint or contact lies in it. The data of {config.organisation.name} run from "
-            f"{times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}; the last {period.frequency} with data is {last}."
+            f"{period.name}: no survey, complaint or contact lies in it. The data of {config.organisation.name} "
+            f"run from {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}; "
+            f"the last {period.frequency} with data is {last}."
         )
 
 

@@ -108,7 +108,7 @@ def _names(tables: Tables) -> list[str]:
     """Names of customers and agents found in name-like columns; bare codes such as 'A17' are left out."""
     names: set[str] = set()
     for table in (tables.contacts, tables.surveys, tables.complaints, tables.customers):
-        for column in NAME_COLUMNS if table is not None else ():
-            if column in table:
+        for column in NAME_COLUMNS:
+            if table is not None and column in table:
                 names.update(table[column].dropna().unique())
     return sorted(name for name in names if sum(c.isalpha() for c in name) >= 3 and not any(c.isdigit() for c in name))

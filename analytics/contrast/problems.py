@@ -1,0 +1,87 @@
+"""Which problems customers name in a period, how often, and whether that moved."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from analytics.contrast.signals import detect_group_signals
+from analytics.measures.intervals import wilson_bounds
+from analytics.measures.shares import corrected_share
+
+OPEN_SHARE = 0.02  # open: the whole interval lies above this share of those who wrote
+NAMED, OTHER = "named", "other"
+
+
+def measure_problems(
+    comments: pd.DataFrame,
+    period: str,
+    history: Sequence[str],
+    errors: Mapping[str, pd.DataFrame],
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Share of a period's comments that name each theme as a problem, the classifier's error taken out.
+
+    Movement is judged on the counted labels, of which the corrected share is a linear function, over all themes
+    together (`detect_group_signals`).
+
+    Parameters
+    ----------
+    comments
+        Scored comments of one source with `period` and `negative_themes` (a list per row), unreadable ones left out.
+    period, history
+        The period reported, and the periods before it in order, itself last.
+    errors
+        Theme -> held-out counts of its classifier, rows true and columns predicted, 'named' and 'other'.
+    confidence
+        Level of the intervals.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per theme, most named first: theme, value, low, high (shares 0 to 1), n, unit, source, counted (the
+        share of labels as they stand), word and reason of its movement, and open (the whole interval above 2 %).
+
+    Raises
+    ------
+    ValueError
+        If the period has no comment.
+
+    References
+    ----------
+    Forman (2008), Data Mining and Knowledge Discovery 17, for correcting counts of labels.
+
+    Examples
+    --------
+    >>> comments = pd.DataFrame({"period": "2026-10", "negative_themes": [["waiting"]] * 20 + [[]] * 20})
+    >>> errors = {"waiting": pd.DataFrame([[90, 10], [5, 95]], [NAMED, OTHER], [NAMED, OTHER])}
+    >>> table = measure_problems(comments, "2026-10", ["2026-10"], errors)
+    >>> table[["theme", "counted", "word", "open"]].values.tolist()
+    [['waiting', 0.5, 'cannot tell yet', True]]
+    """
+    now = comments[comments["period"] == period]
+    if now.empty:
+        raise ValueError(f"{period}: no comment to read problems from.")
+    rows = []
+    for theme, held_out in errors.items():
+        labels = pd.Series(np.where(now["negative_themes"].map(lambda found, t=theme: t in found), NAMED, OTHER))
+        share = corrected_share(labels, held_out, label=NAMED, confidence=confidence)
+        rows.append({"theme": theme, **vars(share), "counted": float(labels.eq(NAMED).mean())})
+    table = pd.DataFrame(rows).merge(_movement(comments, history, list(errors)), on="theme", how="left", validate="1:1")
+    table["open"] = table["low"] > OPEN_SHARE
+    return table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
+
+
+def _movement(comments: pd.DataFrame, history: Sequence[str], themes: Sequence[str]) -> pd.DataFrame:
+    """The word about each theme's latest share of labels, with one false-discovery rate for all themes."""
+    per_period = comments["period"].value_counts().reindex(history).fillna(0)
+    first = per_period.gt(0).to_numpy().argmax()
+    per_period = per_period.iloc[first:]
+    named = comments[["period", "negative_themes"]].explode("negative_themes")
+    counts = pd.crosstab(named["period"], named["negative_themes"])
+    counts = counts.reindex(index=per_period.index, columns=pd.Index(themes), fill_value=0)
+    shares = counts.div(per_period.where(per_period > 0), axis=0)
+    tidy = shares.rename_axis(index="period", columns="theme").stack(future_stack=True).rename("value").reset_index()
+    tidy["n"] = tidy["period"].map(per_period)
+    tidy["low"], tidy["high"] = wilson_bounds(tidy["value"], tidy["n"].where(tidy["n"] > 0))
+    return detect_group_signals(tidy, ["theme"])[["theme", "word", "reason"]]

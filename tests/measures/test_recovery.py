@@ -1,0 +1,86 @@
+"""Remedy and goodwill apart: a gesture is never a fix."""
+
+import pandas as pd
+import pytest
+
+from analytics.measures.recovery import NO_PROBLEM, is_fixed, score_recovery
+from analytics.tables.schema import NotMeasured, Tables
+from analytics.tables.simulate import simulate
+
+
+def complaints(**columns):
+    n = len(next(iter(columns.values())))
+    base = {"complaint_id": [str(i) for i in range(n)], "received_at": pd.date_range("2026-01-05", periods=n, freq="D")}
+    return pd.DataFrame(base | columns)
+
+
+def test_a_gesture_without_a_fix_is_never_counted_as_resolved():
+    frame = complaints(remedy=["none", "partial", "full"], goodwill_value=[50.0, 50.0, 0.0])
+    assert is_fixed(frame).tolist() == [False, False, True]
+    assert score_recovery(Tables(complaints=frame)).gesture_not_fixed.value == 1.0
+
+
+def test_the_customers_word_outweighs_the_recorded_remedy():
+    frame = complaints(remedy=["full", "none", "full"], confirmed_fixed=pd.array([False, True, None], dtype="boolean"))
+    assert is_fixed(frame).tolist() == [False, True, True]
+
+
+def test_a_complaint_without_any_record_of_a_fix_is_in_no_group():
+    frame = complaints(remedy=["full", None], goodwill_value=[10.0, 10.0])
+    found = score_recovery(Tables(complaints=frame))
+    assert found.gesture_not_fixed.n == 1
+
+
+def test_follow_up_counts_only_complaints_whose_window_is_over():
+    frame = complaints(remedy=["none"] * 3, goodwill_value=[5.0] * 3, customer_id=["a", "b", "c"])
+    frame["received_at"] = pd.to_datetime(["2025-01-01", "2025-01-02", "2025-12-01"])
+    people = pd.DataFrame(
+        {"customer_id": ["a", "b", "c"], "left_at": pd.to_datetime(["2025-03-01", "2025-12-01", None])}
+    )
+    found = score_recovery(Tables(complaints=frame, customers=people), until=pd.Timestamp("2025-12-31"))
+    left = found.groups.query("outcome == 'left' and group == 'not fixed, gesture'").iloc[0]
+    assert (left["value"], left["n"]) == (0.5, 2), "a left within 180 days, b later, c is not known yet"
+
+
+def test_repeated_complaints_are_counted_once_their_window_is_over():
+    frame = complaints(remedy=["none"] * 3, goodwill_value=[0.0] * 3, customer_id=["a", "a", "b"])
+    frame["received_at"] = pd.to_datetime(["2025-01-01", "2025-02-01", "2025-01-15"])
+    found = score_recovery(Tables(complaints=frame), until=pd.Timestamp("2025-12-31"))
+    again = found.groups.query("outcome == 'complained again'").iloc[0]
+    assert (again["value"], again["n"]) == (pytest.approx(1 / 3), 3)
+
+
+def test_both_accounts_stand_side_by_side():
+    frame = complaints(
+        remedy=["full", "full", "none"],
+        goodwill_value=[0.0, 0.0, 5.0],
+        confirmed_fixed=pd.array([True, False, False], dtype="boolean"),
+    )
+    table = score_recovery(Tables(complaints=frame)).accounts
+    assert table.values.tolist() == [
+        ["full remedy", "says it is fixed", 1],
+        ["full remedy", "says it is not fixed", 1],
+        ["no remedy", "says it is not fixed", 1],
+    ]
+
+
+def test_without_a_record_of_gestures_it_is_not_measured():
+    with pytest.raises(NotMeasured, match="no column goodwill_value"):
+        score_recovery(Tables(complaints=complaints(remedy=["none"])))
+
+
+def test_the_input_is_left_unchanged():
+    frame = complaints(remedy=["none", "full"], goodwill_value=[1.0, 0.0], customer_id=["a", "b"])
+    before = frame.copy()
+    score_recovery(Tables(complaints=frame))
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_the_demo_gesture_without_a_fix_goes_with_more_leaving():
+    tables, _ = simulate(seed=0)
+    found = score_recovery(tables)
+    left = found.groups.query("outcome == 'left'").set_index("group")
+    assert left.loc["not fixed, gesture", "low"] > left.loc["not fixed, no gesture", "value"]
+    assert left.loc["fixed, gesture", "high"] > left.loc["fixed, no gesture", "value"], "no such gap where it was fixed"
+    assert left.loc[NO_PROBLEM, "high"] < left.loc["not fixed, no gesture", "low"]
+    assert found.fixed_source == "said by customers"
