@@ -13,9 +13,8 @@ from analytics.tables.cases import build_cases
 from analytics.tables.schema import Tables
 from analytics.tables.simulate import simulate
 
-SOLVED = Promise(
-    id="solved", text="Solved in a day.", made_on=date(2026, 1, 1), measure="customer_clock_h", threshold=24
-)
+MADE = date(2026, 1, 1)
+SOLVED = Promise(id="solved", text="Solved in a day.", made_on=MADE, measure="customer_clock_h", threshold=24)
 CALLED = Promise(id="called", text="We call back.", made_on=MADE, measure="callback_late_h", threshold=0)
 
 
