@@ -1,0 +1,437 @@
+"""What a notebook cell can show in a report: numbers, findings, figures, tables, quotes, prose, page one, provenance.
+
+A block displays as HTML in JupyterLab and carries its data, typed, under one MIME type; `run` collects these and
+`pdf` lays them out. Text is only ever data here: nothing of it is markup.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from analytics.measures.estimate import SAID, SOURCES, Estimate
+from analytics.publish.cells import column_cells, column_head, estimate_cell, interval_columns, json_cell
+from analytics.publish.formats import FORMATS, is_missing, visible
+from analytics.publish.html import block_html
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+MIME = "application/vnd.perception.block+json"
+SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
+QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "What we do not know")
+ROWS_SHOWN = 200  # of a longer table; the rest stays in the data, and the note says so
+
+
+@dataclass(frozen=True)
+class Block:
+    """One thing that a report shows.
+
+    Parameters
+    ----------
+    kind
+        Which function of this module made it.
+    data
+        What it shows: strings, numbers, None, lists and dicts only.
+    """
+
+    kind: str
+    data: dict[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """The block as it travels in a notebook's output."""
+        return {"kind": self.kind, **self.data}
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, Any]:
+        return {"text/plain": f"<{self.kind} block>", "text/html": block_html(self.as_json()), MIME: self.as_json()}
+
+
+def kpis(numbers: Mapping[str, Estimate], notes: Mapping[str, str] | None = None) -> Block:
+    """Up to four figures in a row, each with its interval drawn.
+
+    Parameters
+    ----------
+    numbers
+        Label -> `Estimate`.
+    notes
+        Label -> a few words under the figure, such as the signal word.
+
+    Returns
+    -------
+    Block
+        Of kind 'kpis'.
+
+    Raises
+    ------
+    ValueError
+        If there are none or more than four, or a note has no figure.
+
+    Examples
+    --------
+    >>> kpis({"Satisfied": Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)}).data["numbers"][0]["label"]
+    'Satisfied'
+    """
+    notes = notes or {}
+    if not 1 <= len(numbers) <= 4:
+        raise ValueError(f"kpis takes one to four numbers, not {len(numbers)}. Put more in a table.")
+    if stray := set(notes) - set(numbers):
+        raise ValueError(f"kpis has notes for {sorted(stray)}, which are not among its numbers {list(numbers)}.")
+    rows = [
+        {"label": visible(label), "note": visible(notes.get(label, "")), **estimate_cell(estimate)}
+        for label, estimate in numbers.items()
+    ]
+    return Block("kpis", {"numbers": rows})
+
+
+def finding(
+    sentence: str,
+    evidence: Sequence[Estimate] = (),
+    signal: object = None,
+    level: Literal["finding", "unknown"] = "finding",
+    settle: str = "",
+    better: Literal["higher", "lower"] | None = None,
+) -> Block:
+    """One sentence that the report claims, with what carries it.
+
+    Parameters
+    ----------
+    sentence
+        Plain text; quote the figures that stand in `evidence`.
+    evidence
+        The estimates behind the sentence; the claim guard judges the sentence by them.
+    signal
+        'rose', 'fell', 'no change', 'cannot tell yet', or an object with such a ``word``; None without a series.
+    level
+        'unknown' for what we do not know.
+    settle
+        What would settle it, for level 'unknown'.
+    better
+        Which way is good for customers; None: lower for hours, higher for all else.
+
+    Returns
+    -------
+    Block
+        Of kind 'finding'; its sentence and evidence go to claims.json.
+
+    Raises
+    ------
+    ValueError
+        If the sentence is empty, or signal or level is not one of the known words.
+
+    Examples
+    --------
+    >>> finding("62 % are satisfied.", [Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)], "no change").data["signal"]
+    'no change'
+    """
+    word = getattr(signal, "word", signal)
+    if word is not None and word not in SIGNALS:
+        raise ValueError(f"signal is {word!r}. Expected None or one of: {', '.join(SIGNALS)}.")
+    if level not in ("finding", "unknown"):
+        raise ValueError(f"level is {level!r}. Expected 'finding' or 'unknown'.")
+    if not str(sentence).strip():
+        raise ValueError("a finding needs a sentence: found an empty one.")
+    data = {"sentence": visible(sentence), "evidence": [estimate_cell(e) for e in evidence], "signal": word}
+    return Block("finding", {**data, "level": level, "settle": visible(settle), "better": better})
+
+
+def unknown(sentence: str, settle: str = "") -> Block:
+    """Something we do not know, said as plainly as a finding.
+
+    Parameters
+    ----------
+    sentence
+        What is not known, or not measured.
+    settle
+        What would settle it.
+
+    Returns
+    -------
+    Block
+        Of kind 'finding' and level 'unknown'.
+
+    Examples
+    --------
+    >>> unknown("Why chat users leave is not known.", settle="Ask them.").data["level"]
+    'unknown'
+    """
+    return finding(sentence, level="unknown", settle=settle)
+
+
+def page_one(
+    headline: Block | str,
+    numbers: Mapping[str, Estimate],
+    *,
+    perceive: Block | str,
+    hurts: Block | str,
+    leaving: Block | str,
+    unknown: Block | str,
+    notes: Mapping[str, str] | None = None,
+    basis: str = "",
+    trend: Block | None = None,
+) -> Block:
+    """Build the first page, which tells the whole story in sixty seconds.
+
+    Parameters
+    ----------
+    headline
+        One sentence, best as a `finding` with its evidence and signal.
+    numbers, notes
+        Up to three, as for `kpis`.
+    perceive, hurts, leaving, unknown
+        Short answers to the four questions of `QUESTIONS`, each a `finding` or a sentence.
+    basis
+        Who was asked and who answered, in one line under the headline.
+    trend
+        A low `figure` (about 1.6 inches high) of the leading score over time.
+
+    Returns
+    -------
+    Block
+        Of kind 'page_one'; it comes first in the report wherever its cell stands.
+
+    Raises
+    ------
+    ValueError
+        If there are more than three numbers, or `trend` is not a figure.
+
+    Examples
+    --------
+    >>> page = page_one("62 % are satisfied.", {}, perceive="…", hurts="…", leaving="…", unknown="…")
+    >>> [answer["question"] for answer in page.data["answers"]]
+    ['What customers perceive', 'What hurts most', 'Who may leave', 'What we do not know']
+    """
+    if len(numbers) > 3:
+        raise ValueError(f"page one takes three numbers at most, not {len(numbers)}. Put the others in kpis.")
+    if trend is not None and trend.kind != "figure":
+        raise ValueError(f"trend is a {trend.kind} block: expected a figure.")
+    sentences = [s if isinstance(s, Block) else finding(s) for s in (headline, perceive, hurts, leaving, unknown)]
+    answers = [{"question": q, **s.data} for q, s in zip(QUESTIONS, sentences[1:], strict=True)]
+    answers[-1]["level"] = "unknown"
+    return Block(
+        "page_one",
+        {
+            "headline": sentences[0].data,
+            "numbers": kpis(numbers, notes).data["numbers"] if numbers else [],
+            "answers": answers,
+            "basis": visible(basis),
+            "trend": trend.data if trend else None,
+        },
+    )
+
+
+def figure(fig: Figure, *, alt: str, caption: str, source: str | Sequence[str], n: int, note: str = "") -> Block:
+    """Place a chart, drawn as vectors in the report's own face.
+
+    Parameters
+    ----------
+    fig
+        A Matplotlib figure, best from `analytics.publish.figures`; 6.4 inches wide fills the column.
+    alt
+        What a reader who cannot see it should know.
+    caption
+        The finding it shows, in one sentence: it stands above the chart as its title.
+    source
+        'said by customers', 'observed', 'asserted by company', or several of them.
+    n
+        Rows behind it.
+    note
+        What else a reader must know, such as how the limits were drawn.
+
+    Returns
+    -------
+    Block
+        Of kind 'figure'.
+
+    Raises
+    ------
+    ValueError
+        If alt or caption is empty or a source is not known.
+    """
+    from analytics.publish.figures import draw
+
+    for name, text in (("alt", alt), ("caption", caption)):
+        if not str(text).strip():
+            raise ValueError(f"figure needs {name}=: found an empty text. Say what the chart shows.")
+    data = {"alt": visible(alt), "caption": visible(caption), "svg": draw(fig), "outlined": draw(fig, outlined=True)}
+    return Block("figure", {**data, **_origin(source, n, note)})
+
+
+def table(
+    frame: pd.DataFrame,
+    *,
+    caption: str,
+    source: str | Sequence[str],
+    n: int,
+    columns: Mapping[str, str] | None = None,
+    formats: Mapping[str, str] | None = None,
+    note: str = "",
+) -> Block:
+    """Show a frame; numbers stay numbers until they are drawn.
+
+    A tidy frame of estimates (value, low, high, unit, as `summarise` returns) shows one column '62 % (58–66)'. So
+    does any column X that stands beside X_low and X_high, in the unit that `formats` gives it.
+
+    Parameters
+    ----------
+    frame
+        At most `ROWS_SHOWN` rows are shown; a note says how many there are. The index is not shown.
+    caption
+        The finding it shows.
+    source, n, note
+        As for `figure`.
+    columns
+        Column -> heading, in the order to show; without it all columns, their names as headings.
+    formats
+        Column -> one of 'text', 'count', 'number', 'number1', 'number2', 'share', 'share1', 'points', 'hours',
+        'date', 'yes/no'.
+
+    Returns
+    -------
+    Block
+        Of kind 'table'. Missing values are shown as 'not known'.
+
+    Raises
+    ------
+    ValueError
+        If a column or format is not known, or the caption is empty.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> teams = pd.DataFrame({"team": ["North"], "value": [0.62], "low": [0.58], "high": [0.66], "unit": ["share"]})
+    >>> table(teams, caption="North leads.", source=SAID, n=1204).data["rows"]
+    [['North', {'value': 0.62, 'low': 0.58, 'high': 0.66, 'unit': 'share', 'places': 0}]]
+    """
+    formats = dict(formats or {})
+    if not str(caption).strip():
+        raise ValueError("table needs caption=: found an empty text. Say what the table shows.")
+    for given, what in ((columns, "columns"), (formats, "formats")):
+        if absent := [c for c in given or () if c not in frame.columns]:
+            raise ValueError(f"table has no column {absent[0]!r} for {what}. It has: {', '.join(map(str, frame))}.")
+    if bad := [f"{c}: {f!r}" for c, f in formats.items() if f not in FORMATS]:
+        raise ValueError(f"format {bad[0]} is not known. Expected one of: {', '.join(FORMATS)}.")
+    bounds = interval_columns(frame)
+    hidden = {side for pair in bounds.values() for side in pair}
+    hidden |= {"unit", "measure", "source"} if "value" in bounds else set()
+    shown = list(columns) if columns else [c for c in frame.columns if c not in hidden]
+    cells = [column_cells(frame.head(ROWS_SHOWN), column, bounds, formats) for column in shown]
+    heads = [column_head(frame, column, columns or {}, formats) for column in shown]
+    if len(frame) > ROWS_SHOWN:
+        note = f"{note} The first {ROWS_SHOWN:,} of {len(frame):,} rows are shown.".strip()
+    rows = [list(row) for row in zip(*cells, strict=True)]
+    return Block("table", {"caption": visible(caption), "columns": heads, "rows": rows, **_origin(source, n, note)})
+
+
+def quotes(
+    texts: Iterable[str], *, caption: str, n: int, contexts: Iterable[str] = (), source: str = SAID, note: str = ""
+) -> Block:
+    """Customers' own words, already redacted.
+
+    Parameters
+    ----------
+    texts
+        A few representative texts, with identifiers removed by ``analytics.text.redact``.
+    caption
+        What they are about.
+    n
+        Texts from which these were picked.
+    contexts
+        One short label for each text, such as channel and score; none, or as many as texts.
+    source, note
+        As for `figure`.
+
+    Returns
+    -------
+    Block
+        Of kind 'quotes'.
+
+    Raises
+    ------
+    ValueError
+        If contexts and texts differ in number.
+
+    Examples
+    --------
+    >>> quotes(["Nobody called back."], caption="On waiting", n=214).data["quotes"][0]["text"]
+    'Nobody called back.'
+    """
+    texts, contexts = [str(t) for t in texts if not is_missing(t)], list(contexts)
+    if contexts and len(contexts) != len(texts):
+        raise ValueError(f"quotes has {len(texts)} texts but {len(contexts)} contexts: give one for each, or none.")
+    pairs = zip(texts, contexts or [""] * len(texts), strict=True)
+    words = [{"text": visible(text), "context": visible(context)} for text, context in pairs]
+    return Block("quotes", {"caption": visible(caption), "quotes": words, **_origin(source, n, note)})
+
+
+def prose(text: str, evidence: Sequence[Estimate] = ()) -> Block:
+    """Sentences of the author's own, in Markdown; HTML in them stays text.
+
+    Parameters
+    ----------
+    text
+        Markdown: paragraphs, lists, emphasis, headings from level 2 down. Never put a customer's text here.
+    evidence
+        Estimates that the claim guard may take into account.
+
+    Returns
+    -------
+    Block
+        Of kind 'prose'.
+
+    Examples
+    --------
+    >>> prose("Nothing *moved* this month.").kind
+    'prose'
+    """
+    return Block("prose", {"text": visible(text), "evidence": [estimate_cell(e) for e in evidence]})
+
+
+def provenance(inputs: pd.DataFrame, rows: pd.DataFrame | None = None, faults: pd.DataFrame | None = None) -> Block:
+    """Say what the report was made from; the runner copies it into manifest.json.
+
+    Parameters
+    ----------
+    inputs
+        One row per file or query: table, source, sha256, rows (as in ``ReadLog.inputs``).
+    rows
+        One row per table: table, read, kept, quarantined and further counts (as in ``ReadLog.rows``).
+    faults
+        One row per kind of fault and why (as in ``ReadLog.faults``).
+
+    Returns
+    -------
+    Block
+        Of kind 'provenance'.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> provenance(pd.DataFrame({"table": ["surveys"], "rows": [2]})).data["inputs"]
+    {'columns': ['table', 'rows'], 'rows': [['surveys', 2]]}
+    """
+    frames = {"inputs": inputs, "rows": rows, "faults": faults}
+    return Block(
+        "provenance",
+        {
+            name: {
+                "columns": [visible(column) for column in frame],
+                "rows": [
+                    list(map(json_cell, row)) for row in frame.head(ROWS_SHOWN).itertuples(index=False, name=None)
+                ],
+            }
+            for name, frame in frames.items()
+            if frame is not None
+        },
+    )
+
+
+def _origin(source: str | Sequence[str], n: int, note: str) -> dict[str, Any]:
+    """Source label, n and note, as every figure, table and set of quotes carries them."""
+    sources = [source] if isinstance(source, str) else list(source)
+    if bad := [s for s in sources if s not in SOURCES]:
+        raise ValueError(f"source {bad[0]!r} is not known. Expected one or more of: {', '.join(SOURCES)}.")
+    if not sources or int(n) < 0:
+        raise ValueError(f"a source and n of zero or more are required: found {sources} and {n}.")
+    return {"source": ", ".join(sources), "n": int(n), "note": visible(note)}

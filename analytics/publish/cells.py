@@ -1,0 +1,86 @@
+"""A frame's columns and values as JSON can hold them: typed, missing values None, bounds beside their value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+from analytics.measures.estimate import Estimate
+from analytics.publish.formats import decimals, is_missing, visible
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Json = None | bool | int | float | str | dict[str, Any]
+
+
+def estimate_cell(estimate: Estimate) -> dict[str, Any]:
+    """An estimate as JSON can hold it; anything else is refused, for a bare number has no interval."""
+    if not isinstance(estimate, Estimate):
+        raise TypeError(f"expected an Estimate, found {type(estimate).__name__}. A figure needs its interval and n.")
+    number = {key: json_cell(getattr(estimate, key)) for key in ("value", "low", "high")}
+    return {**number, "n": int(estimate.n), "unit": estimate.unit, "source": estimate.source}
+
+
+def interval_columns(frame: pd.DataFrame) -> dict[Any, tuple[Any, Any]]:
+    """Columns that have bounds beside them -> the names of the bounds."""
+    found = {c: (f"{c}_low", f"{c}_high") for c in frame if {f"{c}_low", f"{c}_high"} <= set(frame)}
+    return found | ({"value": ("low", "high")} if {"value", "low", "high"} <= set(frame) else {})
+
+
+def column_cells(
+    frame: pd.DataFrame, column: Hashable, bounds: Mapping[Any, Any], formats: Mapping[Any, str]
+) -> list[Any]:
+    """A column's cells, typed; a value with bounds beside it becomes one cell."""
+    if column not in bounds:
+        return [json_cell(value) for value in frame[column]]
+    low, high = bounds[column]
+    style = formats.get(column, "number")
+    fixed = {"number": "score"}.get(style.rstrip("0123456789"), style.rstrip("0123456789"))
+    units = frame["unit"] if column == "value" and "unit" in frame and column not in formats else [fixed] * len(frame)
+    typical = float((frame[high] - frame[low]).median())  # one column, one number of decimals
+    places = {unit: int(style[-1]) if style[-1].isdigit() else decimals(typical, unit) for unit in set(units)}
+    return [
+        {
+            "value": json_cell(v),
+            "low": json_cell(lo),
+            "high": json_cell(hi),
+            "unit": visible(unit),
+            "places": places[unit],
+        }
+        for v, lo, hi, unit in zip(frame[column], frame[low], frame[high], units, strict=True)
+    ]
+
+
+def column_head(
+    frame: pd.DataFrame, column: Hashable, names: Mapping[Any, str], formats: Mapping[Any, str]
+) -> dict[str, Any]:
+    """Heading, format and alignment of a column."""
+    from pandas.api.types import is_bool_dtype, is_datetime64_any_dtype, is_integer_dtype, is_numeric_dtype
+
+    s = frame[column]
+    numeric = is_numeric_dtype(s) and not is_bool_dtype(s)
+    default = "count" if is_integer_dtype(s) else "number" if numeric else "text"
+    label = names.get(column) or str(column).replace("_", " ").capitalize()
+    if column == "value" and column not in names and "measure" in frame and frame["measure"].nunique() == 1:
+        label = str(frame["measure"].iloc[0]).replace("_", " ").capitalize()
+    right = numeric or is_datetime64_any_dtype(s) or column in formats and formats[column] != "text"
+    return {"label": visible(label), "format": formats.get(column, default), "right": bool(right)}
+
+
+def json_cell(value: object) -> Json:
+    """One value as JSON can hold it: None, bool, int, float, an estimate, or text."""
+    if isinstance(value, Estimate):
+        return estimate_cell(value)
+    if is_missing(value):
+        return None
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else visible("no limit")
+    if isinstance(value, date):  # a datetime is a date too
+        return value.isoformat()[:16].replace("T", " ").removesuffix(" 00:00")
+    return visible(value)

@@ -1,0 +1,316 @@
+"""One way to draw: one face, one accent colour, greys for the rest, intervals always, labels on the data itself.
+
+The helpers take tidy frames and return Matplotlib figures for `blocks.figure`; titles stand in the block's caption.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from analytics.publish.formats import decimals, format_value, visible, write_interval
+from analytics.publish.glyphs import FONTS, covered
+from analytics.publish.html import ACCENT, INK, MUTED, RULE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+P = ParamSpec("P")
+R = TypeVar("R")
+WIDTH = 6.4  # inches: the text column of A4 and Letter alike, so that chart text keeps its size
+LIGHT, MIDDLE = "#e9edef", "#98a2ab"
+STYLE: Any = {
+    "font.family": ["Fira Sans", "DejaVu Sans"],
+    "font.size": 8.5,
+    "text.color": INK,
+    "text.parse_math": False,  # a dollar sign in a label is a dollar sign
+    "axes.edgecolor": RULE,
+    "axes.labelcolor": MUTED,
+    "axes.linewidth": 0.7,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.prop_cycle": f"cycler('color', ['{ACCENT}', '{MIDDLE}', '{INK}', '#c3cad0'])",
+    "axes.axisbelow": True,
+    "xtick.color": RULE,
+    "ytick.color": RULE,
+    "xtick.labelcolor": MUTED,
+    "ytick.labelcolor": MUTED,
+    "xtick.major.size": 3,
+    "ytick.major.size": 0,
+    "grid.color": LIGHT,
+    "grid.linewidth": 0.7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.8,
+    "figure.figsize": (WIDTH, 2.8),
+    "figure.constrained_layout.use": True,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "perception",
+}
+
+
+def _register_fonts() -> None:
+    """Make the vendored face known to Matplotlib, once."""
+    from matplotlib.font_manager import fontManager
+
+    known = {entry.fname for entry in fontManager.ttflist}
+    for path in sorted(FONTS.glob("*.ttf")):
+        if str(path) not in known:
+            fontManager.addfont(path)
+
+
+def _styled(plot: Callable[P, R]) -> Callable[P, R]:
+    """Draw within the report's style and leave Matplotlib's own settings as they were."""
+
+    @wraps(plot)
+    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
+        import matplotlib
+
+        _register_fonts()
+        with matplotlib.rc_context(STYLE):
+            return plot(*args, **kwargs)
+
+    return inner
+
+
+def use_style() -> None:
+    """Set Matplotlib to the report's style, for charts drawn by hand; the helpers of this module do it themselves.
+
+    Examples
+    --------
+    >>> use_style()
+    >>> import matplotlib
+    >>> matplotlib.rcParams["svg.fonttype"]
+    'none'
+    """
+    import matplotlib
+
+    _register_fonts()
+    matplotlib.rcParams.update(STYLE)
+
+
+def draw(fig: Figure, *, outlined: bool = False) -> str:
+    """Write a figure as SVG, the same bytes each time.
+
+    Parameters
+    ----------
+    fig
+        Any Matplotlib figure.
+    outlined
+        Letters as shapes (for a page without the report's face) instead of text.
+
+    Returns
+    -------
+    str
+        An SVG document without a date.
+    """
+    import matplotlib
+
+    _register_fonts()
+    target = io.StringIO()
+    with matplotlib.rc_context({**STYLE, "svg.fonttype": "path" if outlined else "none"}):
+        fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+    return target.getvalue()
+
+
+@_styled
+def plot_series(
+    points: pd.DataFrame,
+    *,
+    unit: str = "points",
+    label: str = "",
+    limits: pd.DataFrame | None = None,
+    height: float = 2.6,
+) -> Figure:
+    """Plot a figure over time with its interval, the latest value written at its end.
+
+    Parameters
+    ----------
+    points
+        One row per period in order: period (text), value, low, high; a missing value leaves a gap.
+    unit
+        As in `Estimate`: 'points', 'share', 'hours', 'score'.
+    label
+        What the value axis measures.
+    limits
+        Process limits (XmR) in the same order: 'mean', 'low limit', 'high limit', as ``Signals.points`` has them.
+    height
+        In inches; 1.6 suits page one.
+
+    Returns
+    -------
+    Figure
+        For `blocks.figure`.
+    """
+    fig, ax = _axes(height)
+    x = np.arange(len(points))
+    scale = 100 if unit == "share" else 1
+    value, low, high = (points[c].astype(float).to_numpy() * scale for c in ("value", "low", "high"))
+    if limits is not None:
+        mean, below, above = (limits[c].astype(float).to_numpy() * scale for c in ("mean", "low limit", "high limit"))
+        ax.plot(x, mean, color=MIDDLE, linewidth=0.8)
+        for bound in (below, above):
+            ax.plot(x, bound, color=MIDDLE, linewidth=0.8, linestyle=(0, (4, 3)))
+        _write(ax, x[-1], above[-1], "usual range", MUTED, offset=(8, 0), size=7.5)
+    ax.fill_between(x, low, high, color=ACCENT, alpha=0.14, linewidth=0)
+    ax.plot(x, value, color=ACCENT, marker="o", markersize=2.6)
+    if (known := np.flatnonzero(~np.isnan(value))).size:
+        last = known[-1]
+        ax.plot(x[last], value[last], "o", color=ACCENT, markersize=6)
+        figure = write_interval(value[last] / scale, low[last] / scale, high[last] / scale, unit)
+        _write(ax, x[last], value[last], figure, ACCENT, offset=(8, 0), weight="semibold")
+    ax.set_xlim(-0.4, len(x) - 0.6 if len(x) > 1 else 0.6)
+    step = max(1, -(-len(x) // 9))
+    shown = x[::-1][::step][::-1]
+    ax.set_xticks(shown, [_clip(points["period"].iloc[i]) for i in shown])
+    _value_axis(ax.yaxis, unit)
+    ax.set_ylabel(label)
+    ax.grid(axis="y")
+    ax.spines["left"].set_visible(False)
+    return fig
+
+
+@_styled
+def plot_intervals(
+    frame: pd.DataFrame,
+    *,
+    by: str,
+    unit: str | None = None,
+    label: str = "",
+    reference: float | None = None,
+    highlight: str | None = None,
+) -> Figure:
+    """Compare groups as dots with their intervals, largest on top.
+
+    Parameters
+    ----------
+    frame
+        One row per group: `by`, value, low, high, n (and unit), as `summarise` returns; undefined groups are named and
+        left empty.
+    by
+        Column that names the group.
+    unit
+        As in `Estimate`; without it the frame's own.
+    label
+        What the value axis measures.
+    reference
+        A value to compare with, such as the whole organisation's, drawn as a line.
+    highlight
+        The group the caption speaks of: it keeps the accent colour, the others turn grey.
+
+    Returns
+    -------
+    Figure
+        For `blocks.figure`.
+    """
+    unit = unit or str(frame["unit"].iloc[0])
+    rows = frame.sort_values("value", ascending=True, na_position="first", kind="stable").reset_index(drop=True)
+    scale = 100 if unit == "share" else 1
+    value, low, high = (rows[c].astype(float).to_numpy() * scale for c in ("value", "low", "high"))
+    places = decimals(float((rows["high"] - rows["low"]).median()), unit)
+    fig, ax = _axes(0.62 + 0.27 * len(rows))
+    if reference is not None:
+        ax.axvline(reference * scale, color=MIDDLE, linewidth=0.9, zorder=1)
+        total = f"all: {write_interval(reference, np.nan, np.nan, unit)}"
+        _write(ax, reference * scale, len(rows) - 0.25, total, MUTED, offset=(4, 0), size=7.5)
+    y = np.arange(len(rows))
+    colours = [ACCENT if highlight in (None, name) else MIDDLE for name in rows[by]]
+    ax.hlines(y, low, high, color=colours, alpha=0.4, linewidth=4.5)
+    ax.scatter(value, y, color=colours, s=30, zorder=3)
+    for i, row in enumerate(rows.to_dict("records")):
+        text = write_interval(row["value"], row["low"], row["high"], unit, places)
+        _write(ax, 1, i, text, INK if row["n"] else MUTED, offset=(10, 0), beside=True)
+        _write(ax, 1, i, f"n = {row['n']:,}", MUTED, offset=(134, 0), beside=True, ha="right")
+    ax.set_yticks(y, [_clip(name) for name in rows[by]], color=INK)
+    ax.set_ylim(-0.6, len(rows) - 0.2 if reference is not None else len(rows) - 0.4)
+    _value_axis(ax.xaxis, unit)
+    ax.set_xlabel(label)
+    ax.grid(axis="x")
+    ax.spines["left"].set_visible(False)
+    return fig
+
+
+@_styled
+def plot_shares(frame: pd.DataFrame, *, by: str, label: str = "", highlight: str | None = None) -> Figure:
+    """Rank shares as bars with their intervals, one of them in the accent colour.
+
+    Parameters
+    ----------
+    frame
+        One row per group: `by`, value (0 to 1), low, high, n.
+    by
+        Column that names the group.
+    label
+        What the share is of.
+    highlight
+        The group the caption speaks of; without it the largest.
+
+    Returns
+    -------
+    Figure
+        For `blocks.figure`.
+    """
+    rows = frame.sort_values("value", ascending=True, na_position="first", kind="stable").reset_index(drop=True)
+    value, low, high = (rows[c].astype(float).to_numpy() * 100 for c in ("value", "low", "high"))
+    places = decimals(float((rows["high"] - rows["low"]).median()), "share")
+    chosen = rows[by] == (highlight if highlight is not None else rows[by].iloc[-1])
+    fig, ax = _axes(0.62 + 0.27 * len(rows))
+    y = np.arange(len(rows))
+    ax.barh(y, np.nan_to_num(value), height=0.62, color=[ACCENT if c else "#c3cad0" for c in chosen])
+    ax.hlines(y, low, high, color=INK, linewidth=1)
+    for i, row in enumerate(rows.to_dict("records")):
+        text = write_interval(row["value"], row["low"], row["high"], "share", places)
+        weight = "semibold" if chosen[i] else "normal"
+        end = 0 if np.isnan(value[i]) else np.nanmax([high[i], value[i]])
+        _write(ax, end, i, text, INK, offset=(6, 0), weight=weight)
+    ax.set_yticks(y, [_clip(name) for name in rows[by]], color=INK)
+    ax.set_xlim(0, None)
+    _value_axis(ax.xaxis, "share")
+    ax.set_xlabel(label)
+    ax.spines["left"].set_visible(False)
+    return fig
+
+
+def _axes(height: float) -> tuple[Figure, Axes]:
+    from matplotlib.figure import Figure
+
+    fig = Figure(figsize=(WIDTH, height), layout="constrained")
+    return fig, fig.subplots()
+
+
+def _value_axis(axis: Axis, unit: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+    axis.set_major_formatter(lambda value, _: _tick(value, unit))
+
+
+def _tick(value: float, unit: str) -> str:
+    places = "" if float(value).is_integer() else "1"
+    suffix = {"share": " %", "hours": " h"}.get(unit, "")
+    return format_value(value, "points" if unit == "points" and not places else f"number{places or 0}") + suffix
+
+
+def _clip(name: object, longest: int = 34) -> str:
+    text = covered(visible(name))
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def _write(
+    ax: Axes, x: float, y: float, text: str, color: str, *, offset: tuple[float, float],
+    size: float = 8.5, weight: str = "normal", beside: bool = False, ha: str = "left",
+) -> None:  # fmt: skip
+    """A label near a point, or `beside` the axes on the height of a point; it may leave the axes."""
+    face: dict[str, Any] = (
+        {} if weight == "normal" else {"fontfamily": "Fira Sans"}
+    )  # the fallback face has no such weight
+    ax.annotate(
+        text, (x, y), xycoords=("axes fraction", "data") if beside else "data", xytext=offset, fontsize=size,
+        textcoords="offset points", va="center", ha=ha, color=color, fontweight=weight, annotation_clip=False, **face,
+    )  # fmt: skip

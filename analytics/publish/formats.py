@@ -1,0 +1,183 @@
+"""How a value is written for a reader: numbers, intervals, dates, and the characters of foreign text.
+
+Frames keep their numbers; these functions are called only where something is drawn.
+"""
+
+import math
+import re
+import unicodedata
+from numbers import Number
+
+NOT_KNOWN = "not known"
+LONGEST_TEXT = 6_000  # characters; a longer text is cut with a visible note, or one cell could fill a report
+# Control characters, halves of surrogate pairs, non-characters, and marks that reorder the text around them: none has
+# a shape of its own, and each can break XML, JSON or the reading order.
+_UNSHOWN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u202a-\u202e\u2066-\u2069\u200e\u200f]"
+)
+FORMATS = ("text", "count", "number", "number1", "number2", "share", "share1", "points", "hours", "date", "yes/no")
+
+
+def visible(text: object) -> str:
+    r"""Text with every character that has no shape replaced by U+FFFD, and cut where it is longer than a page.
+
+    Parameters
+    ----------
+    text
+        Anything; it is taken as plain text, never as markup.
+
+    Returns
+    -------
+    str
+        At most `LONGEST_TEXT` characters and a note of how many were left out.
+
+    Examples
+    --------
+    >>> visible("ab\x00c")
+    'ab�c'
+    """
+    written = unicodedata.normalize("NFC", _UNSHOWN.sub("\ufffd", str(text)))
+    if len(written) <= LONGEST_TEXT:
+        return written
+    return f"{written[:LONGEST_TEXT]}… ({len(written) - LONGEST_TEXT:,} more characters)"
+
+
+def is_missing(value: object) -> bool:
+    """Whether a cell holds nothing: None, NaN, NaT or NA."""
+    return (
+        value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, Number) and value != value)
+    )
+
+
+def format_value(value: object, style: str = "text") -> str:
+    """Write one value.
+
+    Parameters
+    ----------
+    value
+        A number, flag or text (dates in ISO form); missing values are written 'not known'.
+    style
+        One of `FORMATS`: 'share' takes 0 to 1 and writes percent, 'points' writes the sign; a trailing digit is
+        the number of decimals.
+
+    Returns
+    -------
+    str
+        Never 'nan'.
+
+    Examples
+    --------
+    >>> format_value(0.617, "share"), format_value(-3.2, "points"), format_value(float("nan"), "share")
+    ('62 %', '−3', 'not known')
+    """
+    if is_missing(value):
+        return NOT_KNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if style == "date":
+        return visible(value)[:10]
+    if isinstance(value, int | float) and style != "text":
+        return _number(float(value), style)
+    return visible(f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else value)
+
+
+def decimals(width: float, unit: str) -> int:
+    """Decimals that an interval of this width supports, in the form in which `unit` is written.
+
+    Parameters
+    ----------
+    width
+        high - low, in `unit`; NaN when undefined.
+    unit
+        As for `format_interval`.
+
+    Returns
+    -------
+    int
+        0 to 2: a 2-point interval deserves whole points, a narrower one a decimal.
+
+    Examples
+    --------
+    >>> decimals(0.08, "share"), decimals(0.01, "share"), decimals(0.3, "score")
+    (0, 1, 1)
+    """
+    drawn = width * (100 if unit == "share" else 1)
+    if math.isnan(drawn):
+        return 1 if unit == "score" else 0
+    return 0 if drawn >= 2 and unit != "score" else 1 if drawn >= 0.2 else 2
+
+
+def format_interval(value: float, low: float, high: float, unit: str, places: int | None = None) -> tuple[str, str]:
+    """Write an estimate as two strings, the figure and its bounds, with as many decimals as the interval supports.
+
+    Parameters
+    ----------
+    value, low, high
+        In `unit`; NaN is written 'not known'.
+    unit
+        'share' (0 to 1, written as percent), 'points' (written with its sign), 'hours', 'score', or any other unit,
+        which is written after the figure.
+    places
+        Decimals, where several figures should share them; None asks `decimals`.
+
+    Returns
+    -------
+    tuple of str
+        The figure, and the bounds without their unit ('' when they are undefined).
+
+    Examples
+    --------
+    >>> format_interval(0.62, 0.58, 0.66, "share")
+    ('62 %', '58–66')
+    >>> format_interval(-4.2, -12.0, 3.1, "points")
+    ('−4', '−12 to +3')
+    """
+    if is_missing(value):
+        return NOT_KNOWN, ""
+    scale = 100 if unit == "share" else 1
+    known = not (is_missing(low) or is_missing(high))
+    if places is None:
+        places = decimals(high - low if known else math.nan, unit)
+    signed = "+" if unit == "points" else ""
+    figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if known else (value,)))
+    suffix = {"share": " %", "hours": " h", "points": "", "score": ""}.get(unit, f" {unit}" if unit else "")
+    dash = " to " if unit == "points" or (known and low < 0) else "–"
+    return figure + suffix, dash.join(ends)
+
+
+def write_interval(value: float, low: float, high: float, unit: str, places: int | None = None) -> str:
+    """Write an estimate in one string, such as '62 % (58–66)'.
+
+    Parameters
+    ----------
+    value, low, high, unit, places
+        As for `format_interval`.
+
+    Returns
+    -------
+    str
+        The figure, and its bounds in brackets where they are defined.
+
+    Examples
+    --------
+    >>> write_interval(0.62, 0.58, 0.66, "share")
+    '62 % (58–66)'
+    """
+    figure, bounds = format_interval(value, low, high, unit, places)
+    return f"{figure} ({bounds})" if bounds else figure
+
+
+def _number(value: float, style: str) -> str:
+    if math.isinf(value):
+        return "no limit"
+    places = int(style[-1]) if style[-1].isdigit() else 1 if style == "number" else 0
+    style = style.rstrip("0123456789")
+    if style == "share":
+        return _signed(100 * value, places, "") + " %"
+    return _signed(value, places, "+" if style == "points" else "") + (" h" if style == "hours" else "")
+
+
+def _signed(value: float, places: int, sign: str) -> str:
+    """A rounded number with thousands, a true minus, and no minus before zero."""
+    rounded = round(value, places) + 0.0
+    return f"{rounded:{sign if rounded else ''},.{places}f}".replace("-", "−")

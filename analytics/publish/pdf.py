@@ -1,0 +1,310 @@
+"""From blocks to a PDF: what the template needs, as strings that every font covers, and one call of the compiler.
+
+The data reaches Typst as one JSON value: no text of a customer or an author is ever read as markup.
+"""
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from analytics.publish.formats import format_interval, visible
+from analytics.publish.glyphs import FONTS, clean_text, covered, fallback_folder
+from analytics.publish.html import ACCENT, INK, MUTED, RULE, cell_text, evidence_line, origin
+
+TEMPLATE = Path(__file__).parent / "report.typ"
+PAPERS = ("a4", "us-letter")
+SCALES = {"share": (0.0, 1.0, "0", "100 %"), "points": (-100.0, 100.0, "−100", "+100")}
+
+
+@dataclass(frozen=True)
+class Cover:
+    """What stands around the blocks: on page one, in the header and in the file's metadata."""
+
+    title: str
+    organisation: str = ""
+    period: str = ""
+    lang: str = "en"
+
+
+def compile_pdf(
+    blocks: Sequence[Mapping[str, Any]],
+    path: Path,
+    cover: Cover,
+    *,
+    paper: str = "a4",
+    timestamp: datetime | None = None,
+) -> None:
+    """Lay out blocks as a tagged PDF (PDF/UA-1) with embedded fonts; the same blocks give the same bytes.
+
+    Parameters
+    ----------
+    blocks
+        As ``Block.as_json`` returns them, and ``{'kind': 'markdown', 'text': …}`` for a notebook's own cells.
+    path
+        File to write.
+    cover
+        Title, organisation, period and language.
+    paper
+        'a4' or 'us-letter'.
+    timestamp
+        Creation time in the metadata; None leaves it out.
+
+    Raises
+    ------
+    ValueError
+        If the paper is not known.
+
+    References
+    ----------
+    ISO 14289-1 (PDF/UA-1), as checked by the Typst compiler.
+    """
+    import typst
+
+    if paper not in PAPERS:
+        raise ValueError(f"paper {paper!r} is not known. Expected one of: {', '.join(PAPERS)}.")
+    report = {
+        "title": " · ".join(filter(None, [cover.title, cover.organisation, cover.period])),
+        "name": cover.title,
+        "organisation": cover.organisation,
+        "period": cover.period,
+        "lang": cover.lang,
+        "paper": paper,
+        "dated": timestamp is not None,
+        "colours": {"accent": ACCENT, "ink": INK, "muted": MUTED, "rule": RULE},
+        "blocks": lay_out(blocks, cover.title),
+    }
+    # only these folders: no system font can enter, and a file looks the same on every machine
+    fonts = typst.Fonts(
+        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS), str(fallback_folder())]
+    )
+    pdf = typst.compile(
+        TEMPLATE.read_bytes(),
+        font_paths=fonts,
+        ignore_system_fonts=True,
+        sys_inputs={"report": json.dumps(_clean(report), allow_nan=False)},
+        pdf_standards=["ua-1"],
+        timestamp=timestamp,
+    )
+    path.write_bytes(pdf)
+
+
+def lay_out(blocks: Sequence[Mapping[str, Any]], title: str) -> list[dict[str, Any]]:
+    """Put blocks in the order and form in which the template draws them.
+
+    Parameters
+    ----------
+    blocks
+        As for `compile_pdf`.
+    title
+        Stands above a report without a page one.
+
+    Returns
+    -------
+    list of dict
+        Page one first (what stands before it introduces the notebook, and stays there), then the rest; every number
+        already written as text.
+
+    Examples
+    --------
+    >>> [block["kind"] for block in lay_out([{"kind": "markdown", "text": "Hello *you*"}], "Report")]
+    ['title', 'flow']
+    """
+    first = next((i for i, b in enumerate(blocks) if b["kind"] == "page_one"), None)
+    drawn: list[dict[str, Any]] = [{"kind": "title", "text": title}] if first is None else []
+    depth = 0 if first is None else 2
+    for block in blocks[first or 0 :]:
+        present = _PRESENT.get(block["kind"])
+        if present is not None:
+            drawn += present(block)
+            continue
+        nodes, depth = flow(block["text"], depth)
+        if nodes and nodes[-1]["type"] == "paragraph":
+            nodes[-1]["leads"] = True  # it introduces what follows and moves to the next page with it
+        drawn.append({"kind": "flow", "nodes": nodes})
+    return drawn
+
+
+def flow(text: str, depth: int = 0) -> tuple[list[dict[str, Any]], int]:
+    """Markdown as a tree of plain nodes; HTML in it becomes text, links other than http and mail lose their target.
+
+    Parameters
+    ----------
+    text
+        Markdown of a notebook's author. A heading of level 1 is the report's title and is left out here.
+    depth
+        Level of the heading before it: levels never jump, as PDF/UA asks.
+
+    Returns
+    -------
+    tuple
+        The nodes, and the level of the last heading.
+
+    Examples
+    --------
+    >>> flow("A <b>b</b>")[0][0]["children"][1]
+    {'type': 'text', 'text': '<b>'}
+    """
+    import mistune
+
+    tokens: Any = mistune.create_markdown(renderer=None)(visible(text))
+    nodes = []
+    for token in tokens:
+        if token["type"] != "heading":
+            nodes += _block_node(token)
+        elif token["attrs"]["level"] > 1:
+            depth = min(token["attrs"]["level"] - 1, depth + 1)
+            nodes.append({"type": "heading", "level": depth, "children": _inline(token["children"])})
+    return nodes, depth
+
+
+def _block_node(token: Mapping[str, Any]) -> list[dict[str, Any]]:
+    kind = token["type"]
+    if kind in ("paragraph", "block_text", "heading"):
+        return [{"type": "paragraph", "children": _inline(token["children"])}]
+    if kind == "list":
+        items = [[n for child in item["children"] for n in _block_node(child)] for item in token["children"]]
+        return [{"type": "list", "ordered": token["attrs"]["ordered"], "items": items}]
+    if kind == "block_quote":
+        return [{"type": "quote", "children": [n for child in token["children"] for n in _block_node(child)]}]
+    if kind in ("block_code", "block_html"):
+        return [{"type": "code", "rows": token["raw"].splitlines()}]
+    return []
+
+
+def _inline(tokens: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    nodes: list[dict[str, Any]] = []
+    for token in tokens:
+        kind = token["type"]
+        if kind in ("strong", "emphasis"):
+            nodes.append({"type": kind, "children": _inline(token["children"])})
+        elif kind == "link" and re.match(r"(https?://|mailto:)[^\s]+$", token["attrs"]["url"]):
+            nodes.append({"type": "link", "url": token["attrs"]["url"], "children": _inline(token["children"])})
+        elif kind in ("link", "image"):
+            nodes += _inline(token["children"])
+        elif kind == "codespan":
+            nodes.append({"type": "code", "text": token["raw"]})
+        elif kind in ("softbreak", "linebreak"):
+            nodes.append({"type": "text", "text": " "} if kind == "softbreak" else {"type": "break"})
+        else:
+            nodes.append({"type": "text", "text": token["raw"]})
+    return nodes
+
+
+# ---- blocks as the template draws them -------------------------------------------------------------------------------
+
+
+def _number(number: Mapping[str, Any]) -> dict[str, Any]:
+    figure, bounds = format_interval(number["value"], number["low"], number["high"], number["unit"])
+    below = " · ".join(filter(None, [bounds, f"n = {number['n']:,}"]))
+    drawn = None
+    if bounds and number["unit"] in SCALES:
+        start, end, *ends = SCALES[number["unit"]]
+        shares = {key: (number[key] - start) / (end - start) for key in ("value", "low", "high")}
+        drawn = {**shares, "start": ends[0], "end": ends[1]}
+    return {"label": number["label"], "figure": figure, "below": below, "note": number["note"], "drawn": drawn}
+
+
+def _kpis(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"kind": "kpis", "numbers": [_number(n) for n in block["numbers"]]}]
+
+
+def _finding(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    drawn = {key: block[key] for key in ("sentence", "level", "settle")}
+    return [{"kind": "finding", **drawn, "evidence": evidence_line(block)}]
+
+
+def _page_one(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    answers = [
+        {key: a[key] for key in ("question", "sentence", "settle")} | {"unknown": a["level"] == "unknown"}
+        for a in block["answers"]
+    ]
+    return [
+        {
+            "kind": "page_one",
+            "headline": block["headline"]["sentence"],
+            "basis": block["basis"],
+            "numbers": [_number(n) for n in block["numbers"]],
+            "trend": _figure(block["trend"])[0] if block["trend"] else None,
+            "answers": answers,
+        }
+    ]
+
+
+def _figure(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    drawn = {key: block[key] for key in ("caption", "alt", "svg")}
+    return [{"kind": "figure", **drawn, "origin": origin(block)}]
+
+
+def _table(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    rows = [[cell_text(v, c["format"]) for v, c in zip(row, block["columns"], strict=True)] for row in block["rows"]]
+    columns: list[dict[str, Any]] = [{"label": c["label"], "right": c["right"]} for c in block["columns"]]
+    return [_grid(block["caption"], columns, rows, origin(block))]
+
+
+def _grid(caption: str, columns: list[dict[str, Any]], rows: list[list[str]], source: str) -> dict[str, Any]:
+    """A table with a width for each column: figures take what they need, words share the rest by their length."""
+    crowded = len(columns) > 7
+    for i, column in enumerate(columns):
+        longest = max([len(column["label"]), *(len(row[i]) for row in rows)], default=0)
+        column["weight"] = max(6, min(longest, 40)) if crowded or not column["right"] or longest > 20 else None
+    size = 9 if len(columns) <= 6 else 8 if len(columns) <= 9 else 6.5
+    return {"kind": "table", "caption": caption, "columns": columns, "rows": rows, "origin": source, "size": size}
+
+
+def _quotes(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [{"kind": "quotes", "caption": block["caption"], "quotes": block["quotes"], "origin": origin(block)}]
+
+
+def _provenance(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    labels = {"sha256": "SHA-256 (start)", "n": "Rows", "quarantined": "Set aside", "cells": "Values set to missing"}
+    captions = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
+    grids = []
+    for name, caption in captions.items():
+        frame = block.get(name, {"columns": [], "rows": []})
+        if frame["rows"]:
+            columns = [
+                {"label": labels.get(key, key.capitalize()), "right": isinstance(value, int | float)}
+                for key, value in zip(frame["columns"], frame["rows"][0], strict=True)
+            ]
+            # a checksum shows its first twelve characters here; the whole of it stands in manifest.json
+            cells = [
+                [
+                    cell_text(v[:12] if k == "sha256" and v else v, "count")
+                    for k, v in zip(frame["columns"], row, strict=True)
+                ]
+                for row in frame["rows"]
+            ]
+            grids.append(_grid(caption, columns, cells, ""))
+    return grids
+
+
+_PRESENT: dict[str, Callable[[Mapping[str, Any]], list[dict[str, Any]]]] = {
+    "kpis": _kpis,
+    "finding": _finding,
+    "page_one": _page_one,
+    "figure": _figure,
+    "table": _table,
+    "quotes": _quotes,
+    "provenance": _provenance,
+}
+
+
+def _clean(value: object, key: str = "") -> object:
+    """A JSON value with every string cleaned; a drawing keeps its lines and words."""
+    if isinstance(value, str):
+        return covered(value) if key in ("svg", "url") else clean_text(value) if key != "text" else _inner(value)
+    if isinstance(value, dict):
+        return {k: _clean(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_clean(v, key) for v in value]
+    return value
+
+
+def _inner(text: str) -> str:
+    """A piece of a running sentence: the blanks at its ends count."""
+    clean = clean_text(text)
+    return (" " if text[:1].isspace() and clean else "") + clean + (" " if text[-1:].isspace() else "")

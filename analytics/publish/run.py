@@ -1,0 +1,373 @@
+"""Run a report notebook and publish what it shows, whole or not at all.
+
+Everything is written beside the published folder first and swapped in at the end; any fault leaves the report
+published before as it was.
+"""
+
+from __future__ import annotations
+
+import ast
+import ctypes
+import hashlib
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analytics.config import Config, load_config
+from analytics.publish.blocks import MIME
+from analytics.publish.collect import ReportError, collect, findings, refuse_unfounded, title_of
+from analytics.tables.periods import parse_period
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+START_LIMIT = 180  # seconds for a kernel to start: the usual 60 is too short on a busy machine
+FILES = ("report.pdf", "report.html", "notebook.ipynb", "manifest.json", "claims.json")
+
+
+@dataclass(frozen=True)
+class Published:
+    """A finished report: its folder, its PDF, and what manifest.json says."""
+
+    folder: Path
+    pdf: Path
+    manifest: dict[str, Any]
+
+
+def build_report(
+    name: str,
+    period: str,
+    config: str | Path | Config = "perception.toml",
+    parameters: Mapping[str, Any] | None = None,
+    *,
+    wait: float = 300.0,
+    cell_limit: float = 3600.0,
+) -> Published:
+    """Run the notebook ``report_<name>.ipynb`` for a period and publish PDF, HTML, notebook, manifest and claims.
+
+    Parameters
+    ----------
+    name
+        'leadership' for notebooks/report_leadership.ipynb, or the path of a notebook.
+    period
+        Such as '2025-03', '2025-Q1' or '2025-W07'.
+    config
+        The configuration file; its folder is where the notebook runs.
+    parameters
+        Further parameters of the notebook; text stays text ('007' is not 7).
+    wait
+        Seconds to wait for another run of the same report and period.
+    cell_limit
+        Seconds one cell may take.
+
+    Returns
+    -------
+    Published
+        In <output>/<name>/<period>/, swapped in at once when complete.
+
+    Raises
+    ------
+    ValueError
+        If there is no such notebook, the period has not begun, or a parameter is unknown, missing or of the wrong type.
+    ClaimError
+        If a sentence claims what no evidence carries (a ValueError).
+    ReportError
+        If a cell fails, the kernel dies, nothing is shown, or another run holds the lock.
+    OSError
+        If the report cannot be written. In every case the report published before is untouched.
+    """
+    started = time.monotonic()
+    config, file = _configuration(config)
+    notebook = _find(name, config.root)
+    report = notebook.stem.removeprefix("report_")
+    span = parse_period(period).localise(config.organisation.timezone)
+    status = span.status(datetime.now(UTC))
+    if status == "future":
+        raise ValueError(f"the period {period} has not begun: there is nothing to report yet.")
+    values = check_parameters(notebook, {"config": file.name, "period": period, **(parameters or {})})
+    folder = config.resolve(config.report.output) / report / period
+    with _told(folder), _alone(folder, wait), _staging(folder) as staged:
+        nb = _execute(notebook, staged / "notebook.ipynb", values, config.root, cell_limit)
+        blocks = collect(nb)
+        refuse_unfounded(blocks)
+        title = title_of(blocks, report.replace("_", " ").capitalize())
+        _write_pages(staged, nb, blocks, title, span.label + (" so far" if status == "running" else ""), config)
+        _write_json(staged / "claims.json", {"report": report, "period": period, "claims": list(findings(blocks))})
+        manifest = {
+            "report": report,
+            "title": title,
+            "period": period,
+            "organisation": config.organisation.name,
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "parameters": values,
+            "config_sha256": _sha256(file),
+            "notebook_sha256": _sha256(notebook),
+            **_provenance(blocks),
+            "versions": _versions(),
+            "seconds": round(time.monotonic() - started, 1),
+            "peak_memory_mib": _peak_memory(),
+            "files": {path: _sha256(staged / path) for path in FILES if path != "manifest.json"},
+        }
+        _write_json(staged / "manifest.json", manifest)
+        _publish(staged, folder)
+    return Published(folder, folder / "report.pdf", manifest)
+
+
+def check_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Compare parameters with those the notebook declares, before anything runs.
+
+    Parameters
+    ----------
+    notebook
+        Its cell tagged 'parameters' declares ``name: type = default  # help``.
+    given
+        Values by name.
+
+    Returns
+    -------
+    dict
+        Every declared parameter with the value given, or its default.
+
+    Raises
+    ------
+    ValueError
+        If a parameter is unknown, has no value (its default is None), or is not of the declared type.
+    """
+    import papermill
+
+    declared = papermill.inspect_notebook(str(notebook))
+    takes = ", ".join(declared) or "none"
+    if unknown := [p for p in given if p not in declared]:
+        raise ValueError(f"{notebook.stem} has no parameter {unknown[0]!r}. It takes: {takes}.")
+    values = {p: given[p] if p in given else _literal(declared[p]["default"]) for p in declared}
+    if missing := [p for p, value in values.items() if value is None]:
+        raise ValueError(f"{notebook.stem} needs a value for parameter {missing[0]!r}. It takes: {takes}.")
+    for p, value in values.items():
+        wanted = declared[p]["inferred_type_name"].strip("'\"")
+        if wanted == "None":
+            wanted = type(_literal(declared[p]["default"])).__name__
+        found = type(value).__name__
+        if wanted in ("str", "int", "float", "bool") and found != wanted and (wanted, found) != ("float", "int"):
+            raise ValueError(f"{notebook.stem}: parameter {p!r} is {value!r} ({found}). Expected: {wanted}.")
+    return values
+
+
+# ---- before the run --------------------------------------------------------------------------------------------------
+
+
+def _configuration(config: str | Path | Config) -> tuple[Config, Path]:
+    """The configuration and the file it came from, which the notebook reads again."""
+    if not isinstance(config, Config):
+        return load_config(config), Path(config).resolve()
+    file = config.root / "perception.toml"
+    if not file.is_file() or load_config(file) != config:
+        raise ValueError(f"the configuration given is not that of {file}. Give build_report the path of its file.")
+    return config, file
+
+
+def _find(name: str, root: Path) -> Path:
+    """The notebook of a report: a path, or beside the configuration, or the package's own."""
+    if name.endswith(".ipynb"):
+        if not Path(name).is_file():
+            raise ValueError(f"there is no notebook {name}.")
+        return Path(name).resolve()
+    folders = [root / "notebooks", Path(__file__).resolve().parents[2] / "notebooks"]
+    for folder in folders:
+        for file in (folder / f"report_{name}.ipynb", folder / f"{name}.ipynb"):
+            if re.fullmatch(r"[\w-]+", name) and file.is_file():
+                return file.resolve()
+    known = sorted({p.stem.removeprefix("report_") for folder in folders for p in folder.glob("report_*.ipynb")})
+    raise ValueError(f"there is no report {name!r}. Known: {', '.join(known) or 'none'}.")
+
+
+def _literal(default: str) -> object:
+    try:
+        return ast.literal_eval(default)
+    except (ValueError, SyntaxError):
+        raise ValueError(f"the default {default!r} in a parameters cell is not a plain value.") from None
+
+
+# ---- the run ---------------------------------------------------------------------------------------------------------
+
+
+def _execute(notebook: Path, target: Path, values: dict[str, Any], root: Path, cell_limit: float) -> NotebookNode:
+    """The executed notebook, or the reason why there is none."""
+    import papermill
+    import traitlets.config
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    kernel = traitlets.config.Config({"KernelManager": {"transport": "ipc"}})  # no port that others could listen to
+    try:
+        return papermill.execute_notebook(
+            str(notebook), str(target), values, cwd=str(root), start_timeout=START_LIMIT, kernel_name="python3",
+            execution_timeout=cell_limit, progress_bar=sys.stderr.isatty(), config=kernel,
+            extra_arguments=["--IPKernelApp.log_level=50"],
+        )  # fmt: skip
+    except PapermillExecutionError as fault:  # cells count from 1 in the notebook as written, without the injected one
+        raise ReportError(
+            f"{notebook.name}, cell {fault.cell_index} failed, so nothing was published. {fault.ename}: {fault.evalue}"
+        ) from None
+    except DeadKernelError:
+        raise ReportError(
+            f"{notebook.name}: the kernel died (killed, or out of memory); nothing was published."
+        ) from None
+    except CellTimeoutError:
+        raise ReportError(f"{notebook.name}: a cell took over {cell_limit:g} seconds; nothing was published.") from None
+
+
+# ---- what is written -------------------------------------------------------------------------------------------------
+
+
+def _write_pages(
+    staged: Path, nb: NotebookNode, blocks: list[dict[str, Any]], title: str, period: str, config: Config
+) -> None:
+    from analytics.publish.pdf import Cover, compile_pdf
+
+    cover = Cover(title, config.organisation.name, period)
+    compile_pdf(blocks, staged / "report.pdf", cover, paper=config.report.paper)
+    (staged / "report.html").write_text(_html(nb, f"{title} · {config.organisation.name} · {period}"), encoding="utf-8")
+
+
+def _html(nb: NotebookNode, title: str) -> str:
+    """The notebook with its code hidden and only its blocks shown; nothing in the page can run or be fetched."""
+    from html import escape
+
+    import nbformat
+    from nbconvert import HTMLExporter
+
+    shown = nbformat.from_dict(nb)
+    for cell in shown.cells:
+        cell["outputs"] = [o for o in cell.get("outputs", []) if MIME in o.get("data", {})]
+    exporter = HTMLExporter(
+        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
+    )
+    body, _ = exporter.from_notebook_node(shown)
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1"><style>body{max-width:46rem;'
+        'margin:2rem auto;padding:0 1rem;font-family:"Fira Sans","Segoe UI",system-ui,sans-serif;line-height:1.5}'
+        f".anchor-link{{display:none}}</style></head><body>{body}</body></html>\n"
+    )
+
+
+def _provenance(blocks: list[dict[str, Any]]) -> dict[str, Any]:
+    """Inputs, row counts and faults, as the notebook's provenance block gives them."""
+    frames = {k: v for block in blocks if block["kind"] == "provenance" for k, v in block.items() if k != "kind"}
+    return {name: [dict(zip(f["columns"], row, strict=True)) for row in f["rows"]] for name, f in frames.items()}
+
+
+def _versions() -> dict[str, str]:
+    from importlib.metadata import PackageNotFoundError, distribution, version
+
+    versions = {"python": sys.version.split()[0]}
+    package = distribution("customer-perception-analytics")
+    versions[package.name] = package.version
+    for line in package.requires or []:
+        name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
+        if "extra ==" not in line:
+            try:
+                versions[name] = version(name)
+            except PackageNotFoundError:
+                continue
+    return versions
+
+
+def _peak_memory() -> float:
+    """Largest resident memory so far of this process or a kernel it ran, in MiB."""
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return round(max(peaks) * unit / 2**20, 1)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+# ---- publishing ------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Say of a full disk or a missing permission where it struck and that nothing was harmed."""
+    try:
+        yield
+    except OSError as fault:
+        reason = fault.strerror or str(fault)
+        where = fault.filename or folder
+        raise OSError(
+            fault.errno, f"{reason}: {where}. Nothing was published; the report in {folder}, if any, is untouched"
+        ) from fault
+
+
+@contextmanager
+def _alone(folder: Path, wait: float) -> Iterator[None]:
+    """Hold the lock of one report and period."""
+    from filelock import FileLock, Timeout
+
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=wait):
+            yield
+    except Timeout:
+        raise ReportError(
+            f"another run is making {folder}, and did not finish in {wait:g} seconds. Try again later."
+        ) from None
+
+
+@contextmanager
+def _staging(folder: Path) -> Iterator[Path]:
+    """A private folder on the same disk; what a killed run left behind is put right first."""
+    backup = folder.with_name(f".{folder.name}.old")
+    if backup.exists() and not folder.exists():
+        backup.rename(folder)
+    for left in folder.parent.glob(f".{folder.name}.*"):
+        if left.is_dir():
+            shutil.rmtree(left)
+    staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+    try:
+        yield staged
+    finally:
+        shutil.rmtree(staged, ignore_errors=True)
+
+
+def _publish(staged: Path, folder: Path) -> None:
+    """Put the complete folder in place of the old one: readers see one or the other."""
+    for name in FILES:
+        (staged / name).chmod(0o640)
+    staged.chmod(0o750)
+    if not folder.exists():
+        staged.rename(folder)
+    elif not _exchange(staged, folder):  # a system without such a call: two steps, put right by the next run if cut
+        backup = folder.with_name(f".{folder.name}.old")
+        folder.rename(backup)
+        staged.rename(folder)
+        shutil.rmtree(backup, ignore_errors=True)
+
+
+def _exchange(first: Path, second: Path) -> bool:
+    """Swap two folders in one step (Linux renameat2); False where the system cannot."""
+    here, swap = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    try:
+        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
+    except (AttributeError, OSError, TypeError):
+        return False
+    return bool(renameat2(here, os.fsencode(first), here, os.fsencode(second), swap) == 0)

@@ -1,0 +1,127 @@
+import re
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics.measures.estimate import SAID
+from analytics.publish.blocks import figure
+from analytics.publish.figures import FONTS, STYLE, draw, plot_intervals, plot_series, plot_shares, use_style
+from analytics.publish.html import ACCENT
+
+POINTS = pd.DataFrame(
+    {
+        "period": [f"2025-{m:02d}" for m in range(1, 7)],
+        "value": [8.0, 5, 9, np.nan, 7, 3],
+        "low": [2.0, -1, 3, np.nan, 1, -3],
+        "high": [14.0, 11, 15, np.nan, 13, 9],
+    }
+)
+GROUPS = pd.DataFrame(
+    {
+        "team": ["North", "costs $5 & <b>", "Silent"],
+        "value": [0.62, 0.31, np.nan], "low": [0.58, 0.27, np.nan], "high": [0.66, 0.35, np.nan],
+        "n": [1204, 642, 0], "unit": "share",
+    }
+)  # fmt: skip
+
+
+def words(fig):
+    """Everything written in a drawing, which must be readable XML."""
+    root = ElementTree.fromstring(draw(fig).encode())
+    return [text for text in ("".join(e.itertext()).strip() for e in root.iter() if e.tag.endswith("}text")) if text]
+
+
+def test_a_series_writes_its_latest_value_with_the_interval():
+    assert "+3 (−3 to +9)" in words(plot_series(POINTS))
+
+
+def test_a_series_names_its_usual_range_only_where_limits_are_given():
+    limits = pd.DataFrame({"mean": [6.0] * 6, "low limit": [-2.0] * 6, "high limit": [14.0] * 6})
+    assert "usual range" in words(plot_series(POINTS, limits=limits))
+    assert "usual range" not in words(plot_series(POINTS))
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2, 40])
+def test_a_series_of_any_length_is_drawn(rows):
+    points = pd.concat([POINTS] * 7, ignore_index=True).head(rows)
+    assert len([w for w in words(plot_series(points)) if w.startswith("2025")]) == min(rows, 8)
+
+
+def test_a_series_without_any_value_is_an_empty_frame_and_no_error():
+    assert "2025-06" in words(plot_series(POINTS.assign(value=np.nan, low=np.nan, high=np.nan)))
+
+
+def test_groups_are_written_largest_first_with_interval_and_n():
+    said = words(plot_intervals(GROUPS, by="team", reference=0.5))
+    assert {"62 % (58–66)", "n = 1,204", "not known", "n = 0", "all: 50 %"} <= set(said)
+    assert said.index("North") > said.index("costs $5 & <b>") > said.index("Silent")  # drawn from the bottom up
+
+
+@pytest.mark.parametrize("plot", [plot_intervals, plot_shares])
+def test_groups_that_nobody_answered_are_drawn_as_not_known(plot):
+    assert "not known" in words(plot(GROUPS.tail(1), by="team"))
+
+
+def test_shares_put_one_bar_in_the_accent_colour():
+    bars = [patch.get_facecolor() for patch in plot_shares(GROUPS, by="team", highlight="North").axes[0].patches]
+    assert bars.count(matplotlib.colors.to_rgba(ACCENT)) == 1
+
+
+def test_a_hostile_label_stays_text(payloads):
+    frame = pd.DataFrame(
+        {"team": pd.Series(payloads, dtype="object"), "value": 0.5, "low": 0.4, "high": 0.6, "n": 10, "unit": "share"}
+    )
+    for plot in (plot_intervals, plot_shares):
+        drawn = draw(plot(frame, by="team"))
+        ElementTree.fromstring(drawn.encode())
+        assert "<script" not in drawn
+    assert "costs $5 and $6, $$" in words(plot_shares(frame, by="team"))
+
+
+def test_the_same_data_draw_the_same_bytes():
+    assert draw(plot_series(POINTS)) == draw(plot_series(POINTS))
+    assert "<dc:date>" not in draw(plot_series(POINTS))
+
+
+def test_text_is_text_in_the_report_face_for_the_pdf_and_shapes_for_the_screen():
+    fig = plot_series(POINTS)
+    assert re.search(r"<text[^>]*Fira Sans", draw(fig))
+    assert "<text" not in draw(fig, outlined=True)
+
+
+def test_drawing_leaves_matplotlib_as_it_was():
+    before = dict(matplotlib.rcParams)
+    draw(plot_series(POINTS))
+    assert dict(matplotlib.rcParams) == before
+
+
+def test_use_style_sets_the_face_for_charts_drawn_by_hand():
+    with matplotlib.rc_context():
+        use_style()
+        assert matplotlib.rcParams["font.family"] == STYLE["font.family"]
+        found = matplotlib.font_manager.findfont("Fira Sans")
+    assert found.startswith(str(FONTS))
+
+
+def test_accent_and_greys_differ_in_lightness_so_that_a_chart_reads_in_grey():
+    def lightness(colour):
+        return float(np.dot(matplotlib.colors.to_rgb(colour), (0.299, 0.587, 0.114)))
+
+    assert lightness("#c3cad0") - lightness(ACCENT) > 0.4
+    assert lightness("#98a2ab") - lightness(ACCENT) > 0.25
+
+
+def test_the_vendored_face_comes_with_its_licence():
+    assert "SIL OPEN FONT LICENSE" in (FONTS / "OFL.txt").read_text()
+    assert sorted(p.name for p in FONTS.glob("*.ttf")) == [
+        "FiraSans-Regular.ttf", "FiraSans-SemiBold.ttf",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("alt", "caption", "missing"), [("", "c", "alt"), ("a", " ", "caption")])
+def test_a_figure_without_alt_text_or_finding_is_refused(alt, caption, missing):
+    with pytest.raises(ValueError, match=f"figure needs {missing}="):
+        figure(plot_series(POINTS), alt=alt, caption=caption, source=SAID, n=6)
