@@ -74,7 +74,7 @@ def median_time(
         error = np.sqrt(np.cumsum(ended / (at_risk * (at_risk - ended)))) / np.abs(np.log(left))
         z = np.where(left > 0, (np.log(-np.log(left)) - np.log(-np.log(1 - share))) / error, np.inf)
     reach = NormalDist().inv_cdf((1 + confidence) / 2)
-    value = _first(moments[left < 1 - share], np.nan)
+    value = _first(moments[left < 1 - share - 1e-12], np.nan)
     low, high = (
         _first(moments[z >= -reach], _followed(times, moments, confidence, share)),
         _first(moments[z > reach], np.nan),
@@ -132,9 +132,7 @@ def summarise_clock(
     require(cases, [clock, "ended", *by], "the clocks")
     confirmed = cases["ended"].eq("confirmed")
     ends = confirmed if clock != "company_clock_h" else pd.Series(True, index=cases.index)
-    named = cases.assign(
-        _ends=ends, _confirmed=confirmed, **{column: cases[column].fillna(NOT_STATED) for column in by}
-    )
+    named = cases.assign(_ends=ends, _confirmed=confirmed, **{column: name_groups(cases[column]) for column in by})
     tail = ["measure", "value", "low", "high", "n", "unit", "source", "confirmed", "note"]
     rows, people = [], []
     for key, group in named.groupby(by) if by else [((), named)]:

@@ -118,7 +118,7 @@ def contrast_groups(
             "figure belongs to diagnose(), for a problem that customers named."
         )
     require(cases, [measure, by], f"{PERCEIVED[measure][0]} by {by}")
-    known = cases[cases[measure].notna()]
+    known = cases[cases[measure].notna()].reset_index(drop=True)
     known = known.assign(_group=_bands(known[by]), _points=perceived_points(known[measure]))
     groups = sorted(known["_group"].unique(), key=str)
     if baseline is not None and baseline not in groups:

@@ -73,29 +73,6 @@ class Problem:
     evidence: Estimate
     is_open: bool = True
 
-    @classmethod
-    def from_theme(cls, theme: str, comments: pd.DataFrame, evidence: Estimate, is_open: bool = True) -> "Problem":
-        """Find the cases in which customers named a theme.
-
-        Parameters
-        ----------
-        theme
-            One of the themes.
-        comments
-            Scored comments with `case_id`, `themes` (a list per row) and `sentiment`: a theme counts in a comment that
-            is not positive.
-        evidence, is_open
-            As for the class.
-
-        Returns
-        -------
-        Problem
-            Over all cases whose customers wrote anything.
-        """
-        known = comments[comments["case_id"].notna()]
-        named = known["themes"].map(lambda themes: theme in themes) & known["sentiment"].ne("positive")
-        return cls(theme, named.groupby(known["case_id"]).any(), evidence, is_open)
-
 
 @dataclass(frozen=True)
 class Diagnosis:
@@ -181,6 +158,7 @@ def diagnose(
     """
     _check(problem)
     require(cases, ["case_id"], f"the diagnosis of {problem.name!r}")
+    cases = cases.reset_index(drop=True)
     has = cases["case_id"].map(problem.has.astype("boolean"))
     heard = cases[has.notna()].assign(_has=has[has.notna()].astype(bool))
     present = [column for column in by if column in heard and heard[column].notna().any()]

@@ -103,6 +103,8 @@ def find_watermelons(
             f"perception {perception!r} is not a score that customers give. Expected 'csat', 'nps' or 'ces'."
         )
     require(cases, [perception], "watermelons")
+    cases = cases.reset_index(drop=True)
+    contacts = None if contacts is None else contacts.reset_index(drop=True)
     points = perceived_points(cases[perception])
     points = perceived_points(cases[perception])
     parts = [_judge(cases, contacts, t, by or t.by, points, threshold, confidence, minimum) for t in targets]

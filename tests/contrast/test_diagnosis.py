@@ -1,0 +1,216 @@
+"""The diagnosis gate: customers first, like with like, no causes, and nothing found in nothing."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import mannwhitneyu
+
+from analytics.contrast.contrasts import UNTIMELY
+from analytics.contrast.diagnosis import Problem, compare_ranks, diagnose
+from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
+from analytics.measures.scores import share
+from analytics.tables.cases import case_ids
+from analytics.tables.schema import NotMeasured
+
+SAID_BY_MANY = Estimate(0.3, 0.25, 0.35, 400, "share", SAID)
+
+
+def problem(has: pd.Series, name: str = "unresolved", **how) -> Problem:
+    return Problem(name, has, **({"evidence": SAID_BY_MANY} | how))
+
+
+def dissatisfied(cases: pd.DataFrame) -> Problem:
+    low = cases["csat"].le(2).astype("boolean").where(cases["csat"].notna())
+    has = pd.Series(low.to_numpy(), index=cases["case_id"])
+    return problem(has, "dissatisfied", evidence=share(has))
+
+
+@pytest.fixture
+def cases() -> pd.DataFrame:
+    """Half have the problem: reopened more often, of one reason; handle time is the same."""
+    rng, n = np.random.default_rng(7), 400
+    frame = pd.DataFrame({"case_id": [f"k{i}" for i in range(n)], "reason": rng.choice(["bill", "fault"], n)})
+    frame["_has"] = np.arange(n) < 200
+    frame["reopens"] = rng.poisson(np.where(frame["_has"], 1.0, 0.2)).astype(float)
+    frame["handle_time_s"] = rng.gamma(4, 100, n)
+    frame["company_clock_h"], frame["customer_clock_h"] = 3.0, 50.0
+    frame["contacts"], frame["ended"] = 1, "confirmed"
+    return frame
+
+
+def named(cases: pd.DataFrame) -> pd.Series:
+    return cases.set_index("case_id")["_has"]
+
+
+@pytest.mark.parametrize("source", [OBSERVED, ASSERTED])
+def test_a_problem_that_customers_did_not_name_is_refused(cases, source):
+    with pytest.raises(ValueError, match="diagnose starts from what customers say"):
+        diagnose(problem(named(cases), evidence=Estimate(0.3, 0.2, 0.4, 50, "share", source)), cases)
+
+
+def test_a_problem_that_nobody_has_or_that_is_closed_is_refused(cases):
+    with pytest.raises(ValueError, match="no customer names 'unresolved'"):
+        diagnose(problem(named(cases), evidence=Estimate(0.0, 0.0, 0.1, 50, "share", SAID)), cases)
+    with pytest.raises(ValueError, match="'unresolved' is not open now"):
+        diagnose(problem(named(cases), is_open=False), cases)
+
+
+def test_what_differs_is_said_and_what_does_not_is_said_too(cases):
+    found = diagnose(problem(named(cases)), cases)
+    frame = found.frame.set_index("measure")
+    assert frame.loc["reopens", "differs"] and frame.loc["reopens", "low"] > 0.5
+    assert not frame.loc["handle_time_s", "differs"]
+    assert frame.loc["handle_time_s", "low"] < 0.5 < frame.loc["handle_time_s", "high"]
+    text = " ".join(found.sentences)
+    assert text.startswith("Customers say: unresolved, 30 % (25 to 35, n = 400).")
+    assert "Number of times reopened differs" in text
+    assert "No difference is shown in handle time per contact" in text
+    assert not any(word in text.lower() for word in ("because", "cause", "due to", "leads to", "drives"))
+
+
+def test_both_accounts_stand_side_by_side(cases):
+    found = diagnose(problem(named(cases)), cases)
+    assert found.sentences[1] == (
+        "By the company's own stamps 100% of these cases were solved, half of them within 3.0 hours; "
+        "their customers have confirmed 100% (n = 200)."
+    )
+    clocks = found.clocks.set_index(["measure", "cases"])["value"]
+    assert clocks["customer_clock_h", "with the problem"] == 50.0
+    assert clocks["company_clock_h", "with the problem"] == 3.0
+
+
+def test_measures_without_values_are_listed_as_not_measured(cases):
+    cases["wait_time_s"] = np.where(np.arange(len(cases)) < 12, 5.0, np.nan)
+    found = diagnose(problem(named(cases)), cases)
+    notes = found.frame.set_index("measure")["note"]
+    assert notes["hold_time_s"] == "not measured: no column hold_time_s, needed for time on hold per contact"
+    assert notes["wait_time_s"] == "not measured: waiting time per contact is known for only 12 of 400 cases"
+    assert notes["contacts"] == "the same in every case"
+    assert found.sentences[-1].startswith("Not measured: time to the first answer, ")
+
+
+def test_cases_whose_customers_said_nothing_are_not_compared(cases):
+    has = named(cases).astype("boolean")
+    has.iloc[250:] = pd.NA
+    assert diagnose(problem(has), cases).frame.set_index("measure").loc["reopens", "n_without"] == 50
+
+
+def test_few_customers_on_either_side_are_not_diagnosed(cases):
+    has = named(cases)
+    has.iloc[5:200] = False
+    with pytest.raises(NotMeasured, match="5 customers with the problem 'unresolved' and 395 comparable ones"):
+        diagnose(problem(has), cases, by=())
+
+
+def test_like_is_compared_with_like():
+    # waits are long for one reason, and only that reason has the problem often: nothing differs inside a reason
+    rng, n = np.random.default_rng(1), 2000
+    fault = rng.random(n) < 0.5
+    frame = pd.DataFrame({"case_id": np.arange(n), "reason": np.where(fault, "fault", "bill")})
+    frame["wait_time_s"] = rng.exponential(np.where(fault, 500, 50))
+    has = pd.Series(rng.random(n) < np.where(fault, 0.6, 0.1))
+    crude = diagnose(problem(has), frame, ["wait_time_s"], by=())
+    alike = diagnose(problem(has), frame, ["wait_time_s"])
+    assert crude.frame.loc[0, "superiority"] > 0.65 and crude.frame.loc[0, "differs"]
+    assert not alike.frame.loc[0, "differs"]
+    assert alike.sentences[2].startswith("No internal figure explains it: no difference is shown in waiting time")
+
+
+def test_handle_time_is_taken_per_contact():
+    frame = pd.DataFrame(
+        {"case_id": range(40), "contacts": [2] * 20 + [1] * 20, "handle_time_s": [600.0] * 20 + [300.0] * 20}
+    )
+    found = diagnose(problem(pd.Series([True] * 20 + [False] * 20)), frame, ["handle_time_s", "contacts"])
+    assert found.frame["note"].tolist() == ["the same in every case", ""]
+
+
+def test_one_stratum_agrees_with_mann_whitney():
+    rng = np.random.default_rng(2)
+    values, has = pd.Series(rng.integers(0, 6, 90).astype(float)), pd.Series(np.arange(90) < 40)
+    reference = mannwhitneyu(values[has], values[~has], use_continuity=False, method="asymptotic")
+    found = compare_ranks(values, has, pd.Series(0, index=values.index))
+    assert found["superiority"] == pytest.approx(reference.statistic / (40 * 50))
+    assert found["p_value"] == pytest.approx(reference.pvalue, abs=1e-12)
+
+
+def test_turning_the_groups_round_turns_the_result_round():
+    rng = np.random.default_rng(3)
+    values, has = pd.Series(rng.normal(size=120)), pd.Series(rng.random(120) < 0.4)
+    stratum = pd.Series(rng.integers(0, 6, 120))
+    there, back = compare_ranks(values, has, stratum), compare_ranks(values, ~has, stratum)
+    assert there["superiority"] == pytest.approx(1 - back["superiority"])
+    assert (there["low"], there["p_value"]) == pytest.approx((1 - back["high"], back["p_value"]))
+
+
+@pytest.mark.parametrize(("shift", "truth"), [(0.0, 0.5), (0.7, 0.6897)])  # Phi(shift / sqrt 2)
+def test_the_interval_holds_the_true_superiority_in_95_percent(shift, truth):
+    rng, hits = np.random.default_rng(4), 0
+    for _ in range(200):
+        stratum, has = pd.Series(rng.integers(0, 12, 240)), pd.Series(rng.random(240) < 0.3)
+        found = compare_ranks(pd.Series(rng.normal(stratum + shift * has)), has, stratum)
+        hits += found["low"] <= truth <= found["high"]
+    assert 0.91 <= hits / 200 <= 0.985
+
+
+@pytest.fixture(scope="module")
+def demo_comments(demo):
+    """Comments on cases with the themes that the demo planted in them."""
+    tables, truth = demo
+    case = case_ids(tables)["surveys"].to_numpy()
+    comments = truth.comments.join(pd.Series(case, index=tables.surveys["response_id"].to_numpy(), name="case_id"))
+    return comments[comments["case_id"].notna()]
+
+
+def planted(comments: pd.DataFrame, *themes: str) -> Problem:
+    bad = comments["polarity"].eq("negative") & comments[["theme", "second_theme"]].isin(themes).any(axis=1)
+    return problem(bad.groupby(comments["case_id"]).any(), themes[0], evidence=share(bad))
+
+
+def test_in_the_demo_unresolved_cases_were_reopened_and_handle_time_does_not_differ(demo_cases, demo_comments):
+    frame = diagnose(planted(demo_comments, "unresolved", "repeat_contact"), demo_cases).frame.set_index("measure")
+    assert frame.loc["reopens", "differs"] and frame.loc["reopens", "low"] > 0.6
+    assert not frame.loc["handle_time_s", "differs"] and not frame.loc["qa_score", "differs"]
+
+
+def test_in_the_demo_transferred_cases_were_transferred(demo_cases, demo_comments):
+    frame = diagnose(planted(demo_comments, "transferred"), demo_cases).frame.set_index("measure")
+    assert frame.loc["transfers", "differs"] and frame.loc["transfers", "low"] > 0.7
+    assert not frame.loc["handle_time_s", "differs"]
+
+
+def test_a_shuffled_problem_has_no_explanation_in_the_demo(demo_cases, demo_comments):
+    rng, alarms = np.random.default_rng(6), 0
+    true = planted(demo_comments, "unresolved")
+    for _ in range(10):
+        has = pd.Series(rng.permutation(true.has.to_numpy()), index=true.has.index)
+        alarms += diagnose(problem(has), demo_cases).frame["differs"].any()
+    assert alarms <= 3  # half a one expected; more than three in about 0.1 % of quiet worlds
+
+
+def test_on_a_real_export_response_lag_differs_inside_categories_and_handle_time_is_not_measured(ecommerce_cases):
+    found = diagnose(dissatisfied(ecommerce_cases), ecommerce_cases)
+    frame = found.frame.set_index("measure")
+    assert frame.loc["first_response_h", "differs"] and frame.loc["first_response_h", "low"] > 0.6
+    assert frame.loc["handle_time_s", "note"].startswith("not measured: handle time per contact is known for only 4")
+    rho = ecommerce_cases[["first_response_h", "csat"]].corr("spearman").iloc[0, 1]
+    assert rho == pytest.approx(-0.19, abs=0.01)
+    large = ecommerce_cases["reason"].value_counts().loc[lambda n: n > 1000].index
+    for reason in large:
+        inside = ecommerce_cases[ecommerce_cases["reason"].eq(reason)]
+        assert diagnose(dissatisfied(inside), inside, ["first_response_h"]).frame.loc[0, "low"] > 0.55
+
+
+def test_on_real_complaints_timeliness_explains_nothing_and_the_caution_is_printed(cfpb_cases):
+    has = cfpb_cases.set_index("case_id")["disputed"]
+    found = diagnose(problem(has, "disputed", evidence=share(has)), cfpb_cases)
+    assert not found.frame["differs"].any()
+    assert any(sentence.startswith("No internal figure explains it") for sentence in found.sentences)
+    assert found.sentences[-1] == UNTIMELY
+
+
+@pytest.mark.parametrize("name", ["call_centre_cases", "ticket_cases"])
+def test_nothing_is_found_where_there_is_nothing(name, request):
+    frame = request.getfixturevalue(name)
+    found = diagnose(dissatisfied(frame), frame)
+    assert found.frame["p_value"].notna().any() and not found.frame["differs"].any()
+    assert any(sentence.startswith("No internal figure explains it") for sentence in found.sentences)

@@ -1,0 +1,109 @@
+"""Cost against perception: no good news from cost, no alarm without a fall in perception, 'cannot tell' when short."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics.contrast.drift import (
+    CANNOT_TELL,
+    NO_CHANGE,
+    PERCEPTION_FELL,
+    PERCEPTION_ROSE,
+    RACE,
+    _lags,
+    _line,
+    find_drift,
+)
+from analytics.tables.schema import NotMeasured
+
+POSITIVE = ("improv", "better", "good", "great", "success", "satisfied customers: rose", "benefit", "efficien")
+
+
+def operation(cost: float, felt: float, months: int = 24, seed: int = 0, each: int = 150) -> pd.DataFrame:
+    """Cases whose handle time changes by `cost` (relative) and whose share of satisfied customers changes by `felt`."""
+    rng = np.random.default_rng(seed)
+    month = np.repeat(np.arange(months), each)
+    started = pd.to_datetime("2023-01-15") + pd.to_timedelta(month * 30.4, unit="D")
+    along = month / (months - 1)
+    happy = rng.random(len(month)) < 0.6 + felt * (along - 0.5)
+    seconds = rng.gamma(9, 300 / 9, len(month)) * (1 + cost * along)
+    return pd.DataFrame({"started_at": started, "handle_time_s": seconds, "csat": np.where(happy, 5.0, 2.0)})
+
+
+def test_handle_time_improves_and_perception_is_flat_gives_no_positive_sentence():
+    for seed in range(5):
+        drift = find_drift(operation(cost=-0.2, felt=0.0, seed=seed))
+        assert drift.word == NO_CHANGE and not drift.alarm
+        assert drift.cost_change.high < 0
+        assert drift.sentence.startswith("Satisfied customers: no change is shown")
+        assert not any(word in drift.sentence.lower() for word in POSITIVE)
+
+
+def test_handle_time_worsens_and_perception_rises_gives_no_alarm():
+    drift = find_drift(operation(cost=0.25, felt=0.3))
+    assert (drift.word, drift.alarm) == (PERCEPTION_ROSE, False)
+    assert drift.cost_change.low > 0
+    assert "bottom" not in drift.sentence
+
+
+def test_both_falling_is_the_slow_race_to_the_bottom():
+    drift = find_drift(operation(cost=-0.2, felt=-0.3))
+    assert (drift.word, drift.alarm) == (RACE, True)
+    assert drift.perception_change.high < 0 and drift.perception_change.source == "said by customers"
+
+
+def test_perception_falling_without_cost_is_not_a_race():
+    drift = find_drift(operation(cost=0.0, felt=-0.35))
+    assert (drift.word, drift.alarm) == (PERCEPTION_FELL, False)
+
+
+def test_a_short_series_cannot_tell():
+    drift = find_drift(operation(cost=-0.4, felt=-0.5, months=23))
+    assert (drift.word, drift.alarm) == (CANNOT_TELL, False)
+    assert drift.sentence == (
+        "Cannot tell how satisfied customers and handle time per contact move: "
+        "24 months are needed, measured so far: 23."
+    )
+    assert drift.lags["correlation"].isna().all()
+
+
+def test_a_straight_line_is_measured_exactly():
+    assert _line(np.linspace(10.0, 8.0, 24), 0.95)[:3] == pytest.approx((-2.0, -2.0, -2.0))
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.5])
+def test_the_interval_of_a_change_allows_for_memory_between_periods(memory):
+    rng, hits = np.random.default_rng(5), 0
+    for _ in range(600):
+        noise = rng.normal(size=60)
+        for t in range(1, 60):
+            noise[t] += memory * noise[t - 1]
+        _, low, high, _ = _line(noise[-30:], 0.95)
+        hits += low <= 0 <= high
+    assert 0.92 <= hits / 600 <= 0.98
+
+
+def test_a_planted_lag_is_found_and_unrelated_series_give_none():
+    rng, alarms = np.random.default_rng(2), 0
+    shock = rng.normal(size=63)
+    whole = pd.DataFrame({"cost": shock[3:], "perception": shock[:-3] + 0.3 * rng.normal(size=60)})
+    lags = _lags(whole, 6, 0.95).set_index("lag")
+    assert lags["correlation"].idxmax() == 3 and lags.loc[3, "low"] > 0
+    for _ in range(100):
+        quiet = _lags(pd.DataFrame(rng.normal(size=(36, 2)), columns=["cost", "perception"]), 6, 0.95)
+        alarms += ((quiet["low"] > 0) | (quiet["high"] < 0)).any()
+    assert alarms <= 11  # 5 expected
+
+
+def test_what_is_not_measured_is_said_and_internal_scores_are_refused():
+    cases = operation(0, 0)
+    with pytest.raises(NotMeasured, match="no column cost"):
+        find_drift(cases, "cost")
+    with pytest.raises(ValueError, match="perception 'qa_score' is not a score that customers give"):
+        find_drift(cases, perception="qa_score")
+
+
+def test_the_demos_handle_time_falls_while_perception_does_not_follow(demo, demo_cases):
+    drift = find_drift(demo_cases)
+    assert not drift.cost_change.excludes(demo[1].handle_time_change)
+    assert (drift.word, drift.alarm) == (NO_CHANGE, False)
