@@ -218,7 +218,7 @@ def plot_intervals(
     if reference is not None:
         ax.axvline(reference * scale, color=MIDDLE, linewidth=0.9, zorder=1)
         total = f"all: {write_interval(reference, np.nan, np.nan, unit)}"
-        _write(ax, reference * scale, len(rows) - 0.25, total, MUTED, offset=(4, 0), size=7.5)
+        _write(ax, reference * scale, len(rows) - 0.4, total, MUTED, offset=(4, 0), size=7.5)
     y = np.arange(len(rows))
     colours = [ACCENT if highlight in (None, name) else MIDDLE for name in rows[by]]
     ax.hlines(y, low, high, color=colours, alpha=0.4, linewidth=4.5)
@@ -263,6 +263,7 @@ def plot_shares(frame: pd.DataFrame, *, by: str, label: str = "", highlight: str
     fig, ax = _axes(0.62 + 0.27 * len(rows))
     y = np.arange(len(rows))
     ax.barh(y, np.nan_to_num(value), height=0.62, color=[ACCENT if c else "#c3cad0" for c in chosen])
+    ax.hlines(y, low, high, color="white", alpha=0.6, linewidth=2.6)
     ax.hlines(y, low, high, color=INK, linewidth=1)
     for i, row in enumerate(rows.to_dict("records")):
         text = write_interval(row["value"], row["low"], row["high"], "share", places)

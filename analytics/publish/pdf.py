@@ -105,21 +105,22 @@ def lay_out(blocks: Sequence[Mapping[str, Any]], title: str) -> list[dict[str, A
     Returns
     -------
     list of dict
-        Page one first (what stands before it introduces the notebook, and stays there), then the rest; every number
-        already written as text.
+        Page one first, wherever it stands, in place of the opening words under the notebook's title; then the rest
+        in order, every number already written as text.
 
     Examples
     --------
     >>> [block["kind"] for block in lay_out([{"kind": "markdown", "text": "Hello *you*"}], "Report")]
     ['title', 'flow']
     """
-    first = next((i for i, b in enumerate(blocks) if b["kind"] == "page_one"), None)
-    drawn: list[dict[str, Any]] = [{"kind": "title", "text": title}] if first is None else []
-    depth = 0 if first is None else 2
-    for block in blocks[first or 0 :]:
-        present = _PRESENT.get(block["kind"])
-        if present is not None:
-            drawn += present(block)
+    first = [block for block in blocks if block["kind"] == "page_one"][:1]
+    opening = bool(first) and blocks[0]["kind"] == "markdown" and "\n##" not in blocks[0]["text"]
+    rest = [block for block in blocks[opening:] if block["kind"] != "page_one"]
+    drawn: list[dict[str, Any]] = _page_one(first[0]) if first else [{"kind": "title", "text": title}]
+    depth = 2 if first else 0
+    for block in rest:
+        if block["kind"] in _PRESENT:
+            drawn += _PRESENT[block["kind"]](block)
             continue
         nodes, depth = flow(block["text"], depth)
         if nodes and nodes[-1]["type"] == "paragraph":
@@ -285,7 +286,6 @@ def _provenance(block: Mapping[str, Any]) -> list[dict[str, Any]]:
 _PRESENT: dict[str, Callable[[Mapping[str, Any]], list[dict[str, Any]]]] = {
     "kpis": _kpis,
     "finding": _finding,
-    "page_one": _page_one,
     "figure": _figure,
     "table": _table,
     "quotes": _quotes,

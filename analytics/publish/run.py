@@ -240,7 +240,7 @@ def _write_pages(
 
 
 def _html(nb: NotebookNode, title: str) -> str:
-    """The notebook with its code hidden and only its blocks shown; nothing in the page can run or be fetched."""
+    """The notebook with its code hidden, only its blocks shown, page one first; nothing in it can run or be fetched."""
     from html import escape
 
     import nbformat
@@ -248,7 +248,9 @@ def _html(nb: NotebookNode, title: str) -> str:
 
     shown = nbformat.from_dict(nb)
     for cell in shown.cells:
-        cell["outputs"] = [o for o in cell.get("outputs", []) if MIME in o.get("data", {})]
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if MIME in output.get("data", {})]
+    shown.cells[1:] = sorted(shown.cells[1:], key=lambda cell: '"kind": "page_one"' not in json.dumps(cell))
     exporter = HTMLExporter(
         template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
@@ -265,7 +267,10 @@ def _html(nb: NotebookNode, title: str) -> str:
 
 def _provenance(blocks: list[dict[str, Any]]) -> dict[str, Any]:
     """Inputs, row counts and faults, as the notebook's provenance block gives them."""
-    frames = {k: v for block in blocks if block["kind"] == "provenance" for k, v in block.items() if k != "kind"}
+    empty: dict[str, Any] = {name: {"columns": [], "rows": []} for name in ("inputs", "rows", "faults")}
+    frames = empty | {
+        k: v for block in blocks if block["kind"] == "provenance" for k, v in block.items() if k != "kind"
+    }
     return {name: [dict(zip(f["columns"], row, strict=True)) for row in f["rows"]] for name, f in frames.items()}
 
 

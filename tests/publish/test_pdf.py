@@ -151,6 +151,14 @@ def test_a_page_one_too_long_for_any_size_flows_on_and_loses_nothing(tmp_path):
     assert text_of(pdf).count("nobody") == 40 * 6
 
 
+def test_page_one_comes_first_wherever_its_cell_stands():
+    sections = [markdown("# Title\n\nOpening."), markdown("## First"), unknown("?").as_json(), markdown("## Second")]
+    laid = lay_out([*sections, story().as_json()], "Title")
+    assert [b["kind"] for b in laid] == ["page_one", "flow", "finding", "flow"]
+    laid = lay_out([markdown("# Title\n\n## First\n\nKept."), story().as_json()], "Title")
+    assert [n["type"] for n in laid[1]["nodes"]] == ["heading", "paragraph"]
+
+
 def test_a_report_without_page_one_starts_with_its_title(tmp_path):
     pdf = build(tmp_path, [markdown("# Who answered\n\nA question."), markdown("## Response"), unknown("?").as_json()])
     assert pdf.pages[0].extract_text().count("Customer perception") >= 2  # header and title
