@@ -17,7 +17,7 @@ from analytics.contrast.importance import Groups, johnson_weights, lmg_shares, s
 __all__ = ["rank_drivers", "theme_impact"]
 
 LEVELS = 30  # values of a word driver that get a column each; the rarest others share one
-FEW = 5  # missing values from which a driver gets a column saying that it is missing
+FEW = 5  # missing values from which a driver gets a flag saying that it is missing
 ORDINAL = 11  # whole-numbered outcomes with up to this many values (0-10, 1-5) are ranked before they are modelled
 ROOM = 10  # rows needed beyond the number of columns
 ORDERS = 50  # sampled orders, and their reverses, behind each bootstrap draw
@@ -35,7 +35,7 @@ class _Design:
     x: np.ndarray
     y: np.ndarray
     names: list[str]
-    groups: Groups
+    groups: Groups  # one per driver, and one of flags of missing values where there are any
     single: np.ndarray  # drivers with one slope, whose direction has a meaning
     known: np.ndarray  # rows in which the driver has a value
 
@@ -54,9 +54,10 @@ def rank_drivers(
     """Rank drivers by their share in explaining an outcome, with direction and an interval that can hold nothing.
 
     Shares of R2 are LMG (exact up to 20 drivers) and Johnson's relative weights. A row is left out only when its
-    outcome is missing: a missing number is set to the mean and flagged by a column of its own, a missing word is a
-    value. Words are dummy-coded and count as one driver; no driver is dropped for being rare. An ordinal outcome is
-    replaced by its mid-ranks (ridits), so that only the order of its answers counts.
+    outcome is missing: a missing number is set to the mean, and its being missing is a flag in the model whose share
+    is not the driver's; a missing word is a value. Words are dummy-coded and count as one driver; no driver is
+    dropped for being rare. An ordinal outcome is replaced by its mid-ranks (ridits), so that only the order of its
+    answers counts.
 
     With `by`, every segment is ranked for itself; the pooled ranking (segment 'all') is given only if segments agree:
     slopes are compared between segments (Welch's test) and pooled slopes with those within segments (which Simpson's
@@ -84,11 +85,12 @@ def rank_drivers(
     Returns
     -------
     DataFrame
-        Index driver (with `by`: segment and driver), most important first: lmg and johnson (adding up to R2), sign (1,
-        -1, or 0: no direction told apart, or a word driver), low and high (interval of lmg; low is 0 or less where
-        the driver's effect beside the others could be nothing), n (rows in which the
-        driver has a value). A driver with a single value is NaN. In ``attrs``: r2, rows, outcome_scale, method; with
-        `by` also `refused` (why there is no pooled ranking, '' if there is) and `disagreements`.
+        Index driver (with `by`: segment and driver), most important first: lmg and johnson (shares of the outcome's
+        variance, 0 to 1), sign (1, -1, or 0: no direction told apart, or a word driver), low and high (interval of
+        lmg; low is 0 or less where the driver's effect beside the others could be nothing), n (rows in which the
+        driver has a value). A driver with a single value is NaN. In ``attrs``: r2 (what the shares and `missing`, the
+        share of flags, add up to), rows, outcome_scale, method; with `by` also `refused` (why there is no pooled
+        ranking, '' if there is) and `disagreements`.
 
     Raises
     ------
@@ -153,21 +155,22 @@ def _empty(by: str) -> pd.DataFrame:
 
 def _design(rows: pd.DataFrame, drivers: list[str], y: np.ndarray) -> _Design:
     """Every driver as columns without a missing value."""
-    blocks, single, known = [], [], []
-    for driver in drivers:
-        values = rows[driver].infer_objects()
-        blocks.append(_columns(values))
-        single.append(not _is_words(values))
-        known.append(values.notna().to_numpy())
-    ends = np.cumsum([block.shape[1] for block in blocks])
-    groups = [np.arange(end - block.shape[1], end) for end, block in zip(ends, blocks, strict=True)]
+    columns = [rows[driver].infer_objects() for driver in drivers]
+    blocks = [_columns(values) for values in columns]
+    known = np.column_stack([values.notna().to_numpy() for values in columns])
+    single = np.array([not _is_words(values) for values in columns])
+    flags = ~known[:, single & ((~known).sum(axis=0) >= FEW) & known.any(axis=0)]
+    flags = np.unique(flags, axis=1) if flags.size else flags  # drivers often miss the same rows
+    if flags.size:
+        blocks.append(flags.astype(float))
     x = np.concatenate(blocks, axis=1)
+    groups = _numbered([block.shape[1] for block in blocks])
     if len(y) < x.shape[1] + ROOM:
         raise ValueError(
             f"{len(y)} rows have an outcome; {len(drivers)} drivers in {x.shape[1]} columns need {x.shape[1] + ROOM}. "
             "Name fewer drivers, or take a longer period."
         )
-    return _Design(x, y, drivers, groups, np.array(single), np.column_stack(known))
+    return _Design(x, y, drivers, groups, single, known)
 
 
 def _is_words(s: pd.Series) -> bool:
@@ -176,7 +179,7 @@ def _is_words(s: pd.Series) -> bool:
 
 
 def _columns(s: pd.Series) -> np.ndarray:
-    """Numeric columns of one driver: its values and, if need be, a flag of the missing; or dummies."""
+    """Numeric columns of one driver: its values, the missing ones set to the mean; or dummies."""
     if _is_words(s):
         words = s.astype("object").where(s.notna(), "not stated").astype(str)
         common = words.value_counts().index[:LEVELS]
@@ -189,8 +192,7 @@ def _columns(s: pd.Series) -> np.ndarray:
     values = s.astype("float64").to_numpy(dtype=float, na_value=np.nan)
     missing = ~np.isfinite(values)
     mean = values[~missing].mean() if not missing.all() else 0.0
-    filled = np.where(missing, mean, values)
-    return np.column_stack([filled, missing]) if FEW <= missing.sum() < len(s) else filled[:, None]
+    return np.where(missing, mean, values)[:, None]
 
 
 def _take(design: _Design, keep: np.ndarray) -> _Design:
@@ -211,28 +213,34 @@ def _rank(design: _Design, *, confidence: float, bootstraps: int, rng: np.random
     data = np.column_stack([x, y])
     correlation = data.T @ data / len(data)
     flat = np.diag(correlation) == 0
-    constant = np.array([flat[columns].all() for columns in design.groups])
-    live = [columns for columns, dead in zip(design.groups, constant, strict=True) if not dead]
-    lmg, johnson, low, high = np.full((4, len(constant)), np.nan)
-    sign = np.zeros(len(constant), dtype=int)
+    alive = np.array([not flat[columns].all() for columns in design.groups])
+    live = [columns for columns, lives in zip(design.groups, alive, strict=True) if lives]
+    lmg, johnson, low, high, slopes = np.full((5, len(alive)), np.nan)
+    k = len(design.names)
     if live and not flat[-1]:
         used = np.concatenate([*live, [len(flat) - 1]])
-        groups = _renumbered(live)
+        groups = _numbered([len(columns) for columns in live])
         here = correlation[used[:, None], used]
         share = lmg_shares(here, groups, rng)
-        lmg[~constant], johnson[~constant] = share, johnson_weights(here, groups)
-        level = (1 - confidence) / len(live)
-        slopes, p_slope, p = _wald(data[:, used], groups)
+        lmg[alive], johnson[alive] = share, johnson_weights(here, groups)
+        level = (1 - confidence) / max(alive[:k].sum(), 1)
+        slopes[alive], p = _wald(data[:, used], groups)
         bounds = _interval(data[:, used], groups, share, level, bootstraps, rng)
-        told = p <= level
-        low[~constant], high[~constant] = np.where(told, bounds[0], np.minimum(bounds[0], 0)), bounds[1]
-        directed = design.single[~constant] & (p_slope <= level) & (low[~constant] > 0)
-        sign[~constant] = np.where(directed, np.sign(slopes), 0)
+        low[alive], high[alive] = np.where(p <= level, bounds[0], np.minimum(bounds[0], 0)), bounds[1]
+    told = design.single & (low[:k] > 0)
     table = pd.DataFrame(
-        {"lmg": lmg, "johnson": johnson, "sign": sign, "low": low, "high": high, "n": design.known.sum(axis=0)},
+        {
+            "lmg": lmg[:k],
+            "johnson": johnson[:k],
+            "sign": np.where(told, np.sign(np.nan_to_num(slopes[:k])), 0).astype(int),
+            "low": low[:k],
+            "high": high[:k],
+            "n": design.known.sum(axis=0),
+        },
         index=pd.Index(design.names, name="driver"),
     ).sort_values("lmg", ascending=False, kind="stable")
-    table.attrs = {"r2": float(np.nansum(lmg)), "rows": len(y), "method": _method(len(live))}
+    missing = float(np.nan_to_num(lmg[k:]).sum())
+    table.attrs = {"r2": float(np.nansum(lmg)), "missing": missing, "rows": len(y), "method": _method(len(live))}
     return table
 
 
@@ -242,13 +250,14 @@ def _method(k: int) -> str:
     return "LMG over all subsets" if k <= EXACT else "LMG over 2,000 sampled orders"
 
 
-def _renumbered(groups: Groups) -> Groups:
-    ends = np.cumsum([len(columns) for columns in groups])
-    return [np.arange(end - len(columns), end) for end, columns in zip(ends, groups, strict=True)]
+def _numbered(widths: list[int]) -> Groups:
+    """Places of columns that stand side by side, group by group."""
+    ends = np.cumsum(widths)
+    return [np.arange(end - width, end) for end, width in zip(ends, widths, strict=True)]
 
 
-def _wald(data: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First slope of each driver beside all others, its p-value, and that of all the driver's slopes (HC3)."""
+def _wald(data: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
+    """First slope of each driver beside all others, and the p-value of all its slopes (HC3)."""
     from scipy.special import fdtrc
 
     x, y = data[:, :-1], data[:, -1]
@@ -264,8 +273,7 @@ def _wald(data: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray, np.
         rank = np.linalg.matrix_rank(block, hermitian=True)
         return float(fdtrc(rank, free, max(b @ np.linalg.pinv(block, hermitian=True) @ b / rank, 0))) if rank else 1.0
 
-    first = [columns[0] for columns in groups]
-    return slopes[first], np.array([p_value(np.array([c])) for c in first]), np.array([*map(p_value, groups)])
+    return slopes[[columns[0] for columns in groups]], np.array([p_value(columns) for columns in groups])
 
 
 def _interval(
@@ -317,6 +325,8 @@ def _disagreements(design: _Design, segments: np.ndarray) -> pd.DataFrame:
     rows = []
     gap, p_gap, misleading = _pooled_against_within(data, segments)
     for column, driver in enumerate(owner):
+        if driver == len(design.names):  # flags of missing values rank nothing
+            continue
         usable = [(b[column], se[column], free) for b, se, free in found if se[column] > 0]
         rows.append((design.names[driver], "slopes differ between segments", _welch(usable)))
         p = p_gap[column] if misleading[column] else 1.0

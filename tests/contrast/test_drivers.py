@@ -149,14 +149,15 @@ def test_only_a_missing_outcome_leaves_a_row_out():
     assert rank_drivers(frame, "csat", ["a", "b"], bootstraps=5).attrs["rows"] == 900
 
 
-def test_a_driver_whose_absence_matters_is_not_given_a_direction_by_it():
+def test_the_share_of_being_missing_is_not_the_driver_s():
     rng = np.random.default_rng(0)
     frame = pd.DataFrame({"rating": rng.normal(size=900), "y": rng.normal(size=900)})
     frame.loc[:299, "rating"] = np.nan
     frame.loc[:299, "y"] -= 2
     ranked = rank_drivers(frame, "y", ["rating"], bootstraps=40)
-    assert ranked.loc["rating", "low"] > 0
-    assert ranked.loc["rating", "sign"] == 0
+    assert ranked.loc["rating", "low"] <= 0
+    assert ranked.attrs["missing"] > 0.3
+    assert ranked["lmg"].sum() + ranked.attrs["missing"] == pytest.approx(ranked.attrs["r2"])
 
 
 def test_a_constant_driver_is_unknown_not_zero():
@@ -346,3 +347,19 @@ def test_theme_impact_refuses_what_it_cannot_answer():
     with pytest.raises(ValueError, match="21 themes; up to 20"):
         theme_impact(pd.DataFrame({"csat": [1.0] * 22, "themes": [[f"t{i}"] for i in range(21)] + [[]]}), "csat")
     assert theme_impact(pd.DataFrame({"csat": [1.0, 5.0], "themes": [None, []]}), "csat").empty
+
+
+def test_the_planted_truths_of_the_demo_are_found():
+    from analytics.tables.cases import build_cases
+    from analytics.tables.simulate import simulate
+
+    cases = build_cases(simulate(seed=1, months=24)[0])
+    drivers = ["reopens", "transfers", "handle_time_s", "hold_time_s", "qa_score", "updates"]
+    ranked = rank_drivers(cases, "csat", drivers, bootstraps=60)
+    assert list(ranked.index[:2]) == ["reopens", "transfers"]
+    assert (ranked.loc[["reopens", "transfers"], "sign"] == -1).all()
+    assert (ranked.loc[["handle_time_s", "hold_time_s", "qa_score"], "low"] <= 0).all()
+    by_segment = rank_drivers(cases, "csat", drivers, by="segment", bootstraps=60)
+    assert "updates" in by_segment.attrs["refused"]
+    assert by_segment.loc[("home", "updates"), "sign"] == 1
+    assert by_segment.loc[("business", "updates"), "sign"] == -1
