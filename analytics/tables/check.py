@@ -62,13 +62,14 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str) -> Checked:
     stops: list[Stop] = []
     found: list[pd.DataFrame] = []
     warnings: list[str] = []
-    frames, origins, left_out, start = [], [], 0, 0
+    frames, origins, left_out, start, earlier = [], [], 0, 0, 0
     for piece in pieces:
         try:
-            mapped, omitted = apply_map(piece.raw, piece.table_map)
+            mapped, omitted = apply_map(piece.raw, piece.table_map, earlier)
         except ValueError as error:
             stops += list_stops(table, error)
             continue
+        earlier += len(piece.raw.frame) + len(piece.raw.broken)
         rows = pd.RangeIndex(start, start + len(mapped))
         origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.index}, index=rows))
         left_out, start = left_out + omitted, start + len(mapped)
@@ -83,7 +84,8 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str) -> Checked:
     _refuse_suspects(table, faults, kept, start)
     faults = faults.drop(index=doubles, errors="ignore")
     faults["effect"] = pd.Series(CELL_OUT, faults.index).where(faults.index.isin(kept.index), ROW_OUT)
-    faults = pd.concat([_broken_rows(pieces), faults.join(pd.concat(origins))], ignore_index=True)
+    faults = pd.concat([faults.join(pd.concat(origins)), _broken_rows(pieces)])
+    faults = faults.sort_values(["source", "row"], kind="stable", ignore_index=True)
     broken = sum(len(piece.raw.broken) for piece in pieces)
     counts: dict[str, str | int] = {
         "table": table,
@@ -193,7 +195,9 @@ def _blank_out_of_range(table: str, frame: pd.DataFrame, zone: str, found: list[
         for spec in FIELDS[table]:
             rows = pd.Index(cases.loc[cases["column"] == spec.name, "index"].unique())
             if len(rows):
-                found.append(_fault(spec.name, frame.loc[rows, spec.name], _range(spec)))
+                values = frame.loc[rows, spec.name]
+                shown = values.map("{:g}".format) if spec.kind == "number" else values
+                found.append(_fault(spec.name, shown, _range(spec)))
                 frame = frame.assign(**{spec.name: frame[spec.name].mask(frame.index.isin(rows))})
     return frame
 

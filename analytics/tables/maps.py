@@ -62,11 +62,15 @@ class Rule(_Strict):
 
 
 class TableMap(_Strict):
-    """How one table is filled: `columns` of ours, `extra` columns beside them, and `where`, the rows to take."""
+    """How one table is filled: `columns` of ours, `extra` columns beside them, and which rows count.
+
+    A row counts if it has one of the values listed under `where`, and none of those under `where_not`, per header.
+    """
 
     columns: dict[str, Rule]
     extra: dict[str, Rule] = {}
     where: dict[str, list[Scalar]] = {}
+    where_not: dict[str, list[Scalar]] = {}
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -142,7 +146,7 @@ def parse_map(raw: dict[str, Any], name: str) -> ExportMap:
 def _section(table: str, section: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """One section as the fields of a `TableMap`, and what is wrong with its names."""
     ours = {spec.name: spec for spec in FIELDS[table]}
-    columns = {key: value for key, value in section.items() if key not in {"extra", "where"}}
+    columns = {key: value for key, value in section.items() if key not in {"extra", "where", "where_not"}}
     extra = section.get("extra", {})
     faults = [
         _unknown(key, ours, f"[{table}] '{key}'") + f" Further columns go under [{table}.extra]"
@@ -158,7 +162,8 @@ def _section(table: str, section: dict[str, Any]) -> tuple[dict[str, Any], list[
         faults += [f"[{table}.extra] '{key}' belongs directly under [{table}]" for key in extra if key in ours]
         extra = {key: _rule(value) for key, value in extra.items()}
     rules = {key: _rule(value) for key, value in columns.items() if key in ours}
-    return {"columns": rules, "extra": extra, "where": section.get("where", {})}, faults
+    filters: dict[str, Any] = {key: section[key] for key in ("where", "where_not") if key in section}
+    return {"columns": rules, "extra": extra, **filters}, faults
 
 
 def _rule(value: object) -> object:
@@ -183,12 +188,12 @@ def _sentence(fault: Any) -> str:  # noqa: ANN401
 
 def plain_map(table: str, raw: Raw) -> TableMap:
     """Build the map of a source that already has our column names; all its other columns come along as extras."""
-    ours = {spec.name for spec in FIELDS[table]}
     names = {name.casefold(): name for name in raw.frame.columns}
-    columns = {name: Rule(column=names[name]) for name in ours if name in names}
-    for spec in FIELDS[table]:
-        if spec.required:
-            columns.setdefault(spec.name, Rule(column=spec.name))
+    columns = {
+        spec.name: Rule(column=names.get(spec.name, spec.name))
+        for spec in FIELDS[table]
+        if spec.required or spec.name in names
+    }
     taken = {rule.column for rule in columns.values()}
     extra = {name: Rule(column=name, kind=_guess(raw.frame[name])) for name in raw.frame.columns if name not in taken}
     return TableMap(columns=columns, extra=extra)
@@ -212,8 +217,10 @@ def _guess(values: pd.Series) -> Kind:
     return "category" if pd.to_numeric(rest, errors="coerce").isna().any() else "number"
 
 
-def apply_map(raw: Raw, table_map: TableMap) -> tuple[pd.DataFrame, int]:
-    """Columns of ours as the source has them, still unread, and how many rows `where` left out.
+def apply_map(raw: Raw, table_map: TableMap, earlier: int = 0) -> tuple[pd.DataFrame, int]:
+    """Columns of ours as the source has them, still unread, and how many rows `where` and `where_not` left out.
+
+    Row numbers that serve as ids go on from the `earlier` rows of the files before this one.
 
     Raises
     ------
@@ -221,27 +228,28 @@ def apply_map(raw: Raw, table_map: TableMap) -> tuple[pd.DataFrame, int]:
         If the map names columns that the source lacks: all of them, each with the nearest names there are.
     """
     faults: list[str] = []
-    taken = {name: _take(raw, name, rule, faults) for name, rule in table_map.rules.items()}
+    taken = {name: _take(raw, name, rule, faults, earlier) for name, rule in table_map.rules.items()}
     keep = pd.Series(True, index=raw.frame.index)
-    for header, allowed in table_map.where.items():
-        column = _find(raw, header)
-        if column is None:
-            faults.append(_absent(raw, header, "where"))
-        else:
-            keep &= _keys(raw.frame[column]).isin([_key(value) for value in allowed])
+    for wanted, conditions in ((True, table_map.where), (False, table_map.where_not)):
+        for header, listed in conditions.items():
+            column = _find(raw, header)
+            if column is None:
+                faults.append(_absent(raw, header, "where" if wanted else "where_not"))
+            else:
+                keep &= _keys(raw.frame[column]).isin([_key(value) for value in listed]) == wanted
     if faults:
         raise ValueError("\n".join(faults))
     frame = pd.DataFrame({name: values for name, values in taken.items() if values is not None}, raw.frame.index)
-    return frame[keep] if table_map.where else frame, int((~keep).sum())
+    return frame if keep.all() else frame[keep], int((~keep).sum())
 
 
-def _take(raw: Raw, name: str, rule: Rule, faults: list[str]) -> pd.Series | None:
+def _take(raw: Raw, name: str, rule: Rule, faults: list[str], earlier: int) -> pd.Series | None:
     """Values of one column, translated; None, and a fault unless the rule is optional, where a header is absent."""
     index = raw.frame.index
     if rule.constant is not None:
         return pd.Series(str(rule.constant), index=index, dtype="str")
     if rule.row_number is not None:
-        return rule.row_number + pd.Series(index, index=index).astype("str")
+        return rule.row_number + pd.Series(index + earlier, index=index).astype("str")
     wanted = rule.columns or rule.one_of or [str(rule.column)]
     found = [_find(raw, header) for header in wanted]
     present = [column for column in found if column is not None]

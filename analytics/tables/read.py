@@ -66,7 +66,7 @@ def defuse(frame: pd.DataFrame) -> pd.DataFrame:
     ["'=1+1", '-5', "'+ok", 'fine']
     """
     safe: dict[str, pd.Series] = {}
-    for column in frame.select_dtypes(["object", "string"]):
+    for column in (c for c in frame if frame[c].dtype == object or isinstance(frame[c].dtype, pd.StringDtype)):
         values = frame[column].astype("str")
         risky = values.str.match(r"\s*[=+\-@|]|[\t\r]", na=False)
         plain = values.str.fullmatch(r"[-+]?\d+(?:\.\d+)?", na=False)
@@ -88,7 +88,7 @@ def _load(config: Config) -> tuple[dict[str, list[Piece]], list[Stop]]:
             separator = source.separator or (layout.separator if layout else None)
             rows = layout.header_rows if layout else 1
             origin = (config.root, source.path, source.url_env, source.query)
-            fills = {table} | ({*layout.tables} - {*config.sources} if layout else set())
+            fills = [table, *(t for t in layout.tables if t not in config.sources)] if layout else [table]
             for raw in open_source(*origin, encoding, separator, source.sheet, rows):
                 for name in fills:
                     table_map = layout.tables[name] if layout else plain_map(name, raw)
@@ -141,9 +141,11 @@ def _general_warnings(pieces: dict[str, list[Piece]], checked: dict[str, Checked
     warnings += [f"{raw.name}: holds a header and no rows." for raw in raws if raw.frame.empty and not raw.broken]
     for table, result in checked.items():
         warnings += result.warnings
-        out, doubles, read = (int(result.counts[key]) for key in ("quarantined", "duplicates", "read"))
+        out, doubles, read, left = (int(result.counts[k]) for k in ("quarantined", "duplicates", "read", "left_out"))
         cells = int((result.faults["effect"] == CELL_OUT).sum())
         where = f"see {QUARANTINE}/{table}.csv"
+        if left:
+            warnings.append(f"{table}: {left:,} of {read:,} rows were left out as the map's where asks.")
         if out:
             warnings.append(f"{table}: {out:,} of {read:,} rows were set aside; {where}.")
         if cells:

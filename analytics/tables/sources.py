@@ -124,7 +124,8 @@ def _read_text(data: bytes, name: str, encoding: str | None, separator: str | No
         ragged.append((row.number - skip, row.actual_columns, row.text))
         return "skip"
 
-    for block in (1 << 24, min(len(data) + 1, (1 << 31) - 1)):  # a cell larger than a block needs a larger block
+    data = data if data.endswith(b"\n") else data + b"\n"  # Arrow skips header rows only as whole lines
+    for block in (1 << 24, (1 << 31) - 1):  # a cell larger than a block needs a larger block
         ragged.clear()
         try:
             table = arrow_csv.read_csv(
@@ -207,7 +208,7 @@ def _recode(data: bytes, name: str, encoding: str) -> bytes:
 def _read_header(data: bytes, name: str, separator: str | None, rows: int) -> tuple[list[list[str]], int, str]:
     """Header rows, how many rows lie above the data, and the separator, found in the first header row."""
     text = data[: 1 << 20].decode("utf-8", "ignore")
-    counts = Counter(re.sub(r'"[^"]*"', "", next(line for line in text.splitlines() if line.strip())))
+    counts = Counter(re.sub(r'"[^"]*"', "", next((line for line in text.splitlines() if line.strip()), "")))
     best = max(SEPARATORS, key=lambda s: counts[s])
     if separator is None:
         separator = best
@@ -247,7 +248,7 @@ def _name_columns(header: Sequence[Sequence[object]]) -> tuple[list[str], dict[s
     question = ""
     for position, (top, below) in enumerate(zip(first, second, strict=False)):
         question = top or question
-        full = " / ".join(part for part in (question, below) if part) or f"column {position + 1}"
+        full = f"{question} / {below}" if question and below else top or below or f"column {position + 1}"
         name, twin = top or full, 2
         while name in names:
             name, twin = f"{top or full} ({twin})", twin + 1
@@ -270,7 +271,7 @@ def _read_excel(data: bytes, name: str, sheet: str | None, header_rows: int) -> 
     sheets = [str(s) for s in book.sheet_names]
     if sheet is not None and sheet not in sheets:
         raise ValueError(f"{name}: has no sheet {sheet!r}. Found: {', '.join(map(repr, sheets))}.")
-    cells = book.parse(sheet or sheets[0], header=None, dtype=str, keep_default_na=False, na_filter=False)
+    cells = pd.read_excel(book, sheet or sheets[0], header=None, dtype=str, keep_default_na=False, na_filter=False)
     cells = cells.astype("str")
     filled = cells[(cells.map(str.strip) != "").any(axis=1)]
     if len(filled) < header_rows:
@@ -323,8 +324,12 @@ def read_query(url_env: str, query: str) -> Raw:
     if not url:
         raise ValueError(f"{name}: the environment variable {url_env} is not set. Set it to the database's address.")
     try:
-        engine = create_engine(url, hide_parameters=True, poolclass=NullPool)
-        with engine.connect().execution_options(stream_results=True, max_row_buffer=50_000) as connection:
+        # A plain postgresql:// would mean another driver than the one we install.
+        address = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+        engine = create_engine(address, hide_parameters=True, poolclass=NullPool)
+        with engine.connect() as connection:
+            options = {"postgresql_readonly": True, "stream_results": True, "max_row_buffer": 50_000}
+            connection = connection.execution_options(**options)
             chunks = [_plain(chunk) for chunk in pd.read_sql_query(text(query), connection, chunksize=50_000)]
     except ArgumentError:
         raise ValueError(
@@ -333,7 +338,8 @@ def read_query(url_env: str, query: str) -> Raw:
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise ValueError(f"{name}: the database driver is not installed ({_first_line(error)}).") from None
     except (SQLAlchemyError, OSError) as error:
-        cause = getattr(error, "orig", None) or error
+        cause = error.__cause__ or error  # pandas wraps SQLAlchemy's error, which wraps the driver's
+        cause = getattr(cause, "orig", None) or cause
         raise ValueError(f"{name}: the database says: {_without_secrets(_first_line(cause), url)}.") from None
     frame = _number_rows(pd.concat(chunks) if chunks else pd.DataFrame())
     hashed = pd.util.hash_pandas_object(frame.astype("str"), index=False).to_numpy().tobytes()
@@ -342,8 +348,8 @@ def read_query(url_env: str, query: str) -> Raw:
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
     """Database objects (decimals, dates, identifiers) as text; numbers, flags and uniform stamps keep their type."""
-    objects = frame.select_dtypes("object").columns
-    text = {column: frame[column].map(str, na_action="ignore").astype("str") for column in objects}
+    objects = [column for column in frame if frame[column].dtype == object]
+    text = {str(column): frame[column].map(str, na_action="ignore").astype("str") for column in objects}
     return frame.assign(**text)
 
 
