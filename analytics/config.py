@@ -122,7 +122,7 @@ class TextSettings(_Section):
     """Which sentiment model reads the comments; 'auto' takes the accurate one up to `accurate_limit` new texts."""
 
     model: Literal["auto", "fast", "accurate"] = "auto"
-    accurate_limit: int = Field(default=20_000, ge=0)
+    accurate_limit: int = Field(default=3_000, ge=0)
 
 
 class Strategy(_Section):

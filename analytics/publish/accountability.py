@@ -5,15 +5,19 @@ Like ``leadership``, one function per section; ``page_one`` puts the sections' a
 
 import pandas as pd
 
+from analytics.contrast.strategy import ARCHETYPES, CONGRUENT, NOT_CONGRUENT, UNKNOWN, judge_strategy
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.measures.promises import score_promises
 from analytics.measures.recovery import NO_PROBLEM, score_recovery
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.leadership import judge
+from analytics.publish.record import CANNOT_TELL, DID_NOT, HELD, read_claims, retest, running_record
 from analytics.publish.story import Score, Story
-from analytics.publish.wording import Section, estimate_of, figure_of, movement_note, section
+from analytics.publish.wording import THEME_WORDS, Section, estimate_of, figure_of, listed, movement_note, section
 from analytics.tables.schema import NotMeasured
+
+REPORT = "leadership"
 
 
 @section
@@ -39,7 +43,31 @@ def promises(story: Story) -> Section:
         note="Their view rests on the cases whose customer said something about it.",
     )  # fmt: skip
     unknowns = [f for f in findings if f.data["level"] == "unknown"]
-    return Section([*findings, table], findings[0], unknowns)
+    return Section([*findings, table, *_strategy(story)], findings[0], unknowns)
+
+
+def _strategy(story: Story) -> list[Block]:
+    """The declared strategy against the themes it lives by."""
+    declared = story.config.strategy
+    if declared is None or not _has_texts(story):
+        return []
+    name, meaning = declared.archetype.replace("_", " "), ARCHETYPES[declared.archetype].meaning
+    judged = judge_strategy(declared.archetype, story.problem_table)
+    by_verdict = {
+        verdict: listed([THEME_WORDS[theme] for theme in part["theme"]]) for verdict, part in judged.groupby("verdict")
+    }
+    evidence = [estimate_of(row) for _, row in judged.dropna(subset="value").iterrows()]
+    shown = [blocks.prose(f"### The declared strategy: “{name}” ({meaning})")]
+    if NOT_CONGRUENT in by_verdict:
+        named = by_verdict[NOT_CONGRUENT]
+        shown.append(blocks.finding(f"Not congruent with it: customers name {named} as a problem.", evidence))
+    if CONGRUENT in by_verdict:
+        shown.append(blocks.finding(f"Congruent with it: hardly anyone names {by_verdict[CONGRUENT]}.", evidence))
+    if UNKNOWN in by_verdict:
+        shown.append(
+            blocks.unknown(f"We do not know about {by_verdict[UNKNOWN]}: the interval spans 2 %.", "more comments")
+        )
+    return shown
 
 
 def _promise(row: pd.Series) -> Block:
@@ -53,7 +81,7 @@ def _promise(row: pd.Series) -> Block:
         f"“{row['text']}”: {row['view_verdict']} in the customers' view ({figure_of(view)} of {view.n:,} who said, "
         f"promised to {row['goal']:.0%}); by our records {figure_of(records)}."
     )
-    return blocks.finding(sentence, [view, records])
+    return blocks.finding(sentence, [view, records], key=f"promise:{row['promise']}")
 
 
 @section
@@ -67,9 +95,10 @@ def recovery(story: Story) -> Section:
         )
         return Section([line], line, [line])
     told = blocks.finding(
-        f"Of {e.n:,} gestures made, {figure_of(e)} went to customers whose problem was not fixed "
-        f"({found.fixed_source}).",
+        f"Of {e.n:,} gestures recorded up to {story.period.label}, {figure_of(e)} went to customers whose problem was "
+        f"not fixed ({found.fixed_source}).",
         [e],
+        better="lower",
     )
     shown = [told, *_recovery_tables(found.groups, found.accounts, story)]
     return Section(shown, told)
@@ -116,6 +145,48 @@ def unknown(story: Story, *sections: Section) -> Section:
         line = blocks.finding("Every question of this report has an answer within its intervals.")
         return Section([line], line)
     return Section(open_ends, open_ends[0])
+
+
+@section
+def last_time(story: Story, *sections: Section) -> Section:
+    """Each claim of the previous report, tested on this period's data, and the running record."""
+    folder = story.config.resolve(story.config.report.output) / REPORT
+    previous = read_claims(folder, story.period.previous().name)
+    if previous is None:
+        line = blocks.unknown(
+            f"No readable report of {story.period.previous().label} is published, so there is nothing to test again.",
+            settle="building that report, then this one",
+        )
+        return Section([line], line)
+    now = [block.data for part in sections for block in part.blocks if block.data.get("key")]
+    table = retest(previous, now)
+    latest = table["verdict"].value_counts().reindex([HELD, DID_NOT, CANNOT_TELL], fill_value=0)
+    record = running_record(folder, story.history[:-1]).add(latest)
+    told = blocks.finding(
+        f"Of {len(table)} statements of {story.period.previous().label}: {_counted(latest)}. "
+        f"Over all reports so far: {_counted(record)}."
+    )
+    if table.empty:
+        return Section([told], told)
+    shown = table.assign(said="“" + table["said"] + "”")
+    columns = {"said": "What we said", "verdict": "On new data", "now": "Figure now", "n": "Answers"}
+    rows = [_restated(row) for _, row in shown.iterrows()]
+    listing = blocks.table(
+        shown.assign(now=rows), caption="What we said last time.", source=SAID, n=int(table["n"].max(skipna=True) or 0),
+        columns=columns, formats={"n": "count"},
+        note="Held: the difference of the two figures has an interval around zero, or it went further the same way.",
+    )  # fmt: skip
+    return Section([told, listing], told)
+
+
+def _counted(counts: pd.Series) -> str:
+    return f"{counts[HELD]} held, {counts[DID_NOT]} did not, {counts[CANNOT_TELL]} cannot be told"
+
+
+def _restated(row: pd.Series) -> Estimate | None:
+    if pd.isna(row["now"]):
+        return None
+    return Estimate(row["now"], row["now_low"], row["now_high"], int(row["n"]), row["unit"], SAID)
 
 
 def provenance(story: Story) -> Section:

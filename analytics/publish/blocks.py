@@ -92,6 +92,7 @@ def finding(
     level: Literal["finding", "unknown"] = "finding",
     settle: str = "",
     better: Literal["higher", "lower"] | None = None,
+    key: str = "",
 ) -> Block:
     """One sentence that the report claims, with what carries it.
 
@@ -109,6 +110,8 @@ def finding(
         What would settle it, for level 'unknown'.
     better
         Which way is good for customers; None: lower for hours, higher for all else.
+    key
+        What the sentence is about, such as 'score:nps': the next report tests the same claim again by this name.
 
     Returns
     -------
@@ -133,7 +136,7 @@ def finding(
     if not str(sentence).strip():
         raise ValueError("a finding needs a sentence: found an empty one.")
     data = {"sentence": visible(sentence), "evidence": [estimate_cell(e) for e in evidence], "signal": word}
-    return Block("finding", {**data, "level": level, "settle": visible(settle), "better": better})
+    return Block("finding", {**data, "level": level, "settle": visible(settle), "better": better, "key": key})
 
 
 def unknown(sentence: str, settle: str = "") -> Block:

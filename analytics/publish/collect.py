@@ -66,7 +66,7 @@ def findings(blocks: Sequence[Json]) -> Iterator[Json]:
     Yields
     ------
     dict
-        section, sentence, level, signal, evidence.
+        section, key, sentence, level, signal, evidence.
 
     Examples
     --------
@@ -77,7 +77,7 @@ def findings(blocks: Sequence[Json]) -> Iterator[Json]:
     """
     for section, block in _sectioned(blocks):
         for claim in _found(block):
-            keys = ("sentence", "level", "signal", "better", "evidence")
+            keys = ("key", "sentence", "level", "signal", "better", "evidence")
             yield {"section": section, **{key: claim[key] for key in keys}}
 
 

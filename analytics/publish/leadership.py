@@ -50,13 +50,31 @@ def perceived(story: Story) -> Section:
     signal = judge(story, series)
     now = estimate_of(series.iloc[-1])
     told = blocks.finding(
-        f"{lead.name} {figure_of(now)} from {now.n:,} answers in {story.period.label}. {movement_sentence(signal)}",
+        f"{lead.name} was {figure_of(now)} among the {now.n:,} customers who answered{_of_those_asked(story)} in "
+        f"{story.period.label}. {movement_sentence(signal)}{_side_open(now, lead)}",
         [now],
         signal.word,
+        key=f"score:{lead.column}",
     )
     shown = [told, *_score_chart(story, lead, series, signal), _score_table(story)]
     answered, unknowns = _who_answered(story, lead)
     return Section([*shown, *answered], told, unknowns)
+
+
+def _of_those_asked(story: Story) -> str:
+    try:
+        return f", {story.invitations['responded_at'].notna().mean():.0%} of those asked,"
+    except NotMeasured:
+        return ""
+
+
+def _side_open(now: Estimate, lead: Score) -> str:
+    """That the sign of a score is open, where its own interval leaves it so."""
+    middle = MIDDLE[lead.column]
+    if now.excludes(middle):
+        return ""
+    return f" Whether it lies above or below {middle:.0%} is not known." if now.unit == "share" else (
+        f" Whether it lies above or below {middle:g} is not known.")  # fmt: skip
 
 
 def judge(story: Story, series: pd.DataFrame) -> Signals:
@@ -119,7 +137,9 @@ def _who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     rate = response_rate(invited["responded_at"], confidence=story.confidence)
     shown = [
         blocks.finding(
-            f"{len(invited):,} customers were asked in {story.period.label}; {figure_of(rate)} answered.", [rate]
+            f"{len(invited):,} customers were asked in {story.period.label}; {figure_of(rate)} answered.",
+            [rate],
+            key="response",
         )
     ]
     unknowns = []
@@ -190,7 +210,9 @@ def problems(story: Story) -> Section:
     theme = THEME_WORDS[top["theme"]]
     sentence = f"{_capital(theme)} is named as a problem by {figure_of(first)} of the {first.n:,} customers who wrote"
     told = blocks.finding(
-        f"{sentence}{f', then {others}' if others else ''}.", [estimate_of(r) for _, r in named.head(3).iterrows()]
+        f"{sentence}{f', then {others}' if others else ''}.",
+        [estimate_of(r) for _, r in named.head(3).iterrows()],
+        key=f"problem:{top['theme']}",
     )
     moved = [
         blocks.finding(
@@ -364,16 +386,23 @@ def leaving(story: Story) -> Section:
 
 
 def _said_leaving(story: Story) -> list[Block]:
-    from analytics.text.churn_intent import churn_intent_errors
+    from analytics.text.churn_intent import load_churn_intent_model
 
     comments = story.written
     intent = comments["churn_intent"].dropna()
     if intent.empty:
         raise NotMeasured("not measured: no comment could be read for leaving in this period")
-    labels = pd.Series(np.where(intent >= 0.5, "leaving", "staying"), index=intent.index)
-    share = corrected_share(labels, churn_intent_errors(), label="leaving", confidence=story.confidence)
+    names = ["staying", "leaving"]
+    labels = pd.Series(np.where(intent >= 0.5, names[1], names[0]), index=intent.index)
+    errors = pd.DataFrame(load_churn_intent_model().errors, names, names)
+    share = corrected_share(labels, errors, label="leaving", confidence=story.confidence)
     return [
-        blocks.finding(f"{figure_of(share)} of the {share.n:,} customers who wrote say that they are leaving.", [share])
+        blocks.finding(
+            f"{figure_of(share)} of the {share.n:,} customers who wrote say that they are leaving.",
+            [share],
+            key="leaving:said",
+            better="lower",
+        )
     ]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from analytics.config import Config, load_config
-from analytics.contrast.problems import measure_problems
+from analytics.contrast.problems import NAMED, OTHER, measure_problems
 from analytics.measures.estimate import Estimate
 from analytics.measures.scores import customer_effort, net_promoter_score, top_box_share
 from analytics.measures.summarise import summarise
@@ -170,11 +170,14 @@ class Story:
     @cached_property
     def problem_table(self) -> pd.DataFrame:
         """Each theme's share of the period's writers who name it as a problem, most named first, and its movement."""
-        from analytics.text.themes import theme_errors
+        from analytics.text.themes import THEMES, theme_errors
 
+        spoke = "fast" if self.written["model"].iloc[0].startswith("fast") else "accurate"
+        names = [OTHER, NAMED]
+        errors = {theme: pd.DataFrame(theme_errors(theme, spoke), names, names) for theme in THEMES}
         source = self.written["source"].iloc[0]
         read = self.comments[(self.comments["source"] == source) & (self.comments["sentiment"] != "unknown")]
-        return measure_problems(read, self.period.name, self.history, theme_errors(), self.confidence)
+        return measure_problems(read, self.period.name, self.history, errors, self.confidence)
 
     def naming(self, theme: str) -> pd.Series:
         """Which cases name a theme as a problem: True or False by case_id, over the cases whose customers wrote."""

@@ -65,6 +65,7 @@ def read_comments(
     model: str = "auto",
     cache: str | None = None,
     patterns: list[str] | None = None,
+    **options: int,
 ) -> pd.DataFrame:
     """Collect, score and redact all customer texts of some tables.
 
@@ -74,7 +75,7 @@ def read_comments(
         What came in; see `collect_comments`.
     brands
         The organisation's own names, masked before scoring and the target of churn intent.
-    model, cache
+    model, cache, **options
         Passed to `score_texts`.
     patterns
         Regular expressions of order and account numbers to redact.
@@ -82,7 +83,8 @@ def read_comments(
     Returns
     -------
     pandas.DataFrame
-        The columns of `collect_comments`, `text` redacted, joined by those of `score_texts`.
+        The columns of `collect_comments`, `text` redacted, joined by those of `score_texts` and by
+        `negative_themes`, the themes about which something negative is said.
 
     References
     ----------
@@ -99,8 +101,11 @@ def read_comments(
     comments = collect_comments(tables)
     if comments.empty:
         return comments
-    scores = score_texts(comments["text"], brands=brands or [], model=model, cache=cache)
+    scores = score_texts(comments["text"], brands=brands or [], model=model, cache=cache, **options)
     redacted = redact(comments["text"], names=_names(tables), patterns=patterns or [])
+    scores["negative_themes"] = scores["themes"].map(
+        lambda tags: [str(tag) for tag in tags if getattr(tag, "polarity", "negative") == "negative"]
+    )
     return comments.assign(text=redacted).join(scores)
 
 

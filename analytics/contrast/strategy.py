@@ -1,0 +1,80 @@
+"""The declared service strategy, held against what customers name.
+
+A strategy is judged only by what customers say about the themes it lives by; whether another one would be wiser is
+not asked.
+"""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from analytics.contrast.problems import OPEN_SHARE
+
+CONGRUENT, NOT_CONGRUENT, UNKNOWN = "congruent", "not congruent", "we do not know"
+
+
+@dataclass(frozen=True)
+class Archetype:
+    """A service strategy: what it promises in one line, and the themes that must not be problems if it holds."""
+
+    meaning: str
+    themes: tuple[str, ...]
+
+
+ARCHETYPES = {
+    "delight": Archetype("every contact leaves the customer better off", ("courtesy", "empowered_staff", "unresolved")),
+    "keep_the_line_moving": Archetype("nobody waits, nobody calls twice", ("waiting", "repeat_contact", "transferred")),
+    "avoid_contact": Archetype(
+        "things work, so nobody needs us", ("system_failure", "product_delivery", "billing_price")
+    ),
+    "expert_help": Archetype("whoever answers knows the answer", ("competence", "transferred", "unresolved")),
+    "open_dialogue": Archetype("customers hear the truth, early", ("kept_informed", "promise_broken", "no_human")),
+    "squeaky_wheel": Archetype(
+        "whoever complains gets it fixed", ("unresolved", "repeat_contact", "policy_over_customer")
+    ),
+    "best_customers_first": Archetype(
+        "the longer with us, the better", ("loyal_unfair", "unwanted_selling", "courtesy")
+    ),
+}
+
+
+def judge_strategy(archetype: str, problems: pd.DataFrame) -> pd.DataFrame:
+    """Hold each theme that a strategy lives by against how many customers name it as a problem.
+
+    Congruent: the whole interval lies below 2 % of those who wrote. Not congruent: all of it lies above. In between we
+    do not know.
+
+    Parameters
+    ----------
+    archetype
+        One of `ARCHETYPES`.
+    problems
+        Table of `measure_problems`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per theme of the strategy: theme, value, low, high, n, unit, source, verdict.
+
+    Raises
+    ------
+    ValueError
+        If the archetype is not known.
+
+    References
+    ----------
+    The archetypes are this project's own (METHODS.md, "Strategy").
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"theme": ["waiting"], "value": 0.2, "low": 0.15, "high": 0.25, "n": 300})
+    >>> judge_strategy("keep_the_line_moving", table)[["theme", "verdict"]].values.tolist()
+    [['waiting', 'not congruent'], ['repeat_contact', 'we do not know'], ['transferred', 'we do not know']]
+    """
+    if archetype not in ARCHETYPES:
+        raise ValueError(f"strategy {archetype!r} is not known. Expected one of: {', '.join(ARCHETYPES)}.")
+    rows = pd.DataFrame({"theme": ARCHETYPES[archetype].themes}).merge(problems, on="theme", how="left", validate="1:1")
+    rows["verdict"] = UNKNOWN
+    rows.loc[rows["low"] > OPEN_SHARE, "verdict"] = NOT_CONGRUENT
+    rows.loc[rows["high"] < OPEN_SHARE, "verdict"] = CONGRUENT
+    return rows
