@@ -11,20 +11,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.impact import theme_impact
 from analytics.contrast.importance import Groups, johnson_weights, lmg_shares, sample_orders, sequential_shares
 
-__all__ = ["rank_drivers", "theme_impact"]
-
 LEVELS = 30  # values of a word driver that get a column each; the rarest others share one
-FEW = 5  # missing values from which a driver gets a flag saying that it is missing
+FEW = 5  # rows from which a value of a word driver gets its own column, and missing numbers a flag
 ORDINAL = 11  # whole-numbered outcomes with up to this many values (0-10, 1-5) are ranked before they are modelled
 ROOM = 10  # rows needed beyond the number of columns
 ORDERS = 50  # sampled orders, and their reverses, behind each bootstrap draw
 CHUNK = 20_000  # rows weighted at a time
-TELLING = (
-    0.5  # pooled and within-segment slopes this far apart, relative to the larger, make a pooled figure misleading
-)
+TELLING = 0.5  # a pooled slope misleads when it is off the one within segments by half the larger of the two
+SLIGHT = 0.05  # and by more than this, in standard deviations
 POOLED = "all"
 
 
@@ -182,7 +178,8 @@ def _columns(s: pd.Series) -> np.ndarray:
     """Numeric columns of one driver: its values, the missing ones set to the mean; or dummies."""
     if _is_words(s):
         words = s.astype("object").where(s.notna(), "not stated").astype(str)
-        common = words.value_counts().index[:LEVELS]
+        counts = words.value_counts()
+        common = counts.index[:LEVELS][counts.iloc[:LEVELS] >= FEW]
         codes = pd.Categorical(words.where(words.isin(common), "other value"))
         return pd.get_dummies(codes, drop_first=len(codes.categories) > 1, dtype=float).to_numpy()
     if isinstance(s.dtype, pd.CategoricalDtype):
@@ -257,23 +254,31 @@ def _numbered(widths: list[int]) -> Groups:
 
 
 def _wald(data: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
-    """First slope of each driver beside all others, and the p-value of all its slopes (HC3)."""
+    """First slope of each driver beside all others, and the p-value of all its slopes.
+
+    The larger of two p-values counts: HC3, for scores that scatter unevenly, and the classical one, because HC3 takes
+    a value that few rows hold for certain.
+    """
     from scipy.special import fdtrc
 
     x, y = data[:, :-1], data[:, -1]
     bread = np.linalg.pinv(x.T @ x, rcond=1e-10, hermitian=True)
     slopes = bread @ (x.T @ y)
     leverage = np.minimum(((x @ bread) * x).sum(axis=1) + 1 / len(x), 0.99)
-    error = (y - x @ slopes) / (1 - leverage)
-    cover = bread @ ((x * (error**2)[:, None]).T @ x) @ bread
+    error = y - x @ slopes
     free = len(x) - x.shape[1] - 1
+    covers = (
+        bread @ ((x * ((error / (1 - leverage)) ** 2)[:, None]).T @ x) @ bread,
+        bread * (error @ error) / free,
+    )
 
-    def p_value(columns: np.ndarray) -> float:
+    def p_value(columns: np.ndarray, cover: np.ndarray) -> float:
         block, b = cover[np.ix_(columns, columns)], slopes[columns]
         rank = np.linalg.matrix_rank(block, hermitian=True)
         return float(fdtrc(rank, free, max(b @ np.linalg.pinv(block, hermitian=True) @ b / rank, 0))) if rank else 1.0
 
-    return slopes[[columns[0] for columns in groups]], np.array([p_value(columns) for columns in groups])
+    p = np.array([max(p_value(columns, cover) for cover in covers) for columns in groups])
+    return slopes[[columns[0] for columns in groups]], p
 
 
 def _interval(
@@ -375,7 +380,7 @@ def _pooled_against_within(data: np.ndarray, segments: np.ndarray) -> tuple[np.n
     se = np.sqrt(((influence[0] - influence[1]) ** 2).sum(axis=0))
     z = np.abs(gap) / np.where(se > 0, se, np.inf)
     largest = np.maximum(np.abs(slopes[0]), np.abs(slopes[1]))
-    return gap, erfc(z / np.sqrt(2)), np.abs(gap) > TELLING * largest
+    return gap, erfc(z / np.sqrt(2)), np.abs(gap) > np.maximum(TELLING * largest, SLIGHT)
 
 
 def _refusal(tests: pd.DataFrame, by: str) -> str:

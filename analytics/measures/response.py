@@ -13,20 +13,7 @@ import pandas as pd
 
 from analytics.measures.estimate import Estimate
 from analytics.measures.intervals import effective_n
-from analytics.measures.invitations import InvitationAudit, audit_invitations
-from analytics.measures.leavers import SilentLeavers, estimate_silent_leavers
 from analytics.measures.scores import net_promoter_score
-
-__all__ = [
-    "InvitationAudit",
-    "ScoreBounds",
-    "SilentLeavers",
-    "Weighting",
-    "audit_invitations",
-    "bound_score",
-    "estimate_silent_leavers",
-    "weight_responses",
-]
 
 ROUNDS, CLOSE = 200, 1e-8  # raking: sweeps at most, and largest gap of a margin that counts as met
 VISIBLE = 0.01  # a share of the weighted answers further than this from its target is said

@@ -5,7 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.contrast.drivers import rank_drivers, theme_impact
+from analytics.contrast.drivers import rank_drivers
+from analytics.contrast.impact import theme_impact
 from analytics.contrast.importance import johnson_weights, lmg_shares, sample_orders, sequential_shares
 
 # Swiss fertility and socioeconomic indicators, 47 provinces, 1888: Mosteller & Tukey (1977), data set `swiss` of R.
@@ -178,8 +179,17 @@ def test_words_count_as_one_driver_without_a_direction():
     assert ranked.loc["team", "sign"] == 0
 
 
+def test_a_value_that_one_row_holds_proves_nothing():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"csat": rng.choice([1, 5, 5, 5], 300), "shift": rng.choice(["day", "night"], 300)})
+    frame.loc[frame["csat"].idxmin(), "shift"] = "split"
+    frame["once"] = frame["shift"] == "split"
+    ranked = rank_drivers(frame, "csat", ["shift", "once"], bootstraps=60)
+    assert (ranked["low"] <= 0).all()
+
+
 def test_many_values_of_a_word_are_gathered():
-    frame = service(2).assign(agent=lambda f: f.index.astype(str))
+    frame = service(2).assign(agent=lambda f: (f.index % 40).astype(str))
     ranked = rank_drivers(frame, "csat", ["a", "agent"], bootstraps=20)
     assert ranked.loc["agent", "low"] <= 0
 

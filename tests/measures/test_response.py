@@ -2,12 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.measures.response import (
-    audit_invitations,
-    bound_score,
-    estimate_silent_leavers,
-    weight_responses,
-)
+from analytics.measures.invitations import audit_invitations
+from analytics.measures.leavers import estimate_silent_leavers
+from analytics.measures.response import bound_score, weight_responses
 from analytics.measures.scores import mean_score, net_promoter_score, top_box_share
 from analytics.tables.schema import NotMeasured, Tables
 
