@@ -77,7 +77,7 @@ def build_cases(
     [[64.0, 1.0, 63.0]]
     """
     zone = timezone or _zone_of(tables)
-    links = case_ids(tables)
+    links, names = _number_cases(case_ids(tables))
     events = _events(tables, links, zone)
     surveys = _surveys(tables.surveys, links.get("surveys"), zone)
     complaints = _complaints(tables.complaints, links.get("complaints"), zone)
@@ -87,7 +87,7 @@ def build_cases(
         raise NotMeasured("not measured: no contact with a known started_at (table contacts) yet, needed for cases")
     surveys, complaints = surveys[~(surveys["at"] > now)], complaints[~(complaints["at"] > now)]
 
-    grouped = events.groupby("case", sort=False)
+    grouped = events.groupby("case")
     cases = _from_contacts(events, grouped).join(_perceived(surveys)).join(_from_complaints(complaints, now))
     cases = _add_customers(cases, tables.customers, zone)
     cases = _add_customer_clock(cases, now).join(_company_clock(events, office_hours, zone))
@@ -96,8 +96,10 @@ def build_cases(
         raise ValueError(f"cases: joining gave {len(cases)} rows for {grouped.ngroups} issues; ids must be unique.")
     for stamp in ("started_at", "ended_at"):
         cases[stamp] = _localise(cases[stamp], zone)
-    cases = cases.drop(columns=["last_event", "fixed_at"]).rename_axis("case_id").reset_index()
-    return _add_extras(cases, tables, links).sort_values(["started_at", "case_id"], ignore_index=True)
+    sources = {"contacts": events[events["contact"].eq(1)], "surveys": surveys, "complaints": complaints}
+    cases = _add_extras(cases.drop(columns=["last_event", "fixed_at"]), tables, sources, now, zone)
+    cases.insert(0, "case_id", names.take(cases.index.to_numpy()))
+    return cases.sort_values(["started_at", "case_id"], ignore_index=True)
 
 
 def case_ids(tables: Tables) -> dict[str, pd.Series]:
@@ -157,13 +159,29 @@ def _join_abandoned(contacts: pd.DataFrame, case: pd.Series) -> pd.Series:
         lost &= contacts["case_id"].isna()
     if not lost.any():
         return case
-    at = _instants(contacts["started_at"], None)
-    order = pd.DataFrame({"customer": contacts["customer_id"], "at": at, "case": case, "reached": at}, index=case.index)
-    order.loc[lost, ["case", "reached"]] = None
-    order = order.sort_values(["customer", "at"], kind="stable")
-    following = order.groupby("customer", sort=False)[["case", "reached"]].bfill()
-    near = (following["reached"] - order["at"]).le(ABANDONED_WINDOW).reindex(case.index)
-    return following["case"].reindex(case.index).where(lost & near, case)
+    customer = pd.factorize(contacts["customer_id"])[0]  # -1 where unknown: nobody's next contact
+    at = _instants(contacts["started_at"], None).to_numpy()
+    table = pd.DataFrame({"customer": customer, "at": at})
+    table["reached"] = np.where(lost, np.nan, np.arange(len(table)))
+    table = table[table["customer"].isin(customer[lost & (customer >= 0)])].sort_values(
+        ["customer", "at"], kind="stable"
+    )
+    following = table.groupby("customer", sort=False)["reached"].bfill()
+    found = table[following.notna() & table["reached"].isna()].index
+    next_row = following[found].astype("int64").to_numpy()
+    near = at[next_row] - at[found] <= ABANDONED_WINDOW.to_timedelta64()
+    joined = case.copy()
+    joined.iloc[found[near]] = case.iloc[next_row[near]].array
+    return joined
+
+
+def _number_cases(links: dict[str, pd.Series]) -> tuple[dict[str, pd.Series], pd.Index]:
+    """Cases as whole numbers, which group and join faster than their names; -1 where a survey has none."""
+    attempts = [links[table] for table in ("contacts", "complaints") if table in links]
+    names = pd.Index(pd.concat(attempts).unique())
+    return {
+        table: pd.Series(names.get_indexer(pd.Index(link)), index=link.index) for table, link in links.items()
+    }, names
 
 
 def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | None) -> pd.DataFrame:
@@ -171,7 +189,7 @@ def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | No
     parts = []
     if tables.contacts is not None:
         contacts = tables.contacts
-        part = pd.DataFrame({"case": links["contacts"], "contact": 1})
+        part = pd.DataFrame({"case": links["contacts"], "contact": 1, "row": np.arange(len(contacts))})
         for column in {*FIRST, "team"} & {*contacts.columns}:
             part[column] = contacts[column]
         for column in {*CONTACT_STAMPS} & {*contacts.columns}:
@@ -189,7 +207,7 @@ def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | No
                 part[column] = complaints[origin]
         parts.append(part)
     events = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
-    wanted = ["case", "contact", "at", *FIRST, "team", *CONTACT_STAMPS[1:], *SUMS, "reopened", "abandoned"]
+    wanted = ["case", "contact", "row", "at", *FIRST, "team", *CONTACT_STAMPS[1:], *SUMS, "reopened", "abandoned"]
     events = events.reindex(columns=wanted).sort_values("at", kind="stable", na_position="first", ignore_index=True)
     kinds = dict.fromkeys(CONTACT_STAMPS[1:], "datetime64[us]")
     kinds |= dict.fromkeys((*SUMS, "reopened", "abandoned"), "float64")
@@ -198,13 +216,16 @@ def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | No
 
 
 def _from_contacts(events: pd.DataFrame, grouped: "pd.api.typing.DataFrameGroupBy") -> pd.DataFrame:
-    cases = grouped[[*FIRST]].first().join(grouped["team"].last())
-    cases["started_at"], cases["last_event"] = grouped["at"].min(), grouped["at"].max()
+    cases = pd.DataFrame({"started_at": grouped["at"].min(), "last_event": grouped["at"].max()})
+    for column in (*FIRST, "team"):
+        known = events.loc[events[column].notna(), ["case", column]]
+        known = known.drop_duplicates("case", keep="last" if column == "team" else "first").set_index("case")
+        cases[column] = known[column].reindex(cases.index)
     cases["ended_at"] = grouped["confirmed_at"].max()
     cases["first_response_h"] = _positive_hours(grouped["first_response_at"].min() - cases["started_at"])
     cases["contacts"] = grouped["contact"].sum()
     pairs = events.loc[events["channel"].notna(), ["case", "channel"]].drop_duplicates()
-    cases["channels"] = pairs.groupby("case", sort=False).size().reindex(cases.index).fillna(0).astype("int64")
+    cases["channels"] = pairs["case"].value_counts().reindex(cases.index).fillna(0).astype("int64")
     sums = grouped[[*SUMS, "reopened", "abandoned"]].sum(min_count=1)
     return cases.join(sums.rename(columns={"reopened": "reopens"}))
 
@@ -226,8 +247,8 @@ def _company_clock(events: pd.DataFrame, office_hours: OfficeHours | None, zone:
     """Hours between the company's own stamps, in its office hours and by the calendar."""
     logged = events[events["contact"].eq(1) & ~events["abandoned"].eq(1) & events["at"].notna()]
     case, begin = logged["case"], logged["at"]
-    end = logged["resolved_at"].where(logged["resolved_at"] >= begin).groupby(case, sort=False).bfill()
-    covered = end.groupby(case, sort=False).cummax().groupby(case, sort=False).shift()
+    end = logged["resolved_at"].where(logged["resolved_at"] >= begin).groupby(case).bfill()
+    covered = end.groupby(case).cummax().groupby(case).shift()
     begin = begin.where(~(covered > begin), covered)
     wall = _hours(end - begin).clip(lower=0)
     clocks = pd.DataFrame({"company_clock_h": wall, "company_wall_h": wall})
@@ -235,7 +256,7 @@ def _company_clock(events: pd.DataFrame, office_hours: OfficeHours | None, zone:
         clocks["company_clock_h"] = _office_hours_between(
             begin, end.where(end > begin, begin), office_hours, zone
         ).where(wall.notna())
-    return clocks.groupby(case, sort=False).sum(min_count=1)
+    return clocks.groupby(case).sum(min_count=1)
 
 
 def _office_hours_between(
@@ -261,25 +282,25 @@ def _office_hours_between(
 def _surveys(surveys: pd.DataFrame | None, case: pd.Series | None, zone: str | tzinfo | None) -> pd.DataFrame:
     """Answers that belong to a case, in order of time."""
     if surveys is None or case is None:
-        return pd.DataFrame({"case": pd.Series(dtype=object), "at": pd.Series(dtype="datetime64[us]")})
-    answers = pd.DataFrame({"case": case, "at": pd.NaT})
+        return pd.DataFrame({"case": pd.Series(dtype="int64"), "at": _stamps(pd.Series(dtype=object))})
+    answers = pd.DataFrame({"case": case, "row": np.arange(len(case)), "at": pd.NaT})
     for column in ("invited_at", "responded_at"):
         if column in surveys:
             answers["at"] = _instants(surveys[column], zone).fillna(_stamps(answers["at"]))
     for score in {*SCORES} & {*surveys.columns}:
         answers[score] = _numbers(surveys[score])
     answers["at"] = _stamps(answers["at"])
-    return answers[case.notna()].sort_values("at", kind="stable", na_position="first")
+    return answers[case >= 0].sort_values("at", kind="stable", na_position="first")
 
 
 def _perceived(answers: pd.DataFrame) -> pd.DataFrame:
-    return answers.reindex(columns=["case", *SCORES]).groupby("case", sort=False)[[*SCORES]].last().astype("float64")
+    return answers.reindex(columns=["case", *SCORES]).groupby("case")[[*SCORES]].last().astype("float64")
 
 
 def _complaints(complaints: pd.DataFrame | None, case: pd.Series | None, zone: str | tzinfo | None) -> pd.DataFrame:
     if complaints is None or case is None:
-        return pd.DataFrame({"case": pd.Series(dtype=object), "at": _stamps(pd.Series(dtype=object))})
-    rows = pd.DataFrame({"case": case, "at": _instants(complaints["received_at"], zone)})
+        return pd.DataFrame({"case": pd.Series(dtype="int64"), "at": _stamps(pd.Series(dtype=object))})
+    rows = pd.DataFrame({"case": case, "row": np.arange(len(case)), "at": _instants(complaints["received_at"], zone)})
     if "remedied_at" in complaints:
         rows["remedied_at"] = _instants(complaints["remedied_at"], zone)
     for flag in {*FLAGS, "confirmed_fixed", "goodwill_value"} & {*complaints.columns}:
@@ -294,7 +315,7 @@ def _from_complaints(rows: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     columns = ["case", "at", "remedied_at", *FLAGS, "confirmed_fixed", "goodwill_value", "remedy"]
     rows = rows.reindex(columns=columns).astype({"remedied_at": "datetime64[us]"})
     rows.loc[rows["remedied_at"] > now, ["remedied_at", "remedy", "goodwill_value", "confirmed_fixed"]] = None
-    grouped = rows.groupby("case", sort=False)
+    grouped = rows.groupby("case")
     flags = pd.DataFrame({"complaints": grouped.size()})
     flags["disputed"] = grouped["disputed"].max().astype("Float64").astype("boolean")
     flags["timely"] = grouped["timely"].min().astype("Float64").astype("boolean")
@@ -312,28 +333,37 @@ def _add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: st
     known = pd.DataFrame() if customers is None else customers
     if customers is not None:
         _check_unique(known, "customer_id", "customers")
-        known = known.set_index("customer_id")
+        row = pd.Index(known["customer_id"]).get_indexer(pd.Index(cases["customer_id"]))
+        known = known.reset_index(drop=True).reindex(row).set_axis(cases.index)
     for column in ("segment", "value_per_year"):
-        cases[column] = cases["customer_id"].map(known[column]) if column in known else np.nan
+        cases[column] = known[column] if column in known else np.nan
     cases["segment"] = cases["segment"].astype("str")
     cases["tenure_days"] = np.nan
     if "joined_at" in known:
-        joined = _instants(cases["customer_id"].map(known["joined_at"]), zone)
-        cases["tenure_days"] = _hours(cases["started_at"] - joined) / 24
+        cases["tenure_days"] = _hours(cases["started_at"] - _instants(known["joined_at"], zone)) / 24
     loyalty = pd.Series(np.where(cases["tenure_days"] < NEW_DAYS, "new", "loyal"), index=cases.index, dtype="str")
     cases["loyalty"] = loyalty.where(cases["tenure_days"] >= 0)
     return cases
 
 
-def _add_extras(cases: pd.DataFrame, tables: Tables, links: dict[str, pd.Series]) -> pd.DataFrame:
-    """Carry further columns (those that a map named) as first known in the case."""
-    for name in ("contacts", "surveys", "complaints"):
+def _add_extras(
+    cases: pd.DataFrame,
+    tables: Tables,
+    sources: dict[str, pd.DataFrame],
+    now: pd.Timestamp,
+    zone: str | tzinfo | None,
+) -> pd.DataFrame:
+    """Carry further columns (those that a map named) as first known in the case by then."""
+    for name, rows in sources.items():
         table = getattr(tables, name)
         known = {*cases.columns, *(field.name for field in FIELDS[name])}
-        extra = [] if table is None or name not in links else [c for c in table.columns if c not in known]
-        if extra:
-            first = table[extra].groupby(links[name], sort=False).first()
-            cases = cases.merge(first, how="left", left_on="case_id", right_index=True, validate="one_to_one")
+        extra = [] if table is None or "row" not in rows else [c for c in table.columns if c not in known]
+        if not extra:
+            continue
+        values = table[extra].iloc[rows["row"].to_numpy("int64")].set_axis(rows.index)
+        for column in values.select_dtypes(["datetime", "datetimetz"]):
+            values[column] = values[column].where(_instants(values[column], zone) <= now)
+        cases = cases.join(values.groupby(rows["case"]).first())
     return cases
 
 

@@ -220,6 +220,18 @@ def test_further_columns_of_a_map_are_carried():
     assert case["shift"] == "night"
 
 
+def test_further_columns_of_a_later_contact_are_not_yet_known():
+    rows = {"started_at": FRIDAY, "called_back_at": MONDAY, "shift": None}, {"started_at": MONDAY, "shift": "night"}
+    case = one_case(*rows, until="2024-05-05")
+    assert case[["shift", "called_back_at"]].isna().all()
+
+
+def test_contacts_of_unknown_customers_are_not_taken_for_one_customer():
+    rows = {"started_at": FRIDAY, "abandoned": True}, {"started_at": "2024-05-03 18:00", "abandoned": False}
+    frame = contacts(*rows).assign(customer_id=None, case_id=None)
+    assert build_cases(Tables(contacts=frame))["case_id"].tolist() == ["1", "2"]
+
+
 def test_order_of_rows_is_irrelevant_and_arguments_stay_as_they_were():
     frame = contacts(
         {"started_at": FRIDAY, "channel": "phone"},
