@@ -1,0 +1,256 @@
+"""Cleaning customer text before a model reads it, and saying why a text cannot be read.
+
+Holds normalising, masking of brands and the reasons to abstain. Removing personal data is `redact`'s job.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from functools import cache, lru_cache
+from html import unescape
+from importlib.resources import files
+
+BRAND = "brandname"
+"""What a brand or an @handle becomes: a word that no lexicon knows and no model has a weight for."""
+
+LONGEST = 100_000  # characters; a longer "comment" is a pasted log or an attachment, not an answer
+SHORT = 3  # words; at most this many are held to be English unless known to be another language's
+
+_GLAD = (
+    "😀😁😂😃😄😅😆😇😉😊😋😍😎😘😗😙😚😛😜😺😻🙂🙌🤗🤩🥰🥳"
+    "🤣😸😹💯👍👌👏🙏💪🎉🎊❤♥💕💖💗💓💙💚💛💜🧡🤍💐🌟⭐✨☺✅🏆🥇🤝😌"
+)
+_SAD = "😞😟😠😡😢😣😤😥😦😧😨😩😪😫😬😭😰😱😒😓😔😕😖🙁🙄☹🤬🤮🤢👎💔😾😿👿💩🤦😑😐🤡🖕❌🚮😶"
+_ZERO_WIDTH = (
+    0xAD,
+    0x34F,
+    0x61C,
+    0x180E,
+    *range(0x200B, 0x2010),
+    *range(0x202A, 0x202F),
+    *range(0x2060, 0x2070),
+    0xFEFF,
+)
+_QUOTES = dict.fromkeys(map(ord, "‘’‛`´ʼ′"), "'") | dict.fromkeys(map(ord, "“”„«»″"), '"') | {0x2026: "..."}
+
+_LINK = re.compile(r"https?:/?/?\S+|www\.\S+|\b(?:http|https)://\S*|\burl_removed\b", re.IGNORECASE)
+_TAG = re.compile(r"<[/!?]?[A-Za-z-][^<>]*>")
+_HANDLE = re.compile(r"(?<![\w.@])@\w{1,40}")
+_REPEAT = re.compile(r"(:[()] )(?:\1){2,}")
+_LETTERS = re.compile(r"[^\W\d_]+")
+_LATIN = re.compile(r"[A-Za-zÀ-ɏḀ-ỿ]")
+_FACE = re.compile(r"[:;=]'?-?[()DP]|<3")
+_SHARED = frozenset(
+    "a app do excellent he i in is me no online on per personal problem service so super team to".split()
+)
+_NOT_ANSWERED = frozenset({"n/a", "na", "n.a.", "n.a", "nan", "null", "<na>", "#n/a", "nat"})
+
+
+@cache
+def _characters() -> dict[int, str]:
+    """Return the replacement of each character that is neither a letter nor ordinary punctuation."""
+    table: dict[int, str] = {}
+    for low, high in ((0x1F000, 0x1FB00), (0x2600, 0x27C0), (0x2B00, 0x2C00), (0x2190, 0x2200), (0x2300, 0x2400)):
+        table |= dict.fromkeys(range(low, high), " ")
+    table |= dict.fromkeys(range(0x1F3FB, 0x1F400), "") | dict.fromkeys(range(0xFE00, 0xFE10), "")  # skin tones
+    table |= dict.fromkeys(map(ord, _GLAD), " :) ") | dict.fromkeys(map(ord, _SAD), " :( ")
+    table |= dict.fromkeys(_ZERO_WIDTH, "") | _QUOTES
+    table |= dict.fromkeys((*range(32), *range(127, 160)), " ")
+    return table
+
+
+def normalise(text: str) -> str:
+    """Plain text of a comment: no markup, links, control or invisible characters; emoji as ``:)`` or ``:(``.
+
+    Unicode compatibility forms are folded (NFKC), white space is collapsed, letter case is kept. Takes time
+    linear in the length of the text.
+
+    Parameters
+    ----------
+    text
+        One comment; may hold HTML, entities and emoji.
+
+    Returns
+    -------
+    str
+        The text, possibly empty.
+
+    Examples
+    --------
+    >>> normalise("<p>Ｇｒｅａｔ &amp; fast 👍</p> https://x.example/a")
+    'Great & fast :)'
+    """
+    if not text.isascii():
+        text = unicodedata.normalize("NFKC", text.translate(_characters()))
+        text = _REPEAT.sub(r"\1\1", text.replace("  ", " "))
+    if "&" in text:
+        text = unescape(text)
+    if "<" in text:
+        text = _strip_markup(text)
+    if "http" in text or "www." in text or "url_removed" in text:
+        text = _LINK.sub(" ", text)
+    text = " ".join(text.split())
+    return text if text.isprintable() else " ".join(text.translate(_characters()).split())
+
+
+def _strip_markup(text: str) -> str:
+    """Drop tags, and the content of script and style elements."""
+    first, *rest = re.split(r"<(?:script|style)\b", text, flags=re.IGNORECASE)
+    scripts = (re.split(r"</(?:script|style)\s*>", part, maxsplit=1, flags=re.IGNORECASE)[-1] for part in rest)
+    return _TAG.sub(" ", " ".join([first, *scripts]))
+
+
+def mask_brands(text: str, brands: Iterable[str]) -> str:
+    """Replace brand names and @handles by `BRAND`, so that a name never carries valence.
+
+    A brand is found in any case, joined ("BestBuy"), as a handle or hashtag, and with 's. A one-word brand that is
+    an ordinary English word ("Care") is taken for the brand in lower case only where the whole text is in lower
+    case and the word stands where a name stands ("at care", "leaving care").
+
+    Parameters
+    ----------
+    text
+        One comment.
+    brands
+        The organisation's names, and those of any other company that should carry no valence.
+
+    Returns
+    -------
+    str
+        The text with names masked.
+
+    Examples
+    --------
+    >>> mask_brands("@united lost my bag, United does not care. Take care!", ["United", "Care"])
+    'brandname lost my bag, brandname does not care. Take care!'
+    """
+    if "@" in text:
+        text = _HANDLE.sub(BRAND, text)
+    if not brands:
+        return text
+    always, ordinary = _brand_patterns(tuple(brands))
+    if always:
+        text = always.sub(BRAND, text)
+    if ordinary:
+        text = ordinary[text == text.lower()].sub(rf"\g<before>{BRAND}", text)
+    return text
+
+
+@lru_cache(maxsize=64)
+def _brand_patterns(brands: tuple[str, ...]) -> tuple[re.Pattern[str] | None, tuple[re.Pattern[str], ...]]:
+    """Patterns for names found in any case, and for names that are ordinary words (normal and lower-case text)."""
+    names = sorted({" ".join(name.split()) for name in brands if name.strip()}, key=len, reverse=True)
+    words = [name for name in names if name.lower() in english_words()]
+    names = [name for name in names if name not in words]
+    always = None
+    if names:
+        forms = "|".join(r"[\s_-]*".join(map(re.escape, name.split())) for name in names)
+        always = re.compile(rf"(?<!\w)#?(?:{forms})(?!\w)", re.IGNORECASE)
+    if not words:
+        return always, ()
+    lower = "|".join(re.escape(word.lower()) for word in words)
+    cased = "|".join(re.escape(form) for word in words for form in (word.capitalize(), word.upper(), word))
+    before = r"\b(?:at|with|from|by|hey|hi|dear|leaving|left|leave|using|joined|quit|than|dumping|ditching) |^"
+    tag = rf"|(?<!\w)#(?:{lower})(?!\w)"
+    patterns = (rf"(?P<before>)(?<!\w)#?(?:{cased})(?!\w){tag}", rf"(?P<before>{before})(?:{lower})(?!\w){tag}")
+    return always, tuple(map(re.compile, patterns))
+
+
+def abstain_reason(text: str) -> str:
+    """Why a text should not be scored: '' where it can be.
+
+    Parameters
+    ----------
+    text
+        One comment as it came in.
+
+    Returns
+    -------
+    str
+        '', 'empty', 'markup only', 'no words', 'another language' or 'too long'.
+
+    Notes
+    -----
+    English is told by the share of common English words and by the absence of other languages' words; at most
+    three words are English unless half of them are known words of another language and none is English.
+
+    Examples
+    --------
+    >>> [abstain_reason(text) for text in ("rubbish", "", "<br/>", "...!?", "Ik wacht al drie weken op mijn geld")]
+    ['', 'empty', 'markup only', 'no words', 'another language']
+    """
+    return reason_to_abstain(text, normalise(text) if len(text) <= LONGEST else text)
+
+
+def reason_to_abstain(text: str, plain: str) -> str:
+    """As `abstain_reason`, for a caller that has the normalised text at hand."""
+    if len(text) > LONGEST:
+        return "too long"
+    if not plain:
+        return (
+            "markup only"
+            if "<" in text or "&" in text
+            else "no words"
+            if any(map(str.isprintable, text.strip()))
+            else "empty"
+        )
+    lower = plain.lower()
+    words = lower.split()
+    if len(words) > SHORT and not _clear_english().isdisjoint(words) and _all_foreign().isdisjoint(words):
+        return ""
+    return _reason_slow(plain, lower)
+
+
+def _reason_slow(plain: str, lower: str) -> str:
+    if lower in _NOT_ANSWERED:
+        return "empty"
+    words = _LETTERS.findall(_HANDLE.sub("", lower.replace("'", "")))
+    letters = sum(map(len, words))
+    if not letters:
+        return "" if _FACE.search(plain) else "no words"
+    if not plain.isascii() and len(_LATIN.findall(plain)) < letters / 2:
+        return "another language"
+    return "another language" if _is_foreign(words) else ""
+
+
+def _is_foreign(words: Sequence[str]) -> bool:
+    sample = [word for word in words[:400] if word not in _SHARED and (len(word) > 1 or not word.isascii())]
+    if not sample:
+        return False
+    english = sum(word in english_words() for word in sample)
+    foreign = max(sum(word in known for word in sample) for known in foreign_words().values())
+    if len(words) <= SHORT:
+        longest = max(map(len, sample))
+        return not english and longest > 3 and 2 * foreign >= len(sample) and (len(words) > 1 or longest > 4)
+    if foreign > english and (foreign > 1 or not english):
+        return True
+    accented = sum(not word.isascii() for word in sample)
+    return english < len(sample) / 7 and (len(sample) >= 6 or 3 * accented >= len(sample))
+
+
+@cache
+def english_words() -> frozenset[str]:
+    """Return common English words: frequent in English customer text and not a word of a listed other language."""
+    return frozenset(_data("english.txt").split())
+
+
+@cache
+def foreign_words() -> dict[str, frozenset[str]]:
+    """Return common words of other languages that are not English words, by language code."""
+    lines = (line.split(":") for line in _data("languages.txt").splitlines())
+    return {code: frozenset(words.replace("'", "").split()) for code, words in lines}
+
+
+@cache
+def _all_foreign() -> frozenset[str]:
+    return frozenset().union(*foreign_words().values())
+
+
+@cache
+def _clear_english() -> frozenset[str]:
+    words = "the and with this that they have has was were been you your my it its not very for would will from which"
+    return frozenset(words.split())
+
+
+def _data(name: str) -> str:
+    return (files("analytics.text") / "data" / name).read_text(encoding="utf-8")

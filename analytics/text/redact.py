@@ -1,0 +1,399 @@
+"""Taking personal data out of customer text before it is stored, quoted or logged.
+
+Candidates are searched with cheap patterns on a folded copy of the text (compatibility forms, digits of any script,
+accents, invisible characters), then validated by check digit, numbering plan or the list of known names. Order and
+account numbers carry no check digit: their patterns come from the caller.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from importlib import import_module
+from typing import TypeVar, cast
+
+import pandas as pd
+
+from analytics.text.clean import english_words
+
+Texts = TypeVar("Texts", str, list, pd.Series)
+Span = tuple[int, int]
+
+REGIONS = ("GB", "US", "NL", "DE", "FR", "IN", "AU", "ZA", "ES", "IT")
+"""Numbering plans tried for a phone number in national form."""
+
+# Look-alikes of Latin letters in Cyrillic and Greek; a name is folded the same way, so real Cyrillic still matches.
+_LOOK_ALIKES = str.maketrans("аеорсхуіјѕһԁΑΒΕΖΗΙΚΜΝΟΡΤΥΧо", "aeopcxyijshdABEZHIKMNOPTYXo")
+_DASHES = re.compile("[‐-―−・·•]")
+
+_LOCAL = r"(?<![\w.+%-])(?:\w(?:[ ._-]{1,3}\w(?!\w)){1,40}|[\w.+%'-]{1,64})"
+_LABEL = r"(?:\w(?: \w(?!\w)){1,40}|[\w-]{1,63})"
+_SIGN = r"\s{0,3}(?:@|[\[({<]\s?(?:at|@)\s?[\])}>])\s{0,3}"
+_DOT = r"\s{0,2}(?:\.|[\[({<]\s?(?:dot|\.)\s?[\])}>]|(?<=\s)dot(?=\s))\s{0,2}"
+_PROVIDERS = "gmail|googlemail|yahoo|ymail|hotmail|outlook|live|icloud|aol|proton|protonmail|gmx|mail|msn"
+_ENDINGS = "com net org edu gov co uk nl de fr es io eu info biz ca au za it ie be ch at se dk pl".split()
+_ENDING = "(?:" + "|".join([*_ENDINGS, *map(" ".join, _ENDINGS)]) + r")(?!\w)"
+_PLAIN_EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
+_EMAIL = re.compile(rf"{_LOCAL}{_SIGN}{_LABEL}(?:{_DOT}{_LABEL}){{0,3}}{_DOT}{_ENDING}", re.IGNORECASE)
+_EMAIL_IN_WORDS = re.compile(
+    rf"{_LOCAL}(?:\s(?:dot|underscore)\s[\w-]{{1,63}}){{0,3}}\s{{1,3}}at\s{{1,3}}"
+    rf"(?:(?:{_PROVIDERS}){_DOT}\w{{2,6}}|{_LABEL}(?:\s{{1,2}}dot\s{{1,2}}\w{{2,63}}){{1,4}})(?:\s?\.\s?\w{{2,3}}(?!\w))?",
+    re.IGNORECASE,
+)
+_MAY_HOLD = re.compile(r"\d|@|\bat\b", re.IGNORECASE)
+
+_GAP = r"[\s.\-/]{0,3}"
+_CARD = re.compile(rf"(?<![\d+])\d(?:{_GAP}\d){{12,18}}(?!\d)")
+_IBAN = re.compile(rf"(?<![A-Za-z0-9])[A-Za-z]\s?[A-Za-z]{_GAP}\d{_GAP}\d(?:{_GAP}[A-Za-z0-9]){{10,30}}")
+_PHONE = re.compile(r"(?<![\w.,])(?:\+\s?|\(\s?\+?\s?)?\d(?:[\s().\-/]{0,3}\d){6,15}(?![\d]|[.,:]\d)")
+_PHONE_WORD = re.compile(
+    r"\b(?:tel|phone|mobile|cell|call|ring|whats\s?app|text|sms|fax|reach|contact|number|dial|land\s?line)",
+    re.IGNORECASE,
+)
+_DATE_OR_TIMES = re.compile(
+    r"(?<!\d)(?:\d{4}[-/. ]\d{1,2}[-/. ]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?!\d)|\d\d?\.\d\d ?- ?\d\d?\.\d\d"
+)
+_THREE_THREE_FOUR = re.compile(r"\(?\d{3}\)?[\s.\-/]{1,2}\d{3}[\s.\-/]{1,2}\d{4}")
+_LONG_NUMBER = re.compile(r"(?<![\w.,])[A-Z]{0,3}-?\d{9,}(?!\w|[.,]\d)")
+
+# national identity numbers: shape, and the module of python-stdnum that checks it ('' where there is no check digit)
+_IDS = [
+    (re.compile(pattern, re.IGNORECASE), module)
+    for pattern, module in (
+        (r"(?<![\w-])\d{3}[- ]\d{2}[- ]\d{4}(?![\w-])", "us.ssn"),
+        (r"(?<!\w)[A-Z] ?[A-Z](?:[ -]?\d){6}[ -]?[A-D](?!\w)", ""),  # UK national insurance
+        (r"(?<!\d)\d{3}[ -]?\d{3}[ -]?\d{4}(?!\d)", "gb.nhs"),
+        (r"(?<!\w)\d{8}[- ]?[A-Z](?!\w)", "es.dni"),
+        (r"(?<!\w)[XYZ][- ]?\d{7}[- ]?[A-Z](?!\w)", "es.nie"),
+        (r"(?<!\w)[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z](?!\w)", "it.codicefiscale"),
+        (r"(?<!\w)[12](?:[ ]?\d){14}(?!\w)", "fr.nir"),
+        (r"(?<!\w)\d{4}[ -]?\d{4}[ -]?\d{4}(?!\w)", "in_.aadhaar"),
+        (r"(?<!\w)[A-Z]{5}\d{4}[A-Z](?!\w)", "in_.pan"),
+        (r"(?<!\w)\d{3}\.?\d{3}\.?\d{3}-?\d\d(?!\w)", "br.cpf"),
+        (r"(?<!\w)\d{11}(?!\w)", "pl.pesel"),
+        (r"(?<!\w)\d{9}(?!\w)", "nl.bsn"),
+    )
+]
+
+_NOT_A_STREET = "the|a|an|of|in|on|to|at|and|or|is|was|days?|weeks?|hours?|minutes?|months?|years?|miles?"
+_BETWEEN = rf"(?:(?!(?:{_NOT_A_STREET})\b)[\w'.-]{{1,20}}\s{{1,2}}){{1,3}}"
+_ADDRESS = re.compile(
+    rf"(?<![\w.,])\d{{2,5}}[A-Za-z]?,?\s{{1,2}}(?i:{_BETWEEN}(?:street|road|avenue|boulevard|lane|crescent|terrace)\b)"
+    r"|(?<![\w.,])\d{1,5}[A-Za-z]?,?\s{1,2}(?:[A-Z][\w'.-]{0,20}\s{1,2}){1,3}"
+    r"(?:St|Rd|Ave|Ln|Blvd|Dr|Drive|Way|Court|Ct|Close|Square|Sq|Place|Pl|Gardens|Grove|Hill|Row|Mews|Highway|Hwy|Pkwy)\b\.?"
+    r"|\b[A-Z]\w{2,20}(?:straat|strasse|laan|weg|plein|gracht|gasse|allee|platz|vagen|gatan)\s{1,2}\d{1,4}\s?[a-z]?\b"
+    r"|\b(?i:rue|calle|viale|via|rua|avenida|plaza)\s(?:d\w{1,2}[ '](?:la\s)?)?[A-Z]\w{1,20}"
+    r"(?:\s[A-Z]\w{1,20})?,?\s\d{1,4}\b"
+    r"|(?<!\w)\d{1,4}(?: bis)?,?\s(?:rue|avenue|boulevard|place)\s(?:d\w{1,2}[ '](?:la\s)?)?[A-Z]\w{1,20}"
+    r"|\b(?i:p\.?\s?o\.?\s?box)\s\d{1,6}\b"
+    r"|(?<!\w)[A-Z]{1,2}\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?!\w)"
+    r"|(?<!\w)(?:[A-Z]{1,2}\d{2}|[A-Z]{2}\d)\d[ABD-HJLNP-UW-Z]{2}(?!\w)"
+    r"|(?<!\w)[A-Z]{2}\s\d{5}(?:-\d{4})?(?!\w)"
+)
+_REFERENCE = re.compile(
+    r"\b(?:order|account|acct|a/c|reference|ref|invoice|booking|ticket|case|policy|customer|member(?:ship)?|tracking|claim|contract|"
+    r"meter|passport|licen[cs]e|confirmation|transaction|complaint|sort code|iban|bsn|ssn|nino|id)\b"
+    r"(?:(?:\s?(?:number|no|nr|num|id|code)\b\.?)+(?:\s(?:is|was))?)?[\s.:#=-]{0,4}(?=[A-Za-z0-9/-]{0,24}\d)"
+    r"(?P<number>(?=(?:[A-Za-z/-]*\d){4})[A-Za-z0-9]{1,12}(?:[/-]?[A-Za-z0-9]){3,24})",
+    re.IGNORECASE,
+)
+_WORD = re.compile(r"[^\W_]+")
+_SPELT = re.compile(r"(?<!\w)[^\W\d_](?:[ .\-_*]{1,3}[^\W\d_](?!\w)){2,40}")
+_TITLES = frozenset("mr mrs ms miss dr prof sir madam mx".split())
+_DOES = re.compile(
+    r"(?:'s)? (?:was|is|as|has|had|who|from|did|does|said|told|helped|made|took|gave|went|really|and [A-Z])"
+)
+_LONGEST_NAME = 4  # words joined when looking for a name written with odd spaces
+
+
+def redact(texts: Texts, names: Iterable[str] = (), patterns: Iterable[str] = ()) -> Texts:
+    """Replace personal data by what it was: ``[e-mail]``, ``[phone]``, ``[card]``, ``[iban]``, ``[id]`` and so on.
+
+    Phone numbers are found in international form, and in the national form of `REGIONS`; nine digits or more in one
+    run are taken for an identifier whatever they are. A known name is found whole or by its parts, in any case,
+    spacing and script; a part that is an ordinary English word only where it stands capitalised within a sentence.
+
+    Parameters
+    ----------
+    texts
+        A string, a list or a Series; missing values stay missing.
+    names
+        Names of customers and employees; entries that are not text are passed over.
+    patterns
+        Regular expressions of this organisation's order and account numbers; replaced by ``[number]``.
+
+    Returns
+    -------
+    str, list or pandas.Series
+        The same kind as `texts`, the index kept.
+
+    Raises
+    ------
+    TypeError
+        If `texts` is none of the three.
+    ValueError
+        If a pattern is not a valid regular expression.
+
+    References
+    ----------
+    Luhn (US patent 2950048); ISO 13616 (IBAN); numbering plans from libphonenumber.
+
+    Examples
+    --------
+    >>> redact("Ask for JANE  DOE, jane at example dot com or +44 20 7946 0958", names=["Jane Doe"])
+    'Ask for [name], [e-mail] or [phone]'
+    >>> redact("3 weeks, £1,250.00 on 12/05/2024 at 09:30")
+    '3 weeks, £1,250.00 on 12/05/2024 at 09:30'
+    """
+    known = _Names(tuple(name for name in names if isinstance(name, str)))
+    own = _compile(tuple(patterns))
+
+    def one(text: object) -> object:
+        return _redact(text, known, own) if isinstance(text, str) else text
+
+    if isinstance(texts, str):
+        return cast(Texts, one(texts))
+    if isinstance(texts, list):
+        return [one(text) for text in texts]
+    if isinstance(texts, pd.Series):
+        return pd.Series([one(text) for text in texts], texts.index, texts.dtype, name=texts.name)
+    raise TypeError(f"redact takes a str, a list or a Series of texts, not {type(texts).__name__}.")
+
+
+def _redact(text: str, names: "_Names", own: Sequence[re.Pattern[str]]) -> str:
+    folded, origin = (text, None) if text.isascii() else _fold(text)
+    spans: list[tuple[int, int, str]] = []
+
+    def take(kind: str, found: Iterable[Span]) -> None:
+        nonlocal folded
+        here: list[tuple[int, int, str]] = []
+        for start, end in sorted(found):
+            if not here or start >= here[-1][1]:
+                here.append((start, end, kind))
+        if here:
+            spans.extend(here)
+            folded = _replace(folded, ((start, end, "\0" * (end - start)) for start, end, _ in here))
+
+    for pattern in own:
+        take("number", (match.span() for match in pattern.finditer(folded) if match.group()))
+    if _MAY_HOLD.search(folded):
+        for pattern in (_PLAIN_EMAIL, _EMAIL, _EMAIL_IN_WORDS):
+            take("e-mail", (match.span() for match in pattern.finditer(folded)))
+        if any(map(str.isdigit, folded)):
+            for kind, finder in _FINDERS:
+                take(kind, finder(folded))
+    take("name", names.find(folded))
+    if origin is not None:
+        spans = [(origin[start], origin[end - 1] + 1, kind) for start, end, kind in spans]
+    return _replace(text, ((start, end, f"[{kind}]") for start, end, kind in sorted(spans)))
+
+
+def _replace(text: str, changes: Iterable[tuple[int, int, str]]) -> str:
+    """Return the text with each stretch replaced; stretches in order, none overlapping."""
+    pieces, at = [], 0
+    for start, end, new in changes:
+        pieces += [text[at:start], new]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _fold(text: str) -> tuple[str, list[int]]:
+    """Return the plain look of a text, and for each of its characters the position it came from."""
+    plain: list[str] = []
+    origin: list[int] = []
+    for position, character in enumerate(text):
+        look = character if character.isascii() else _look(character)
+        plain.append(look)
+        origin.extend([position] * len(look))
+    return "".join(plain), origin
+
+
+@lru_cache(maxsize=4096)
+def _look(character: str) -> str:
+    digit = unicodedata.decimal(character, None)
+    if digit is not None:
+        return str(digit)
+    kept = (part for part in unicodedata.normalize("NFKD", character) if unicodedata.category(part) not in ("Mn", "Cf"))
+    return _DASHES.sub("-", "".join(kept).replace("ß", "ss").translate(_LOOK_ALIKES))
+
+
+def _cards(text: str) -> Iterator[Span]:
+    from stdnum import luhn
+
+    for match in _CARD.finditer(text):
+        if luhn.is_valid(re.sub(r"\D", "", match.group())):
+            yield match.span()
+
+
+def _ibans(text: str) -> Iterator[Span]:
+    from stdnum import iban
+
+    for match in _IBAN.finditer(text):
+        characters = [place.start() for place in re.finditer(r"[A-Za-z0-9]", match.group())]
+        for end in range(len(characters), 14, -1):
+            candidate = "".join(match.group()[place] for place in characters[:end]).upper()
+            if _remainder_97(candidate) == 1 and iban.is_valid(candidate):
+                yield match.start(), match.start() + characters[end - 1] + 1
+                break
+
+
+def _remainder_97(candidate: str) -> int:
+    """Return the ISO 7064 remainder of an IBAN: letters count from 10, the first four characters come last."""
+    return int("".join(str(int(character, 36)) for character in candidate[4:] + candidate[:4])) % 97
+
+
+def _ids(text: str) -> Iterator[Span]:
+    for pattern, module in _IDS:
+        for match in pattern.finditer(text):
+            if not module or import_module(f"stdnum.{module}").is_valid(match.group()):
+                yield match.span()
+
+
+def _phones(text: str) -> Iterator[Span]:
+    for match in _PHONE.finditer(text):
+        if _is_phone(match.group().strip(), text[max(0, match.start() - 40) : match.start()]):
+            yield match.span()
+
+
+def _is_phone(candidate: str, before: str) -> bool:
+    from phonenumbers import NumberParseException, is_possible_number, parse
+
+    digits = re.sub(r"\D", "", candidate)
+    if _DATE_OR_TIMES.search(candidate) or len(digits) > 15:
+        return False
+    international = candidate.lstrip("( ").startswith("+") or digits.startswith("00")
+    if international:
+        try:
+            return is_possible_number(parse("+" + digits.removeprefix("00"), None))
+        except NumberParseException:
+            return False
+    if _THREE_THREE_FOUR.fullmatch(candidate):
+        return True
+    context = _PHONE_WORD.search(before) is not None
+    if context and len(digits) <= 8 and re.fullmatch(r"\d{3,4}[ .-]?\d{4}", candidate):
+        return True
+    if not context and not (digits.startswith("0") and len(digits) >= 9):
+        return False
+    return any(_valid_in(digits, region) for region in REGIONS)
+
+
+def _valid_in(digits: str, region: str) -> bool:
+    from phonenumbers import NumberParseException, is_valid_number, parse
+
+    try:
+        return bool(is_valid_number(parse(digits, region)))
+    except NumberParseException:
+        return False
+
+
+def _pattern(pattern: re.Pattern[str], group: int | str = 0) -> Callable[[str], Iterable[Span]]:
+    return lambda text: (match.span(group) for match in pattern.finditer(text))
+
+
+_FINDERS = (
+    ("iban", _ibans),
+    ("card", _cards),
+    ("id", _ids),
+    ("number", _pattern(_REFERENCE, "number")),
+    ("address", _pattern(_ADDRESS)),
+    ("phone", _phones),
+    ("number", _pattern(_LONG_NUMBER)),
+)
+
+
+class _Names:
+    """Known names, looked up word by word so that twenty thousand cost no more than twenty."""
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.whole, self.parts, self.unspaced = _index_names(names)
+
+    def find(self, text: str) -> list[Span]:
+        """Return spans of names in a folded text, left to right."""
+        if not self.parts:
+            return []
+        spelt = ((match.span(), _letters(match.group())) for match in _SPELT.finditer(text))
+        spans = [span for span, letters in spelt if letters in self.whole or letters in self.parts]
+        words = [(match.group().lower(), *match.span()) for match in _WORD.finditer(text)]
+        at = 0
+        while at < len(words):
+            used = self._joined(words, at) or int(self._alone(text, words[at]))
+            if used:
+                spans.append((words[at][1], words[at + used - 1][2]))
+            at += used or 1
+        if self.unspaced and any(character > "\u2e80" for character in text):
+            spans += [match.span() for match in self.unspaced.finditer(text)]
+        return _merge(spans)
+
+    def _joined(self, words: list[tuple[str, int, int]], at: int) -> int:
+        """Return how many words from `at` on make up one whole name when written together; 0 for none."""
+        found, joined = 0, ""
+        for count, (word, start, _) in enumerate(words[at : at + _LONGEST_NAME], 1):
+            if count > 1 and start - words[at + count - 2][2] > 12:
+                break
+            joined += word
+            if joined in self.whole and (count > 1 or joined not in english_words()):
+                found = count
+        return found
+
+    def _alone(self, text: str, word: tuple[str, int, int]) -> bool:
+        """Whether one word is part of a name; an ordinary word only where it stands capitalised as a name does."""
+        letters, start, end = word
+        if letters not in self.parts:
+            return False
+        ordinary, given = self.parts[letters]
+        if not ordinary:
+            return True
+        before = text[max(0, start - 20) : start].rstrip()
+        if not text[start].isupper() or text.isupper():
+            return False
+        if before and before[-1] not in ".!?:\n\"'":
+            return True
+        after_title = before[-5:].rstrip(".").rpartition(" ")[2].lower() in _TITLES
+        return after_title or (given and _DOES.match(text, end) is not None)
+
+
+@lru_cache(maxsize=4)
+def _index_names(
+    names: tuple[str, ...],
+) -> tuple[frozenset[str], dict[str, tuple[bool, bool]], re.Pattern[str] | None]:
+    """Return whole names joined in both orders, the parts (ordinary word? given name?), and names without spaces."""
+    whole: set[str] = set()
+    parts: dict[str, tuple[bool, bool]] = {}
+    unspaced: set[str] = set()
+    for name in names:
+        folded = name if name.isascii() else _fold(name)[0]
+        words = [word for word in _WORD.findall(folded.lower()) if word not in _TITLES]
+        joined = "".join(words)
+        if len(joined) < 2 or joined.isdigit():
+            continue
+        if joined[0] > "\u2e80":
+            unspaced.add(re.escape(joined))
+        if len(words) == 1 or len(joined) >= 7:
+            whole |= {joined, "".join(reversed(words))}
+        for word in words:
+            if len(word) > 2 or (len(words) == 1 and len(word) == 2):
+                given = word == words[0] or parts.get(word, (False, False))[1]
+                parts[word] = (word in english_words() or len(word) == 2, given)
+    return frozenset(whole), parts, re.compile("|".join(sorted(unspaced))) if unspaced else None
+
+
+def _letters(text: str) -> str:
+    return "".join(filter(str.isalpha, text)).lower()
+
+
+def _merge(spans: list[Span]) -> list[Span]:
+    merged: list[Span] = []
+    for start, end in sorted(spans):
+        if merged and start <= merged[-1][1] + 1 and start >= merged[-1][0]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+@lru_cache(maxsize=64)
+def _compile(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    try:
+        return tuple(re.compile(pattern, re.IGNORECASE) for pattern in patterns)
+    except re.error as fault:
+        raise ValueError(f"order number pattern {fault.pattern!r} is not a regular expression: {fault.msg}.") from fault

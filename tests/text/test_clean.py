@@ -1,0 +1,171 @@
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from analytics.text.clean import BRAND, abstain_reason, mask_brands, normalise
+
+ENGLISH_SETS = {
+    "nhs-feedback/phase1_trusts.csv": "feedback",
+    "ijcnlp-feedback/en.csv": "text",
+    "vader-ground-truth/tweets.csv": "text",
+    "vader-ground-truth/amazon.csv": "text",
+    "vader-ground-truth/nyt.csv": "text",
+    "vader-ground-truth/movie.csv": "text",
+    "banking77/train.csv": "text",
+    "churn-intent/en_chatbot.csv": "text",
+}
+
+
+@pytest.mark.parametrize(
+    ("raw", "plain"),
+    [
+        ("  two \n lines\t", "two lines"),
+        ("<p>Good<br/>bye</p>", "Good bye"),
+        ("a &amp; b &lt;b&gt;c&lt;/b&gt;", "a & b c"),
+        ("5 < 6 and 7 > 3", "5 < 6 and 7 > 3"),
+        ("<script>alert(1)</script>fine", "fine"),
+        ("don’t “quote” me…", 'don\'t "quote" me...'),
+        ("ｆｕｌｌ　ｗｉｄｔｈ", "full width"),
+        ("zero\u200bwidth", "zerowidth"),
+        ("bell\x07 and null\x00", "bell and null"),
+        ("great 👍🏽 awful 😡", "great :) awful :("),
+        ("see https://example.com/x?y=1 now", "see now"),
+        ("café Zoë", "café Zoë"),
+    ],
+)
+def test_normalise_leaves_plain_text(raw: str, plain: str) -> None:
+    assert normalise(raw) == plain
+    assert normalise(plain) == plain
+
+
+def test_many_equal_emoji_count_no_more_than_a_few() -> None:
+    assert normalise("😡" * 500) == ":( :("
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("United lost it", f"{BRAND} lost it"),
+        ("united lost it", f"{BRAND} lost it"),
+        ("UNITED'S fault", f"{BRAND}'s fault".replace("'s", "'S")),
+        ("@united #united", f"{BRAND} {BRAND}"),
+        ("@someone else", f"{BRAND} else"),
+        ("BestBuy, best buy and Best  Buy", f"{BRAND}, {BRAND} and {BRAND}"),
+        ("reunited at last", "reunited at last"),
+        ("They do not care, Care!", f"They do not care, {BRAND}!"),
+        ("i am leaving care, they dont care", f"i am leaving {BRAND}, they dont care"),
+    ],
+)
+def test_brands_and_handles_are_masked_and_ordinary_words_are_not(text: str, masked: str) -> None:
+    assert mask_brands(text, ["United", "Best Buy", "Care"]) == masked
+
+
+def test_no_brands_mask_only_handles() -> None:
+    assert mask_brands("United and @United", []) == f"United and {BRAND}"
+
+
+@pytest.mark.parametrize(
+    "text",
+    "Excellent|rubbish|Good|gut wrenching|no help|Nice app|meh|Super|Top|gud|v good|ok|worst|Nope|never again|"
+    "not bad|Love it ❤️|👍|:(|Great!!!|All good|Personal service|Was OK|Van driver rude|die hard fan|per my email|"
+    "App crashes|hotel met expectations|Nothing|Everything|Thanks Maria|no problem|Très chic hotel|no comment".split(
+        "|"
+    ),
+)
+def test_short_english_is_scored(text: str) -> None:
+    assert abstain_reason(text) == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ik wacht al drie weken en niemand belt terug.",
+        "De medewerker was erg vriendelijk.",
+        "Prima geholpen",
+        "Wat een slechte klantenservice",
+        "Der Kundenservice ist eine Katastrophe.",
+        "Ich warte seit drei Wochen auf mein Geld.",
+        "Sehr gut",
+        "Die App funktioniert nicht",
+        "Le service client est nul.",
+        "Je suis très déçue de cette entreprise",
+        "El servicio es pésimo, nadie contesta.",
+        "Muy buena atención",
+        "La aplicación no funciona",
+        "Pessimo servizio clienti, mai più",
+        "O atendimento foi ótimo",
+        "Jag har väntat i tre veckor utan svar",
+        "Jeg er meget tilfreds med servicen",
+        "Olen odottanut kolme viikkoa",
+        "Czekam już trzy tygodnie na zwrot pieniędzy",
+        "Üç haftadır bekliyorum kimse aramadı",
+        "Saya sudah menunggu tiga minggu",
+        "Aştept de trei săptămâni",
+        "Bạn ơi cho mình hỏi.",
+        "ጥሩ ነው",
+        "Очень плохое обслуживание",
+        "非常好的服务",
+        "خدمة سيئة جدا",
+        "बहुत खराब सेवा",
+    ],
+)
+def test_another_language_abstains(text: str) -> None:
+    assert abstain_reason(text) == "another language"
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "empty"),
+        (" \n\x00", "empty"),
+        ("n/a", "empty"),
+        ("...!?", "no words"),
+        ("12345", "no words"),
+        ("https://example.com", "no words"),
+        ("@someone", "no words"),
+        ("🚗", "no words"),
+        ("<div><br></div>", "markup only"),
+        ("&nbsp;&nbsp;", "markup only"),
+        ("<script>let a = 1</script>", "markup only"),
+        ("word " * 30_000, "too long"),
+    ],
+)
+def test_texts_that_say_nothing_abstain_with_the_reason(text: str, reason: str) -> None:
+    assert abstain_reason(text) == reason
+
+
+@pytest.mark.parametrize("name", ENGLISH_SETS)
+def test_english_sets_are_hardly_ever_abstained_from(datasets: Path, name: str) -> None:
+    texts = pd.read_csv(datasets / name)[ENGLISH_SETS[name]].dropna()
+    assert (texts.map(abstain_reason) != "").mean() <= 0.01
+
+
+def test_reviews_in_latin_script_are_hardly_ever_abstained_from(datasets: Path) -> None:
+    texts = pd.read_csv(datasets / "bank-app-reviews" / "reviews.csv")["review"].dropna()
+    latin = texts[texts.str.contains("[A-Za-z]{2}") & ~texts.str.contains("[\u1200-\u137f\u0600-\u06ff]")]
+    assert (latin.map(abstain_reason) != "").mean() <= 0.01
+    assert (
+        texts[~texts.str.contains("[A-Za-z]") & texts.str.contains("[\u1200-\u137f]")].map(abstain_reason) != ""
+    ).all()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " ".join(f"word{i}x" for i in range(30_000)),
+        "😀" * 10_000,
+        "<script>" * 12_000,
+        "<a" * 40_000,
+        "&" * 90_000,
+        "@" * 90_000,
+        "http" * 20_000,
+    ],
+    ids=["distinct words", "emoji", "scripts", "open tags", "ampersands", "at signs", "links"],
+)
+def test_hostile_texts_take_time_in_proportion_to_their_length(text: str) -> None:
+    started = time.process_time()
+    abstain_reason(text)
+    mask_brands(normalise(text), ["Care", "Best Buy", "Acme"])
+    assert time.process_time() - started < 1

@@ -1,0 +1,146 @@
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics.text.evaluate import vader_score
+from analytics.text.score import COLUMNS, score_texts
+from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
+
+HERE = Path(__file__).parent
+SWAPPED = ("United", "Care", "Trust", "Best Buy", "Support")
+SHIPPED = ["fast", pytest.param("accurate", marks=pytest.mark.skipif(not accurate_is_at_hand(), reason="not trained"))]
+
+
+class Counting:
+    """The fast model, and how many texts it was asked about."""
+
+    def __init__(self) -> None:
+        self.model, self.asked = load_sentiment_model("fast"), 0
+        self.version, self.classes_ = "fast-counting", self.model.classes_
+
+    def predict_proba(self, texts: Iterable[str]) -> np.ndarray:
+        texts = list(texts)
+        self.asked += len(texts)
+        return self.model.predict_proba(texts)
+
+
+def test_scores_keep_the_index_and_abstain_with_a_reason() -> None:
+    texts = pd.Series(
+        ["Excellent", "", None, "<br>", "...", "Ik wacht al drie weken op antwoord"], index=list("abcdef")
+    )
+    scores = score_texts(texts, model="fast")
+    assert scores.index.tolist() == list("abcdef")
+    assert scores.columns.tolist() == COLUMNS
+    assert scores["sentiment"].tolist() == ["positive"] + ["unknown"] * 5
+    assert scores["reason"].tolist() == ["", "empty", "empty", "markup only", "no words", "another language"]
+    assert scores.loc["b":, ["valence", "p_negative", "p_neutral", "p_positive", "churn_intent"]].isna().all(axis=None)
+    assert scores.loc["b":, "themes"].map(len).sum() == 0
+    assert scores["model"].str.startswith("fast-").all()
+
+
+def test_valence_is_the_gap_of_the_two_probabilities() -> None:
+    scores = score_texts(["rubbish", "so helpful", "the third of May"], model="fast")
+    assert scores["valence"].tolist() == pytest.approx((scores["p_positive"] - scores["p_negative"]).tolist())
+    assert scores[["p_negative", "p_neutral", "p_positive"]].sum(axis=1).tolist() == pytest.approx([1] * 3)
+    assert scores["valence"].between(-1, 1).all()
+
+
+def test_no_texts_give_an_empty_frame_with_the_same_columns() -> None:
+    assert score_texts([], model="fast").columns.tolist() == COLUMNS
+    assert score_texts(pd.Series(dtype=str), model="fast").empty
+
+
+def test_equal_texts_are_read_once_and_their_themes_are_not_shared() -> None:
+    model = Counting()
+    scores = score_texts(["Waiting for three weeks now"] * 50 + ["Good"], model=model)
+    assert model.asked == 2
+    scores["themes"].iloc[0].append("changed")
+    assert "changed" not in scores["themes"].iloc[1]
+
+
+def test_the_input_is_left_as_it_was() -> None:
+    texts = pd.Series(["Good", None])
+    score_texts(texts, model="fast")
+    pd.testing.assert_series_equal(texts, pd.Series(["Good", None]))
+
+
+def test_a_second_run_scores_only_what_is_new(tmp_path: Path) -> None:
+    model = Counting()
+    first = score_texts(["Waiting for three weeks now", "Good", ""], model=model, cache=tmp_path)
+    again = score_texts(["Good", "Waiting for three weeks now", "Bad"], model=model, cache=tmp_path)
+    assert model.asked == 3
+    pd.testing.assert_frame_equal(again.iloc[[1, 0]].reset_index(drop=True), first.iloc[:2].reset_index(drop=True))
+    assert [tag.polarity for tag in again["themes"].iloc[1]] == [tag.polarity for tag in first["themes"].iloc[0]]
+    assert "Good" not in (tmp_path / "scores.parquet").read_bytes().decode("latin-1")
+
+
+def test_another_version_or_brand_does_not_use_the_old_scores(tmp_path: Path) -> None:
+    model = Counting()
+    score_texts(["leaving Acme"], model=model, cache=tmp_path)
+    model.version = "fast-newer"
+    score_texts(["leaving Acme"], model=model, cache=tmp_path)
+    score_texts(["leaving Acme"], brands=["Acme"], model=model, cache=tmp_path)
+    assert model.asked == 3
+
+
+@pytest.mark.parametrize("damage", [b"", b"PAR1 not really", b"\x00" * 100], ids=["empty", "cut", "zeros"])
+def test_a_damaged_cache_is_rebuilt(tmp_path: Path, damage: bytes) -> None:
+    cache = tmp_path / "kept.parquet"
+    cache.write_bytes(damage)
+    model = Counting()
+    for _ in range(2):
+        assert score_texts(["Good"], model=model, cache=cache)["sentiment"].tolist() == ["positive"]
+    assert model.asked == 1
+    assert not list(tmp_path.glob("*.part"))
+
+
+@pytest.mark.skipif(not accurate_is_at_hand(), reason="the accurate model is not trained")
+def test_auto_takes_the_accurate_model_for_few_new_texts(tmp_path: Path) -> None:
+    texts = ["Good", "Bad", "Waiting for three weeks"]
+    assert score_texts(texts)["model"].str.startswith("accurate").all()
+    assert score_texts(texts, accurate_limit=2)["model"].str.startswith("fast").all()
+    score_texts(texts[:2], cache=tmp_path)
+    assert score_texts(texts, cache=tmp_path, accurate_limit=2)["model"].str.startswith("accurate").all()
+
+
+def test_an_unknown_model_is_refused() -> None:
+    with pytest.raises(ValueError, match="no sentiment model 'vader'"):
+        score_texts(["Good"], model="vader")
+
+
+def test_churn_intent_is_about_the_brands_given() -> None:
+    text = ["I am switching from Alba to Brio."]
+    assert (
+        score_texts(text, ["Alba"], "fast")["churn_intent"].iloc[0]
+        > score_texts(text, ["Brio"], "fast")["churn_intent"].iloc[0]
+    )
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_swapping_the_brand_changes_no_label(name: str) -> None:
+    lines = pd.concat([pd.read_csv(HERE / f)["text"] for f in ("complaint_idioms.csv", "sarcasm.csv")])
+    named = ["Acme: " + line for line in lines[::2]] + [line + " That is Acme for you." for line in lines[1::2]]
+    before = score_texts(named, brands=["Acme"], model=name)["sentiment"]
+    for brand in SWAPPED:
+        after = score_texts([text.replace("Acme", brand) for text in named], brands=[brand], model=name)["sentiment"]
+        assert (after == before).mean() >= 0.99, brand
+
+
+def test_stock_vader_fails_the_brand_swap() -> None:
+    lines = pd.read_csv(HERE / "complaint_idioms.csv")["text"]
+    sign = [np.sign(vader_score((brand + ": " + lines).tolist()).round(2)) for brand in ("Acme", "Care")]
+    assert (sign[0] == sign[1]).mean() < 0.8
+
+
+def test_long_and_hostile_texts_are_scored_or_abstained_from_in_under_two_seconds() -> None:
+    texts = [" ".join(f"word{i}x" for i in range(30_000)), "😀" * 10_000, "Bad service. " * 3_000]
+    score_texts(["warm"], model="fast")
+    for text in texts:
+        started = time.process_time()
+        scores = score_texts([text], model="fast")
+        assert time.process_time() - started < 2
+        assert (scores["sentiment"].iloc[0] == "unknown") == (scores["reason"].iloc[0] != "")
