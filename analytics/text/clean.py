@@ -104,8 +104,8 @@ def mask_brands(text: str, brands: Iterable[str]) -> str:
     """Replace brand names and @handles by `BRAND`, so that a name never carries valence.
 
     A brand is found in any case, joined ("BestBuy"), as a handle or hashtag, and with 's. A one-word brand that is
-    an ordinary English word ("Care") is taken for the brand in lower case only where the whole text is in lower
-    case and the word stands where a name stands ("at care", "leaving care").
+    an ordinary English word ("Care") is taken for the brand in lower case only where it stands as a name does
+    ("leaving care"; in a text without capitals also "at care").
 
     Parameters
     ----------
@@ -150,9 +150,12 @@ def _brand_patterns(brands: tuple[str, ...]) -> tuple[re.Pattern[str] | None, tu
         return always, ()
     lower = "|".join(re.escape(word.lower()) for word in words)
     cased = "|".join(re.escape(form) for word in words for form in (word.capitalize(), word.upper(), word))
-    before = r"\b(?:at|with|from|by|hey|hi|dear|leaving|left|leave|using|joined|quit|than|dumping|ditching) |^"
+    named = r"hey|dear|leav(?:e|ing)|left|quit(?:ting)?|joined|joining|dumping|ditching|switch(?:ing|ed)? (?:from|to)"
     tag = rf"|(?<!\w)#(?:{lower})(?!\w)"
-    patterns = (rf"(?P<before>)(?<!\w)#?(?:{cased})(?!\w){tag}", rf"(?P<before>{before})(?:{lower})(?!\w){tag}")
+    patterns = (
+        rf"(?P<before>\b(?i:{named}) )(?:{lower})(?!\w)|(?<!\w)#?(?:{cased})(?!\w){tag}",
+        rf"(?P<before>\b(?:{named}|at|with|from|by|hi|using|than) |^)(?:{lower})(?!\w){tag}",
+    )
     return always, tuple(map(re.compile, patterns))
 
 
