@@ -74,14 +74,14 @@ def measure_problems(
 
 def _movement(comments: pd.DataFrame, history: Sequence[str], themes: Sequence[str]) -> pd.DataFrame:
     """The word about each theme's latest share of labels, with one false-discovery rate for all themes."""
-    per_period = comments["period"].value_counts().reindex(history).fillna(0)
+    per_period = comments["period"].value_counts().reindex(list(history)).fillna(0)
     first = per_period.gt(0).to_numpy().argmax()
     per_period = per_period.iloc[first:]
     named = comments[["period", "negative_themes"]].explode("negative_themes")
     counts = pd.crosstab(named["period"], named["negative_themes"])
     counts = counts.reindex(index=per_period.index, columns=pd.Index(themes), fill_value=0)
     shares = counts.div(per_period.where(per_period > 0), axis=0)
-    tidy = shares.rename_axis(index="period", columns="theme").stack(future_stack=True).rename("value").reset_index()
+    tidy = shares.rename_axis("period").reset_index().melt("period", var_name="theme", value_name="value")
     tidy["n"] = tidy["period"].map(per_period)
     tidy["low"], tidy["high"] = wilson_bounds(tidy["value"], tidy["n"].where(tidy["n"] > 0))
     return detect_group_signals(tidy, ["theme"])[["theme", "word", "reason"]]

@@ -170,9 +170,9 @@ def last_time(story: Story, *sections: Section) -> Section:
         return Section([told], told)
     shown = table.assign(said="“" + table["said"] + "”")
     columns = {"said": "What we said", "verdict": "On new data", "now": "Figure now", "n": "Answers"}
-    rows = [_restated(row) for _, row in shown.iterrows()]
+    figures = pd.Series([_restated(row) for _, row in shown.iterrows()], index=shown.index, dtype=object)
     listing = blocks.table(
-        shown.assign(now=rows), caption="What we said last time.", source=SAID, n=int(table["n"].max(skipna=True) or 0),
+        shown.assign(now=figures), caption="What we said last time.", source=SAID, n=int(table["n"].max(skipna=True) or 0),
         columns=columns, formats={"n": "count"},
         note="Held: the difference of the two figures has an interval around zero, or it went further the same way.",
     )  # fmt: skip

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from analytics.measures.estimate import SAID, SOURCES, Estimate
 from analytics.publish.cells import column_cells, column_head, estimate_cell, interval_columns, json_cell
-from analytics.publish.formats import FORMATS, is_missing, visible
+from analytics.publish.formats import FORMATS, is_missing, visible, worded
 from analytics.publish.html import block_html
 
 if TYPE_CHECKING:
@@ -135,8 +135,8 @@ def finding(
         raise ValueError(f"level is {level!r}. Expected 'finding' or 'unknown'.")
     if not str(sentence).strip():
         raise ValueError("a finding needs a sentence: found an empty one.")
-    data = {"sentence": visible(sentence), "evidence": [estimate_cell(e) for e in evidence], "signal": word}
-    return Block("finding", {**data, "level": level, "settle": visible(settle), "better": better, "key": key})
+    data = {"sentence": worded(sentence), "evidence": [estimate_cell(e) for e in evidence], "signal": word}
+    return Block("finding", {**data, "level": level, "settle": worded(settle), "better": better, "key": key})
 
 
 def unknown(sentence: str, settle: str = "") -> Block:
@@ -218,7 +218,7 @@ def page_one(
             "headline": sentences[0].data,
             "numbers": kpis(numbers, notes).data["numbers"] if numbers else [],
             "answers": answers,
-            "basis": visible(basis),
+            "basis": worded(basis),
             "trend": trend.data if trend else None,
         },
     )
@@ -257,7 +257,7 @@ def figure(fig: Figure, *, alt: str, caption: str, source: str | Sequence[str], 
     for name, text in (("alt", alt), ("caption", caption)):
         if not str(text).strip():
             raise ValueError(f"figure needs {name}=: found an empty text. Say what the chart shows.")
-    data = {"alt": visible(alt), "caption": visible(caption), "svg": draw(fig), "outlined": draw(fig, outlined=True)}
+    data = {"alt": visible(alt), "caption": worded(caption), "svg": draw(fig), "outlined": draw(fig, outlined=True)}
     return Block("figure", {**data, **_origin(source, n, note)})
 
 
@@ -324,7 +324,7 @@ def table(
     if len(frame) > ROWS_SHOWN:
         note = f"{note} The first {ROWS_SHOWN:,} of {len(frame):,} rows are shown.".strip()
     rows = [list(row) for row in zip(*cells, strict=True)]
-    return Block("table", {"caption": visible(caption), "columns": heads, "rows": rows, **_origin(source, n, note)})
+    return Block("table", {"caption": worded(caption), "columns": heads, "rows": rows, **_origin(source, n, note)})
 
 
 def quotes(
@@ -365,7 +365,7 @@ def quotes(
         raise ValueError(f"quotes has {len(texts)} texts but {len(contexts)} contexts: give one for each, or none.")
     pairs = zip(texts, contexts or [""] * len(texts), strict=True)
     words = [{"text": visible(text), "context": visible(context)} for text, context in pairs]
-    return Block("quotes", {"caption": visible(caption), "quotes": words, **_origin(source, n, note)})
+    return Block("quotes", {"caption": worded(caption), "quotes": words, **_origin(source, n, note)})
 
 
 def prose(text: str, evidence: Sequence[Estimate] = ()) -> Block:
@@ -388,7 +388,7 @@ def prose(text: str, evidence: Sequence[Estimate] = ()) -> Block:
     >>> prose("Nothing *moved* this month.").kind
     'prose'
     """
-    return Block("prose", {"text": visible(text), "evidence": [estimate_cell(e) for e in evidence]})
+    return Block("prose", {"text": worded(text), "evidence": [estimate_cell(e) for e in evidence]})
 
 
 def provenance(inputs: pd.DataFrame, rows: pd.DataFrame | None = None, faults: pd.DataFrame | None = None) -> Block:
@@ -437,4 +437,4 @@ def _origin(source: str | Sequence[str], n: int, note: str) -> dict[str, Any]:
         raise ValueError(f"source {bad[0]!r} is not known. Expected one or more of: {', '.join(SOURCES)}.")
     if not sources or int(n) < 0:
         raise ValueError(f"a source and n of zero or more are required: found {sources} and {n}.")
-    return {"source": ", ".join(sources), "n": int(n), "note": visible(note)}
+    return {"source": ", ".join(sources), "n": int(n), "note": worded(note)}

@@ -7,11 +7,9 @@ Each takes the `Story` and returns what to show and its short answer for page on
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.diagnosis import Diagnosis, Problem, diagnose
 from analytics.contrast.problems import OPEN_SHARE
 from analytics.contrast.signals import Signals, detect_signals
-from analytics.contrast.watermelon import find_watermelons
-from analytics.measures.estimate import OBSERVED, SAID, Estimate
+from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import z_score
 from analytics.measures.invitations import audit_invitations
 from analytics.measures.leavers import estimate_silent_leavers
@@ -20,12 +18,15 @@ from analytics.measures.scores import response_rate
 from analytics.measures.shares import corrected_share
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
-from analytics.publish.story import RECENT, Score, Story
+from analytics.publish.story import Score, Story
 from analytics.publish.wording import (
+    EXPLAINED,
     THEME_WORDS,
     Section,
+    capital,
     estimate_of,
     figure_of,
+    gather,
     listed,
     movement_note,
     movement_sentence,
@@ -38,7 +39,6 @@ from analytics.text.quotes import pick_quotes
 SCALE_ENDS = {"nps": (0.0, 10.0), "csat": (1.0, 5.0), "ces": (1.0, 7.0)}
 VALUE_ENDS = {"points": (-100.0, 100.0), "share": (0.0, 1.0), "score": (1.0, 7.0)}
 MIDDLE = {"nps": 0.0, "csat": 0.5, "ces": 4.0}  # the side of it decides what a headline says
-EXPLAINED = 3  # open problems that are diagnosed, the most named first
 QUOTED = 2  # quotes per open problem
 
 
@@ -56,9 +56,9 @@ def perceived(story: Story) -> Section:
         signal.word,
         key=f"score:{lead.column}",
     )
-    shown = [told, *_score_chart(story, lead, series, signal), _score_table(story)]
-    answered, unknowns = _who_answered(story, lead)
-    return Section([*shown, *answered], told, unknowns)
+    shown = [told, *score_chart(story, lead, series, signal), _score_table(story)]
+    answers, unknowns = _who_answered(story, lead)
+    return Section([*shown, *answers], told, unknowns)
 
 
 def _of_those_asked(story: Story) -> str:
@@ -90,7 +90,8 @@ def judge(story: Story, series: pd.DataFrame) -> Signals:
     )
 
 
-def _score_chart(story: Story, score: Score, series: pd.DataFrame, signal: Signals) -> list[Block]:
+def score_chart(story: Story, score: Score, series: pd.DataFrame, signal: Signals) -> list[Block]:
+    """A score over time with its limits; nothing where there is only one period."""
     if len(series) < 2:
         return []
     limits = signal.points if signal.points["mean"].notna().any() else None
@@ -125,6 +126,13 @@ def _score_table(story: Story) -> Block:
         columns=heads,
         note=note,
     )
+
+
+@section
+def answered(story: Story) -> Section:
+    """Who was asked, who answered, and how far the silent could move the leading score."""
+    shown, unknowns = _who_answered(story, story.scores[0])
+    return Section(shown, shown[0], unknowns)
 
 
 def _who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
@@ -208,7 +216,7 @@ def problems(story: Story) -> Section:
     first = estimate_of(top)
     others = listed([f"{THEME_WORDS[r['theme']]} ({figure_of(estimate_of(r))})" for _, r in named.iloc[1:3].iterrows()])
     theme = THEME_WORDS[top["theme"]]
-    sentence = f"{_capital(theme)} is named as a problem by {figure_of(first)} of the {first.n:,} customers who wrote"
+    sentence = f"{capital(theme)} is named as a problem by {figure_of(first)} of the {first.n:,} customers who wrote"
     told = blocks.finding(
         f"{sentence}{f', then {others}' if others else ''}.",
         [estimate_of(r) for _, r in named.head(3).iterrows()],
@@ -216,7 +224,7 @@ def problems(story: Story) -> Section:
     )
     moved = [
         blocks.finding(
-            f"{_capital(THEME_WORDS[r['theme']])}: it {r['word']} against the earlier periods ({r['reason']}).",
+            f"{capital(THEME_WORDS[r['theme']])}: it {r['word']} against the earlier periods ({r['reason']}).",
             [estimate_of(r)],
             r["word"],
             better="lower",
@@ -230,7 +238,7 @@ def problems(story: Story) -> Section:
             label="share of customers who wrote",
         ),
         alt=f"Shares of customers who name each theme as a problem; the largest is {theme}, {figure_of(first)}.",
-        caption=f"{_capital(THEME_WORDS[top['theme']])} is named most.",
+        caption=f"{capital(THEME_WORDS[top['theme']])} is named most.",
         source=SAID,
         n=n,
         note="Shares have the classifier's own error taken out; bars carry their interval.",
@@ -262,125 +270,9 @@ def _quotes(story: Story, theme: str) -> list[Block]:
 
 
 @section
-def explained(story: Story) -> Section:
-    """What differs inside between the cases with an open problem and comparable ones; both clocks; watermelons."""
-    shown: list[Block] = []
-    lacks: list[Block] = []
-    table = story.problem_table
-    for _, row in table[table["open"]].head(EXPLAINED).iterrows():
-        try:
-            shown += _diagnosis(story, row)
-        except NotMeasured as lack:
-            line = not_known(lack)
-            shown += line.blocks
-            lacks += line.unknowns
-    try:
-        melons = _watermelons(story)
-        shown += melons
-    except NotMeasured as lack:
-        line = not_known(lack)
-        shown, lacks = shown + line.blocks, lacks + line.unknowns
-    if not shown:
-        shown = [
-            blocks.finding(
-                "No problem is open, so no internal figure is shown: internal figures only explain problems."
-            )
-        ]
-    return Section(shown, shown[0], lacks)
-
-
-def _diagnosis(story: Story, row: pd.Series) -> list[Block]:
-    """One open problem: what customers say, what the operation recorded, what differs."""
-    problem = Problem(THEME_WORDS[row["theme"]], story.naming(row["theme"]), estimate_of(row))
-    found = diagnose(problem, story.cases, k=story.k, confidence=story.confidence)
-    shown: list[Block] = [blocks.prose(f"### {_capital(problem.name)}")]
-    shown += [blocks.finding(sentence, [problem.evidence]) for sentence in found.sentences]
-    differing = found.frame[found.frame["differs"]]
-    if len(differing):
-        shown.append(_diagnosis_chart(found, differing, story))
-    return shown
-
-
-def _diagnosis_chart(found: Diagnosis, differing: pd.DataFrame, story: Story) -> Block:
-    rows = found.frame.dropna(subset=["superiority"]).assign(n=lambda f: f["n_with"] + f["n_without"])
-    rows = rows.rename(columns={"superiority": "value"}).assign(unit="share")
-    return blocks.figure(
-        figures.plot_intervals(
-            rows,
-            by="name",
-            unit="share",
-            reference=0.5,
-            label="chance that the case with the problem has the higher value",
-        ),
-        alt=f"Internal measures of cases with {found.problem.name} against comparable cases; "
-        f"{len(differing)} of {len(rows)} differ.",
-        caption=f"{_capital(found.problem.name)}: {listed(differing['name'].head(3).tolist())} differ.",
-        source=OBSERVED,
-        n=int(rows["n"].max()),
-        note="50 % means no difference. Compared within reason, channel and segment; a difference is no cause.",
-    )
-
-
-def _watermelons(story: Story) -> list[Block]:
-    """Targets met where customers are worse off, and missed where they are content."""
-    if not story.config.targets:
-        return []
-    perception = next((c for c in ("csat", "nps", "ces") if c in story.cases and story.cases[c].notna().any()), "csat")
-    table = find_watermelons(
-        story.cases_recent,
-        story.config.targets,
-        perception,
-        contacts=story.recent.contacts,
-        confidence=story.confidence,
-        minimum=story.k,
-    )
-    hits = table[table["finding"] != ""]
-    alarms = float(table["false_alarms"].max())
-    shown: list[Block] = [
-        blocks.finding(
-            row["sentence"], [Estimate(row["perceived"], row["low"], row["high"], int(row["n"]), "share", SAID)]
-        )
-        for _, row in hits.iterrows()
-    ]
-    if hits.empty:
-        shown = [
-            blocks.finding("No target is met where customers are worse off than others, as far as the intervals tell.")
-        ]
-    heads = {
-        "target": "Target",
-        "group": "Group",
-        "goal": "Goal",
-        "inside": "Met inside",
-        "perceived": "Customers satisfied",
-        "n": "Answers",
-        "finding": "Finding",
-    }
-    shown.append(
-        blocks.table(
-            table.assign(finding=table["finding"].replace("", "–")),
-            caption="Targets inside, and what customers say.",
-            source=[SAID, OBSERVED],
-            n=int(table["n"].sum()),
-            columns=heads,
-            formats={"goal": "share", "inside": "share", "perceived": "share"},
-            note=f"The last {RECENT} {story.period.frequency}s. With answers shuffled between cases, this test raises "
-            f"an alarm in {alarms:.0%} of tables.",
-        )
-    )
-    return shown
-
-
-@section
 def leaving(story: Story) -> Section:
     """Who may leave: those who said so, and those who left without a word."""
-    shown: list[Block] = []
-    unknowns: list[Block] = []
-    for part in (_said_leaving, _silent_leavers):
-        try:
-            shown += part(story)
-        except NotMeasured as lack:
-            line = not_known(lack)
-            shown, unknowns = shown + line.blocks, unknowns + line.unknowns
+    shown, unknowns = gather(lambda: _said_leaving(story), lambda: _silent_leavers(story))
     known = [b for b in shown if b.kind == "finding" and b.data["level"] == "finding"]
     return Section(shown, known[0] if known else shown[0], unknowns)
 
@@ -413,9 +305,5 @@ def _silent_leavers(story: Story) -> list[Block]:
     except NotMeasured:
         raise
     except ValueError as nobody:
-        return [blocks.finding(f"{_capital(str(nobody))}")]
+        return [blocks.finding(f"{capital(str(nobody))}")]
     return [blocks.finding(found.sentence, [found.share, found.rate_silent, found.rate_spoke])]
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]

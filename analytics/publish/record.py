@@ -31,7 +31,8 @@ def retest(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str,
 
     A claim held when the difference of the two figures has an interval around zero, or when it was of a rise (fall) and
     the new figure lies further the same way. A claim of change also fails when the rule now says the opposite, a claim
-    of no change when the rule now says rose or fell. Without a new figure, or with fewer than 30 answers, we cannot tell.
+    of no change when the rule now says rose or fell. Without a new figure, or with fewer than 30 answers, we cannot
+    tell.
 
     Parameters
     ----------

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 import pandas as pd
 
@@ -137,7 +138,7 @@ class Story:
         """Scored and redacted customer texts of the history, with their `period`."""
         config = self.config
         comments = read_comments(
-            self._recent,
+            self._history_tables,
             brands=config.organisation.brands,
             model=config.text.model,
             accurate_limit=config.text.accurate_limit,
@@ -160,6 +161,11 @@ class Story:
             raise NotMeasured(f"not measured: no text by a customer in {self.period.label}")
         return now[(now["source"] == source) & (now["sentiment"] != "unknown")]
 
+    @property
+    def spoke(self) -> Literal["fast", "accurate"]:
+        """Which of the two shipped models read the period's comments."""
+        return "fast" if self.written["model"].iloc[0].startswith("fast") else "accurate"
+
     @cached_property
     def unscored(self) -> str:
         """How many comments of the period could not be read, in words."""
@@ -172,9 +178,8 @@ class Story:
         """Each theme's share of the period's writers who name it as a problem, most named first, and its movement."""
         from analytics.text.themes import THEMES, theme_errors
 
-        spoke = "fast" if self.written["model"].iloc[0].startswith("fast") else "accurate"
         names = [OTHER, NAMED]
-        errors = {theme: pd.DataFrame(theme_errors(theme, spoke), names, names) for theme in THEMES}
+        errors = {theme: pd.DataFrame(theme_errors(theme, self.spoke), names, names) for theme in THEMES}
         source = self.written["source"].iloc[0]
         read = self.comments[(self.comments["source"] == source) & (self.comments["sentiment"] != "unknown")]
         return measure_problems(read, self.period.name, self.history, errors, self.confidence)
@@ -198,39 +203,38 @@ class Story:
         period = period_of(surveys["invited_at"], self.config.report.frequency)
         return surveys["responded_at"].notna().groupby(period).mean()
 
+    def since(self, start: pd.Timestamp) -> Tables:
+        """What came in from a moment on, customers whole."""
+        contacts, surveys, complaints = (
+            _since(frame, _stamp(name, frame), start) for name in STAMPS for frame in (getattr(self.tables, name),)
+        )
+        return Tables(contacts, surveys, complaints, self.tables.customers)
+
     @cached_property
     def tables_now(self) -> Tables:
-        """What came in within the period, customers whole."""
-        now = {name: self._within(name, self.period.start) for name in STAMPS}
-        return Tables(customers=self.tables.customers, **now)
+        """What came in within the period."""
+        return self.since(self.period.start)
 
     @cached_property
     def recent(self) -> Tables:
         """What came in within the last periods that a comparison of groups looks at."""
-        start = self.period.previous(RECENT - 1).start
-        return Tables(customers=self.tables.customers, **{name: self._within(name, start) for name in STAMPS})
+        return self.since(self.period.previous(RECENT - 1).start)
 
     @cached_property
     def cases_recent(self) -> pd.DataFrame:
         """The cases that began within the recent periods."""
         return self.cases[self.cases["started_at"] >= self.period.previous(RECENT - 1).start]
 
-    def _within(self, name: str, start: pd.Timestamp) -> pd.DataFrame | None:
-        frame = getattr(self.tables, name)
-        return _since(frame, _stamp(name, frame), start)
-
     @cached_property
-    def _recent(self) -> Tables:
-        """The tables without what lies before the history."""
-        start = self.period.previous(HISTORY).start
-        return Tables(customers=self.tables.customers, **{name: self._within(name, start) for name in STAMPS})
+    def _history_tables(self) -> Tables:
+        return self.since(self.period.previous(HISTORY).start)
 
     @cached_property
     def cases(self) -> pd.DataFrame:
         """Every customer issue begun in the history, with both clocks up to the period's end."""
         hours = self.config.organisation.office_hours
         zone = self.config.organisation.zone
-        return build_cases(self._recent, office_hours=hours, timezone=zone, until=self.period.end)
+        return build_cases(self._history_tables, office_hours=hours, timezone=zone, until=self.period.end)
 
     @cached_property
     def cases_now(self) -> pd.DataFrame:

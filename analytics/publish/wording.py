@@ -13,6 +13,7 @@ from analytics.publish.blocks import Block
 from analytics.publish.formats import write_interval
 from analytics.tables.schema import NotMeasured
 
+EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
 THEME_WORDS = {  # as a customer would put it: "… is named as a problem"
     "waiting": "waiting",
     "unresolved": "a problem not solved",
@@ -64,6 +65,17 @@ def section(make: Callable[..., Section]) -> Callable[..., Section]:
     return made
 
 
+def gather(*parts: Callable[[], list[Block]]) -> tuple[list[Block], list[Block]]:
+    """What several parts show, in order, and what they leave unknown; a part not measured becomes one honest line."""
+    shown: list[Block] = []
+    for part in parts:
+        try:
+            shown += part()
+        except NotMeasured as lack:
+            shown += not_known(lack).blocks
+    return shown, [block for block in shown if block.data.get("level") == "unknown"]
+
+
 def not_known(lack: NotMeasured) -> Section:
     """The section that only says what is not measured, and what would measure it."""
     line = blocks.unknown(
@@ -101,3 +113,8 @@ def movement_sentence(signal: Signals) -> str:
 def listed(names: list[str]) -> str:
     """Names in a sentence: 'a, b and c'."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}" if names else ""
+
+
+def capital(text: str) -> str:
+    """The text with a capital first letter, the rest as it is."""
+    return text[:1].upper() + text[1:]

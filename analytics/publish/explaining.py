@@ -1,0 +1,192 @@
+"""What explains each open problem: the one place of the report where internal figures stand, beside what customers say.
+
+Diagnosis of each open problem, both clocks, drivers, watermelons, and cost against perception; never without a problem
+that customers named.
+"""
+
+import pandas as pd
+
+from analytics.contrast.clocks import compare_clocks
+from analytics.contrast.diagnosis import MEASURES, Diagnosis, Problem, diagnose
+from analytics.contrast.drift import find_drift
+from analytics.contrast.drivers import rank_drivers
+from analytics.contrast.watermelon import find_watermelons
+from analytics.measures.estimate import OBSERVED, SAID, Estimate
+from analytics.publish import blocks, figures
+from analytics.publish.blocks import Block
+from analytics.publish.story import RECENT, Story
+from analytics.publish.wording import EXPLAINED, THEME_WORDS, Section, capital, estimate_of, gather, listed, section
+from analytics.tables.schema import NotMeasured
+
+DRIVERS = ("first_response_h", "transfers", "reopens", "contacts", "handle_time_s", "hold_time_s", "wait_time_s")
+
+
+@section
+def explained(story: Story) -> Section:
+    """What differs inside between cases with an open problem and comparable ones; drivers, watermelons, drift."""
+    named = story.problem_table
+    rows = [row for _, row in named[named["open"]].head(EXPLAINED).iterrows()]
+    if not rows:
+        told = blocks.finding("No problem is open, so no internal figure is shown: they only explain problems.")
+        return Section([told], told)
+    parts = [lambda row=row: _diagnosis(story, row) for row in rows]
+    shown, unknowns = gather(
+        *parts,
+        lambda: _clocks(story),
+        lambda: _drivers(story),
+        lambda: _watermelons(story),
+        lambda: _drift(story),
+    )
+    answer = next(b for b in shown if b.kind == "finding")
+    return Section(shown, answer, unknowns)
+
+
+def _diagnosis(story: Story, row: pd.Series) -> list[Block]:
+    """One open problem: what customers say, what the operation recorded, what differs."""
+    problem = Problem(THEME_WORDS[row["theme"]], story.naming(row["theme"]), estimate_of(row))
+    found = diagnose(problem, story.cases, k=story.k, confidence=story.confidence)
+    shown: list[Block] = [blocks.prose(f"### {capital(problem.name)}")]
+    shown += [blocks.finding(sentence, [problem.evidence]) for sentence in found.sentences]
+    differing = found.frame[found.frame["differs"]]
+    if len(differing):
+        shown.append(_diagnosis_chart(found, differing, story))
+    return shown
+
+
+def _diagnosis_chart(found: Diagnosis, differing: pd.DataFrame, story: Story) -> Block:
+    rows = found.frame.dropna(subset=["superiority"]).assign(n=lambda f: f["n_with"] + f["n_without"])
+    rows = rows.rename(columns={"superiority": "value"}).assign(unit="share")
+    return blocks.figure(
+        figures.plot_intervals(
+            rows,
+            by="name",
+            unit="share",
+            reference=0.5,
+            label="chance that the case with the problem has the higher value",
+        ),
+        alt=f"Internal measures of cases with {found.problem.name} against comparable cases; "
+        f"{len(differing)} of {len(rows)} differ.",
+        caption=f"{capital(found.problem.name)}: {listed(differing['name'].head(3).tolist())} differ.",
+        source=OBSERVED,
+        n=int(rows["n"].max()),
+        note="50 % means no difference. Compared within reason, channel and segment; a difference is no cause.",
+    )
+
+
+def _watermelons(story: Story) -> list[Block]:
+    """Targets met where customers are worse off, and missed where they are content."""
+    if not story.config.targets:
+        return []
+    perception = next((c for c in ("csat", "nps", "ces") if c in story.cases and story.cases[c].notna().any()), "csat")
+    table = find_watermelons(
+        story.cases_recent,
+        story.config.targets,
+        perception,
+        contacts=story.recent.contacts,
+        confidence=story.confidence,
+        minimum=story.k,
+    )
+    hits = table[table["finding"] != ""]
+    alarms = float(table["false_alarms"].max())
+    shown: list[Block] = [
+        blocks.finding(
+            row["sentence"], [Estimate(row["perceived"], row["low"], row["high"], int(row["n"]), "share", SAID)]
+        )
+        for _, row in hits.iterrows()
+    ]
+    if hits.empty:
+        shown = [
+            blocks.finding("No target is met where customers are worse off than others, as far as the intervals tell.")
+        ]
+    heads = {
+        "target": "Target",
+        "group": "Group",
+        "goal": "Goal",
+        "inside": "Met inside",
+        "perceived": "Customers satisfied",
+        "n": "Answers",
+        "finding": "Finding",
+    }
+    shown.append(
+        blocks.table(
+            table.assign(finding=table["finding"].replace("", "–")),
+            caption="Targets inside, and what customers say.",
+            source=[SAID, OBSERVED],
+            n=int(table["n"].sum()),
+            columns=heads,
+            formats={"goal": "share", "inside": "share", "perceived": "share"},
+            note=f"The last {RECENT} {story.period.frequency}s. With answers shuffled between cases, this test raises "
+            f"an alarm in {alarms:.0%} of tables.",
+        )
+    )
+    return shown
+
+
+def _clocks(story: Story) -> list[Block]:
+    """The customer's clock beside the company's, by team."""
+    by = next(
+        (c for c in ("team", "channel", "reason") if c in story.cases_recent and story.cases_recent[c].notna().any()),
+        None,
+    )
+    table = compare_clocks(story.cases_recent, [by] if by else [], story.confidence, story.k)
+    names = {"customer_clock_h": "customer's clock", "company_clock_h": "company's clock", "gap_h": "gap"}
+    shown = table.assign(clock=table["measure"].map(names)).drop(columns="measure")
+    heads = {by: by.capitalize()} if by else {}
+    return [
+        blocks.prose("### Two clocks"),
+        blocks.table(
+            shown,
+            caption="Hours from first attempt to the customer's own confirmation, and by the company's stamps.",
+            source=[SAID, OBSERVED],
+            n=int(table.loc[table["measure"] == "customer_clock_h", "n"].sum()),
+            columns=heads
+            | {"clock": "Clock", "value": "Median", "n": "Cases", "confirmed": "Confirmed", "note": "Note"},
+            formats={"confirmed": "share"},
+            note=f"Cases of the last {RECENT} {story.period.frequency}s; those not confirmed count as unfinished.",
+        ),
+    ]
+
+
+def _drivers(story: Story) -> list[Block]:
+    """Which recorded events go with the score, by segment where segments differ."""
+    cases = story.cases_recent
+    outcome = next((c for c in ("csat", "nps", "ces") if c in cases and cases[c].notna().any()), None)
+    present = [c for c in DRIVERS if c in cases and cases[c].nunique() > 1]
+    if outcome is None or len(present) < 2 or cases[outcome].notna().sum() < 100:
+        raise NotMeasured("not measured: fewer than 100 scored cases with two recorded events, needed for drivers")
+    by = "segment" if "segment" in cases and cases["segment"].nunique() > 1 else None
+    ranked = rank_drivers(cases, outcome, present, by=by, confidence=story.confidence)
+    refused = ranked.attrs.get("refused", "")
+    if by and not refused:
+        ranked = ranked.reset_index(by).query(f"{by} == 'all'").drop(columns=by)
+        by = None
+    table = ranked.reset_index(names=[by, "driver"] if by else ["driver"]).rename(columns={"lmg": "value"})
+    table["driver"] = table["driver"].map(lambda c: MEASURES.get(c, (c,))[0])
+    table["direction"] = table["sign"].map({1: "rated higher", -1: "rated lower", 0: "no direction told apart"})
+    told = [blocks.unknown(f"No ranking over all customers: {refused}")] if refused else []
+    heads = {by: by.capitalize()} if by else {}
+    return [
+        blocks.prose("### What goes with the score"),
+        *told,
+        blocks.table(
+            table.assign(unit="share"),
+            caption=f"Share of the differences in {outcome.upper()} that goes with each recorded event.",
+            source=[SAID, OBSERVED],
+            n=int(cases[outcome].notna().sum()),
+            columns=heads
+            | {"driver": "Recorded event", "value": "Share of variance", "direction": "Cases with more of it are"},
+            note="Shapley shares of R² (LMG) on ranks; an interval reaching zero may be nothing. No cause is shown.",
+        ),
+    ]
+
+
+def _drift(story: Story) -> list[Block]:
+    """Cost against perception over the history, in one sentence."""
+    cases = story.cases
+    cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().any()), "cost")
+    perception = next((c for c in ("csat", "nps", "ces") if c in cases and cases[c].notna().any()), "csat")
+    found = find_drift(cases, cost, perception, story.period.frequency, confidence=story.confidence)
+    evidence = [found.perception_change, found.cost_change]
+    if found.word == "cannot tell":
+        return [blocks.prose("### Cost against perception"), blocks.unknown(found.sentence)]
+    return [blocks.prose("### Cost against perception"), blocks.finding(found.sentence, evidence)]
