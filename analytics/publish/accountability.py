@@ -144,7 +144,8 @@ def unknown(story: Story, *sections: Section) -> Section:
     if not open_ends:
         line = blocks.finding("Every question of this report has an answer within its intervals.")
         return Section([line], line)
-    return Section(open_ends, open_ends[0])
+    first = blocks.unknown(" ".join(block.data["sentence"] for block in open_ends[:2]), open_ends[0].data["settle"])
+    return Section(open_ends, first)
 
 
 @section
@@ -172,10 +173,14 @@ def last_time(story: Story, *sections: Section) -> Section:
     columns = {"said": "What we said", "verdict": "On new data", "now": "Figure now", "n": "Answers"}
     figures = pd.Series([_restated(row) for _, row in shown.iterrows()], index=shown.index, dtype=object)
     listing = blocks.table(
-        shown.assign(now=figures), caption="What we said last time.", source=SAID, n=int(table["n"].max(skipna=True) or 0),
-        columns=columns, formats={"n": "count"},
+        shown.assign(now=figures),
+        caption="What we said last time.",
+        source=SAID,
+        n=int(table["n"].fillna(0).max()),
+        columns=columns,
+        formats={"n": "count"},
         note="Held: the difference of the two figures has an interval around zero, or it went further the same way.",
-    )  # fmt: skip
+    )
     return Section([told, listing], told)
 
 
