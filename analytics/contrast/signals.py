@@ -73,7 +73,8 @@ def detect_signals(
         Standard error per period, where known; then limits are the wobble between periods plus this period's own.
     answered
         Response rate (or count of answers) per period. A change is called only if it would stand had the answers
-        that are missing against the earlier rate all come from the lowest (or highest) end of the scale.
+        that are missing against the earlier rate all come from the lowest (or highest) end of the scale; no change is
+        called only if unusually few answers could not hide one.
     scale
         Ends of the measure's scale, used with `answered`.
 
@@ -297,18 +298,25 @@ def _word(values: np.ndarray, chart: tuple, points: pd.DataFrame) -> Signals:
 
 
 def _weigh_silence(found: Signals, answered: np.ndarray, scale: tuple[float, float]) -> Signals:
-    """Take a word of change back where a change in who answers could have made it."""
+    """Take a word back where a change in who answers could have made it, or could hide a change."""
     usual, latest = answered[:-1], answered[-1]
     usual = usual[np.isfinite(usual)]
-    if found.word not in (ROSE, FELL) or not len(usual) or not np.isfinite(latest) or latest <= 0:
+    if found.word == CANNOT_TELL or not len(usual) or not np.isfinite(latest) or latest <= 0:
         return found
     value, mean, low, high = found.points.iloc[-1, :4].astype(float)
-    worse, better = scale if found.word == ROSE else scale[::-1]
     ratio = usual.mean() / latest  # answers expected for each answer that came
+    if found.word == NO_CHANGE:
+        fewer = latest < usual.mean() - SIGMAS * usual.std()
+        ends = [(value + (ratio - 1) * end) / ratio for end in scale]
+        if not fewer or (low <= ends[0] and ends[1] <= high):
+            return found
+        reason = f"only {latest:.0%} answered where {usual.mean():.0%} is usual, which could hide a change"
+        return replace(found, word=CANNOT_TELL, reason=reason)
+    worse, better = scale if found.word == ROSE else scale[::-1]
     even = (value + (ratio - 1) * worse) / ratio if ratio > 1 else (value - (1 - ratio) * better) / ratio
     stands = found.points["rule"].iloc[-1] == OUTSIDE and (even > high if found.word == ROSE else even < low)
     stands |= found.points["rule"].iloc[-1] != OUTSIDE and (even > mean if found.word == ROSE else even < mean)
     if stands:
         return found
     reason = f"it {found.word}, but {latest:.3g} answered where {usual.mean():.3g} is usual, which could be all of it"
-    return replace(found, word=CANNOT_TELL, reason=reason, p_value=np.nan)
+    return replace(found, word=CANNOT_TELL, reason=reason)

@@ -47,15 +47,23 @@ def data_quality(story: Story) -> Section:
 def asked(story: Story) -> Section:
     """Who was eligible, invited and answered, by outcome, channel, team and agent."""
     audit = audit_invitations(story.tables_now, confidence=story.confidence)
-    table = audit.table[(audit.table["eligible"] >= story.k) & (audit.table["by"] != "agent_id")]
-    shown = [blocks.finding(sentence) for sentence in audit.sentences]
-    heads = {"by": "By", "group": "Group", "eligible": "Cases", "invited": "Invited", "answered": "Answered"}
-    shown.append(
+    steps = {f"{step}_{end}": f"{step}_share_{end}" for step in ("invited", "answered") for end in ("low", "high")}
+    table = audit.table[(audit.table["eligible"] >= story.k) & (audit.table["by"] != "agent_id")].rename(columns=steps)
+    heads = {
+        "by": "By",
+        "group": "Group",
+        "eligible": "Cases",
+        "invited_share": "Invited",
+        "answered_share": "Answered",
+    }
+    shown = [
+        blocks.prose("\n".join(f"- {sentence}" for sentence in audit.sentences)),
         blocks.table(
             table, caption="From cases to invitations to answers.", source=OBSERVED, n=int(table["eligible"].max()),
-            columns=heads,
-        )
-    )  # fmt: skip
+            columns=heads, formats={"invited_share": "share", "answered_share": "share"},
+            note="Answered is the share of those invited.",
+        ),
+    ]  # fmt: skip
     return Section(shown, shown[0])
 
 
@@ -108,9 +116,9 @@ def _with_case(story: Story, invited: pd.DataFrame) -> pd.DataFrame:
 
 @section
 def over_time(story: Story) -> Section:
-    """Every score by period, with the limits of its usual movement."""
+    """The scores beside the leading one by period, with the limits of their usual movement."""
     shown: list[Block] = []
-    for score in story.scores:
+    for score in story.scores[1:] or story.scores:
         series = story.over_time(score)
         shown += score_chart(story, score, series, judge(story, series))
     return Section(shown, shown[0])
@@ -134,9 +142,9 @@ def _group(story: Story, by: str) -> list[Block]:
     if rows.empty:
         return []
     name = "group" if "group" in rows else by
-    fig = figures.plot_intervals(rows.assign(unit=rows["unit"]), by=name, label=lead.name)
+    fig = figures.plot_intervals(rows.assign(n=rows["n"].astype(int)), by=name, label=lead.name)
     evidence = [estimate_of(row) for _, row in rows.assign(source=SAID).iterrows()]
-    shown: list[Block] = [blocks.finding(sentence, evidence) for sentence in found.sentences]
+    shown: list[Block] = [blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in found.sentences), evidence)]
     shown.append(
         blocks.figure(
             fig, alt=f"{lead.name} by {by}, {len(rows)} groups with intervals.", caption=f"{lead.name} by {by}.",

@@ -114,7 +114,7 @@ def _score_table(story: Story) -> Block:
     for score in story.scores:
         series = story.over_time(score)
         rows.append({"score": score.name, "meaning": score.meaning} | series.iloc[-1].to_dict())
-        rows[-1]["word"] = judge(story, series).word
+        rows[-1]["word"] = judge(story, series).word.replace(" ", "\u00a0")
     frame = pd.DataFrame(rows)
     heads = {"score": "Score", "meaning": "What it is", "value": story.period.label, "n": "Answers", "word": "Movement"}
     note = "A word of change needs a passed rule (XmR) against the earlier periods."
@@ -178,11 +178,10 @@ def _who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     except NotMeasured as lack:
         line = not_known(lack)
         return [*shown, *line.blocks], [*unknowns, *line.unknowns]
-    asked = [
-        blocks.unknown(sentence) if i == 0 and audit.resolved_only else blocks.finding(sentence)
-        for i, sentence in enumerate(audit.sentences)
-    ]
-    return [*shown, *asked], [*unknowns, *(b for b in asked if b.data["level"] == "unknown")]
+    head, *rest = [sentence for sentence in audit.sentences if "agent" not in sentence.lower()]
+    asked = blocks.unknown(head) if audit.resolved_only else blocks.finding(head)
+    more = [blocks.prose("\n".join(f"- {sentence}" for sentence in rest))] if rest else []
+    return [*shown, asked, *more], [*unknowns, *([asked] if audit.resolved_only else [])]
 
 
 def _follow_up(silent: int) -> str:

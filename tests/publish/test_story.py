@@ -1,0 +1,169 @@
+"""The story of a period: cut off at its end, and sections that say only what it knows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics.config import load_config
+from analytics.publish import accountability, explaining, exploring, leadership
+from analytics.publish.claims import ClaimError
+from analytics.publish.collect import refuse_unfounded
+from analytics.publish.story import EmptyPeriodError, load_story
+from analytics.tables.simulate import write_demo
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("organisation")
+    write_demo(folder / "data" / "demo", seed=0, months=14, customers=7_000)
+    path = folder / "perception.toml"
+    path.write_text((ROOT / "perception.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def story(settings):
+    return load_story(settings, "2026-10")
+
+
+def surveys_only(folder, frame, **report):
+    frame.to_csv(folder / "surveys.csv", index=False)
+    lines = ['[organisation]\nname = "Acme"\n[sources.surveys]\npath = "surveys.csv"\n[report]\n']
+    lines += [f'{key} = "{value}"\n' for key, value in report.items()]
+    (folder / "perception.toml").write_text("".join(lines), encoding="utf-8")
+    return folder / "perception.toml"
+
+
+def monthly(months=12, per_month=60, seed=0):
+    rng = np.random.default_rng(seed)
+    starts = pd.date_range("2025-11-01", periods=months, freq="MS")
+    invited = pd.DatetimeIndex([day + pd.Timedelta(hours=12 * i) for day in starts for i in range(per_month)])
+    nps = rng.choice([10, 9, 8, 7, 6, 3], len(invited), p=[0.25, 0.2, 0.2, 0.1, 0.15, 0.1]).astype(float)
+    ids = [f"r{i}" for i in range(len(invited))]
+    frame = {"response_id": ids, "invited_at": invited, "responded_at": invited + pd.Timedelta(hours=5), "nps": nps}
+    return pd.DataFrame(frame)
+
+
+def sentences(section):
+    return [block.data["sentence"] for block in section.blocks if block.kind == "finding"]
+
+
+def test_what_happened_after_the_period_is_not_known_to_it(settings):
+    past = load_story(settings, "2026-06")
+    end = past.period.end
+    assert past.tables.surveys["responded_at"].max() < end
+    assert past.tables.contacts["started_at"].max() < end
+    assert past.tables.contacts["confirmed_at"].max() < end
+    late = past.tables.surveys[past.tables.surveys["responded_at"].isna()]
+    assert late[["nps", "csat", "ces", "comment"]].isna().all(axis=None), "an answer given later is still silence"
+
+
+def test_the_same_period_tells_the_same_story_whenever_it_is_built(settings, story):
+    earlier = load_story(settings, "2026-09")
+    later = story.over_time(story.scores[0]).set_index("period")["value"]
+    assert earlier.over_time(earlier.scores[0]).set_index("period")["value"]["2026-09"] == later["2026-09"]
+
+
+def test_an_empty_period_names_the_last_one_with_data(tmp_path):
+    path = surveys_only(tmp_path, monthly())
+    with pytest.raises(
+        EmptyPeriodError, match="data of Acme run from 2025-11-01 to 2026-10-30; the last month with data is"
+    ):
+        load_story(path, "2024-01")
+
+
+def test_a_period_that_is_not_over_is_refused(settings):
+    with pytest.raises(ValueError, match="2150-01 is not over: it ends on 01 February 2150"):
+        load_story(settings, "2150-01")
+
+
+def test_a_leading_score_that_nobody_gave_is_not_measured(tmp_path):
+    story = load_story(surveys_only(tmp_path, monthly(), score="csat"), "2026-10")
+    assert "Not measured: no answer in column csat" in sentences(leadership.perceived(story))[0]
+
+
+def test_the_headline_says_who_answered_and_that_nothing_moved(story):
+    first = sentences(leadership.perceived(story))[0]
+    assert first.startswith("Net Promoter Score was ") and "of those asked" in first
+    assert "No change: it lies within its usual movement." in first
+
+
+def test_dropping_unhappy_answers_moves_the_headline_to_unknown_and_never_up(tmp_path):
+    frame = monthly(months=12, per_month=60)
+    last, unhappy = frame["invited_at"] >= "2026-10-01", frame["nps"] <= 6
+    dropped = last & unhappy & (np.random.default_rng(1).random(len(frame)) < 0.9)
+    frame.loc[dropped, ["responded_at", "nps"]] = None
+    first = leadership.perceived(load_story(surveys_only(tmp_path, frame), "2026-10")).answer
+    assert first.data["signal"] != "rose"
+    assert "We cannot tell yet whether it moved" in first.data["sentence"]
+
+
+def test_a_real_fall_is_called_a_fall(tmp_path):
+    frame = monthly(months=12, per_month=60)
+    frame.loc[frame["invited_at"] >= "2026-10-01", "nps"] = 3.0
+    assert leadership.perceived(load_story(surveys_only(tmp_path, frame), "2026-10")).answer.data["signal"] == "fell"
+
+
+def test_missing_tables_become_honest_lines(tmp_path):
+    story = load_story(surveys_only(tmp_path, monthly()), "2026-10")
+    for make in (leadership.problems, explaining.explained, accountability.recovery):
+        assert any("not measured" in text.lower() for text in sentences(make(story))), make.__name__
+    assert sentences(accountability.promises(story)) == ["No promise is declared."]
+
+
+def test_seldom_asked_cases_stand_on_page_one(story):
+    perceived = leadership.perceived(story)
+    page = accountability.page_one(story, perceived, perceived, perceived, accountability.unknown(story, perceived))
+    assert "Cases not closed are seldom asked" in page.data["answers"][-1]["sentence"]
+    assert page.data["answers"][-1]["level"] == "unknown"
+
+
+def test_promises_and_recovery_keep_the_planted_truths(story):
+    promises, recovery = accountability.promises(story), accountability.recovery(story)
+    assert any(
+        "We call you back when we say we will” " not in s and "not kept in the customers" in s
+        for s in sentences(promises)
+    )
+    assert any("as a person, not a number” is kept" in s for s in sentences(promises))
+    assert "went to customers whose problem was not fixed (said by customers)" in sentences(recovery)[0]
+
+
+def test_the_first_report_says_that_there_is_nothing_to_test_again(story):
+    assert "No readable report of September 2026 is published" in sentences(accountability.last_time(story))[0]
+
+
+def test_every_sentence_of_the_sections_passes_the_claim_guard(story):
+    for make in (
+        leadership.perceived,
+        leadership.answered,
+        accountability.recovery,
+        exploring.over_time,
+        exploring.by_group,
+    ):
+        refuse_unfounded([block.as_json() for block in make(story).blocks])
+
+
+def test_the_guard_would_stop_a_section_that_praises(story):
+    praised = leadership.perceived(story).blocks[0]
+    wrong = replace(praised, data=praised.data | {"sentence": "Service is excellent.", "evidence": []})
+    with pytest.raises(ClaimError):
+        refuse_unfounded([wrong.as_json()])
+
+
+def test_scores_are_weighted_by_design_weights_where_every_answer_has_one(tmp_path):
+    frame = monthly(months=1, per_month=40).assign(weight=lambda f: np.where(f["nps"] >= 9, 3.0, 1.0))
+    story = load_story(surveys_only(tmp_path, frame), "2025-11")
+    value = story.over_time(story.scores[0])["value"].iloc[-1]
+    w, s = frame["weight"], frame["nps"]
+    assert value == pytest.approx(100 * (w[s >= 9].sum() - w[s <= 6].sum()) / w.sum())
+
+
+def test_settings_of_the_frequency_follow_the_period(settings):
+    quarter = load_story(settings, "2026-Q3")
+    assert quarter.history[-2:] == ["2026-Q2", "2026-Q3"]
+    assert load_config(settings).report.frequency == "month"
