@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING, Any
 from analytics.config import Config, load_config
 from analytics.publish.blocks import MIME
 from analytics.publish.collect import ReportError, collect, findings, refuse_unfounded, title_of
+from analytics.publish.versions import FILES, keep_version, write_json
 from analytics.tables.periods import parse_period
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 START_LIMIT = 180  # seconds for a kernel to start: the usual 60 is too short on a busy machine
-FILES = ("report.pdf", "report.html", "notebook.ipynb", "manifest.json", "claims.json")
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ def build_report(
     *,
     wait: float = 300.0,
     cell_limit: float = 3600.0,
+    data_mark: str | None = None,
 ) -> Published:
     """Run the notebook ``report_<name>.ipynb`` for a period and publish PDF, HTML, notebook, manifest and claims.
 
@@ -69,11 +70,14 @@ def build_report(
         Seconds to wait for another run of the same report and period.
     cell_limit
         Seconds one cell may take.
+    data_mark
+        Kept in the manifest, so that `catch_up` knows the period's data again.
 
     Returns
     -------
     Published
-        In <output>/<name>/<period>/, swapped in at once when complete.
+        In <output>/<name>/<period>/, swapped in at once when complete; an earlier version with another PDF is kept in
+        its folder ``versions``.
 
     Raises
     ------
@@ -88,23 +92,25 @@ def build_report(
     """
     started = time.monotonic()
     config, file = _configuration(config)
-    notebook = _find(name, config.root)
-    report = notebook.stem.removeprefix("report_")
+    notebook = find_notebook(name, config.root)
+    report = report_name(notebook)
     span = parse_period(period).localise(config.organisation.timezone)
     status = span.status(datetime.now(UTC))
     if status == "future":
         raise ValueError(f"the period {period} has not begun: there is nothing to report yet.")
     values = check_parameters(notebook, {"config": file.name, "period": period, **(parameters or {})})
     folder = config.resolve(config.report.output) / report / period
-    with _told(folder), _alone(folder, wait), _staging(folder) as staged:
+    with _told(folder), alone(folder, wait), _staging(folder) as staged:
         nb = _execute(notebook, staged / "notebook.ipynb", values, config.root, cell_limit)
         blocks = collect(nb)
-        refuse_unfounded(blocks)
+        refuse_unfounded(blocks, config.organisation.minimum_group, span)
         title = title_of(blocks, report.replace("_", " ").capitalize())
         _write_pages(staged, nb, blocks, title, span.label + (" so far" if status == "running" else ""), config)
-        _write_json(staged / "claims.json", {"report": report, "period": period, "claims": list(findings(blocks))})
+        write_json(staged / "claims.json", {"report": report, "period": period, "claims": list(findings(blocks))})
         manifest = {
             "report": report,
+            "version": keep_version(staged, folder),
+            "data_mark": data_mark,
             "title": title,
             "period": period,
             "organisation": config.organisation.name,
@@ -118,7 +124,7 @@ def build_report(
             "peak_memory_mib": _peak_memory(),
             "files": {path: _sha256(staged / path) for path in FILES if path != "manifest.json"},
         }
-        _write_json(staged / "manifest.json", manifest)
+        write_json(staged / "manifest.json", manifest)
         _publish(staged, folder)
     return Published(folder, folder / "report.pdf", manifest)
 
@@ -175,7 +181,7 @@ def _configuration(config: str | Path | Config) -> tuple[Config, Path]:
     return config, file
 
 
-def _find(name: str, root: Path) -> Path:
+def find_notebook(name: str, root: Path) -> Path:
     """The notebook of a report: a path, or beside the configuration, or the package's own."""
     if name.endswith(".ipynb"):
         if not Path(name).is_file():
@@ -188,6 +194,14 @@ def _find(name: str, root: Path) -> Path:
                 return file.resolve()
     known = sorted({p.stem.removeprefix("report_") for folder in folders for p in folder.glob("report_*.ipynb")})
     raise ValueError(f"there is no report {name!r}. Known: {', '.join(known) or 'none'}.")
+
+
+def report_name(notebook: Path) -> str:
+    """What a notebook's report is called, and its folder with it; a name that could lead elsewhere is refused."""
+    name = notebook.stem.removeprefix("report_")
+    if not re.fullmatch(r"\w[\w .-]*", name):
+        raise ValueError(f"{notebook.name!r} cannot name a report. Use letters, digits, '-' and '_'.")
+    return name
 
 
 def _literal(default: str) -> object:
@@ -303,10 +317,6 @@ def _sha256(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
-    path.write_text(json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-
-
 # ---- publishing ------------------------------------------------------------------------------------------------------
 
 
@@ -324,7 +334,7 @@ def _told(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _alone(folder: Path, wait: float) -> Iterator[None]:
+def alone(folder: Path, wait: float) -> Iterator[None]:
     """Hold the lock of one report and period."""
     from filelock import FileLock, Timeout
 
@@ -356,8 +366,9 @@ def _staging(folder: Path) -> Iterator[Path]:
 
 def _publish(staged: Path, folder: Path) -> None:
     """Put the complete folder in place of the old one: readers see one or the other."""
-    for name in FILES:
-        (staged / name).chmod(0o640)
+    for file in staged.iterdir():
+        if file.is_file():
+            file.chmod(0o640)
     staged.chmod(0o750)
     if not folder.exists():
         staged.rename(folder)

@@ -1,0 +1,195 @@
+"""Versions of a published report: nothing that readers may have seen is overwritten, and what changed is written down.
+
+The folder of a period holds the latest version; ``versions/v1`` and so on hold the earlier ones, ``changes.json`` says
+which figures the latest changed and by how much.
+"""
+
+import hashlib
+import json
+import math
+import os
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from analytics.publish.formats import write_interval
+
+FILES = ("report.pdf", "report.html", "notebook.ipynb", "manifest.json", "claims.json")
+VERSIONS, CHANGES, DELIVERY = "versions", "changes.json", "delivery.json"
+
+Json = dict[str, Any]
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON in one step: a reader, or a machine that stops, finds the old file or the new one."""
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    os.close(handle)
+    try:
+        Path(name).write_text(text, encoding="utf-8")
+        Path(name).chmod(0o640)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_json(path: Path) -> Json | None:
+    """The object that a JSON file holds; None where there is none that can be read."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def version_of(folder: Path) -> int:
+    """Version of the report published in a folder, 0 without one; a manifest that cannot be read still counts."""
+    if not (folder / "report.pdf").is_file():
+        return 0
+    manifest = read_json(folder / "manifest.json") or {}
+    kept = [int(path.name[1:]) for path in (folder / VERSIONS).glob("v*") if path.name[1:].isdigit()]
+    known = manifest.get("version")
+    return known if isinstance(known, int) and known > 0 else 1 + max(kept, default=0)
+
+
+def keep_version(staged: Path, folder: Path) -> int:
+    """Carry what was published before into a staged report, and return the staged report's version.
+
+    The same PDF again is the same version. Another PDF is the next version: the files before it move to
+    ``versions/v<number>``, and ``changes.json`` compares the claims.
+
+    Parameters
+    ----------
+    staged
+        The new report, complete but for its manifest.
+    folder
+        Where it will be published.
+
+    Returns
+    -------
+    int
+        1 for a period published for the first time.
+    """
+    before = version_of(folder)
+    if before == 0:
+        return 1
+    if (folder / VERSIONS).is_dir():
+        shutil.copytree(folder / VERSIONS, staged / VERSIONS, copy_function=_link)
+    _take(folder, staged, [DELIVERY])
+    if _digest(folder / "report.pdf") == _digest(staged / "report.pdf"):
+        _take(folder, staged, [CHANGES])
+        return before
+    kept = staged / VERSIONS / f"v{before}"
+    kept.mkdir(parents=True)
+    for made in (kept.parent, kept):
+        made.chmod(0o750)
+    _take(folder, kept, [*FILES, CHANGES])
+    told = compare_claims(_claims(folder), _claims(staged) or [])
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    write_json(staged / CHANGES, {"version": before + 1, "replaces": before, "at": at, **told})
+    return before + 1
+
+
+def compare_claims(before: Sequence[Json] | None, after: Sequence[Json]) -> Json:
+    """Say which published figures changed, and by how much.
+
+    Parameters
+    ----------
+    before, after
+        Claims as in claims.json; None where the earlier ones cannot be read.
+
+    Returns
+    -------
+    dict
+        `comparable`; `figures`: one entry per keyed claim whose figure, interval, n or word of movement changed (key,
+        unit, before, after, by: the difference of the figures, None where one is missing); `no_longer_said` and
+        `newly_said`: sentences of the other claims.
+
+    Examples
+    --------
+    >>> then = {"key": "score:nps", "sentence": "+30.", "signal": None, "evidence": [
+    ...     {"value": 30.0, "low": 25.0, "high": 35.0, "n": 600, "unit": "points"}]}
+    >>> now = {**then, "sentence": "+28.", "evidence": [{**then["evidence"][0], "value": 28.0}]}
+    >>> [(change["key"], change["by"]) for change in compare_claims([then], [now])["figures"]]
+    [('score:nps', -2.0)]
+    """
+    if before is None:
+        return {"comparable": False, "figures": [], "no_longer_said": [], "newly_said": []}
+    old, new = _keyed(before), _keyed(after)
+    changed = [key for key in {**old, **new} if _figure(old.get(key)) != _figure(new.get(key))]
+    figures = [_change(key, _figure(old.get(key)), _figure(new.get(key))) for key in changed]
+    said, says = ([c["sentence"] for c in claims if c.get("key") not in changed] for claims in (before, after))
+    gone = [sentence for sentence in dict.fromkeys(said) if sentence not in says]
+    come = [sentence for sentence in dict.fromkeys(says) if sentence not in said]
+    return {"comparable": True, "figures": figures, "no_longer_said": gone, "newly_said": come}
+
+
+def tell_changes(changes: Json | None) -> list[str]:
+    """What a changes.json says, one sentence per figure."""
+    if changes is None:
+        return []
+    if not changes.get("comparable"):
+        return ["The claims published before could not be read, so what changed is not known."]
+    told = []
+    for change in changes["figures"]:
+        before, after = (_written(change[side]) for side in ("before", "after"))
+        told.append(f"{change['key'].replace(':', ' ').replace('_', ' ')}: {before} before, {after} now.")
+    if others := len(changes["newly_said"]):
+        told.append(f"{others} further {'sentence reads' if others == 1 else 'sentences read'} differently.")
+    return told
+
+
+def _written(figure: Json | None) -> str:
+    if figure is None:
+        return "nothing"
+    value, low, high = (math.nan if figure[k] is None else figure[k] for k in ("value", "low", "high"))
+    moved = f", {figure['signal']}" if figure["signal"] else ""
+    return f"{write_interval(value, low, high, figure['unit'])}{moved}, n {figure['n']:,}"
+
+
+def _keyed(claims: Sequence[Json]) -> dict[str, Json]:
+    return {claim["key"]: claim for claim in claims if claim.get("key") and claim["evidence"]}
+
+
+def _figure(claim: Json | None) -> Json | None:
+    if claim is None:
+        return None
+    figure = claim["evidence"][0]
+    return {k: figure.get(k) for k in ("value", "low", "high", "n", "unit")} | {"signal": claim.get("signal")}
+
+
+def _change(key: str, before: Json | None, after: Json | None) -> Json:
+    then, now = (side["value"] if side else None for side in (before, after))
+    by = None if then is None or now is None else now - then
+    return {"key": key, "unit": (after or before or {})["unit"], "before": before, "after": after, "by": by}
+
+
+def _claims(folder: Path) -> list[Json] | None:
+    """Claims of a published report; None where they cannot be read or are not of the known form."""
+    try:
+        claims = (read_json(folder / "claims.json") or {})["claims"]
+        return [claim for claim in claims if isinstance(claim["sentence"], str) and claim["evidence"] is not None]
+    except (KeyError, TypeError):
+        return None
+
+
+def _take(source: Path, target: Path, names: Sequence[str]) -> None:
+    for name in names:
+        if (source / name).is_file():
+            _link(source / name, target / name)
+
+
+def _link(source: str | Path, target: str | Path) -> None:
+    """The same file under a second name, or a copy where the disk knows no such names."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
