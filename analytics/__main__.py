@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -22,6 +22,7 @@ app = typer.Typer(
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The organisation's settings; start from a copy.")]
 CONFIG = Path("perception.toml")
+Every = Annotated[Literal["week", "month", "quarter"] | None, typer.Option(help="Default: as configured.")]
 
 
 @app.command()
@@ -40,6 +41,64 @@ def report(
     with err.status(f"Building {name} (data, text scores, notebook, PDF) …"):
         published = build_report(name, period or _last_complete(config), config)
     out.print(str(published.pdf), highlight=False)
+
+
+@app.command()
+def catch_up(
+    name: Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")] = "leadership",
+    since: Annotated[str | None, typer.Option(help="First period; default: the first with data.")] = None,
+    frequency: Every = None,
+    deliver: Annotated[bool, typer.Option("--deliver", help="Send what is new; tell the operators of faults.")] = False,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Build every missing report in order and skip finished ones: the one line that a schedule needs.
+
+    Where late data changed a period, its report is built again as the next version: versions/ keeps the earlier one,
+    changes.json says which figures changed and by how much.
+    """
+    from analytics.publish.catchup import catch_up as steps
+    from analytics.publish.collect import ReportError
+    from analytics.publish.deliver import tell_operators
+
+    faults = []
+    try:
+        for step in steps(name, config, since=since, frequency=frequency):
+            _say(f"{step.period}  {step.word}  {step.detail}", failed=step.word == "failed")
+            faults += [f"{step.period}: {step.detail}"] if step.word == "failed" else []
+        if deliver:
+            faults += _deliver(name, config, None)
+    except (ReportError, OSError, ValueError) as fault:
+        if deliver:
+            _say(tell_operators(config, name, str(fault)), failed=True)
+        raise
+    if faults:
+        if deliver:
+            _say(tell_operators(config, name, "\n".join(faults)), failed=True)
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def deliver(
+    name: Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")] = "leadership",
+    period: Annotated[str | None, typer.Option(help="Default: the latest, and earlier ones still owed.")] = None,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Send a published report to its recipients and its copy to where copies go, each version once."""
+    if _deliver(name, config, period):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def schedule(
+    kind: Annotated[str, typer.Argument(help="cron, systemd, airflow or github.")],
+    name: Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")] = "leadership",
+    frequency: Every = None,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Print a ready, commented definition that makes and delivers a report every period."""
+    from analytics.publish.schedule import write_schedule
+
+    typer.echo(write_schedule(kind, name, config, frequency, Path(sys.argv[0]).absolute()), nl=False)
 
 
 @app.command()
@@ -101,6 +160,20 @@ def score(
         scores.insert(0, column, redact(frame[column].fillna("")))
     defuse(scores).to_csv(output, index=False)
     out.print(str(output), highlight=False)
+
+
+def _deliver(name: str, config: Path, period: str | None) -> list[str]:
+    """Deliver, say what became of each letter and copy, and return the faults."""
+    from analytics.publish.deliver import deliver as send
+
+    results = send(name, config, period)
+    for one in results:
+        _say(f"{one.period}  v{one.version}  {one.to}  {one.word}  {one.detail}", failed=one.word == "failed")
+    return [f"{one.period} to {one.to}: {one.detail}" for one in results if one.word == "failed"]
+
+
+def _say(text: str, failed: bool) -> None:
+    (err if failed else out).print(text.rstrip(), style="red" if failed else None, highlight=False, markup=False)
 
 
 def _last_complete(config: Path) -> str:
