@@ -16,8 +16,18 @@ from analytics.measures.estimate import SAID, Estimate
 
 MINIMUM_N = 30  # answers below which no level is claimed: a Wilson interval is then wider than 30 points
 NEUTRAL = {"points": 0.0, "share": 0.5, "score": None}  # the middle of a scale whose ends are known
-KINDS = ("certain", "cause", "good", "bad", "better", "worse", "up", "down")
+KINDS = ("certain", "cause", "rank", "good", "bad", "better", "worse", "up", "down")
 WANTED = {"better": "rose", "worse": "fell", "up": "rose", "down": "fell"}
+PEOPLE = (  # what customers are called
+    r"(?:customers?|clients?|people|users?|members?|patients?|passengers?|guests?|callers?|residents?|tenants?|shoppers?|"
+    r"policy ?holders?|families|visitors?|buyers?|subscribers?|citizens?|commuters?|parents?|students?|travellers?|"
+    r"households?)"
+)
+SERVICE = (  # what they judge
+    r"(?:services?|service levels?|satisfaction|(?:the |our )?scores?|ratings?|perception|nps|net promoter score|"
+    r"sentiment|loyalty|trust|confidence|reputation|performance|quality|experience|support|care|retention|response|feedback|"
+    r"results?)"
+)
 SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
 
 
@@ -57,7 +67,9 @@ class ClaimError(ValueError):
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = faults
-        super().__init__("Not published: a claim has no evidence.\n" + "\n".join(f"  {fault}" for fault in faults))
+        super().__init__(
+            "Not published: the report says or shows what it may not.\n" + "\n".join(f"  {fault}" for fault in faults)
+        )
 
 
 def check_claims(text: str, evidence: Iterable[object] = ()) -> list[Fault]:
@@ -65,9 +77,10 @@ def check_claims(text: str, evidence: Iterable[object] = ()) -> list[Fault]:
 
     A sentence that calls service good or bad needs an `Estimate` said by customers, with n of at least 30, whose whole
     interval lies on that side of the scale's middle. A word of change needs a signal whose rule passed in that
-    direction; 'significant' and its like need one too. A word of cause is never carried: figures here are observed, not
-    tried out. Internal measures are evidence of nothing about quality. Questions, negations, hedges, aims and
-    customers' words in quotation marks claim nothing.
+    direction; 'significant' and its like need one too. Words of cause and of rank are never carried: figures here are
+    observed, not tried out, and of one's own customers. Internal measures are evidence of nothing about quality. What
+    a share of customers said needs an estimate of theirs. Questions, negations, hedges, aims and customers' words in
+    quotation marks claim nothing.
 
     Parameters
     ----------
@@ -103,7 +116,7 @@ def check_claims(text: str, evidence: Iterable[object] = ()) -> list[Fault]:
     pieces = [_as_evidence(item) for item in evidence]
     faults = []
     for sentence in sentences(text):
-        for kind, word in _claims(sentence):
+        for kind, word in claim_words(sentence):
             reason = _objection(kind, word, pieces)
             if reason:
                 faults.append(Fault(sentence, reason, _alternative(kind, pieces)))
@@ -128,31 +141,32 @@ def sentences(text: str) -> list[str]:
 
 @cache
 def _patterns() -> dict[str, re.Pattern[str]]:
-    words = tomllib.loads((Path(__file__).parent / "claim_words.toml").read_text(encoding="utf-8"))
-    return {
-        kind: re.compile(rf"(?<![\w-])(?:{'|'.join(found)})(?![\w-])", re.IGNORECASE) for kind, found in words.items()
+    """One pattern of whole words for each list of claim_words.toml."""
+    lists = tomllib.loads((Path(__file__).parent / "claim_words.toml").read_text(encoding="utf-8"))
+    words = {
+        kind: "|".join(found).replace("PEOPLE", PEOPLE).replace("SERVICE", SERVICE) for kind, found in lists.items()
     }
+    return {kind: re.compile(rf"(?<![\w-])(?:{found})(?![\w-])", re.IGNORECASE) for kind, found in words.items()}
 
 
-def _claims(sentence: str) -> Iterator[tuple[str, str]]:
-    """Claim words of a sentence with their kind, those hedged, negated, asked or innocent left out."""
+def claim_words(sentence: str) -> Iterator[tuple[str, str]]:
+    """Claim words of a sentence with their kind, those hedged, negated, asked, counted or innocent left out.
+
+    Examples
+    --------
+    >>> list(claim_words("Service was excellent, but whether it improved is not known."))
+    [('good', 'excellent')]
+    """
     patterns = _patterns()
     if sentence.endswith("?"):
         return
-    plain = patterns["innocent"].sub(lambda match: "·" * len(match[0]), sentence)
-    plain = re.sub(r"(?i)n't\b", " not", plain)
+    plain = re.sub(r"(?i)n['’]t\b", " not", patterns["innocent"].sub(lambda match: "·" * len(match[0]), sentence))
     for clause in re.split(r"[;:()–—]|,(?= )|\b(?:but|yet|although|though|while|whereas)\b", plain):
-        hedge = re.search(rf"(?i)\b(?:{_hedge_source()})\b", clause)
+        hedge, counted = patterns["hedges"].search(clause), patterns["counted"].search(clause)
         for kind in KINDS:
             match = patterns[kind].search(clause)
-            if match and (hedge is None or match.start() <= hedge.start()):
-                yield kind, match[0]
-
-
-@cache
-def _hedge_source() -> str:
-    words = tomllib.loads((Path(__file__).parent / "claim_words.toml").read_text(encoding="utf-8"))
-    return "|".join(words["hedges"])
+            if match and (hedge is None or match.start() < hedge.end()):
+                yield "counted" if counted and match.start() >= counted.end() else kind, match[0]
 
 
 def _as_evidence(item: object) -> Evidence:
@@ -173,11 +187,15 @@ def _objection(kind: str, word: str, pieces: list[Evidence]) -> str:
     said = f'says "{word}", but'
     if kind == "cause":
         return f"{said} nothing here was tried out: figures that move together do not show a cause."
+    if kind == "rank":
+        return f"{said} nothing cited compares us with others."
     spoken = [p for p in pieces if p.estimate is not None and p.estimate.source == SAID]
     silent = [p for p in pieces if p.estimate is not None and p.estimate.source != SAID]
     signals = [p for p in pieces if p.signal is not None]
     if silent and not spoken and kind not in ("up", "down"):
         return f"{said} it cites {silent[0].estimate.source} only; quality is what customers say it is."  # type: ignore[union-attr]
+    if kind == "counted":
+        return "" if spoken else f"{said} no customer evidence is cited for that count."
     if kind in ("good", "bad"):
         return _level_objection(kind, said, spoken)
     if not signals:

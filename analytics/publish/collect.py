@@ -7,6 +7,8 @@ from typing import Any
 from analytics.measures.estimate import Estimate
 from analytics.publish.blocks import MIME
 from analytics.publish.claims import ClaimError, Evidence, Fault, check_claims
+from analytics.publish.gates import check_block, check_finding, check_sentences
+from analytics.tables.periods import Period
 
 Json = dict[str, Any]
 
@@ -81,16 +83,21 @@ def findings(blocks: Sequence[Json]) -> Iterator[Json]:
             yield {"section": section, **{key: claim[key] for key in keys}}
 
 
-def refuse_unfounded(blocks: Sequence[Json]) -> None:
-    """Stop a report whose sentences claim more than the evidence beside them shows.
+def refuse_unfounded(blocks: Sequence[Json], k: int = 10, period: Period | None = None) -> None:
+    """Stop a report that says or shows what it may not.
 
     A finding answers for itself. Captions and notes rest on the findings under the same heading, prose on its own
-    evidence, a heading or other Markdown on none. Customers' own words claim nothing.
+    evidence, a heading or other Markdown on none. Customers' own words claim nothing. `gates` add what no
+    lexicon sees: false figures, other periods, small groups, gestures counted as fixes, missing source labels.
 
     Parameters
     ----------
     blocks
         As `collect` returns them.
+    k
+        Smallest group of people that may be shown.
+    period
+        What the report is about; None asks nothing about other periods.
 
     Raises
     ------
@@ -103,14 +110,20 @@ def refuse_unfounded(blocks: Sequence[Json]) -> None:
             carried.setdefault(section, []).extend(_evidence(claim))
     faults: list[Fault] = []
     for section, block in _sectioned(blocks):
+        faults += check_block(block, k)
         for claim in _found(block):
+            faults += check_finding(claim, k)
             faults += check_claims(claim["sentence"], _evidence(claim))
+            faults += check_claims(claim["settle"])
         if block["kind"] == "prose":
             faults += check_claims(block["text"], _evidence(block))
         for text in _around(block):
             faults += check_claims(text, [] if block["kind"] == "markdown" else carried.get(section, []))
+        own = [block["text"]] if block["kind"] == "prose" else [claim["sentence"] for claim in _found(block)]
+        for text in (*own, *_around(block)):
+            faults += check_sentences(text, period)
     if faults:
-        raise ClaimError(faults)
+        raise ClaimError(list(dict.fromkeys(faults)))
 
 
 def _sectioned(blocks: Sequence[Json]) -> Iterator[tuple[str, Json]]:
@@ -134,7 +147,7 @@ def _around(block: Json) -> Iterator[str]:
         yield block["text"]
     parts = [block, *block.get("numbers", []), *([block["trend"]] if block.get("trend") else [])]
     for part in parts:
-        yield from (part[key] for key in ("caption", "note", "label", "basis") if part.get(key))
+        yield from (part[key] for key in ("caption", "note", "label", "basis", "alt") if part.get(key))
 
 
 def _evidence(claim: Json) -> list[Evidence]:

@@ -10,6 +10,7 @@ from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.publish.claims import Evidence, check_claims
 
 SENTENCES = pd.read_csv(Path(__file__).parent / "claim_sentences.csv")
+LATER = pd.read_csv(Path(__file__).parent / "claim_sentences_heldout.csv")  # written before the lexicon was read
 LIKED = Estimate(0.82, 0.79, 0.85, 640, "share", SAID)
 OPEN = Estimate(0.52, 0.46, 0.58, 280, "share", SAID)
 FEW = Estimate(0.95, 0.76, 0.99, 20, "share", SAID)
@@ -23,6 +24,42 @@ def test_precision_and_recall_on_two_hundred_sentences_stay_above_what_methods_s
     assert len(SENTENCES) == 200
     assert (held & claim).sum() / held.sum() >= 0.97, SENTENCES[held & ~claim]["sentence"].tolist()
     assert (held & claim).sum() / claim.sum() >= 0.97, SENTENCES[~held & claim]["sentence"].tolist()
+
+
+@pytest.mark.parametrize(("written", "size"), [("first", 120), ("second", 80)])
+def test_sentences_in_the_style_of_board_reports_stay_above_what_methods_states(written, size):
+    sentences = LATER[LATER["round"] == written]
+    held = sentences["sentence"].map(lambda sentence: bool(check_claims(sentence)))
+    claim = sentences["claim"].eq(1)
+    assert len(sentences) == size
+    assert (held & claim).sum() / held.sum() >= 0.95, sentences[held & ~claim]["sentence"].tolist()
+    assert (held & claim).sum() / claim.sum() >= 0.95, sentences[~held & claim]["sentence"].tolist()
+
+
+def test_a_rank_among_others_is_never_carried_by_one_s_own_figures():
+    (fault,) = check_claims("Our service is the best.", [LIKED, "rose"])
+    assert fault.reason == 'says "best", but nothing cited compares us with others.'
+
+
+def test_what_a_share_of_customers_said_needs_their_estimate_only():
+    sentence = "14 % of customers called the service excellent."
+    assert check_claims(sentence, [Estimate(0.14, 0.11, 0.18, 411, "share", SAID)]) == []
+    assert "no customer evidence is cited for that count" in check_claims(sentence)[0].reason
+
+
+@pytest.mark.parametrize(
+    "sentence", ["They were let down by the courier.", "Great Western was asked.", "A budget for better articles."]
+)
+def test_plain_phrases_with_a_claim_word_in_them_claim_nothing(sentence):
+    assert check_claims(sentence) == []
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["In May the service was excellent.", "Without doubt customers are happy.", "Customers say it is great."],
+)
+def test_a_month_a_phrase_and_reported_speech_are_no_hedges(sentence):
+    assert check_claims(sentence)
 
 
 def test_praise_without_evidence_is_held_back_with_an_honest_alternative():
