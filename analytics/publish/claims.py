@@ -161,6 +161,7 @@ def claim_words(sentence: str) -> Iterator[tuple[str, str]]:
     if sentence.endswith("?"):
         return
     plain = re.sub(r"(?i)n['’]t\b", " not", patterns["innocent"].sub(lambda match: "·" * len(match[0]), sentence))
+    plain = re.sub(r" ?\((?:[\d\s.,+−–%-]|to)*\)", "", plain)  # an interval ends no clause
     for clause in re.split(r"[;:()–—]|,(?= )|\b(?:but|yet|although|though|while|whereas)\b", plain):
         hedge, counted = patterns["hedges"].search(clause), patterns["counted"].search(clause)
         for kind in KINDS:
