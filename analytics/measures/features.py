@@ -1,0 +1,368 @@
+"""What was known of each customer at a moment: the columns from which leaving is estimated.
+
+Every figure counts only what had happened by the cut-off; whether it knows too much all the same is for ``leakage`` to
+find out. The group of a column is the word before its first underscore: perception (what the customer told us),
+operations (what we recorded of their contacts) and account (who they are).
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analytics.measures.recovery import is_fixed
+from analytics.tables.cases import case_ids
+from analytics.tables.schema import NotMeasured, Tables, require
+
+GROUPS = ("perception", "operations", "account")
+KEYS = ("customer_id", "cutoff", "left_within")  # columns that are not features
+YEAR, QUARTER = 365.0, 90.0  # days that the features look back: a year, and its last quarter
+SETTLED_DAYS = 30.0  # a dispute and the customer's word on a fix carry no date: taken as known after a month
+HORIZON_DAYS = 90
+SECOND = 1 / 86_400  # in days: what rounding of stamps may hide
+HISTORY_DAYS = 180.0  # the first cut-off has at least half a year of data behind it
+SCORES = ("nps", "csat", "ces")
+
+
+def choose_cutoffs(tables: Tables, horizon_days: int = HORIZON_DAYS, until: object = None, most: int = 6) -> list:
+    """List moments to look from, one horizon apart, the last with its horizon just over.
+
+    Parameters
+    ----------
+    tables
+        Their first and last stamps bound the list.
+    horizon_days
+        Days after a cut-off within which leaving counts.
+    until
+        End of what is known; the last stamp when left out.
+    most
+        Cut-offs at most, the latest ones.
+
+    Returns
+    -------
+    list of Timestamp
+        Oldest first, in UTC; empty where the data are too short.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": ["a"], "left_at": pd.to_datetime(["2025-12-31"])})
+    >>> contacts = pd.DataFrame({"contact_id": ["1"], "customer_id": ["a"], "started_at": pd.to_datetime(["2025-01-01"])})
+    >>> [f"{c:%Y-%m-%d}" for c in choose_cutoffs(Tables(contacts=contacts, customers=customers))]
+    ['2025-07-04', '2025-10-02']
+    """  # noqa: E501
+    first, last = _span(tables)
+    end = last if until is None else float(_days([until])[0])
+    times = end - horizon_days * np.arange(1, most + 1)
+    return [_moment(day) for day in times[times >= first + HISTORY_DAYS][::-1]]
+
+
+def build_customer_features(
+    tables: Tables,
+    cutoffs: Iterable[object],
+    comments: pd.DataFrame | None = None,
+    *,
+    horizon_days: int = HORIZON_DAYS,
+    until: object = None,
+    further: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Describe each customer as they were known at each cut-off, and say whether they left within the horizon.
+
+    Parameters
+    ----------
+    tables
+        Needs customers with `left_at`; every other table and column adds features where it is there. Stamps and
+        cut-offs without a zone are read as UTC, unless the customers carry a zone for the cut-offs.
+    cutoffs
+        Moments to look from; a customer has a row at each at which they had joined and not left.
+    comments
+        Scored comments (`read_comments`); without them nothing is known of sentiment, themes and churn intent.
+    horizon_days
+        Days after the cut-off within which leaving counts.
+    until
+        End of what is known, by default the last stamp of the tables; `left_within` is missing where the horizon ends
+        later.
+    further
+        Columns of customers to carry along as ``account_…``. They bear no date, so whoever names them vouches that they
+        were so at the cut-off.
+
+    Returns
+    -------
+    DataFrame
+        customer_id, cutoff (UTC), one column per feature, left_within (boolean). Counts are 0 where the table is there
+        and nothing happened; a score, mean or clock without a case behind it is NaN.
+
+    Raises
+    ------
+    NotMeasured
+        If it is not recorded who left.
+
+    References
+    ----------
+    Kaufman et al. (2012), ACM TKDD 6(4), for cutting at a moment of prediction.
+
+    Examples
+    --------
+    >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "left_at": pd.to_datetime(["2025-03-01", None])})
+    >>> complaints = pd.DataFrame({"complaint_id": ["1", "2"], "customer_id": ["a", "b"],
+    ...                            "received_at": pd.to_datetime(["2025-01-05", "2025-05-01"])})
+    >>> found = build_customer_features(Tables(complaints=complaints, customers=customers), ["2025-01-31"])
+    >>> found[["customer_id", "perception_complaints", "left_within"]].values.tolist()
+    [['a', 1.0, True], ['b', 0.0, False]]
+    """
+    people = require(tables.customers, ["customer_id", "left_at"], "who may leave")
+    ids = pd.Index(people["customer_id"])
+    left, joined = _days(people["left_at"]), _column(people, "joined_at")
+    known_until = _span(tables)[1] if until is None else float(_days([until])[0])
+    sources = [_answers(tables, ids), _words(comments, ids), _complaints(tables, ids), _contacts(tables, ids)]
+    zone = getattr(people["left_at"].dtype, "tz", None)
+    parts = []
+    for cutoff in cutoffs:
+        at = pd.Timestamp(cutoff)  # type: ignore[arg-type]
+        at = at.tz_localize(zone or "UTC") if at.tzinfo is None else at
+        now = float(_days([at])[0])
+        there = np.flatnonzero(~(joined > now) & ~(left <= now))
+        columns: dict[str, np.ndarray] = {}
+        for source, look in zip(sources, (_scored, _said, _complained, _handled), strict=True):
+            if source is not None:
+                columns |= look(source, now, len(ids))
+        part = pd.DataFrame({name: values[there] for name, values in columns.items()})
+        part = part.join(_account(people, further, now, joined).iloc[there].reset_index(drop=True))
+        part.insert(0, "customer_id", ids[there])
+        part.insert(1, "cutoff", at.tz_convert("UTC").as_unit("us"))
+        over = now + horizon_days <= known_until + SECOND
+        part["left_within"] = pd.array(left[there] <= now + horizon_days if over else [pd.NA] * len(there), "boolean")
+        parts.append(part)
+    if not parts:
+        raise NotMeasured(
+            "not measured: the data are too short for a cut-off with its horizon, needed for who may leave"
+        )
+    return pd.concat(parts, ignore_index=True)
+
+
+def feature_columns(features: pd.DataFrame, groups: Iterable[str] = GROUPS) -> list[str]:
+    """Columns of some groups; one that names no group belongs to the account."""
+    wanted = set(groups)
+    named = {c: str(c).split("_", 1)[0] for c in features.columns if c not in KEYS}
+    return [c for c, group in named.items() if (group if group in GROUPS else "account") in wanted]
+
+
+def _account(people: pd.DataFrame, further: Sequence[str], now: float, joined: np.ndarray) -> pd.DataFrame:
+    columns = {f"account_{c}": people[c] for c in ("segment", "value_per_year", *further) if c in people}
+    frame = pd.DataFrame(columns, index=people.index)
+    if "joined_at" in people:
+        frame.insert(0, "account_tenure_days", now - joined)
+    return frame
+
+
+def _answers(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
+    """Invitations by customer code with the day asked and the day answered, in order of the answer."""
+    surveys = tables.surveys
+    if surveys is None or "customer_id" not in surveys or not {"invited_at", "responded_at"} & set(surveys):
+        return None
+    frame = pd.DataFrame({"who": _code(ids, surveys)})
+    frame["invited"], frame["at"] = _column(surveys, "invited_at"), _column(surveys, "responded_at")
+    for score in SCORES:
+        if score in surveys:
+            frame[score] = surveys[score].to_numpy(float)
+    if "responded_at" not in surveys:
+        frame["at"] = frame["invited"].where(frame.reindex(columns=SCORES).notna().any(axis=1))
+    return frame[frame["who"] >= 0].sort_values("at", kind="stable")
+
+
+def _scored(answers: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
+    """The last score of the year, how it moved, and how often the customer was asked and answered."""
+    found: dict[str, np.ndarray] = {}
+    year = answers[_within(answers["at"], now, YEAR)]
+    if answers["invited"].notna().any():
+        found["perception_invited"] = _count(answers[_within(answers["invited"], now, YEAR)]["who"], n)
+    found["perception_answered"] = _count(year["who"], n)
+    for score in (s for s in SCORES if s in answers):
+        given = year[year[score].notna()]
+        found[f"perception_{score}"] = _last(given["who"], given[score], n)
+        found.setdefault(
+            "perception_trend", found[f"perception_{score}"] - _last(given["who"][::-1], given[score][::-1], n)
+        )
+    return found
+
+
+def _words(comments: pd.DataFrame | None, ids: pd.Index) -> pd.DataFrame | None:
+    if comments is None or comments.empty:
+        return None
+    readable = comments[comments["sentiment"].ne("unknown") & comments["at"].notna()]
+    negative = readable["sentiment"].eq("negative").to_numpy()
+    themes = readable["negative_themes"] if "negative_themes" in readable else readable["themes"].where(negative)
+    frame = pd.DataFrame({"who": _code(ids, readable), "at": _days(readable["at"])})
+    frame["valence"], frame["churn_intent"] = (readable[c].to_numpy(float) for c in ("valence", "churn_intent"))
+    frame["negative"] = negative
+    frame["themes"] = [float(len(found)) if isinstance(found, list) else 0.0 for found in themes]
+    frame["promise"] = [isinstance(found, list) and "promise_broken" in found for found in themes]
+    return frame[frame["who"] >= 0]
+
+
+def _said(words: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
+    """What the customer's own words of the year say."""
+    year = words[_within(words["at"], now, YEAR)]
+    who, total = year["who"], _count(year["who"], n)
+    return {
+        "perception_comments": total,
+        "perception_valence": _ratio(_count(who, n, year["valence"]), total),
+        "perception_negative_comments": _count(who, n, year["negative"]),
+        "perception_churn_intent": _highest(who, year["churn_intent"], n),
+        "perception_themes": _count(who, n, year["themes"]),
+        "perception_promise_broken": _count(who, n, year["promise"]),
+    }
+
+
+def _complaints(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
+    complaints = tables.complaints
+    if complaints is None or "customer_id" not in complaints:
+        return None
+    frame = pd.DataFrame({"who": _code(ids, complaints), "at": _days(complaints["received_at"])})
+    frame["known"] = np.fmax(frame["at"] + SETTLED_DAYS, _column(complaints, "remedied_at"))
+    if "disputed" in complaints:
+        frame["disputed"] = complaints["disputed"].fillna(False).to_numpy(bool)
+    if "goodwill_value" in complaints:
+        unfixed = is_fixed(complaints).eq(False).fillna(False).to_numpy(bool)
+        frame["empty"] = complaints["goodwill_value"].fillna(0).gt(0).to_numpy() & unfixed
+    return frame[frame["who"] >= 0]
+
+
+def _complained(complaints: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
+    """Complaints of the year; a dispute and a gesture without a fix count once they can be known."""
+    year = complaints[_within(complaints["at"], now, YEAR)]
+    settled = year[year["known"] <= now]
+    found = {
+        "perception_complaints": _count(year["who"], n),
+        "perception_complaints_90d": _count(year[year["at"] > now - QUARTER]["who"], n),
+    }
+    if "disputed" in year:
+        found["perception_disputed"] = _count(settled["who"], n, settled["disputed"])
+    if "empty" in year:
+        found["operations_gesture_without_fix"] = _count(settled["who"], n, settled["empty"])
+    return found
+
+
+def _contacts(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
+    """Contacts in order of time, with their customer's and case's code and the columns that are recorded."""
+    contacts = tables.contacts
+    if contacts is None:
+        return None
+    case = pd.factorize(case_ids(Tables(contacts=contacts))["contacts"])[0]
+    frame = pd.DataFrame({"who": _code(ids, contacts), "case": case})
+    frame["at"] = _days(contacts["started_at"])
+    for name, column in (("resolved", "resolved_at"), ("confirmed", "confirmed_at")):
+        if column in contacts:
+            frame[name] = _days(contacts[column])
+    for column in ("transfers", "reopened", "handle_time_s", "wait_time_s", "abandoned"):
+        if column in contacts:
+            frame[column] = contacts[column].astype("Float64").to_numpy(float, na_value=np.nan)
+    frame = frame[(frame["who"] >= 0) & frame["at"].notna()].sort_values("at", kind="stable")
+    return frame.assign(begun=frame.groupby("case", sort=False)["at"].transform("first"))
+
+
+def _handled(contacts: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
+    """What was recorded of the customer's contacts and cases of the year, as it stood at the cut-off."""
+    year = contacts[_within(contacts["at"], now, YEAR)]
+    who, recent = year["who"], year["at"] > now - QUARTER
+    found = {
+        "operations_contacts": _count(who, n),
+        "operations_contacts_90d": _count(who[recent], n),
+        "operations_days_since_contact": now - _last(who, year["at"], n),
+    }
+    for column, name in (("transfers", "transfers"), ("reopened", "reopens"), ("abandoned", "abandoned")):
+        if column in year:
+            values = year[column].fillna(0)
+            found[f"operations_{name}"] = _count(who, n, values)
+            found[f"operations_{name}_90d"] = _count(who[recent], n, values[recent])
+    for column in ("handle_time_s", "wait_time_s"):
+        if column in year:
+            known = year[column].notna()
+            total = _count(who[known], n, year.loc[known, column])
+            found[f"operations_{column}"] = _ratio(total, _count(who[known], n))
+    return found | _clocks(year, now, n)
+
+
+def _clocks(year: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
+    """Both clocks, open and unconfirmed cases; a clock that has not stopped runs to the cut-off."""
+    found: dict[str, np.ndarray] = {}
+    cases = year.drop_duplicates("case", keep="last").set_index("case")  # the last attempt of each
+    recent = cases["at"] > now - QUARTER
+    found["operations_cases"] = _count(cases["who"], n)
+    found["operations_cases_90d"] = _count(cases["who"][recent], n)
+    if "confirmed" in year:
+        word = year["confirmed"].where(year["confirmed"] <= now).groupby(year["case"], sort=False).max()
+        ended = word.reindex(cases.index)
+        ended = ended.where(ended >= cases["at"])
+        hours = 24 * (ended.fillna(now) - cases["begun"])
+        found["operations_customer_clock_h"] = _ratio(_count(cases["who"], n, hours), found["operations_cases"])
+        found["operations_unconfirmed"] = _count(cases["who"], n, ended.isna())
+        found["operations_unconfirmed_90d"] = _count(cases["who"][recent], n, ended[recent].isna())
+    if "resolved" in year:
+        answered = year[~year["abandoned"].eq(1)] if "abandoned" in year else year
+        closed = answered["resolved"].where(answered["resolved"] <= now)
+        hours = 24 * (closed.fillna(now) - answered["at"]).clip(lower=0)
+        total = _count(answered["who"], n)
+        found["operations_company_clock_h"] = _ratio(_count(answered["who"], n, hours), total)
+        still = closed.isna().groupby(answered["case"], sort=False).last().reindex(cases.index).fillna(True)
+        found["operations_open_cases"] = _count(cases["who"], n, still.astype(float))
+    return found
+
+
+def _code(ids: pd.Index, table: pd.DataFrame) -> np.ndarray:
+    """Number of each row's customer, -1 for one who is not among the customers."""
+    return np.asarray(ids.get_indexer(pd.Index(table["customer_id"])))
+
+
+def _within(at: pd.Series, now: float, days: float) -> pd.Series:
+    return (at <= now) & (at > now - days)
+
+
+def _count(who: pd.Series, n: int, weights: pd.Series | None = None) -> np.ndarray:
+    """Rows, or the sum of weights, per customer."""
+    counted = np.bincount(who.to_numpy(), None if weights is None else weights.to_numpy(float), minlength=n)
+    return np.asarray(counted, dtype=float)
+
+
+def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
+    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+
+
+def _last(who: pd.Series, values: pd.Series, n: int) -> np.ndarray:
+    """The last value of each customer, rows being in order of time."""
+    found = np.full(n, np.nan)
+    final = ~who.duplicated(keep="last").to_numpy()
+    found[who.to_numpy()[final]] = values.to_numpy(float)[final]
+    return found
+
+
+def _highest(who: pd.Series, values: pd.Series, n: int) -> np.ndarray:
+    found = np.full(n, np.nan)
+    np.fmax.at(found, who.to_numpy(), values.to_numpy(float))
+    return found
+
+
+def _span(tables: Tables) -> tuple[float, float]:
+    """First and last day on which anything happened."""
+    stamps = [("contacts", "started_at"), ("surveys", "invited_at"), ("surveys", "responded_at")]
+    stamps += [("complaints", "received_at")]
+    days = [_column(getattr(tables, t), c) for t, c in stamps if getattr(tables, t) is not None]
+    days = [d for d in days if np.isfinite(d).any()]
+    if not days:
+        raise NotMeasured("not measured: no dated contact, survey or complaint, needed for who may leave")
+    last = [*days, _column(tables.customers, "left_at")] if tables.customers is not None else days
+    return min(float(np.nanmin(d)) for d in days), max(float(np.nanmax(d)) for d in last if np.isfinite(d).any())
+
+
+def _column(frame: pd.DataFrame, name: str) -> np.ndarray:
+    return _days(frame[name]) if name in frame else np.full(len(frame), np.nan)
+
+
+def _days(stamps: Any) -> np.ndarray:  # noqa: ANN401  a column, or a list of moments
+    """Stamps as days since 1970 in UTC; missing is NaN."""
+    utc = pd.to_datetime(pd.Series(stamps), utc=True).dt.tz_convert(None).to_numpy("datetime64[us]")
+    return np.where(np.isnat(utc), np.nan, utc.astype("int64") / 86_400e6).astype(float)
+
+
+def _moment(day: float) -> pd.Timestamp:
+    return pd.Timestamp(round(day * 86_400e6), unit="us", tz="UTC")
