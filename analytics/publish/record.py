@@ -21,8 +21,9 @@ def read_claims(folder: Path, period: str) -> list[dict[str, Any]] | None:
     """The keyed claims of one published report; None where there is none, or its file cannot be read."""
     try:
         claims = json.loads((folder / period / "claims.json").read_text(encoding="utf-8"))["claims"]
-        return list({claim["key"]: claim for claim in claims if claim.get("key") and claim["evidence"]}.values())
-    except (OSError, ValueError, KeyError, TypeError):
+        keyed = {claim["key"]: claim for claim in claims if claim.get("key") and claim["evidence"]}
+        return [claim for claim in keyed.values() if {"value", "low", "high", "n", "unit"} <= set(claim["evidence"][0])]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever stands there is no claims.json
         return None
 
 
@@ -59,7 +60,7 @@ def retest(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str,
     by_key = {claim["key"]: claim for claim in current}
     rows = []
     for claim in previous:
-        old, new = claim["evidence"][0], (by_key.get(claim["key"]) or {"evidence": [{}]})["evidence"][0]
+        old, new = claim["evidence"][0], _figure(by_key.get(claim["key"]))
         known = {name: new.get(name, np.nan) for name in ("value", "low", "high", "n")}
         rows.append(
             {
@@ -81,8 +82,7 @@ def retest(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str,
 
 
 def _verdict(claim: Mapping[str, Any], again: Mapping[str, Any] | None) -> str:
-    old = claim["evidence"][0]
-    new = again["evidence"][0] if again else {}
+    old, new = claim["evidence"][0], _figure(again)
     figures = [old.get(k) for k in ("value", "low", "high")] + [new.get(k) for k in ("value", "low", "high")]
     if any(f is None or not np.isfinite(f) for f in figures) or new.get("n", 0) < MINIMUM_N or again is None:
         return CANNOT_TELL
@@ -96,6 +96,11 @@ def _verdict(claim: Mapping[str, Any], again: Mapping[str, Any] | None) -> str:
     high = gap + np.hypot(new["high"] - new["value"], old["value"] - old["low"])
     further = (said == "rose" and gap > 0) or (said == "fell" and gap < 0)
     return HELD if further or low <= 0 <= high else DID_NOT
+
+
+def _figure(claim: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The figure a claim rests on first; nothing where there is no claim, or none behind it."""
+    return claim["evidence"][0] if claim and claim["evidence"] else {}
 
 
 def running_record(folder: Path, periods: Sequence[str]) -> pd.Series:
@@ -116,5 +121,5 @@ def running_record(folder: Path, periods: Sequence[str]) -> pd.Series:
     counts = pd.Series(0, index=[HELD, DID_NOT, CANNOT_TELL])
     published = [claims for period in periods if (claims := read_claims(folder, period)) is not None]
     for earlier, later in zip(published, published[1:], strict=False):
-        counts = counts.add(retest(earlier, later)["verdict"].value_counts(), fill_value=0)
-    return counts.astype(int)
+        counts += retest(earlier, later)["verdict"].value_counts().reindex(counts.index, fill_value=0)
+    return counts
