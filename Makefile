@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DATASETS ?= ../shared/datasets
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab check lint type bench train lock format clean
+.PHONY: help report test lab check audit kills lint type bench train lock format clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -39,7 +39,15 @@ lint: $(READY)  ## style, import order of the rooms, stripped notebooks
 type: $(READY)  ## static types
 	@$(BIN)/mypy
 
-check: lint type test  ## lint, types and tests
+check: lint type test audit  ## lint, types, tests and the audit of dependencies
+
+audit: $(READY)  ## look for known faults in the pinned dependencies (skipped, with the reason, where their list cannot be read)
+	@if $(BIN)/python -c 'import urllib.request as u; u.urlopen("https://pypi.org/pypi/pip/24.0/json", timeout=10)' 2>/dev/null; \
+	then $(BIN)/pip-audit --strict --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off; \
+	else echo "audit skipped: the list of known faults (pypi.org/pypi/<name>/<version>/json) cannot be read from here"; fi
+
+kills: $(READY)  ## kill the runner or its kernel 200 times at random moments: the published report stays whole (20 minutes)
+	@PERCEPTION_KILLS=200 $(BIN)/python -m pytest -s tests/publish/test_faults.py -k kill
 
 bench: $(READY)  ## measure speed and memory, each beside a peer or a floor
 	@$(BIN)/python tests/bench.py

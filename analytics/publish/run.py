@@ -338,9 +338,10 @@ def alone(folder: Path, wait: float) -> Iterator[None]:
     """Hold the lock of one report and period."""
     from filelock import FileLock, Timeout
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    for missing in [p for p in reversed(folder.parents) if not p.exists()]:
+        missing.mkdir(mode=0o750, exist_ok=True)  # whatever the umask of the schedule that runs this
     try:
-        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=wait):
+        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=wait, mode=0o640):
             yield
     except Timeout:
         raise ReportError(

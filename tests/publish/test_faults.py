@@ -1,0 +1,216 @@
+"""Faults injected into the machinery that publishes: nothing is lost, nothing is half published, the cause is said."""
+
+import ast
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import analytics
+from analytics.publish.catchup import catch_up
+from analytics.publish.deliver import deliver
+from analytics.publish.run import FILES, build_report, report_name
+from analytics.publish.versions import version_of
+
+KILLS = int(os.environ.get("PERCEPTION_KILLS", "4"))  # 200 in `make bench`
+APRIL = datetime(2025, 4, 2, tzinfo=UTC)
+
+
+@pytest.fixture
+def folder(small, in_process):
+    """A published report."""
+    return build_report("small", "2025-03", small).folder
+
+
+def contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+def add_answer(config, number=0):
+    with (config.parent / "surveys.csv").open("a") as file:
+        file.write(f"late{number},b,2025-03-20,2025-03-21,1\n")
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are listed under /proc on Linux only")
+def test_a_kill_at_any_moment_leaves_the_old_or_the_new_report_whole(small):
+    script = [sys.executable, str(Path(__file__).with_name("kills.py")), str(small.parent), str(KILLS), "0"]
+    run = subprocess.run(script, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    sys.stdout.write(f"{found}\n")
+    assert found["faults"] == []
+    assert sum(found["killed"].values()) == KILLS
+    assert found["last"] == 0  # the lock of a dead run keeps nobody out
+    assert found["left"] == []  # nor does it leave anything behind for long
+    assert found["orphans"] == []  # a kernel without its runner ends by itself
+
+
+def test_a_full_disk_leaves_the_old_report_and_says_so(small, in_process):
+    disk = small.parent / "reports"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount a small disk; test_run fakes the errors instead")
+    try:
+        folder = build_report("small", "2025-03", small).folder
+        before = contents(folder)
+        add_answer(small)
+        free = shutil.disk_usage(disk).free
+        for left in (0, 4096, 20480):
+            (disk / "filler").write_bytes(b"x" * (free - left))
+            with pytest.raises(OSError, match="No space left on device.*is untouched"):
+                build_report("small", "2025-03", small)
+            assert contents(folder) == before
+            assert [p.name for p in folder.parent.iterdir() if p.is_dir()] == ["2025-03"]
+            (disk / "filler").unlink()
+        assert build_report("small", "2025-03", small).manifest["version"] == 2
+    finally:
+        subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("after", [0, 1])
+def test_a_database_that_goes_away_leaves_the_report_and_shows_no_password(folder, small, monkeypatch, after):
+    pytest.importorskip("psycopg", reason="the PostgreSQL driver is not installed")
+    before = contents(folder)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=vanish, args=(server, after), daemon=True).start()
+        port = server.getsockname()[1]
+        monkeypatch.setenv("DATABASE", f"postgresql+psycopg://reader:pa55word@127.0.0.1:{port}/crm?sslmode=disable")
+        query = 'url_env = "DATABASE"\nquery = "SELECT * FROM surveys"'
+        small.write_text(small.read_text().replace('path = "surveys.csv"', query))
+        with pytest.raises(ValueError, match="DATABASE") as caught:
+            list(catch_up("small", small, now=APRIL))
+    assert "pa55word" not in str(caught.value)
+    assert contents(folder) == before
+
+
+def vanish(server, after):
+    """Speak just enough of PostgreSQL's protocol to be let in, then hang up: at once, or at the first query."""
+    while True:
+        try:
+            line = server.accept()[0]
+        except OSError:
+            return
+        with line:
+            line.recv(4096)
+            if after:
+                line.sendall(b"R\0\0\0\x08\0\0\0\0" + b"Z\0\0\0\x05I")
+                line.recv(4096)
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "gone", "bytes"])
+def test_a_damaged_input_is_named_and_the_report_stays(folder, small, damage):
+    before = contents(folder)
+    frame, file = pd.read_csv(small.parent / "surveys.csv"), small.parent / "surveys.csv"
+    if damage == "cut":
+        small.write_text(small.read_text().replace("surveys.csv", "surveys.parquet"))
+        file = small.parent / "surveys.parquet"
+        frame.to_parquet(file)
+        file.write_bytes(file.read_bytes()[:-200])
+    elif damage == "gone":
+        file.unlink()
+    else:
+        file.write_bytes({"empty": b"", "bytes": os.urandom(4096)}[damage])
+    with pytest.raises(ValueError, match=file.name):
+        list(catch_up("small", small, now=APRIL))
+    assert contents(folder) == before
+
+
+def test_an_export_without_a_row_is_a_fault_and_the_report_stays(folder, small):
+    before = contents(folder)
+    (small.parent / "surveys.csv").write_text("response_id,invited_at\n")
+    steps = list(catch_up("small", small, now=APRIL))
+    assert [(s.period, s.word) for s in steps] == [("2025-03", "failed")]
+    assert steps[0].detail == "no survey, complaint or contact is later than any period"
+    assert contents(folder) == before
+
+
+def test_a_clock_that_jumped_back_builds_and_harms_nothing(folder, small):
+    before = contents(folder)
+    steps = list(catch_up("small", small, now=datetime(2025, 2, 3, tzinfo=UTC)))
+    assert [(s.period, s.word) for s in steps] == [("2025-01", "built")]
+    assert contents(folder) == before
+
+
+def test_the_lock_of_a_dead_process_keeps_nobody_out(folder, small):
+    folder.with_name(".2025-03.lock").write_text("4194304\nanother-host\n")
+    add_answer(small)
+    assert build_report("small", "2025-03", small, wait=0).manifest["version"] == 2
+
+
+@pytest.mark.parametrize("damaged", [*FILES, "changes.json", "delivery.json", "versions"])
+def test_damaged_files_of_the_version_before_do_not_stop_the_next(folder, small, damaged):
+    (folder / damaged).unlink(missing_ok=True)
+    (folder / damaged).write_bytes(b"\xff{[")
+    add_answer(small)
+    steps = {step.period: step.word for step in catch_up("small", small, now=APRIL)}
+    assert steps["2025-03"] == "revised"
+    assert version_of(folder) == 2
+    assert (folder / "versions/v1").is_dir()
+
+
+def test_ten_times_the_usual_data_are_published_like_any(folder, small):
+    for number in range(120):
+        add_answer(small, number)
+    step = list(catch_up("small", small, since="2025-03", now=APRIL))[0]
+    assert (step.word, version_of(folder)) == ("revised", 2)
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o077])
+def test_nothing_that_is_published_is_open_to_everybody_whatever_the_umask(small, in_process, umask):
+    small.write_text(small.read_text() + '[delivery]\ncopy_to = "memory://masked"\n')
+    before = os.umask(umask)
+    try:
+        build_report("small", "2025-03", small)
+        add_answer(small)
+        folder = build_report("small", "2025-03", small).folder
+        deliver("small", small, pauses=[0])
+    finally:
+        os.umask(before)
+    found = {p.relative_to(folder): p.stat().st_mode & 0o777 for p in folder.rglob("*")}
+    assert {mode for path, mode in found.items() if (folder / path).is_file()} == {0o640}
+    assert {mode for path, mode in found.items() if (folder / path).is_dir()} == {0o750}
+    assert {"changes.json", "delivery.json", "versions/v1/report.pdf"} <= {str(path) for path in found}
+    above = [folder.parent, folder.parent.parent, folder.with_name(".2025-03.lock")]
+    assert [p for p in above if p.stat().st_mode & 0o007] == []
+
+
+@pytest.mark.parametrize("name", ["...ipynb", "report_.ipynb", "a\nb.ipynb", "-x.ipynb", "a;b.ipynb"])
+def test_a_notebook_whose_name_leads_elsewhere_names_no_report(name):
+    with pytest.raises(ValueError, match="cannot name a report"):
+        report_name(Path("/folder") / name)
+
+
+@pytest.mark.parametrize("period", ["..", "2025-03/..", "/2025-03", "2025-03\0", "2025-03\n", "２０２５-03"])
+def test_a_period_that_leads_elsewhere_is_refused_everywhere(folder, small, period):
+    small.write_text(small.read_text() + '[delivery]\ncopy_to = "copies"\n')
+    for call in (
+        lambda: build_report("small", period, small),
+        lambda: deliver("small", small, period),
+        lambda: list(catch_up("small", small, since=period)),
+    ):
+        with pytest.raises(ValueError, match="is not a period"):
+            call()
+
+
+def test_no_module_unpickles_or_runs_text_as_code():
+    forbidden = {"pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal"}
+    for file in Path(analytics.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not forbidden & {name.split(".")[0] for name in names}, file
+            if isinstance(node, ast.Call):
+                called = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+                whole = ast.unparse(node.func)
+                assert whole not in ("eval", "exec", "os.system", "yaml.load", "joblib.load", "pd.read_pickle"), file
+                assert called not in ("read_pickle", "to_pickle"), file
+                flags = {k.arg: k.value for k in node.keywords if k.arg in ("allow_pickle", "shell")}
+                assert all(isinstance(v, ast.Constant) and v.value is False for v in flags.values()), file
