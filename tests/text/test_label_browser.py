@@ -1,0 +1,179 @@
+"""The labelling notebook in JupyterLab, driven once in a real Chromium through chromedriver's WebDriver interface."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pandas as pd
+import pytest
+
+NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "label_texts.ipynb"
+PATIENCE = 180  # seconds: a loaded machine starts a kernel slowly
+FLAGS = [
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+    "--window-size=1280,1000",
+]  # fmt: skip
+HOSTILE = "<b id='planted'>Awful</b> <script>document.title='owned'</script> & never again"
+COMMENTS = [HOSTILE, "Lovely staff, thank you", "It arrived on Tuesday", "Still waiting for my refund"]
+
+
+def call(url, body=None, method=None):
+    """Send one JSON request and return the answer's value."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
+    with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        return json.load(answer)["value"]
+
+
+def wait_for(question, what):
+    """Return the first answer that is neither None nor false; fail after a while, saying what was waited for."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if (answer := question()) not in (None, False):
+            return answer
+        time.sleep(0.25)
+    raise AssertionError(f"not seen within {PATIENCE} s: {what}")
+
+
+class Browser:
+    """The few WebDriver commands that the test needs."""
+
+    def __init__(self, driver, profile):
+        options = {"binary": shutil.which("chromium"), "args": [*FLAGS, f"--user-data-dir={profile}"]}
+        started = call(f"{driver}/session", {"capabilities": {"alwaysMatch": {"goog:chromeOptions": options}}})
+        self.url = f"{driver}/session/{started['sessionId']}"
+
+    def open(self, address):
+        call(f"{self.url}/url", {"url": address})
+
+    def run(self, script):
+        return call(f"{self.url}/execute/sync", {"script": script, "args": []})
+
+    def click(self, button):
+        """Click a button as a user would, once it can be clicked."""
+        path = f"//button[normalize-space()='{button}' and not(@disabled)]"
+        found = wait_for(lambda: call(f"{self.url}/elements", {"using": "xpath", "value": path}) or None, path)
+        call(f"{self.url}/element/{next(iter(found[0].values()))}/click", {})
+
+    def screenshot(self, path):
+        path.write_bytes(base64.b64decode(call(f"{self.url}/screenshot")))
+
+    def close(self):
+        call(self.url, method="DELETE")
+
+
+@pytest.fixture
+def sitting(tmp_path):
+    """A folder with a tiny organisation and the notebook, its parameters set to it."""
+    frame = pd.DataFrame({"response_id": list("abcd"), "responded_at": "2025-03-05", "comment": COMMENTS})
+    frame.to_csv(tmp_path / "surveys.csv", index=False)
+    toml = "[organisation]\nname = 'Acme'\n[sources.surveys]\npath = 'surveys.csv'\n"
+    (tmp_path / "perception.toml").write_text(toml)
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+    cell.source = "period, config, labeller, count = '2025-03', 'perception.toml', 'Ann', 4"
+    nbformat.write(notebook, tmp_path / "label_texts.ipynb")
+    return tmp_path
+
+
+@pytest.fixture
+def lab(sitting):
+    """JupyterLab on the loopback interface, with settings and runtime files of its own; yields address and token."""
+    own = sitting / "jupyter"
+    settings = own / "lab" / "@jupyterlab" / "apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+    folders = {f"JUPYTER_{name}_DIR": str(own / name.lower()) for name in ("CONFIG", "RUNTIME", "DATA")}
+    environment = {
+        **os.environ,
+        **folders,
+        "JUPYTERLAB_SETTINGS_DIR": str(own / "lab"),
+        "IPYTHONDIR": str(own / "ipython"),
+    }
+    environment |= {"JUPYTERLAB_WORKSPACES_DIR": str(own / "workspaces"), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0"]
+    command += [f"--ServerApp.root_dir={sitting}", "--LabApp.expose_app_in_browser=True", "--LabApp.news_url=None"]
+    with (sitting / "lab.log").open("w") as log:
+        server = subprocess.Popen(command, cwd=sitting, env=environment, stdout=log, stderr=log)
+    try:
+        running = own / "runtime"
+        info = wait_for(
+            lambda: next((p for p in running.glob("jpserver-*.json") if p.stat().st_size), None), "JupyterLab's start"
+        )
+        yield json.loads(info.read_text())
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture
+def browser(sitting):
+    """A headless Chromium with an empty profile; the test skips where there is none."""
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+    if missing:
+        pytest.skip(f"no {' and no '.join(missing)} on this machine: apt-get install chromium chromium-driver")
+    log = sitting / "chromedriver.log"
+    with log.open("w") as file:
+        driver = subprocess.Popen(["chromedriver", "--port=0"], stdout=file, stderr=file)
+    chromium = None
+    try:
+        said = wait_for(
+            lambda: log.read_text().partition("successfully on port ")[2].rstrip(".\n") or None, "chromedriver"
+        )
+        chromium = Browser(f"http://127.0.0.1:{int(said)}", sitting / "profile")
+        yield chromium
+    finally:
+        if chromium is not None:
+            chromium.close()
+        driver.terminate()
+        driver.wait(30)
+
+
+SHOWN = "return document.querySelector('.widget-html div[dir=auto]')?.textContent"
+CLIPPED = """
+const clipped = e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1;
+return [...document.querySelectorAll('button.jupyter-button')].filter(clipped).map(e => e.textContent)"""
+
+
+def test_clicks_in_jupyterlab_are_saved_and_undone_and_customers_text_stays_text(browser, sitting, lab):
+    file = sitting / "data" / "derived" / "labels" / "acme.csv"
+    browser.open(f"{lab['url']}lab/tree/label_texts.ipynb?token={lab['token']}")
+    ready = "return !!document.querySelector('.jp-Notebook') && !!window.jupyterapp"
+    wait_for(lambda: browser.run(ready), "the notebook")
+    run_all = (
+        "const app = window.jupyterapp; const panel = app.shell.currentWidget;"
+        "if (!panel?.sessionContext?.session?.kernel) return false;"
+        "app.commands.execute('notebook:run-all-cells'); return true"
+    )
+    wait_for(lambda: browser.run(run_all), "a kernel")
+    first = wait_for(lambda: browser.run(SHOWN), "the first text")
+    labels, shown = {}, first
+    for button in ("Negative", "Neutral", "Skip"):
+        labels[shown] = button
+        time.sleep(0.5)  # a faster click counts as the second half of a double click
+        browser.click(button)
+        before, shown = shown, wait_for(lambda old=shown: (new := browser.run(SHOWN)) != old and new, "the next text")
+    assert file.read_text(encoding="utf-8").count("\n") == 4
+    browser.run("document.querySelector('button.jupyter-button').scrollIntoView({block: 'center'})")
+    browser.screenshot(sitting / "labelling.png")
+    assert browser.run(CLIPPED) == []
+
+    time.sleep(0.5)
+    browser.click("Undo")
+    assert wait_for(lambda: browser.run(SHOWN) == before and before, "the text taken back") == before
+    del labels[before]
+    assert browser.run("return document.querySelector('#planted') === null && document.title !== 'owned'")
+
+    rows = pd.read_csv(file)
+    assert dict(zip(rows["text"], rows["label"].str.title(), strict=True)) == labels
+    assert set(rows["labeller"]) == {"Ann"}
+    assert sorted({*labels, before, shown}) == sorted(COMMENTS)
