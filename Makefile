@@ -64,7 +64,7 @@ lock:  ## pin every dependency with hashes (needs uv)
 format: $(READY)  ## format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-clean:  ## remove what was generated, reports and caches included; the environment stays
-	@rm -rf data/demo data/derived build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+clean:  ## remove what was generated, reports and caches included; labels and the environment stay
+	@rm -rf data/demo data/derived/quarantine data/derived/scores build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 	@find reports -mindepth 1 -maxdepth 1 ! -name sample -exec rm -rf {} +
 	@find . -name __pycache__ -not -path './$(VENV)*' -prune -exec rm -rf {} +

@@ -339,14 +339,19 @@ def _findings(frame: pd.DataFrame) -> list[str]:
     ]
     same = known.loc[~known["differs"], "name"].tolist()
     if same and said:
-        said.append(f"No difference is shown in {', '.join(same)}.")
+        said.append(f"No difference is shown in {_some(same)}.")
     if not said:
-        said.append(
-            f"No internal figure explains it: no difference is shown in {', '.join(same) or 'anything measured'}."
-        )
+        said.append(f"No internal figure explains it: no difference is shown in {_some(same) or 'anything measured'}.")
     if missing := frame.loc[frame["note"].str.startswith("not measured"), "name"].tolist():
-        said.append(f"Not measured: {', '.join(missing)}.")
+        said.append(f"Not measured: {_some(missing)}.")
     return said
+
+
+def _some(names: list[str]) -> str:
+    """Three names at most, handle time among them, and how many more there are."""
+    first = sorted(names, key=lambda name: not name.startswith("handle time"))[:3]
+    more = len(names) - len(first)
+    return ", ".join(first) + (f" and {more} other recorded figure{'s' if more > 1 else ''}" if more else "")
 
 
 def _typical(row: dict, side: str) -> str:

@@ -237,16 +237,15 @@ def _false_alarms(
 
 
 def _sentence(row: dict, what: str) -> str:
-    name = f"{row['by']} {row['group']}"
+    name = f"{str(row['by']).capitalize()} {row['group']}"
     if row["note"]:
         return str(row["note"]) if not row["group"] else f"{name}: {row['note']}, not shown."
     if not row["finding"]:
         return ""
-    scale = 100 if what == PERCEIVED["csat"][0] else 1
-    value, low, high = (f"{row[name] * scale:.0f}" for name in ("perceived", "low", "high"))
-    said = f"{what} {value} ({low} to {high}, n = {row['n']:,.0f})"
+    scale, percent = (100, " %") if what == PERCEIVED["csat"][0] else (1, "")
+    value, low, high, others = (f"{row[x] * scale:.0f}" for x in ("perceived", "low", "high", "against"))
+    said = f"{what.capitalize()}: {value}{percent} ({low} to {high}, n = {row['n']:,.0f}), elsewhere {others}{percent}"
     met = f"'{row['target']}' is met in {row['inside']:.0%} (goal {row['goal']:.0%}, n = {row['inside_n']:,.0f})"
-    against = f"against {row['against'] * scale:.0f} elsewhere"
     if row["finding"] == WATERMELON:
-        return f"{name}: green inside, red to customers. {said} {against}, while {met}."
-    return f"{name}: red inside, yet customers are content: stop chasing this target. {said} {against}; {met}."
+        return f"{name}: green inside, red to customers. {said}; {met}."
+    return f"{name}: red inside, yet customers are content: stop chasing this target. {said}; {met}."

@@ -12,10 +12,8 @@ from analytics.contrast.signals import Signals, detect_signals
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import z_score
 from analytics.measures.invitations import audit_invitations
-from analytics.measures.leavers import estimate_silent_leavers
 from analytics.measures.response import bound_score
 from analytics.measures.scores import response_rate
-from analytics.measures.shares import corrected_share
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.story import Score, Story
@@ -26,7 +24,6 @@ from analytics.publish.wording import (
     capital,
     estimate_of,
     figure_of,
-    gather,
     listed,
     movement_note,
     movement_sentence,
@@ -207,7 +204,7 @@ def problems(story: Story) -> Section:
     n = int(table["n"].max())
     if named.empty:
         told = blocks.finding(
-            f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} customers who wrote, "
+            f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} {story.writers}, "
             "as far as the intervals tell."
         )
         return Section([told, _problem_table(table, n, story)], told)
@@ -215,7 +212,7 @@ def problems(story: Story) -> Section:
     first = estimate_of(top)
     others = listed([f"{THEME_WORDS[r['theme']]} ({figure_of(estimate_of(r))})" for _, r in named.iloc[1:3].iterrows()])
     theme = THEME_WORDS[top["theme"]]
-    sentence = f"{capital(theme)} is named as a problem by {figure_of(first)} of the {first.n:,} customers who wrote"
+    sentence = f"{capital(theme)} is named as a problem by {figure_of(first)} of the {first.n:,} {story.writers}"
     told = blocks.finding(
         f"{sentence}{f', then {others}' if others else ''}.",
         [estimate_of(r) for _, r in named.head(3).iterrows()],
@@ -234,7 +231,7 @@ def problems(story: Story) -> Section:
         figures.plot_shares(
             table.head(10).assign(theme=table["theme"].map(THEME_WORDS)),
             by="theme",
-            label="share of customers who wrote",
+            label=f"share of {story.writers}",
         ),
         alt=f"Shares of customers who name each theme as a problem; the largest is {theme}, {figure_of(first)}.",
         caption=f"{capital(THEME_WORDS[top['theme']])} is named most.",
@@ -259,50 +256,10 @@ def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
 
 
 def _quotes(story: Story, theme: str) -> list[Block]:
-    comments = story.written
+    comments = story.critical[story.critical["period"] == story.period.name]
     named = comments[comments["negative_themes"].map(lambda found: theme in found)]
     people = named["customer_id"].nunique() if named["customer_id"].notna().any() else len(named)
     if people < story.k:
         return []
     texts = pick_quotes(named["text"], QUOTED)
     return [blocks.quotes(texts, caption=f"In their words: {THEME_WORDS[theme]}", n=len(named))]
-
-
-@section
-def leaving(story: Story) -> Section:
-    """Who may leave: those who said so, and those who left without a word."""
-    shown, unknowns = gather(lambda: _said_leaving(story), lambda: _silent_leavers(story))
-    known = [b for b in shown if b.kind == "finding" and b.data["level"] == "finding"]
-    return Section(shown, known[0] if known else shown[0], unknowns)
-
-
-def _said_leaving(story: Story) -> list[Block]:
-    from analytics.text.churn_intent import load_churn_intent_model
-
-    comments = story.written
-    intent = comments["churn_intent"].dropna()
-    if intent.empty:
-        raise NotMeasured("not measured: no comment could be read for leaving in this period")
-    names = ["staying", "leaving"]
-    labels = pd.Series(np.where(intent >= 0.5, names[1], names[0]), index=intent.index)
-    errors = pd.DataFrame(load_churn_intent_model().errors, names, names)
-    share = corrected_share(labels, errors, label="leaving", confidence=story.confidence)
-    return [
-        blocks.finding(
-            f"{figure_of(share)} of the {share.n:,} customers who wrote say that they are leaving.",
-            [share],
-            key="leaving:said",
-            better="lower",
-        )
-    ]
-
-
-def _silent_leavers(story: Story) -> list[Block]:
-    start = story.period.previous(11).start if story.period.frequency == "month" else story.period.start
-    try:
-        found = estimate_silent_leavers(story.tables, start=start, end=story.period.end)
-    except NotMeasured:
-        raise
-    except ValueError as nobody:
-        return [blocks.finding(f"{capital(str(nobody))}")]
-    return [blocks.finding(found.sentence, [found.share, found.rate_silent, found.rate_spoke])]

@@ -23,6 +23,7 @@ from analytics.tables.schema import NotMeasured, ReadLog, Tables
 from analytics.text.comments import read_comments
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
+TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 STAMPS = {"contacts": "started_at", "surveys": "invited_at", "complaints": "received_at"}
 LATER = {  # company and customer stamps that may lie after the period's end and are not known yet at it
@@ -175,18 +176,51 @@ class Story:
 
     @cached_property
     def problem_table(self) -> pd.DataFrame:
-        """Each theme's share of the period's writers who name it as a problem, most named first, and its movement."""
+        """Each theme's share of the period's `critical` writers who name it as a problem, and its movement."""
         from analytics.text.themes import THEMES, theme_errors
 
         names = [OTHER, NAMED]
         errors = {theme: pd.DataFrame(theme_errors(theme, self.spoke), names, names) for theme in THEMES}
-        source = self.written["source"].iloc[0]
-        read = self.comments[(self.comments["source"] == source) & (self.comments["sentiment"] != "unknown")]
-        return measure_problems(read, self.period.name, self.history, errors, self.confidence)
+        return measure_problems(self.critical, self.period.name, self.history, errors, self.confidence)
+
+    @cached_property
+    def critical(self) -> pd.DataFrame:
+        """The history's readable texts that may name a problem: complaints, and comments without the top mark.
+
+        A customer who gave 9 or 10 of 10, or 5 of 5, may mention a theme but holds nothing against anybody; where no
+        score stands beside a comment it is kept. Texts of contacts count only where there are neither.
+        """
+        sources = ["surveys", "complaints"] if self.comments["source"].ne("contacts").any() else ["contacts"]
+        read = self.comments[self.comments["source"].isin(sources) & self.comments["sentiment"].ne("unknown")]
+        kept = read[~((read["source"] == "surveys") & read["comment_id"].isin(self._top_marks))]
+        if not (kept["period"] == self.period.name).any():
+            raise NotMeasured(
+                f"not measured: nobody complained, or commented without the top mark, in {self.period.label}"
+            )
+        return kept
+
+    @cached_property
+    def _top_marks(self) -> pd.Series:
+        """Ids of the responses that gave the top mark."""
+        surveys = self.tables.surveys
+        if surveys is None:
+            return pd.Series(dtype="str")
+        marks = [surveys[column].ge(mark) for column, mark in TOP_MARKS.items() if column in surveys]
+        return surveys.loc[pd.concat(marks, axis=1).any(axis=1), "response_id"] if marks else pd.Series(dtype="str")
+
+    @cached_property
+    def writers(self) -> str:
+        """Whom shares of problems are about, in words."""
+        sources = set(self.critical.loc[self.critical["period"] == self.period.name, "source"])
+        told = "wrote and gave less than the top mark" if len(self._top_marks) else "wrote"
+        words = {"surveys": told, "complaints": "complained", "contacts": "wrote to us"}
+        return "customers who " + " or ".join(
+            words[source] for source in ("complaints", "surveys", "contacts") if source in sources
+        )
 
     def naming(self, theme: str) -> pd.Series:
-        """Which cases name a theme as a problem: True or False by case_id, over the cases whose customers wrote."""
-        known = self.comments[self.comments["case_id"].notna() & self.comments["sentiment"].ne("unknown")]
+        """Which cases name a theme as a problem: True or False by case_id, over the cases of `critical` writers."""
+        known = self.critical[self.critical["case_id"].notna()]
         known = known[known["period"].isin(self.history[-RECENT:])]
         if known.empty:
             raise NotMeasured(

@@ -46,7 +46,7 @@ def test_a_threshold_replaces_the_other_groups(queues):
 def test_few_people_are_not_shown(queues):
     row = find_watermelons(queues, [FAST]).set_index("group").loc["tiny"]
     assert np.isnan(row["perceived"]) and np.isnan(row["inside"])
-    assert row["sentence"] == "team tiny: fewer than 10 people, not shown."
+    assert row["sentence"] == "Team tiny: fewer than 10 people, not shown."
 
 
 def test_a_target_that_is_not_measured_gives_a_row_that_says_so(queues):
