@@ -61,7 +61,7 @@ GESTURE_AS_FIX = tuple(
         GESTURE + SOLVES + WHAT,  # vouchers solved most of the complaints
     )
 )
-NOT_SO = re.compile(r"(?i)\b(?:not|no|never|without|whether|nor|neither|rather than|instead of)\b|n['’]t\b")
+NOT_SO = re.compile(r"(?i)\b(?:not|no|never|without|whether|nor|neither|only|merely|rather than|instead of)\b|n['’]t\b")
 
 
 def check_finding(claim: Json, k: int = 10) -> Iterator[Fault]:
@@ -117,7 +117,7 @@ def check_sentences(text: str, period: Period | None = None) -> Iterator[Fault]:
             )  # fmt: skip
         for pattern in GESTURE_AS_FIX:
             found = pattern.search(sentence)
-            if found and not NOT_SO.search(sentence):
+            if found and not sentence.endswith("?") and not NOT_SO.search(sentence):
                 yield Fault(
                     sentence, f'counts a gesture as a fix ("{found[0]}"): goodwill solves no problem.',
                     "Say both: how many problems were fixed, and how many customers got a gesture without a fix.",
