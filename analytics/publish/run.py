@@ -89,6 +89,17 @@ def build_report(
         If a cell fails, the kernel dies, nothing is shown, or another run holds the lock.
     OSError
         If the report cannot be written. In every case the report published before is untouched.
+
+    References
+    ----------
+    papermill (nteract) runs the notebook; what is published and when: METHODS.md, "From notebook to PDF".
+
+    Examples
+    --------
+    >>> build_report("no such report", "2026-10")
+    Traceback (most recent call last):
+    ...
+    ValueError: there is no report 'no such report'. Known: leadership, operations.
     """
     started = time.monotonic()
     config, file = _configuration(config)

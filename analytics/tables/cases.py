@@ -66,6 +66,10 @@ def build_cases(
     ValueError
         If ids that must be unique repeat, which would multiply rows.
 
+    References
+    ----------
+    The customer's clock is this project's own measure (METHODS.md, "Cases and the two clocks").
+
     Examples
     --------
     Friday 17:00 to Monday 09:00 is 64 hours to the customer, whatever the office's hours:

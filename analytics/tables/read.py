@@ -41,6 +41,16 @@ def read_tables(config: Config) -> Tables:
     DataContractError
         If a source is absent, empty or unreadable, lacks a column that its map names, holds dates that can be read
         two ways, or has so many bad values in a column that the map must be wrong: all such faults at once.
+
+    References
+    ----------
+    The contract of each table: ``analytics.tables.schema`` and data/README.md.
+
+    Examples
+    --------
+    >>> from analytics.config import load_config
+    >>> read_tables(load_config("perception.toml")).surveys.columns[:3].tolist()  # doctest: +SKIP
+    ['response_id', 'customer_id', 'contact_id']
     """
     pieces, stops = _load(config)
     checked: dict[str, Checked] = {}
