@@ -183,15 +183,10 @@ def _mark(frames: dict[str, pd.DataFrame], period: Period) -> str:
     """Digest of the rows with a time in the period, as known at its end; '' where no row arrived in it."""
     digest, arrived = hashlib.sha256(), False
     for name, frame in frames.items():
-        times = [str(c) for c in frame.select_dtypes(["datetime", "datetimetz"])]
+        times = _times(frame)
         inside = {c: period.contains(frame[c]) for c in times}
         arrived |= any(inside[c].any() for c in STAMPS[name] if c in inside)
-        known = frame[pd.DataFrame(inside, index=frame.index).any(axis=1)]
-        later = {c: ~_before(known[c], period.end) & known[c].notna() for c in times}
-        blank = {c: c for c in times}
-        if "responded_at" in later:
-            blank |= {c: "responded_at" for c in SAID_LATER if c in known}
-        known = known.assign(**{c: known[c].mask(later[by]) for c, by in blank.items()})
+        known = known_at(frame[pd.DataFrame(inside, index=frame.index).any(axis=1)], period.end)
         known = known.dropna(axis=1, how="all").sort_index(axis=1)
         rows = pd.util.hash_pandas_object(known, index=False).sort_values()
         digest.update(f"{name}:{','.join(known.columns)}".encode())
@@ -199,5 +194,14 @@ def _mark(frames: dict[str, pd.DataFrame], period: Period) -> str:
     return digest.hexdigest() if arrived else ""
 
 
-def _before(times: pd.Series, end: pd.Timestamp) -> pd.Series:
-    return times < (end if times.dt.tz is not None else end.tz_localize(None))
+def known_at(frame: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
+    """Rows without the stamps, and the answers, that came at an aware moment or after it."""
+    later = {c: frame[c] >= (moment if frame[c].dt.tz is not None else moment.tz_localize(None)) for c in _times(frame)}
+    blank = {c: c for c in later}
+    if "responded_at" in later:
+        blank |= {c: "responded_at" for c in SAID_LATER if c in frame}
+    return frame.assign(**{c: frame[c].mask(later[by]) for c, by in blank.items()})
+
+
+def _times(frame: pd.DataFrame) -> list[str]:
+    return [str(c) for c in frame.select_dtypes(["datetime", "datetimetz"])]
