@@ -5,6 +5,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 from datetime import UTC, datetime
 
 import fsspec
@@ -12,6 +13,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from analytics.__main__ import main
 from analytics.publish import mail
 from analytics.publish.catchup import catch_up
 from analytics.publish.deliver import deliver, headlines, tell_operators
@@ -323,3 +325,24 @@ def test_unreadable_claims_and_records_stop_no_delivery(built, post):
     assert [s.word for s in deliver("small", organisation(built, ["a@b.org"]), pauses=TWICE)] == ["sent"]
     assert version_of(folder) == 1
     assert list(json.loads((folder / "delivery.json").read_text())["v1"]["sent"]) == ["a@b.org"]
+
+
+def test_the_command_of_a_schedule_builds_delivers_and_tells_operators_of_faults(small, in_process, post, monkeypatch):
+    postman = post()
+    config = organisation(small, ["anna@example.org"])
+
+    def run():
+        monkeypatch.setattr(sys, "argv", ["perception", "catch-up", "small", "--deliver", "--config", str(config)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+        return stop.value.code
+
+    assert run() == 3  # the data end in March 2025: that nothing has come since is a fault
+    assert [letter["Subject"][:30] for _, letter, _ in postman.letters] == [
+        "How customers see us · Acme Te", "Failed: small · Acme Telecom",
+    ]  # fmt: skip
+    assert "no survey, complaint or contact is later than 2025-03" in postman.letters[1][1].get_content()
+    (config.parent / "surveys.csv").unlink()
+    assert run() == 2
+    assert "surveys.csv" in postman.letters[2][1].get_content()
+    assert (config.parent / "reports/small/2025-03/report.pdf").exists()
