@@ -9,6 +9,7 @@ from analytics.contrast.strategy import ARCHETYPES, CONGRUENT, NOT_CONGRUENT, UN
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.measures.promises import score_promises
 from analytics.measures.recovery import NO_PROBLEM, score_recovery
+from analytics.measures.suppress import suppress
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.leadership import judge
@@ -29,9 +30,13 @@ def promises(story: Story) -> Section:
     comments = story.comments if _has_texts(story) else None
     scored = score_promises(story.config.promises, story.tables, story.cases_now, comments, story.confidence)
     overall = scored.drop_duplicates("promise")
-    findings = [_promise(row) for _, row in overall.iterrows()]
+    findings = [_promise(row, story.k) for _, row in overall.iterrows()]
+    by_promise = [part for _, part in scored.groupby("promise", sort=False)]
+    for count in ("n", "view_n"):
+        by_promise = [suppress(part, story.k, by=["segment"], count=count) for part in by_promise]
+    shown = pd.concat(by_promise)
     table = blocks.table(
-        scored.assign(segment=scored["segment"].where(scored["segment"].ne("all"), "all customers")),
+        shown.assign(segment=shown["segment"].replace("all", "all customers")),
         caption="Promises by segment: our records beside the customer's view.",
         source=[SAID, ASSERTED],
         n=int(overall["n"].max()),
@@ -70,13 +75,15 @@ def _strategy(story: Story) -> list[Block]:
     return shown
 
 
-def _promise(row: pd.Series) -> Block:
+def _promise(row: pd.Series, k: int) -> Block:
     """One promise in a sentence, from both sides."""
     view = Estimate(row["view"], row["view_low"], row["view_high"], int(row["view_n"]), "share", SAID)
     records = Estimate(row["records"], row["records_low"], row["records_high"], int(row["n"]), "share", ASSERTED)
-    if row["n"] == 0 or row["view_n"] == 0 or row["view_verdict"] == "we do not know":
-        known = f" Of {view.n:,} who said, {figure_of(view)} say so." if view.n else ""
-        return blocks.unknown(f"We do not know whether “{row['text']}” is kept.{known}", settle=row["would_settle"])
+    if view.n < k or row["view_verdict"] == "we do not know":
+        known = f" Of {view.n:,} who said, {figure_of(view)} say so." if view.n >= k else ""
+        sentence = f"We do not know whether “{row['text']}” is kept.{known}"
+        settle = row["would_settle"] or "asking the customers of these cases whether the promise was kept"
+        return blocks.finding(sentence, [view] if known else [], level="unknown", settle=settle)
     sentence = (
         f"“{row['text']}”: {row['view_verdict']} in the customers' view ({figure_of(view)} of {view.n:,} who said, "
         f"promised to {row['goal']:.0%}); by our records {figure_of(records)}."
@@ -89,9 +96,10 @@ def recovery(story: Story) -> Section:
     """Remedy and goodwill apart: gestures without a fix, and what each group did next."""
     found = score_recovery(story.tables, until=story.period.end, confidence=story.confidence)
     e = found.gesture_not_fixed
-    if e.n == 0:
+    if e.n < story.k:
         line = blocks.unknown(
-            "No gesture is recorded with a known outcome.", settle="recording remedy and goodwill apart"
+            f"Fewer than {story.k} gestures are recorded with a known outcome.",
+            settle="recording remedy and goodwill apart",
         )
         return Section([line], line, [line])
     told = blocks.finding(
@@ -107,9 +115,10 @@ def recovery(story: Story) -> Section:
 def _recovery_tables(groups: pd.DataFrame, accounts: pd.DataFrame, story: Story) -> list[Block]:
     tables = []
     for outcome, source in (("left", OBSERVED), ("complained again", OBSERVED), ("next score", SAID)):
-        part = groups[(groups["outcome"] == outcome) & (groups["n"] >= story.k)]
-        if part.empty:
+        part = groups[groups["outcome"] == outcome]
+        if part["n"].max() < story.k:
             continue
+        part = suppress(part[part["n"] > 0], story.k, by=["group"], count="n")
         caption = {
             "left": "Leaving within 180 days of the complaint, by fix and gesture.",
             "complained again": "Complaining again within 90 days.",
@@ -123,7 +132,7 @@ def _recovery_tables(groups: pd.DataFrame, accounts: pd.DataFrame, story: Story)
                 + (f" “{NO_PROBLEM.capitalize()}” is the comparison." if outcome == "left" else ""),
             )
         )  # fmt: skip
-    shown = accounts[accounts["n"] >= story.k]
+    shown = suppress(accounts, story.k, by=["company", "customer"], count="n").dropna(subset="n")
     if len(shown):
         tables.append(
             blocks.table(
@@ -169,7 +178,7 @@ def last_time(story: Story, *sections: Section) -> Section:
     )
     if table.empty:
         return Section([told], told)
-    shown = table.assign(said="“" + table["said"] + "”")
+    shown = table.drop(columns=["now_low", "now_high"])
     columns = {"said": "What we said", "verdict": "On new data", "now": "Figure now", "n": "Answers"}
     figures = pd.Series([_restated(row) for _, row in shown.iterrows()], index=shown.index, dtype=object)
     listing = blocks.table(
@@ -212,6 +221,8 @@ def page_one(story: Story, perceive: Section, hurts: Section, leaving: Section, 
     numbers, notes = {}, {}
     for score in _scores_or_none(story)[:3]:
         series = story.over_time(score)
+        if series["n"].iloc[-1] < story.k:
+            continue
         numbers[score.name] = estimate_of(series.iloc[-1])
         notes[score.name] = movement_note(judge(story, series))
     return blocks.page_one(

@@ -155,6 +155,8 @@ def _drivers(story: Story) -> list[Block]:
     if outcome is None or len(present) < 2 or cases[outcome].notna().sum() < 100:
         raise NotMeasured("not measured: fewer than 100 scored cases with two recorded events, needed for drivers")
     by = "segment" if "segment" in cases and cases["segment"].nunique() > 1 else None
+    if by:
+        cases = cases[cases.groupby(by)[outcome].transform("count") >= story.k]
     ranked = rank_drivers(cases, outcome, present, by=by, confidence=story.confidence)
     refused = ranked.attrs.get("refused", "")
     if by and not refused:

@@ -12,6 +12,7 @@ from analytics.measures.invitations import audit_invitations
 from analytics.measures.response import weight_responses
 from analytics.measures.shares import corrected_share
 from analytics.measures.summarise import summarise
+from analytics.measures.suppress import suppress
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.leadership import judge, score_chart
@@ -48,7 +49,9 @@ def asked(story: Story) -> Section:
     """Who was eligible, invited and answered, by outcome, channel, team and agent."""
     audit = audit_invitations(story.tables_now, confidence=story.confidence)
     steps = {f"{step}_{end}": f"{step}_share_{end}" for step in ("invited", "answered") for end in ("low", "high")}
-    table = audit.table[(audit.table["eligible"] >= story.k) & (audit.table["by"] != "agent_id")].rename(columns=steps)
+    groups = audit.table[audit.table["by"] != "agent_id"].groupby("by", sort=False)
+    table = pd.concat([suppress(part, story.k, by=["group"], count="eligible") for _, part in groups])
+    table = table.rename(columns=steps).dropna(subset="eligible")
     heads = {
         "by": "By",
         "group": "Group",
@@ -208,12 +211,14 @@ def themes(story: Story) -> Section:
     table = pd.crosstab(tags["theme"], tags["polarity"]).reindex(
         columns=["negative", "neutral", "positive"], fill_value=0
     )
-    table = table[table.sum(axis=1) >= story.k].sort_values("negative", ascending=False).reset_index()
+    table = table[(table.sum(axis=1) >= story.k)].sort_values("negative", ascending=False)
+    table = table.where(table.eq(0) | table.ge(story.k)).reset_index()
     table["theme"] = table["theme"].map(THEME_WORDS)
     told = blocks.finding(f"{len(table)} themes are named by {story.k} customers or more.")
     counts = blocks.table(
         table, caption="Themes by what is said about them, labels as counted.", source=SAID, n=len(written),
-        note="Counts of labels misstate shares; the report's shares have the classifier's error taken out.",
+        note=f"Counts under {story.k} are not shown. Counts misstate shares; the report's have the classifier's error "
+        "taken out.",
     )  # fmt: skip
     return Section([told, counts], told)
 

@@ -24,7 +24,6 @@ from analytics.publish.wording import (
     capital,
     estimate_of,
     figure_of,
-    listed,
     movement_note,
     movement_sentence,
     not_known,
@@ -46,6 +45,11 @@ def perceived(story: Story) -> Section:
     series = story.over_time(lead)
     signal = judge(story, series)
     now = estimate_of(series.iloc[-1])
+    if now.n < story.k:
+        few = blocks.unknown(
+            f"Fewer than {story.k} customers answered in {story.period.label}, too few to show.", settle="more answers"
+        )
+        return Section([few], few, [few])
     told = blocks.finding(
         f"{lead.name} was {figure_of(now)} among the {now.n:,} customers who answered{_of_those_asked(story)} in "
         f"{story.period.label}. {movement_sentence(signal)}{_side_open(now, lead)}",
@@ -110,6 +114,8 @@ def _score_table(story: Story) -> Block:
     rows = []
     for score in story.scores:
         series = story.over_time(score)
+        if series["n"].iloc[-1] < story.k:
+            continue
         rows.append({"score": score.name, "meaning": score.meaning} | series.iloc[-1].to_dict())
         rows[-1]["word"] = judge(story, series).word.replace(" ", "\u00a0")
     frame = pd.DataFrame(rows)
@@ -193,7 +199,8 @@ def _complainers_answers(story: Story, invited: pd.DataFrame, lead: Score) -> pd
     since = story.period.previous(11).start
     ids = complaints.loc[complaints["received_at"] >= since, "customer_id"]
     answers = story.answers
-    return answers.loc[answers["customer_id"].isin(ids) & (answers["period"] == story.period.name), lead.column]
+    theirs = answers.loc[answers["customer_id"].isin(ids) & (answers["period"] == story.period.name), lead.column]
+    return theirs if theirs.notna().sum() >= story.k else None
 
 
 @section
@@ -202,6 +209,8 @@ def problems(story: Story) -> Section:
     table = story.problem_table
     named = table[table["open"]]
     n = int(table["n"].max())
+    if n < story.k:
+        raise NotMeasured(f"not measured: fewer than {story.k} {story.writers} in {story.period.label}")
     if named.empty:
         told = blocks.finding(
             f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} {story.writers}, "
@@ -210,14 +219,24 @@ def problems(story: Story) -> Section:
         return Section([told, _problem_table(table, n, story)], told)
     top = named.iloc[0]
     first = estimate_of(top)
-    others = listed([f"{THEME_WORDS[r['theme']]} ({figure_of(estimate_of(r))})" for _, r in named.iloc[1:3].iterrows()])
     theme = THEME_WORDS[top["theme"]]
-    sentence = f"{capital(theme)} is named as a problem by {figure_of(first)} of the {first.n:,} {story.writers}"
     told = blocks.finding(
-        f"{sentence}{f', then {others}' if others else ''}.",
-        [estimate_of(r) for _, r in named.head(3).iterrows()],
+        f"{capital(theme)} is named as a problem by {figure_of(first)} of the {first.n:,} {story.writers}.",
+        [first],
+        top["word"],
+        better="lower",
         key=f"problem:{top['theme']}",
     )
+    next_named = [
+        blocks.finding(
+            f"{capital(THEME_WORDS[r['theme']])} is named by {figure_of(estimate_of(r))}.",
+            [estimate_of(r)],
+            r["word"],
+            better="lower",
+            key=f"problem:{r['theme']}",
+        )
+        for _, r in named.iloc[1:EXPLAINED].iterrows()
+    ]
     moved = [
         blocks.finding(
             f"{capital(THEME_WORDS[r['theme']])}: it {r['word']} against the earlier periods ({r['reason']}).",
@@ -240,7 +259,7 @@ def problems(story: Story) -> Section:
         note="Shares have the classifier's own error taken out; bars carry their interval.",
     )
     quoted = [q for theme in named["theme"].head(EXPLAINED) for q in _quotes(story, theme)]
-    return Section([told, *moved, chart, _problem_table(table, n, story), *quoted], told)
+    return Section([told, *next_named, *moved, chart, _problem_table(table, n, story), *quoted], told)
 
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
