@@ -1,0 +1,408 @@
+"""What customers name: traits of service, what is said about each, complaints, and promises broken or never made.
+
+Belongs here: the closed list of themes, cutting texts into clauses, and the heads that read them (`Heads`). Not here:
+how the heads are fitted (``train_heads.py``; hand-written examples in ``data/themes.csv`` and ``data/complaints.csv``)
+and how good they are (``models/themes.md``).
+"""
+
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from analytics.text.clean import normalise
+
+MODELS = Path(__file__).parent / "models"
+DEFINITIONS = {
+    "waiting": "How long it took to be answered, served, seen or paid.",
+    "unresolved": "Whether the problem was actually solved.",
+    "repeat_contact": "Having to come back, chase or tell it all again, or being spared that.",
+    "transferred": "Being passed between people, teams or companies, or having one person see it through.",
+    "policy_over_customer": "Rules, scripts and procedures that suit the company, or that bend for the customer.",
+    "empowered_staff": "Whether the person in front of the customer could and did decide.",
+    "no_human": "Whether a human being could be reached behind bots, menus and forms.",
+    "system_failure": "Whether systems, sites, apps, lines and equipment worked.",
+    "kept_informed": "Being told what happens, and honestly, or being left in the dark.",
+    "courtesy": "Manners, respect, patience, being listened to.",
+    "competence": "Whether staff knew their work and got it right.",
+    "promise_broken": "Whether what was promised, agreed or advertised was done.",
+    "billing_price": "Bills, charges, refunds, prices, value for money.",
+    "product_delivery": "The thing itself: quality, condition, delivery, food, room.",
+    "loyal_unfair": "How those who stay are treated beside those who have just come.",
+    "unwanted_selling": "Selling, marketing and spam nobody asked for, or their absence.",
+}
+THEMES = tuple(DEFINITIONS)
+KINDS = ("complaint", "wants_promised", "wants_unoffered")
+POLARITIES = ("negative", "neutral", "positive")
+HEADS = (*THEMES, *KINDS, *POLARITIES)
+ACCURATE_LIMIT = 20_000  # texts: more are tagged by n-grams alone unless asked otherwise
+BATCH = 5_000  # texts per round: bounds memory
+SMOOTHING = 100.0  # squared weight added to a text's length, about two rare words: one word alone says little
+WHOLE = 40  # words: a text up to this long is read as a whole as well as by clauses
+
+_CLAUSE = re.compile(
+    r"(?<=[.!?;])\s+|\n+|\s+[-–—]\s+|,?\s+(?:but|although|though|however|whereas|yet)\s+", re.IGNORECASE
+)
+_WORD = re.compile(r"[a-z']+|\d+|[!?:]\)?")
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
+_CALENDAR = frozenset(
+    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
+    "september october november december christmas easter".split()
+)
+_EMPTY = frozenset(  # words that name nothing by themselves
+    "i me my we our us you your he him his she her it its they them their the a an this that these those was were is "
+    "are be been am had has have do did does to of in on at for with from by and or so as there here".split()
+)
+_ENDING = re.compile(r"(?:ing|edly|ed|ly|es|s|'s)$")
+Model = Literal["auto", "accurate", "fast"]
+
+
+class ThemeTag(str):
+    """A theme named in a text: the theme's name, with what is said about it.
+
+    Parameters
+    ----------
+    theme
+        One of `THEMES`; the tag equals it as a string.
+    polarity
+        'negative', 'neutral' or 'positive'.
+    probability
+        That the theme is named, 0 to 1.
+
+    Examples
+    --------
+    >>> tag = ThemeTag("waiting", "negative", 0.9)
+    >>> tag == "waiting", tag.polarity
+    (True, 'negative')
+    """
+
+    polarity: str
+    probability: float
+
+    def __new__(cls, theme: str, polarity: str, probability: float) -> "ThemeTag":
+        """Make a tag; a string cannot be changed after it is made."""
+        tag = super().__new__(cls, theme)
+        tag.polarity, tag.probability = polarity, probability
+        return tag
+
+    @property
+    def theme(self) -> str:
+        """Name of the theme, a plain string."""
+        return str.__str__(self)
+
+    def __repr__(self) -> str:
+        return f"ThemeTag({str.__repr__(self)}, {self.polarity!r}, {self.probability:.2f})"
+
+
+def split_clauses(text: str) -> list[str]:
+    """Cut a text into the stretches that can say different things: sentences, and sides of a "but".
+
+    Examples
+    --------
+    >>> split_clauses("Kind nurses, but I waited for hours. Awful parking!")
+    ['Kind nurses', 'I waited for hours.', 'Awful parking!']
+    """
+    found = [clause for clause in _CLAUSE.split(text) if clause and any(map(str.isalnum, clause))]
+    return found or [text]
+
+
+def stems(text: str) -> list[str]:
+    """Lower-case words without their endings, and pairs of them; numbers are alike, days and months left out.
+
+    Examples
+    --------
+    >>> stems("Waited 3 weeks")
+    ['wait', '0', 'week', 'wait 0', '0 week']
+    """
+    words = [word for word in _WORD.findall(_NUMBER.sub("0", text.lower())) if word not in _CALENDAR]
+    words = [_ENDING.sub("", word) if len(word) > 4 else word for word in words]
+    pairs = [f"{a} {b}" for a, b in zip(words, words[1:], strict=False) if a not in _EMPTY or b not in _EMPTY]
+    return [word for word in words if word not in _EMPTY] + pairs
+
+
+@dataclass(frozen=True, eq=False)
+class Heads:
+    """Logistic heads for `HEADS`, on n-grams and sentiment ("fast"), or on the encoder's embedding as well.
+
+    Parameters
+    ----------
+    vocabulary
+        Column of each n-gram.
+    idf
+        Weight of each n-gram.
+    fast
+        Shape (n-grams + 3, heads): coefficients on n-grams, on the log odds of negative and of positive against
+        neutral by the fast sentiment model, and the constant.
+    embedding
+        Shape (width + 1, heads): coefficients on the embedding, and the constant.
+    calibration
+        By model, shape (3, heads): weight of the fast score, weight of the embedding's score, constant.
+    card
+        What was measured at training, by model: ``thresholds``, ``errors``, ``stability`` …; and ``encoder``.
+    """
+
+    vocabulary: dict[str, int]
+    idf: np.ndarray
+    fast: np.ndarray
+    embedding: np.ndarray
+    calibration: dict[str, np.ndarray]
+    card: dict[str, Any]
+
+    def predict_proba(self, texts: Sequence[str], model: str) -> np.ndarray:
+        """Probability of each head for each text as a whole, shape (n, heads)."""
+        on_fast, on_embedding, constant = self.calibration[model]
+        scores = on_fast * (self.features(texts) @ self.fast) + constant
+        if model == "accurate":
+            from analytics.text.encoder import Encoder
+
+            scores = scores + on_embedding * (Encoder.load().embed(texts) @ self.embedding[:-1] + self.embedding[-1])
+        return np.asarray(1 / (1 + np.exp(-scores)))
+
+    def features(self, texts: Sequence[str]) -> Any:  # noqa: ANN401  # scipy.sparse has no types
+        """Return the n-grams of each text weighted to about unit length, two sentiment log odds and a one."""
+        from scipy.sparse import csr_matrix, hstack
+
+        find = self.vocabulary.get
+        rows = [{column for column in map(find, stems(text)) if column is not None} for text in texts]
+        sizes = np.fromiter(map(len, rows), np.int64, len(rows))
+        columns = np.fromiter(chain.from_iterable(rows), np.int64, int(sizes.sum()))
+        owner, values = np.repeat(np.arange(len(rows)), sizes), self.idf[columns].astype(float)
+        values /= np.sqrt(SMOOTHING + np.bincount(owner, values**2, minlength=len(rows)))[owner]
+        ends = np.concatenate([[0], np.cumsum(sizes)])
+        ngrams = csr_matrix((values, columns, ends), shape=(len(rows), len(self.idf)))
+        return csr_matrix(hstack([ngrams, csr_matrix(_sentiment_odds(texts)), np.ones((len(rows), 1))]))
+
+    def save(self, folder: Path = MODELS) -> None:
+        """Write ``themes.npz`` (weights) and ``themes.json`` (card): no pickle in either."""
+        np.savez_compressed(
+            folder / "themes.npz",
+            vocabulary=np.frombuffer("\n".join(self.vocabulary).encode(), dtype=np.uint8),
+            idf=self.idf.astype(np.float32),
+            fast=self.fast.astype(np.float32),
+            embedding=self.embedding.astype(np.float32),
+            calibration_fast=self.calibration["fast"],
+            calibration_accurate=self.calibration["accurate"],
+        )
+        (folder / "themes.json").write_text(json.dumps(self.card, indent=1) + "\n", encoding="utf-8")
+
+
+def _sentiment_odds(texts: Sequence[str]) -> np.ndarray:
+    from analytics.text.sentiment import load_sentiment_model
+
+    odds = np.log(np.clip(load_sentiment_model("fast").predict_proba(texts), 1e-4, 1))
+    return np.asarray(odds[:, [0, 2]] - odds[:, [1]])
+
+
+@cache
+def load_heads() -> Heads:
+    """Load the shipped heads; `tag_themes`, `is_complaint` and `promise_kind` use them."""
+    with np.load(MODELS / "themes.npz", allow_pickle=False) as stored:
+        names = stored["vocabulary"].tobytes().decode().split("\n")
+        calibration = {model: stored[f"calibration_{model}"] for model in ("fast", "accurate")}
+        idf, fast, embedding = (stored[name] for name in ("idf", "fast", "embedding"))
+    card = json.loads((MODELS / "themes.json").read_text(encoding="utf-8"))
+    return Heads({name: column for column, name in enumerate(names)}, idf, fast, embedding, calibration, card)
+
+
+def _choose(model: str, n: int) -> str:
+    """Model to use: by number of texts for 'auto', and only with the encoder the heads were fitted on."""
+    if model not in ("auto", "accurate", "fast"):
+        raise ValueError(f"there is no model of themes called {model!r}. Expected 'auto', 'accurate' or 'fast'.")
+    if model == "fast" or (model == "auto" and n > ACCURATE_LIMIT):
+        return "fast"
+    from analytics.text.encoder import Encoder
+
+    at_hand = (MODELS / "encoder.onnx").is_file() and Encoder.load().version == load_heads().card["encoder"]
+    if model == "accurate" and not at_hand:
+        raise ValueError("the heads for themes were fitted on another encoder. Run `make train`, or use model='fast'.")
+    return "accurate" if at_hand else "fast"
+
+
+def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTag]]:
+    """Name the themes of each text, and what is said about each.
+
+    A text is read clause by clause, and as a whole where it has at most 40 words. A theme is named where the most
+    probable of these readings passes the theme's threshold (as many tags as true ones on held-out lines). Its
+    polarity is that of the most probable clause; where only one theme is named, the text as a whole has a say too.
+
+    Parameters
+    ----------
+    texts
+        Comments; one without words has no themes.
+    model
+        'accurate' (encoder and n-grams), 'fast' (n-grams), or 'auto': accurate for up to 20,000 texts.
+
+    Returns
+    -------
+    list of list of ThemeTag
+        For each text its tags, most probable first; a tag equals its theme's name. Counting them misstates shares:
+        see `corrected_share` and the errors in `theme_errors`.
+
+    Raises
+    ------
+    ValueError
+        If there is no such model, or the encoder at hand is not the one the heads were fitted on.
+
+    References
+    ----------
+    The model card ``models/themes.md``.
+
+    Examples
+    --------
+    >>> tag_themes(["I was on hold for fifty minutes.", "Tuesday"], model="fast")[0][0]
+    ThemeTag('waiting', 'negative', 0.98)
+    """
+    plain = [normalise(text) for text in texts]
+    chosen = _choose(model, len(plain))
+    rounds = (plain[start : start + BATCH] for start in range(0, len(plain), BATCH))
+    return [tags for part in rounds for tags in _tag(part, chosen)]
+
+
+def _tag(texts: Sequence[str], model: str) -> list[list[ThemeTag]]:
+    heads = load_heads()
+    thresholds = np.array([heads.card[model]["thresholds"][theme] for theme in THEMES])
+    readings, owner, is_clause = read_texts(texts)
+    probabilities = heads.predict_proba(readings, model)
+    named = best_reading(probabilities[:, : len(THEMES)], owner, len(texts))
+    said = probabilities[:, -len(POLARITIES) :]
+    starts = np.searchsorted(owner, np.arange(len(texts) + 1))
+    result: list[list[ThemeTag]] = [[] for _ in texts]
+    passed = named >= thresholds
+    for text, theme in zip(*np.nonzero(passed), strict=True):
+        rows = np.arange(starts[text], starts[text + 1])
+        clauses = rows[is_clause[rows]]
+        voice = said[clauses[probabilities[clauses, theme].argmax()]]
+        if passed[text].sum() == 1:
+            voice = voice + said[rows[-1]]  # the last reading of a short text is the whole
+        tag = ThemeTag(THEMES[theme], POLARITIES[voice.argmax()], float(named[text, theme]))
+        result[text].append(tag)
+    return [sorted(tags, key=lambda tag: -tag.probability) for tags in result]
+
+
+def read_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Readings of texts (clauses, and a short text as a whole), the text each belongs to, and which are clauses."""
+    readings: list[str] = []
+    owner: list[int] = []
+    is_clause: list[bool] = []
+    for number, text in enumerate(texts):
+        found = split_clauses(text)
+        whole = [text] if len(found) > 1 and text.count(" ") < WHOLE else []
+        readings += found + whole
+        owner += [number] * (len(found) + len(whole))
+        is_clause += [True] * len(found) + [False] * len(whole)
+    return readings, np.array(owner, dtype=int), np.array(is_clause, dtype=bool)
+
+
+def best_reading(probabilities: np.ndarray, owner: np.ndarray, n: int) -> np.ndarray:
+    """Highest probability over the readings of each of `n` texts, by head."""
+    best = np.zeros((n, probabilities.shape[1]))
+    np.maximum.at(best, owner, probabilities)
+    return best
+
+
+def is_complaint(texts: Iterable[str], model: Model = "auto") -> np.ndarray:
+    """P(the text is a complaint): it reports a grievance or wants something put right, beyond mere negativity.
+
+    Parameters
+    ----------
+    texts
+        Comments.
+    model
+        As in `tag_themes`.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (n,), 0 to 1.
+
+    References
+    ----------
+    The model card ``models/themes.md``.
+
+    Examples
+    --------
+    >>> grievance, dislike = is_complaint(["You charged me twice and I want it back.", "Not my taste."], model="fast")
+    >>> bool(grievance > dislike)
+    True
+    """
+    return _kinds(texts, model)[:, 0]
+
+
+def promise_kind(texts: Iterable[str], model: Model = "auto") -> list[str]:
+    """Tell whether a text claims a broken promise or wants what was never offered.
+
+    Parameters
+    ----------
+    texts
+        Comments.
+    model
+        As in `tag_themes`.
+
+    Returns
+    -------
+    list of str
+        'promise_broken', 'not_offered' or '' for each text.
+
+    References
+    ----------
+    The model card ``models/themes.md``.
+
+    Examples
+    --------
+    >>> promise_kind(["You promised a refund by Friday and it never came.", "Lovely staff."], model="fast")
+    ['promise_broken', '']
+    """
+    plain = list(texts)
+    chosen = _choose(model, len(plain))
+    thresholds = [load_heads().card[chosen]["thresholds"][kind] for kind in KINDS[1:]]
+    above = _kinds(plain, model)[:, 1:] / thresholds
+    words = np.where(above[:, 0] >= above[:, 1], "promise_broken", "not_offered")
+    return [str(word) for word in np.where(above.max(axis=1, initial=0) >= 1, words, "")]
+
+
+def _kinds(texts: Iterable[str], model: str) -> np.ndarray:
+    plain = [normalise(text) for text in texts]
+    chosen, columns = _choose(model, len(plain)), slice(len(THEMES), len(THEMES) + len(KINDS))
+    rounds = (plain[start : start + BATCH] for start in range(0, len(plain), BATCH))
+    found = [load_heads().predict_proba(part, chosen)[:, columns] for part in rounds]
+    return np.concatenate(found) if found else np.empty((0, len(KINDS)))
+
+
+def theme_errors(theme: str, model: Literal["accurate", "fast"] = "accurate") -> np.ndarray:
+    """Held-out counts of one theme's tags, rows the truth (absent, named), columns the tag: for `corrected_share`.
+
+    Parameters
+    ----------
+    theme
+        One of `THEMES`.
+    model
+        The model that tagged.
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (2, 2), counts of hand-written lines on folds not trained on.
+
+    Raises
+    ------
+    ValueError
+        If there is no such theme.
+
+    References
+    ----------
+    Forman (2008), Quantifying counts and costs via classification, on why counts need correcting.
+
+    Examples
+    --------
+    >>> theme_errors("waiting").shape
+    (2, 2)
+    """
+    if theme not in THEMES:
+        raise ValueError(f"there is no theme {theme!r}. Found: {', '.join(THEMES)}.")
+    return np.array(load_heads().card[model]["errors"][theme])
