@@ -180,7 +180,7 @@ def last_time(story: Story, *sections: Section) -> Section:
         return Section([told], told)
     shown = table.drop(columns=["now_low", "now_high"])
     columns = {"said": "What we said", "verdict": "On new data", "now": "Figure now", "n": "Answers"}
-    figures = pd.Series([_restated(row) for _, row in shown.iterrows()], index=shown.index, dtype=object)
+    figures = pd.Series([_restated(row) for _, row in table.iterrows()], index=shown.index, dtype=object)
     listing = blocks.table(
         shown.assign(now=figures),
         caption="What we said last time.",

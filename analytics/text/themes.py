@@ -49,6 +49,13 @@ WHOLE = 40  # words: a text up to this long is read as a whole as well as by cla
 _CLAUSE = re.compile(
     r"(?<=[.!?;])\s+|\n+|\s+[-–—]\s+|,?\s+(?:but|although|though|however|whereas|yet)\s+", re.IGNORECASE
 )
+_SUBJECT = re.compile(  # says what the text is about, as a subject line does, and judges nothing
+    r"(?:(?:hi|hello|dear \w+|good \w+)\W+)?"
+    r"(?:(?:this|it|my (?:call|question|complaint|mail)) (?:(?:is|was) (?:to do with|about|regarding)|concern(?:s|ed))"
+    r"|i (?:am writing|wrote|contacted you|got in touch|rang|called)(?: in| to you)? (?:about|regarding)"
+    r"|with reference to|in regard to|regarding)\b(?! time)[^.!?]{0,60}[.!?]?$",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"[a-z']+|\d+|[!?:]\)?")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _CALENDAR = frozenset(
@@ -255,8 +262,8 @@ def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTa
 
     Examples
     --------
-    >>> tag_themes(["I was on hold for fifty minutes.", "Tuesday"], model="fast")[0][0]
-    ThemeTag('waiting', 'negative', 0.98)
+    >>> [(tag.theme, tag.polarity) for tag in tag_themes(["I was on hold for fifty minutes."], model="fast")[0]]
+    [('waiting', 'negative')]
     """
     plain = [normalise(text) for text in texts]
     chosen = _choose(model, len(plain))
@@ -291,8 +298,9 @@ def read_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]
     owner: list[int] = []
     is_clause: list[bool] = []
     for number, text in enumerate(texts):
-        found = split_clauses(text)
-        whole = [text] if len(found) > 1 and text.count(" ") < WHOLE else []
+        every = split_clauses(text)
+        found = [clause for clause in every if not _SUBJECT.match(clause)] or every
+        whole = [" ".join(found)] if len(found) > 1 and text.count(" ") < WHOLE else []
         readings += found + whole
         owner += [number] * (len(found) + len(whole))
         is_clause += [True] * len(found) + [False] * len(whole)
