@@ -12,7 +12,7 @@ from analytics.measures.recovery import NO_PROBLEM, score_recovery
 from analytics.measures.suppress import suppress
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
-from analytics.publish.leadership import judge
+from analytics.publish.leadership import judge, score_chart
 from analytics.publish.record import CANNOT_TELL, DID_NOT, HELD, read_claims, retest, running_record
 from analytics.publish.story import Score, Story
 from analytics.publish.wording import THEME_WORDS, Section, estimate_of, figure_of, listed, movement_note, section
@@ -225,10 +225,31 @@ def page_one(story: Story, perceive: Section, hurts: Section, leaving: Section, 
             continue
         numbers[score.name] = estimate_of(series.iloc[-1])
         notes[score.name] = movement_note(judge(story, series))
+    headline = next(block for block in perceive.blocks if block.kind == "finding")
     return blocks.page_one(
-        perceive.answer, numbers, notes=notes, perceive=perceive.answer, hurts=hurts.answer, leaving=leaving.answer,
-        unknown=unknowns.answer,
+        headline, numbers, notes=notes, perceive=perceive.answer, hurts=hurts.answer, leaving=_both(leaving),
+        unknown=unknowns.answer, trend=_trend(story),
     )  # fmt: skip
+
+
+def _both(leaving: Section) -> Block | str:
+    """The said and the silent in one answer, where both are known."""
+    known = [b.data for b in leaving.blocks if b.kind == "finding" and b.data["level"] == "finding"]
+    if len(known) < 2:
+        return leaving.answer
+    first, second = known[0], known[1]
+    joined = f"{first['sentence']} {second['sentence'].split('. ')[0].rstrip('.')}."
+    return Block("finding", first | {"sentence": joined, "evidence": first["evidence"] + second["evidence"]})
+
+
+def _trend(story: Story) -> Block | None:
+    """The leading score over time, low enough for page one."""
+    scores = _scores_or_none(story)
+    if not scores:
+        return None
+    series = story.over_time(scores[0])
+    charts = score_chart(story, scores[0], series, judge(story, series), height=1.6)
+    return charts[0] if charts and series["n"].iloc[-1] >= story.k else None
 
 
 def _scores_or_none(story: Story) -> list[Score]:

@@ -46,7 +46,9 @@ def _diagnosis(story: Story, row: pd.Series) -> list[Block]:
     problem = Problem(THEME_WORDS[row["theme"]], story.naming(row["theme"]), estimate_of(row))
     found = diagnose(problem, story.cases, k=story.k, confidence=story.confidence)
     shown: list[Block] = [blocks.prose(f"### {capital(problem.name)}")]
-    shown += [blocks.finding(sentence, [problem.evidence]) for sentence in found.sentences]
+    customers, *rest = found.sentences
+    shown.append(blocks.finding(customers, [problem.evidence]))
+    shown.append(blocks.prose("\n".join(f"- {sentence}" for sentence in rest), [problem.evidence]))
     differing = found.frame[found.frame["differs"]]
     if len(differing):
         shown.append(_diagnosis_chart(found, differing, story))
@@ -129,8 +131,13 @@ def _clocks(story: Story) -> list[Block]:
         None,
     )
     table = compare_clocks(story.cases_recent, [by] if by else [], story.confidence, story.k)
-    names = {"customer_clock_h": "customer's clock", "company_clock_h": "company's clock", "gap_h": "gap"}
-    shown = table.assign(clock=table["measure"].map(names)).drop(columns="measure")
+    names = {"customer_clock_h": "customer's", "company_clock_h": "company's", "gap_h": "gap"}
+    few = "fewer than half have confirmed an end, so the median is not known; a quarter had"
+    shown = table.assign(
+        clock=table["measure"].map(names),
+        n=table["n"].astype("Int64"),
+        note=table["note"].str.replace(few, "fewer than half confirmed; a quarter"),
+    ).drop(columns="measure")
     heads = {by: by.capitalize()} if by else {}
     return [
         blocks.prose("### Two clocks"),

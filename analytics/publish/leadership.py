@@ -59,7 +59,19 @@ def perceived(story: Story) -> Section:
     )
     shown = [told, *score_chart(story, lead, series, signal), _score_table(story)]
     answers, unknowns = _who_answered(story, lead)
-    return Section([*shown, *answers], told, unknowns)
+    return Section([*shown, *answers], _other_scores(story) or told, unknowns)
+
+
+def _other_scores(story: Story) -> Block | None:
+    """The scores beside the leading one in a sentence, for page one's short answer; None where there is no other."""
+    rows = [(score, story.over_time(score)) for score in story.scores[1:]]
+    shown = [(score, estimate_of(series.iloc[-1]), judge(story, series)) for score, series in rows]
+    shown = [found for found in shown if found[1].n >= story.k]
+    if not shown:
+        return None
+    parts = [f"{score.name}: {figure_of(e)}, {movement_note(signal)}" for score, e, signal in shown]
+    words = {signal.word for _, _, signal in shown}
+    return blocks.finding(f"{'; '.join(parts)}.", [e for _, e, _ in shown], words.pop() if len(words) == 1 else None)
 
 
 def _of_those_asked(story: Story) -> str:
@@ -91,7 +103,7 @@ def judge(story: Story, series: pd.DataFrame) -> Signals:
     )
 
 
-def score_chart(story: Story, score: Score, series: pd.DataFrame, signal: Signals) -> list[Block]:
+def score_chart(story: Story, score: Score, series: pd.DataFrame, signal: Signals, height: float = 2.6) -> list[Block]:
     """A score over time with its limits; nothing where there is only one period."""
     if len(series) < 2:
         return []
@@ -99,7 +111,7 @@ def score_chart(story: Story, score: Score, series: pd.DataFrame, signal: Signal
     last = estimate_of(series.iloc[-1])
     return [
         blocks.figure(
-            figures.plot_series(series, unit=last.unit, label=score.name, limits=limits),
+            figures.plot_series(series, unit=last.unit, label=score.name, limits=limits, height=height),
             alt=f"{score.name}, {len(series)} periods up to {story.period.label}; latest {figure_of(last)}.",
             caption=f"{score.name}, {movement_note(signal)} in {story.period.label}.",
             source=SAID,
@@ -117,7 +129,7 @@ def _score_table(story: Story) -> Block:
         if series["n"].iloc[-1] < story.k:
             continue
         rows.append({"score": score.name, "meaning": score.meaning} | series.iloc[-1].to_dict())
-        rows[-1]["word"] = judge(story, series).word.replace(" ", "\u00a0")
+        rows[-1]["word"] = judge(story, series).word
     frame = pd.DataFrame(rows)
     heads = {"score": "Score", "meaning": "What it is", "value": story.period.label, "n": "Answers", "word": "Movement"}
     note = "A word of change needs a passed rule (XmR) against the earlier periods."

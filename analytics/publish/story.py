@@ -44,7 +44,7 @@ class Score:
 
 
 SCORES = {
-    "nps": Score("nps", "Net Promoter Score", net_promoter_score, "promoters (9–10) less detractors (0–6), in points"),
+    "nps": Score("nps", "Net Promoter Score", net_promoter_score, "promoters less detractors, points"),
     "csat": Score("csat", "Satisfied customers", top_box_share, "share answering 4 or 5 of 5"),
     "ces": Score("ces", "Ease", customer_effort, "mean of 1 to 7, higher is easier"),
 }
