@@ -56,6 +56,7 @@ train: $(READY)  ## retrain the shipped text models (needs DATASETS and about 40
 	@$(BIN)/python -m venv .venv-train
 	@.venv-train/bin/pip install --quiet -e '.[train]'
 	@.venv-train/bin/python -m analytics.text.train --datasets $(DATASETS)
+	@$(BIN)/python -m analytics.text.train_heads --datasets $(DATASETS)
 
 lock:  ## pin every dependency with hashes (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --quiet \
