@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from analytics.text.accurate import AccurateModel
+from analytics.text.accurate import FAST_SHARE, AccurateModel
 from analytics.text.clean import mask_brands
 from analytics.text.encoder import MODELS
 from analytics.text.evaluate import load_zero_shot_sets, polarity, vader_score
@@ -134,7 +134,7 @@ def test_the_blend_lies_between_the_encoder_and_the_fast_model(model):
     encoder, fast = model.proba_of(model.encoder.embed(texts)), model.fast.predict_proba(texts)
     odds = [np.log(p[0, 2] / p[0, 0]) for p in (encoder, model.predict_proba(texts), fast)]
     assert min(odds[0], odds[2]) <= odds[1] <= max(odds[0], odds[2])
-    assert odds[1] == pytest.approx(0.7 * odds[0] + 0.3 * odds[2], abs=1e-3)
+    assert odds[1] == pytest.approx((1 - FAST_SHARE) * odds[0] + FAST_SHARE * odds[2], abs=1e-3)
 
 
 def test_no_texts_give_no_probabilities(model):

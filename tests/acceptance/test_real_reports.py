@@ -1,0 +1,199 @@
+"""The leadership report on real exports: a settings file and a shipped map each, no code."""
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pypdf import PdfReader
+
+from analytics.publish.run import build_report
+
+MAPS = Path(__file__).resolve().parents[2] / "data" / "maps"
+HEADINGS = (
+    "What customers perceive", "The problems they name", "What explains each open problem", "Who may leave", "Promises",
+    "Remedy and goodwill", "What we said last time", "What we do not know", "Provenance",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Export:
+    """A real export: where it lies, the map that reads it, and a period in which it holds data."""
+
+    table: str
+    path: str
+    map: str
+    zone: str
+    period: str
+    settings: str = ""
+
+
+EXPORTS = {
+    "contact centre": Export(
+        "surveys", "csat-ecommerce/csat_2023-08-01_to_23.csv", "csat_ecommerce", "Asia/Kolkata", "2023-08",
+        '[report]\nscore = "csat"\n[text]\nmodel = "fast"\n',
+    ),
+    "complaints": Export(
+        "complaints", "cfpb/complaints_2019_2020.csv", "cfpb", "America/New_York", "2019-04",
+        '[text]\nmodel = "fast"\n',
+    ),
+    "older complaints": Export(
+        "complaints", "cfpb/complaints_2013_2017_no_narrative.csv", "cfpb_2013", "America/New_York", "2016-02"
+    ),
+    "passengers": Export(
+        "surveys", "sfo-survey/fact_survey.csv", "sfo_survey", "America/Los_Angeles", "2017-05",
+        '[report]\nscore = "nps"\n',
+    ),
+    "store reviews": Export(
+        "surveys", "bank-app-reviews/reviews.csv", "bank_app_reviews", "Africa/Addis_Ababa", "2025-04",
+        '[text]\nmodel = "fast"\n',
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Report:
+    """What readers get: the text of the PDF, page by page, and the figures behind its sentences."""
+
+    pages: list[str]
+    claims: list[dict]
+    manifest: dict
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.pages).split())
+
+    def section(self, heading: str) -> str:
+        """The text from one heading to the next, page one left out."""
+        body = " ".join(" ".join(self.pages[1:]).split())
+        start = body.index(heading)
+        later = [body.index(h, start) for h in HEADINGS[HEADINGS.index(heading) + 1 :] if h in body[start:]]
+        return body[start : min(later, default=len(body))]
+
+    def claim(self, start: str) -> dict:
+        return next(claim for claim in self.claims if claim["sentence"].startswith(start))
+
+
+@pytest.fixture(scope="module")
+def reports(datasets, tmp_path_factory):
+    """Build each export's report once, when first asked for."""
+    built: dict[str, Report] = {}
+
+    def report(name: str) -> Report:
+        if name not in built:
+            export, root = EXPORTS[name], tmp_path_factory.mktemp("real")
+            (root / "perception.toml").write_text(
+                f'[organisation]\nname = "Acme"\ntimezone = "{export.zone}"\n[sources.{export.table}]\n'
+                f'path = "{datasets / export.path}"\nmap = "{MAPS / export.map}.toml"\n{export.settings}'
+            )
+            published = build_report("leadership", export.period, root / "perception.toml")
+            claims = json.loads((published.folder / "claims.json").read_text())["claims"]
+            pages = [page.extract_text().replace("\u200b", "") for page in PdfReader(published.pdf).pages]
+            built[name] = Report(pages, claims, published.manifest)
+        return built[name]
+
+    return report
+
+
+@pytest.fixture(params=EXPORTS)
+def report(request, reports):
+    return reports(request.param)
+
+
+def test_every_section_stands_in_order(report):
+    body = " ".join(" ".join(report.pages[1:]).split())
+    found = [body.find(heading) for heading in HEADINGS]
+    assert -1 not in found
+    assert found == sorted(found)
+
+
+def test_page_one_answers_four_questions(report):
+    for heading in ("What customers perceive", "What hurts most", "Who may leave", "What we do not know"):
+        assert heading in report.pages[0]
+
+
+def test_nothing_of_the_machine_shows(report):
+    assert not re.search(r"\bnan\b|\bNaT\b|Traceback|object at 0x|Timestamp\(|ThemeTag\(|Estimate\(", report.text)
+
+
+def test_no_figure_pretends_to_be_certain(report):
+    narrow = re.findall(r"(?<![\d.])([\d.]+) % \(\1–\1\)", report.text)
+    assert narrow == []
+
+
+def test_every_row_of_the_export_is_accounted_for(report):
+    for row in report.manifest["rows"]:
+        assert row["read"] == row["left_out"] + row["kept"] + row["quarantined"] + row["duplicates"]
+        assert row["read"] > 1_900
+
+
+@pytest.mark.parametrize(
+    ("name", "heading", "lack"),
+    [
+        ("contact centre", "What customers perceive", "no column invited_at"),
+        ("contact centre", "Who may leave", "no table customers"),
+        ("contact centre", "Remedy and goodwill", "no table complaints"),
+        ("complaints", "What customers perceive", "no table surveys"),
+        ("complaints", "Remedy and goodwill", "no column goodwill_value"),
+        ("older complaints", "The problems they name", "no text by a customer"),
+        ("older complaints", "Remedy and goodwill", "no column goodwill_value"),
+        ("passengers", "The problems they name", "no text by a customer"),
+        ("passengers", "What explains each open problem", "no text by a customer"),
+        ("store reviews", "What explains each open problem", "no comment can be tied to a case"),
+        ("store reviews", "Who may leave", "no table customers"),
+    ],
+)
+def test_a_section_whose_columns_are_missing_says_so(reports, name, heading, lack):
+    section = reports(name).section(heading)
+    assert re.search(r"[Nn]ot measured: ", section)
+    assert lack in section
+
+
+def test_the_contact_centre_score_is_the_share_of_fours_and_fives(reports, datasets):
+    report = reports("contact centre")
+    scores = pd.read_csv(datasets / EXPORTS["contact centre"].path)["CSAT Score"]
+    evidence = report.claim("Satisfied customers")["evidence"][0]
+    assert evidence["value"] == pytest.approx(scores.ge(4).mean(), abs=1e-12)
+    assert evidence["n"] == len(scores) == 12_413
+    assert f"{scores.ge(4).mean():.1%}".replace("%", " %") in report.pages[0]
+
+
+def test_handle_time_with_46_values_is_not_measured(reports):
+    drivers = reports("contact centre").section("What explains each open problem").partition("What goes with")[2]
+    assert "time to the first answer" in drivers
+    assert not re.search(r"handle time per contact \d", drivers)
+
+
+def test_the_store_reviews_score_is_that_of_its_month(reports, datasets):
+    reviews = pd.read_csv(datasets / EXPORTS["store reviews"].path)
+    month = reviews.loc[reviews["date"].str.startswith("2025-04"), "rating"]
+    evidence = reports("store reviews").claim("Satisfied customers")["evidence"][0]
+    assert evidence["value"] == pytest.approx(month.ge(4).mean(), abs=1e-12)
+    assert evidence["n"] == len(month)
+
+
+def test_the_passengers_score_takes_the_design_weight_and_11_as_blank(reports, datasets):
+    answers = pd.read_csv(datasets / EXPORTS["passengers"].path)
+    may = answers[answers["inferred_date"].str.startswith("2017-05") & answers["NETPRO"].le(10)]
+    share = may["WEIGHT"] / may["WEIGHT"].sum()
+    weighted = 100 * (share[may["NETPRO"] >= 9].sum() - share[may["NETPRO"] <= 6].sum())
+    plain = 100 * (may["NETPRO"].ge(9).mean() - may["NETPRO"].le(6).mean())
+    evidence = reports("passengers").claim("Net Promoter Score")["evidence"][0]
+    assert evidence["value"] == pytest.approx(weighted, abs=1e-9)
+    assert abs(weighted - plain) > 0.5  # points: the weights matter here
+    assert evidence["n"] == len(may)
+    # a weighted score is known less well than the same number of equal answers
+    values = 100 * (may["NETPRO"].ge(9).astype(float) - may["NETPRO"].le(6))
+    kish = share.pow(2).sum()
+    spread = ((values - weighted).pow(2) * share).sum() ** 0.5
+    assert evidence["high"] - evidence["low"] == pytest.approx(2 * 1.96 * spread * kish**0.5, rel=0.05)
+
+
+def test_the_complaints_problems_rest_on_the_months_narratives(reports, datasets):
+    complaints = pd.read_csv(datasets / EXPORTS["complaints"].path, dtype=str)
+    april = complaints["Date received"].str.startswith("2019/4/")
+    written = complaints.loc[april, "Consumer complaint narrative"].notna().sum()
+    section = reports("complaints").section("The problems they name")
+    assert int(re.search(r"of the ([\d,]+) customers who complained", section)[1]) == written == 80

@@ -1,0 +1,415 @@
+"""Speed and memory on this machine, each figure beside a peer or a floor measured in the same run.
+
+``python tests/bench.py`` runs every part, ``python tests/bench.py text drivers`` those named, ``--quick`` all on
+small data, to see that they work; limits are judged on the full sizes only. Every part runs in a process of its own, so
+that its peak memory is its own. Data are simulated into a temporary folder, which is removed.
+"""
+
+import argparse
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from itertools import cycle, islice
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+PERIOD = "2026-10"  # the last month of the simulated data
+CONTACTS = 3.2  # per simulated customer
+STACK = "import numpy, pandas, pyarrow, scipy.stats, sklearn.linear_model, statsmodels.api, matplotlib.pyplot"
+PARTS: dict[str, Callable[[Path, bool], Iterator["Row"]]] = {}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure: what it is, its unit, what stands beside it, and the limit it is held to."""
+
+    what: str
+    figure: float
+    unit: str
+    beside: str = ""
+    peer: float | None = None
+    limit: float | None = None
+
+    @property
+    def more_is_better(self) -> bool:
+        return self.unit.endswith("/s") or self.unit == "times"
+
+    @property
+    def ratio(self) -> float | None:
+        return self.figure / self.peer if self.peer else None
+
+    @property
+    def verdict(self) -> str:
+        if self.limit is None:
+            return ""
+        return "met" if (self.figure >= self.limit) == self.more_is_better or self.figure == self.limit else "MISSED"
+
+
+def part(function: Callable[[Path, bool], Iterator[Row]]) -> Callable[[Path, bool], Iterator[Row]]:
+    """List a part under its function's name."""
+    PARTS[function.__name__] = function
+    return function
+
+
+@contextmanager
+def clock() -> Iterator[Callable[[], float]]:
+    """Seconds since the block began, fixed at its end."""
+    began, ended = time.perf_counter(), []
+    yield lambda: (ended or [time.perf_counter()])[0] - began
+    ended.append(time.perf_counter())
+
+
+def memory() -> float:
+    """Peak resident memory of this process so far, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
+# ---- data ------------------------------------------------------------------------------------------------------------
+
+
+def operation(folder: Path, customers: int, form: str = "parquet") -> Path:
+    """The settings of a simulated organisation of some size, its data as CSV or Parquet; made once."""
+    root = folder / f"{customers}"
+    if not (root / "data/demo/truth.json").exists():
+        subprocess.run([sys.executable, __file__, "--make", str(customers), str(folder)], check=True)
+    settings = (ROOT / "perception.toml").read_text()
+    file = root / f"{form}.toml"
+    file.write_text(settings.replace(".parquet", f".{form}").replace("[report]", f'[report]\noutput = "{form}"'))
+    return file
+
+
+def make(folder: Path, customers: int) -> None:
+    """Write the four tables both ways."""
+    from pyarrow import csv, parquet
+
+    from analytics.tables.simulate import write_demo
+
+    data = folder / f"{customers}" / "data/demo"
+    write_demo(data, customers=customers)
+    for file in data.glob("*.parquet"):
+        csv.write_csv(parquet.read_table(file), file.with_suffix(".csv"))
+
+
+def comments(folder: Path, n: int) -> list[str]:
+    """Distinct customer comments of the simulated operation."""
+    import pandas as pd
+
+    file = operation(folder, 20_000)
+    texts = pd.read_parquet(file.parent / "data/demo/surveys.parquet", columns=["comment"])["comment"].dropna()
+    return texts.drop_duplicates().sample(n, random_state=0).tolist()
+
+
+# ---- reports ---------------------------------------------------------------------------------------------------------
+
+
+def run_notebook(folder: Path, code: str) -> float:
+    """Seconds from a fresh Python to a notebook of one cell executed by papermill."""
+    import nbformat
+
+    file = folder / "floor.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)]), file)
+    call = (
+        f"import papermill; papermill.execute_notebook({str(file)!r}, None, kernel_name='python3', progress_bar=False)"
+    )
+    with clock() as seconds:
+        subprocess.run([sys.executable, "-c", call], check=True, capture_output=True, cwd=folder)
+    return seconds()
+
+
+def run_report(config: Path) -> tuple[float, float]:
+    """Seconds of `perception report leadership`, and the peak memory of its kernel in MiB."""
+    call = [sys.executable, "-m", "analytics", "report", "leadership", "--period", PERIOD, "--config", str(config)]
+    with clock() as seconds:
+        done = subprocess.run(call, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    manifest = json.loads((Path(done.stdout.strip()).parent / "manifest.json").read_text())
+    return seconds(), manifest["peak_memory_mib"]
+
+
+@part
+def floors(folder: Path, quick: bool) -> Iterator[Row]:
+    """What any report costs: papermill and a kernel, and the libraries."""
+    empty = run_notebook(folder, "pass")
+    yield Row("an empty notebook through papermill", empty, "s")
+    yield Row("a notebook that imports the stack", run_notebook(folder, STACK), "s", "empty notebook", empty)
+
+
+@part
+def demo(folder: Path, quick: bool) -> Iterator[Row]:
+    """The demo operation's leadership report, texts scored for the first time and from the cache."""
+    config = operation(folder, 1_000 if quick else 20_000)
+    floor = run_notebook(folder, STACK)
+    for what in ("demo report, first run", "demo report, texts scored before"):
+        seconds, peak = run_report(config)
+        yield Row(what, seconds, "s", "notebook with the stack", floor, 25)
+    yield Row("demo report, kernel's peak memory", peak, "MiB")
+
+
+@part
+def million(folder: Path, quick: bool) -> Iterator[Row]:
+    """The leadership report of an operation with a million contacts, from CSV and from Parquet."""
+    customers = 3_000 if quick else 330_000
+    floor = run_notebook(folder, STACK)
+    for form in ("csv", "parquet"):
+        seconds, peak = run_report(operation(folder, customers, form))
+        name = f"report of {customers * CONTACTS:,.0f} contacts, {customers * 0.75:,.0f} answers, {form}"
+        yield Row(name, seconds, "s", "notebook with the stack", floor, 120)
+        yield Row(f"{name}: kernel's peak memory", peak, "MiB", limit=3 * 1024)
+
+
+# ---- tables and cases ------------------------------------------------------------------------------------------------
+
+
+@part
+def rows(folder: Path, quick: bool) -> Iterator[Row]:
+    """Time per contact for reading and checking the tables and building the cases."""
+    from analytics.config import load_config
+    from analytics.tables.cases import build_cases
+    from analytics.tables.read import read_tables
+
+    first = None
+    for contacts in (1_000, 10_000) if quick else (10_000, 100_000, 1_000_000):
+        config = load_config(operation(folder, max(1_000, round(contacts / CONTACTS)), "csv"))
+        best, n = float("inf"), 1
+        for _ in range(max(1, min(5, 500_000 // contacts))):
+            with clock() as seconds:
+                tables = read_tables(config)
+                build_cases(tables)
+            best, n = min(best, seconds()), len(tables.contacts)
+        each = best / n * 1e6
+        yield Row(f"reading and cases, {n:,} contacts", each, "µs/contact", "the smallest", first,
+                  first and first * 1.25)  # fmt: skip
+        first = first or each
+
+
+@part
+def cases(folder: Path, quick: bool) -> Iterator[Row]:
+    """Cases and both clocks from a million contacts."""
+    from analytics.config import load_config
+    from analytics.tables.cases import build_cases
+    from analytics.tables.read import read_tables
+
+    tables = read_tables(load_config(operation(folder, 3_000 if quick else 330_000)))
+    with clock() as floor:
+        tables.contacts.groupby("case_id", sort=False).agg({"started_at": "min", "resolved_at": "max"})
+    with clock() as seconds:
+        build_cases(tables)
+    n = len(tables.contacts)
+    yield Row(f"cases from {n:,} contacts", seconds(), "s", "one pandas groupby", floor(), 30)
+    yield Row("their peak memory, reading included", memory(), "MiB", limit=3 * 1024)
+
+
+# ---- text ------------------------------------------------------------------------------------------------------------
+
+
+@part
+def text(folder: Path, quick: bool) -> Iterator[Row]:
+    """Sentiment of the same comments by two well-known scorers and ours, taking turns in one process."""
+    from textblob import TextBlob
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    from analytics.text.score import score_texts
+    from analytics.text.sentiment import load_sentiment_model
+
+    texts = comments(folder, 200 if quick else 2_000)
+    vader = SentimentIntensityAnalyzer()
+    fast, accurate = load_sentiment_model("fast"), load_sentiment_model("accurate")
+    cache = folder / "scores.parquet"
+    score_texts(texts, model="fast", cache=cache)
+    scorers: dict[str, Callable[[], object]] = {
+        "VADER": lambda: [vader.polarity_scores(text) for text in texts],
+        "TextBlob": lambda: [TextBlob(text).sentiment.polarity for text in texts],
+        "fast": lambda: fast.predict_proba(texts),
+        "accurate": lambda: accurate.predict_proba(texts),
+        "fast with churn intent and themes": lambda: score_texts(texts, model="fast"),
+        "accurate with churn intent and themes": lambda: score_texts(texts, model="accurate"),
+        "cached, with churn intent and themes": lambda: score_texts(texts, model="fast", cache=cache),
+    }
+    best = dict.fromkeys(scorers, float("inf"))
+    for _ in range(1 if quick else 3):
+        for name, score in scorers.items():
+            with clock() as seconds:
+                score()
+            best[name] = min(best[name], seconds())
+    speed = {name: len(texts) / seconds for name, seconds in best.items()}
+    limits = {"fast": 3 * speed["VADER"], "accurate": 200.0}
+    words = sum(len(text.split()) for text in texts) / len(texts)
+    for name, figure in speed.items():
+        beside = "" if name == "VADER" else "VADER"
+        what = f"sentiment, {words:.0f} words a text: {name}"
+        yield Row(what, figure, "texts/s", beside, speed["VADER"] if beside else None, limits.get(name))
+
+
+@part
+def redaction(folder: Path, quick: bool) -> Iterator[Row]:
+    """Personal data out of short texts, one in ten of which holds some."""
+    import re
+
+    from analytics.text.redact import redact
+
+    private = cycle([" Mail jo@example.com", " Call +44 20 7946 0958", " Card 4111 1111 1111 1111", " Ask for Ann Lee"])
+    plain = comments(folder, 500 if quick else 5_000)
+    texts = [text + next(private) if i % 10 == 0 else text for i, text in enumerate(plain)]
+    names, mail = ["Ann Lee", "Tom Becker"], re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+    redact(texts[:10], names=names)
+    with clock() as floor:
+        for text in texts:
+            mail.sub("[e-mail]", text)
+    with clock() as seconds:
+        redact(texts, names=names)
+    n = len(texts)
+    yield Row("redaction of short texts", n / seconds(), "texts/s", "one regular expression", n / floor(), 5_000)
+
+
+@part
+def stream(folder: Path, quick: bool) -> Iterator[Row]:
+    """A million short texts by the fast model, fed as they come."""
+    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+    from analytics.text.sentiment import load_sentiment_model
+
+    texts = comments(folder, 2_000)
+    n = 20_000 if quick else 1_000_000
+    vader, model = SentimentIntensityAnalyzer(), load_sentiment_model("fast")
+    with clock() as floor:
+        for text in texts:
+            vader.polarity_scores(text)
+    with clock() as seconds:
+        model.predict_proba(f"{text} {i}" for i, text in enumerate(islice(cycle(texts), n)))
+    yield Row(f"{n:,} texts by fast, streamed", n / seconds(), "texts/s", "VADER", len(texts) / floor())
+    yield Row("their peak memory", memory(), "MiB", limit=1.5 * 1024)
+
+
+# ---- drivers and leaving ---------------------------------------------------------------------------------------------
+
+
+@part
+def drivers(folder: Path, quick: bool) -> Iterator[Row]:
+    """Shapley shares of twenty drivers with 200 bootstraps."""
+    import numpy as np
+    import pandas as pd
+
+    from analytics.contrast.drivers import rank_drivers
+
+    rng, n = np.random.default_rng(0), 5_000 if quick else 200_000
+    values = rng.normal(size=(n, 20)) + rng.normal(size=(n, 1))
+    rated = np.clip(np.round(3 + values @ rng.normal(scale=0.1, size=20) + rng.normal(size=n)), 1, 5)
+    frame = pd.DataFrame(values, columns=[f"d{i}" for i in range(20)]).assign(csat=rated)
+    with clock() as floor:
+        np.linalg.lstsq(values, rated, rcond=None)
+    with clock() as seconds:
+        rank_drivers(frame, "csat", [f"d{i}" for i in range(20)], bootstraps=200)
+    yield Row(f"drivers, {n:,} rows x 20, 200 bootstraps", seconds(), "s", "one least-squares fit", floor(), 60)
+    yield Row("their peak memory", memory(), "MiB")
+
+
+@part
+def leaving(folder: Path, quick: bool) -> Iterator[Row]:
+    """Who may leave among 200,000 customers: features at five cut-offs, the models, their evaluation."""
+    from analytics.config import load_config
+    from analytics.measures.churn import ChurnRiskModel
+    from analytics.measures.churn_views import compare_listening
+    from analytics.measures.features import build_customer_features, choose_cutoffs
+    from analytics.tables.read import read_tables
+
+    customers = 4_000 if quick else 200_000
+    tables = read_tables(load_config(operation(folder, customers)))
+    with clock() as floor:
+        tables.contacts.groupby("customer_id", sort=False).size()
+    with clock() as seconds:
+        features = build_customer_features(tables, choose_cutoffs(tables, most=5))
+        described = seconds()
+        compare_listening(features, model=ChurnRiskModel().fit(features))
+    yield Row(f"features of {customers:,} customers", described, "s", "one pandas groupby", floor())
+    yield Row("features, models and evaluation", seconds(), "s", "the features alone", described, 180)
+    yield Row("their peak memory, reading included", memory(), "MiB", limit=4 * 1024)
+
+
+# ---- the table -------------------------------------------------------------------------------------------------------
+
+
+def measure(name: str, folder: Path, quick: bool) -> list[Row]:
+    """Run one part in its own process."""
+    call = [sys.executable, __file__, "--run", name, str(folder), *(["--quick"] if quick else [])]
+    done = subprocess.run(call, check=False, stdout=subprocess.PIPE, text=True)
+    if done.returncode:
+        return [Row(f"{name}: failed, see above", float("nan"), "")]
+    return [Row(**row) for row in json.loads(done.stdout.splitlines()[-1])]
+
+
+def show(found: dict[str, list[Row]], quick: bool) -> Table:
+    """All figures as one table."""
+    machine = f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()} cores"
+    installed = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    title = f"{platform.machine()}, {machine}, {installed:.0f} GiB, Python {platform.python_version()}"
+    table = Table(title=f"Small data, to see that it works: {title}" if quick else title)
+    for head in ("part", "what"):
+        table.add_column(head)
+    for head in ("figure", "beside it", "ratio", "limit"):
+        table.add_column(head, justify="right")
+    table.add_column("")
+    for name, figures in found.items():
+        for i, row in enumerate(figures):
+            table.add_row(
+                name if i == 0 else "",
+                row.what,
+                f"{write(row.figure)} {row.unit}",
+                f"{row.beside} {write(row.peer)}" if row.peer else "",
+                f"{write(row.ratio)}x" if row.ratio else "",
+                f"{'≥' if row.more_is_better else '≤'} {write(row.limit)}" if row.limit else "",
+                "" if quick else row.verdict,
+                end_section=i == len(figures) - 1,
+            )
+    return table
+
+
+def write(figure: float | None) -> str:
+    """A figure in three digits or so."""
+    if figure is None:
+        return ""
+    return f"{figure:,.0f}" if abs(figure) >= 100 else f"{figure:.3g}"
+
+
+def main() -> int:
+    """Run the parts named, or all, and print their table; 1 if a part failed or a limit was missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("parts", nargs="*", help=f"of {', '.join(PARTS)}; default: all")
+    parser.add_argument("--quick", action="store_true", help="small data")
+    parser.add_argument("--run", nargs=2, metavar=("PART", "FOLDER"), help=argparse.SUPPRESS)
+    parser.add_argument("--make", nargs=2, metavar=("CUSTOMERS", "FOLDER"), help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.make:
+        make(Path(given.make[1]), int(given.make[0]))
+        return 0
+    if given.run:
+        figures = [asdict(row) for row in PARTS[given.run[0]](Path(given.run[1]), given.quick)]
+        sys.stdout.write("\n" + json.dumps(figures) + "\n")
+        return 0
+    if unknown := [name for name in given.parts if name not in PARTS]:
+        parser.error(f"no part {unknown[0]!r}. Known: {', '.join(PARTS)}")
+    console, progress = Console(width=None if sys.stdout.isatty() else 160), Console(stderr=True)
+    with tempfile.TemporaryDirectory(prefix="bench-") as folder:
+        found = {}
+        for name in given.parts or PARTS:
+            with progress.status(f"{name} …"):
+                found[name] = measure(name, Path(folder), given.quick)
+    console.print(show(found, given.quick))
+    figures = [row for part in found.values() for row in part]
+    failed = any(row.figure != row.figure for row in figures)
+    return int(failed or (not given.quick and any(row.verdict == "MISSED" for row in figures)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,317 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pypdf import PdfReader
+
+from analytics.__main__ import main
+from analytics.publish.run import FILES
+
+SAID = ("I waited an hour and nobody answered", "Friendly and quick", "Still not solved after three calls", "")
+CONFIG = """
+[organisation]
+name = "Acme"
+[sources.surveys]
+path = "answers.csv"
+[text]
+model = "fast"
+"""
+
+
+def write_answers(path: Path, months: tuple[int, ...] = (2, 3)) -> None:
+    """Sixty answers over some months of 2025, one of them with the impossible score 11."""
+    rows = [
+        f"r{i},c{i},2025-{months[i % len(months)]:02}-{1 + i % 27:02} 10:00,{(0, 3, 7, 9, 10)[i % 5]},{SAID[i % 4]}"
+        for i in range(60)
+    ]
+    rows[7] = "r7,c7,2025-03-08 10:00,11,Eleven of ten"
+    path.write_text("response_id,customer_id,responded_at,nps,comment\n" + "\n".join(rows) + "\n")
+
+
+def organise(root: Path, config: str = CONFIG) -> Path:
+    root.mkdir(exist_ok=True)
+    write_answers(root / "answers.csv")
+    (root / "perception.toml").write_text(config)
+    return root
+
+
+def files(root: Path) -> dict[Path, bytes]:
+    return {path.relative_to(root): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.chdir(organise(tmp_path / "acme"))
+    return Path.cwd()
+
+
+@pytest.fixture
+def perception(monkeypatch, capsys):
+    """Call the command line in this process: exit code, and what it printed on both streams."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["perception", *words])
+        monkeypatch.setenv("COLUMNS", "200")
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err + printed.out
+        return code, printed.out, printed.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """An organisation whose March 2025 was reported by the installed command; its folder and what was printed."""
+    root = organise(tmp_path_factory.mktemp("cli") / "acme")
+    done = start(root, "report", "--period", "2025-03")
+    out, err = done.communicate(timeout=300)
+    assert done.returncode == 0, err
+    return root, out
+
+
+def start(root: Path, *words: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "analytics", *words], cwd=root, text=True, env=os.environ | {"COLUMNS": "200"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+# ---- help ------------------------------------------------------------------------------------------------------------
+
+
+def test_help_teaches_the_commands_and_the_exit_codes(perception):
+    code, out, _ = perception("--help")
+    assert code == 0
+    assert "Exit codes: 0 done; 2 settings, data or parameters are faulty; 3 the run failed" in " ".join(out.split())
+    for command in ("report", "check", "demo", "score"):
+        assert f" {command} " in out
+
+
+@pytest.mark.parametrize(
+    ("command", "taught"),
+    [
+        ("report", "Without --period it takes the last complete period"),
+        ("check", "list everything wrong, run nothing"),
+        ("demo", "Same seed, same bytes"),
+        ("score", "redacted before they are written"),
+    ],
+)
+def test_each_command_says_what_it_does(perception, command, taught):
+    code, out, _ = perception(command, "--help")
+    assert code == 0
+    assert taught in " ".join(out.split())
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("frobnicate",), "No such command 'frobnicate'"),
+        (("report", "--perid", "2025-03"), "No such option: --perid (Possible options: --period)"),
+        (("demo", "--months", "1"), "Invalid value for '--months'"),
+    ],
+)
+def test_a_misspelt_command_or_option_is_named(perception, words, message):
+    code, _, err = perception(*words)
+    assert code == 2
+    assert message in err
+
+
+# ---- check -----------------------------------------------------------------------------------------------------------
+
+
+def test_check_counts_rows_and_faults_and_publishes_nothing(perception, root):
+    before = files(root)
+    code, out, _ = perception("check")
+    assert code == 0
+    assert "ready" in out
+    assert "is not a whole number from 0 to 10" in out
+    assert not (root / "reports").exists()
+    after = files(root)
+    assert {path: after[path] for path in before} == before
+    assert all(path.parts[:3] == ("data", "derived", "quarantine") for path in after.keys() - before.keys())
+
+
+def test_check_lists_every_fault_of_the_settings_at_once(perception, root):
+    (root / "perception.toml").write_text(
+        '[organisation]\nnam = "Acme"\ntimezone = "Europe/Lodon"\n[sources.surveys]\npath = "answers.csv"\n'
+        '[report]\nfrequency = "yearly"\n'
+    )
+    before = files(root)
+    code, _, err = perception("check")
+    assert code == 2
+    assert "4 faults" in err
+    for fault in ("organisation.name: is required", "Did you mean 'name'?", "Did you mean 'Europe/London'?", "yearly"):
+        assert fault in err
+    assert files(root) == before
+
+
+def test_check_lists_the_faults_of_every_source_at_once(perception, root):
+    (root / "perception.toml").write_text(
+        CONFIG + '[sources.contacts]\npath = "calls.csv"\n[sources.complaints]\npath = "empty.csv"\n'
+        '[sources.customers]\npath = "people.csv"\nmap = "people.toml"\n'
+    )
+    (root / "empty.csv").touch()
+    (root / "people.csv").write_text("Client,Since\n1,2020-01-01\n")
+    (root / "people.toml").write_text('[customers]\ncustomer_id = "Cliant"\n')
+    code, _, err = perception("check")
+    assert code == 2
+    assert "contacts: No such file: calls.csv" in err
+    assert "complaints: empty.csv: is empty" in err
+    assert "people.csv: no column 'Cliant', which customer_id is to come from. Nearest: 'Client'" in err
+
+
+def test_check_never_prints_a_database_address(perception, root, monkeypatch):
+    (root / "perception.toml").write_text(
+        '[organisation]\nname = "Acme"\n[sources.surveys]\nurl_env = "ACME_URL"\nquery = "select 1"\n'
+    )
+    code, _, err = perception("check")
+    assert code == 2
+    assert "the environment variable ACME_URL is not set" in err
+    monkeypatch.setenv("ACME_URL", "postgresql://reader:s3cr3t-word@127.0.0.1:9/acme")
+    code, out, err = perception("check")
+    assert code == 2
+    assert "s3cr3t-word" not in out + err
+
+
+# ---- demo ------------------------------------------------------------------------------------------------------------
+
+
+def test_demo_writes_four_tables_and_their_truth(perception, root):
+    code, out, _ = perception("demo", "--folder", "small", "--months", "3", "--customers", "1000")
+    assert code == 0
+    assert out.startswith("small: contacts, surveys, complaints, customers")
+    assert {"contacts.parquet", "surveys.parquet", "complaints.parquet", "customers.parquet", "truth.json"} <= {
+        path.name for path in (root / "small").iterdir()
+    }
+
+
+def test_demo_on_a_place_that_is_no_folder_says_so(perception, root):
+    code, _, err = perception("demo", "--folder", "answers.csv", "--months", "3", "--customers", "1000")
+    assert code == 3
+    assert "answers.csv" in err
+
+
+# ---- score -----------------------------------------------------------------------------------------------------------
+
+HOSTILE = [
+    "=cmd|' /C calc'!A0", "@SUM(1)", "-2 stars, never solved", " =1+1 it is slow", "\t=HYPERLINK(1)",
+    "line one\n=1+2", "mail me at jo@example.com", "", "😡😡", "<script>alert(1)</script>", "Not solved. " * 20_000,
+]  # fmt: skip
+
+
+def test_score_redacts_defuses_and_keeps_every_row(perception, root):
+    pd.DataFrame({"id": range(len(HOSTILE)), "words": HOSTILE}).to_csv("hostile.csv", index=False)
+    code, out, _ = perception("score", "hostile.csv", "--column", "words", "--model", "fast")
+    assert (code, out.strip()) == (0, "hostile.scored.csv")
+    scored = pd.read_csv("hostile.scored.csv", keep_default_na=False)
+    assert len(scored) == len(HOSTILE)
+    written = scored["words"].str.strip("\t ")
+    assert not written.str.startswith(("=", "@", "+", "-")).any()
+    assert written[6] == "mail me at [e-mail]"
+    assert scored["sentiment"].tolist()[7:10] == ["unknown", "negative", "unknown"]
+    assert "jo@example" not in Path("hostile.scored.csv").read_text()
+
+
+def test_score_reads_another_encoding_and_separator(perception, root):
+    Path("latin.csv").write_bytes("Comment;id\nthe café never answered;1\n".encode("latin-1"))
+    code, _, _ = perception("score", "latin.csv", "--column", "Comment", "--model", "fast", "--output", "out.csv")
+    assert code == 0
+    assert pd.read_csv("out.csv")["Comment"].tolist() == ["the café never answered"]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (("answers.csv", "--column", "text"), 2, "answers.csv: no column 'text'. Found: response_id, customer_id,"),
+        (("absent.csv",), 2, "absent.csv: no such file"),
+        (("answers.csv", "--model", "best"), 2, "no sentiment model 'best'"),
+        (("empty.csv",), 2, "empty.csv: is empty"),
+        (("book.xlsx",), 2, "book.xlsx: is not an Excel workbook that can be read"),
+        (("answers.csv", "--model", "fast", "--output", "nowhere/out.csv"), 3, "nowhere"),
+    ],
+)
+def test_score_says_what_is_wrong_with_its_file(perception, root, words, code, message):
+    (root / "empty.csv").touch()
+    (root / "book.xlsx").write_text("not a workbook")
+    found, _, err = perception("score", *words)
+    assert found == code
+    assert message in err
+
+
+# ---- report: refused before anything runs ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("ledership", "--period", "2025-03"), "there is no report 'ledership'. Known: leadership"),
+        (("--period", "banana"), "'banana' is not a period. Write it as '2025-03' (month)"),
+        (("--period", "2025-13"), "'2025-13' is not a period"),
+        (("--period", "2099-01"), "the period 2099-01 has not begun"),
+        (("--config", "absent.toml"), "absent.toml: 1 fault.\n  No such file."),
+        (("--config", "faulty.toml", "--period", "2025-03"), "Did you mean 'sources'?"),
+        (("--config", "faulty.toml"), "Did you mean 'sources'?"),
+    ],
+)
+def test_report_refuses_faulty_words_with_exit_code_2(perception, root, words, message):
+    (root / "faulty.toml").write_text(CONFIG.replace("[sources", "[source"))
+    code, out, err = perception("report", *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not (root / "reports").exists()
+
+
+# ---- report: run for real --------------------------------------------------------------------------------------------
+
+
+def test_report_prints_the_path_of_its_pdf_and_says_what_it_set_to_missing(published):
+    root, out = published
+    pdf = root / "reports" / "leadership" / "2025-03" / "report.pdf"
+    assert out.strip() == str(pdf)
+    assert set(FILES) <= {path.name for path in pdf.parent.iterdir()}
+    text = " ".join(" ".join(page.extract_text() for page in PdfReader(pdf).pages).split())
+    assert "Net Promoter Score was" in text
+    assert "is not a whole number from 0 to 10" in text
+    assert json.loads((pdf.parent / "manifest.json").read_text())["rows"][0]["read"] == 60
+
+
+def test_a_run_on_an_empty_month_exits_with_3_and_leaves_the_old_report(published):
+    root, _ = published
+    folder = root / "reports" / "leadership" / "2025-03"
+    before = files(folder)
+    answers = (root / "answers.csv").read_bytes()
+    write_answers(root / "answers.csv", months=(1, 2))
+    lines = (root / "answers.csv").read_text().splitlines(keepends=True)
+    (root / "answers.csv").write_text("".join(line for line in lines if not line.startswith("r7,")))
+    try:
+        failed = start(root, "report", "--period", "2025-03")
+        out, err = failed.communicate(timeout=300)
+    finally:
+        (root / "answers.csv").write_bytes(answers)
+    assert failed.returncode == 3
+    assert out == ""
+    assert "2025-03: no survey, complaint or contact lies in it." in err
+    assert "the last month with data is 2025-02" in err
+    assert "Traceback" not in err
+    assert files(folder) == before
+
+
+def test_two_runs_at_once_both_end_with_one_whole_report(published):
+    root, _ = published
+    runs = [start(root, "report", "--period", "2025-02") for _ in range(2)]
+    ended = [(run.communicate(timeout=300), run.returncode) for run in runs]
+    assert [code for _, code in ended] == [0, 0], ended
+    folder = root / "reports" / "leadership" / "2025-02"
+    assert {out.strip() for (out, _), _ in ended} == {str(folder / "report.pdf")}
+    assert set(FILES) <= {path.name for path in folder.iterdir()}
+    assert PdfReader(folder / "report.pdf").pages
+    assert [path.name for path in folder.parent.iterdir() if path.name.startswith(".") and path.is_dir()] == []
