@@ -223,7 +223,7 @@ def text(folder: Path, quick: bool) -> Iterator[Row]:
     from analytics.text.score import score_texts
     from analytics.text.sentiment import load_sentiment_model
 
-    texts = comments(folder, 200 if quick else 2_000)
+    texts = comments(folder, 200 if quick else 1_000)
     vader = SentimentIntensityAnalyzer()
     fast, accurate = load_sentiment_model("fast"), load_sentiment_model("accurate")
     cache = folder / "scores.parquet"
@@ -238,7 +238,7 @@ def text(folder: Path, quick: bool) -> Iterator[Row]:
         "cached, with churn intent and themes": lambda: score_texts(texts, model="fast", cache=cache),
     }
     best = dict.fromkeys(scorers, float("inf"))
-    for _ in range(1 if quick else 3):
+    for _ in range(1 if quick else 2):
         for name, score in scorers.items():
             with clock() as seconds:
                 score()

@@ -118,7 +118,12 @@ def detect_signals(
     if not len(at) or at[-1] != len(values) - 1:
         return Signals(CANNOT_TELL, "nothing was measured in the latest period", np.nan, points)
     if len(at) < SHORTEST:
-        return Signals(CANNOT_TELL, f"only {len(at)} periods measured, {SHORTEST} are needed", np.nan, points)
+        return Signals(
+            CANNOT_TELL,
+            f"only {len(at)} {'period' if len(at) == 1 else 'periods'} measured, {SHORTEST} are needed",
+            np.nan,
+            points,
+        )
     found = _word(values[at], chart, points)
     return found if answered is None else _weigh_silence(found, _aligned(answered, series)[at], scale)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import SAID, Estimate
+from analytics.measures.intervals import wilson_bounds
 
 DRAWS = 2000  # of the joint uncertainty of error rates and sample
 
@@ -20,7 +21,7 @@ def corrected_share(
     The predicted shares q are the error rates times the true shares p: q = M'p, where M holds, for each true class,
     the rates of each predicted class. p is the non-negative least-squares solution that sums to 1. The interval
     draws M's rows and q from their Dirichlet posteriors (prior one half a count) and solves each time, so both the
-    sample and the test of the classifier count.
+    sample and the test of the classifier count; it is never narrower than Wilson's for none or for all of n texts.
 
     Parameters
     ----------
@@ -76,6 +77,7 @@ def corrected_share(
     rows = np.stack([rng.dirichlet(row + 0.5, DRAWS) for row in tested], axis=1)
     shares = _solve(rows, rng.dirichlet(counts + 0.5, DRAWS))[:, wanted]
     low, high = np.quantile(shares, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = min(low, wilson_bounds(1.0, n, confidence)[0]), max(high, wilson_bounds(0.0, n, confidence)[1])
     return Estimate(float(value), float(min(low, value)), float(max(high, value)), n, "share", SAID)
 
 

@@ -126,11 +126,13 @@ def _watermelons(story: Story) -> list[Block]:
 
 def _clocks(story: Story) -> list[Block]:
     """The customer's clock beside the company's, by team."""
-    by = next(
-        (c for c in ("team", "channel", "reason") if c in story.cases_recent and story.cases_recent[c].notna().any()),
-        None,
-    )
-    table = compare_clocks(story.cases_recent, [by] if by else [], story.confidence, story.k)
+    cases = story.cases_recent
+    if not cases["ended"].eq("confirmed").any():
+        raise NotMeasured(
+            "not measured: no customer's confirmation (confirmed_at, confirmed_fixed), needed for the clocks"
+        )
+    by = next((c for c in ("team", "channel", "reason") if c in cases and 1 < cases[c].nunique() <= 12), None)
+    table = compare_clocks(cases, [by] if by else [], story.confidence, story.k)
     names = {"customer_clock_h": "customer's", "company_clock_h": "company's", "gap_h": "gap"}
     few = "fewer than half have confirmed an end, so the median is not known; a quarter had"
     shown = table.assign(

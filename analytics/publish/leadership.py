@@ -51,7 +51,7 @@ def perceived(story: Story) -> Section:
         )
         return Section([few], few, [few])
     told = blocks.finding(
-        f"{lead.name} was {figure_of(now)} among the {now.n:,} customers who answered{_of_those_asked(story)} in "
+        f"{lead.subject} was {figure_of(now)} among the {now.n:,} customers who answered{_of_those_asked(story)} in "
         f"{story.period.label}. {movement_sentence(signal)}{_side_open(now, lead)}",
         [now],
         signal.word,

@@ -35,18 +35,23 @@ LATER = {  # company and customer stamps that may lie after the period's end and
 
 @dataclass(frozen=True)
 class Score:
-    """A survey score: its column, what readers call it, how it is measured, and what a step of it means."""
+    """A survey score: its column, its name alone and as the subject of a sentence, its measure and meaning."""
 
     column: str
     name: str
+    subject: str
     measure: Callable[..., Estimate]
     meaning: str
 
 
 SCORES = {
-    "nps": Score("nps", "Net Promoter Score", net_promoter_score, "promoters less detractors, points"),
-    "csat": Score("csat", "Satisfied customers", top_box_share, "share answering 4 or 5 of 5"),
-    "ces": Score("ces", "Ease", customer_effort, "mean of 1 to 7, higher is easier"),
+    "nps": Score(
+        "nps", "Net Promoter Score", "Net Promoter Score", net_promoter_score, "promoters less detractors, points"
+    ),
+    "csat": Score(
+        "csat", "Satisfied customers", "The share of satisfied customers", top_box_share, "share answering 4 or 5 of 5"
+    ),
+    "ces": Score("ces", "Ease", "The mean rating of ease", customer_effort, "mean of 1 to 7, higher is easier"),
 }
 
 
