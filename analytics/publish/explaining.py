@@ -128,9 +128,7 @@ def _clocks(story: Story) -> list[Block]:
     """The customer's clock beside the company's, by team."""
     cases = story.cases_recent
     if not cases["ended"].eq("confirmed").any():
-        raise NotMeasured(
-            "not measured: no customer's confirmation (confirmed_at, confirmed_fixed), needed for the clocks"
-        )
+        raise NotMeasured("not measured: no confirmation by a customer (confirmed_at), needed for the clocks")
     by = next((c for c in ("team", "channel", "reason") if c in cases and 1 < cases[c].nunique() <= 12), None)
     table = compare_clocks(cases, [by] if by else [], story.confidence, story.k)
     names = {"customer_clock_h": "customer's", "company_clock_h": "company's", "gap_h": "gap"}

@@ -68,7 +68,7 @@ def test_a_lasting_step_stays_a_change_against_the_old_level():
 def test_short_series_cannot_tell(length):
     found = detect_signals(series(*STEADY[: length - 1], 99))
     assert found.word == CANNOT_TELL
-    assert f"only {length} periods measured" in found.reason
+    assert f"only {length} period" in found.reason
     assert np.isnan(found.p_value)
 
 
