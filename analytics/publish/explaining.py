@@ -158,7 +158,7 @@ def _drivers(story: Story) -> list[Block]:
     """Which recorded events go with the score, by segment where segments differ."""
     cases = story.cases_recent
     outcome = next((c for c in ("csat", "nps", "ces") if c in cases and cases[c].notna().any()), None)
-    present = [c for c in DRIVERS if c in cases and cases[c].nunique() > 1]
+    present = [c for c in DRIVERS if c in cases and cases[c].nunique() > 1 and cases[c].notna().mean() >= 0.5]
     if outcome is None or len(present) < 2 or cases[outcome].notna().sum() < 100:
         raise NotMeasured("not measured: fewer than 100 scored cases with two recorded events, needed for drivers")
     by = "segment" if "segment" in cases and cases["segment"].nunique() > 1 else None
