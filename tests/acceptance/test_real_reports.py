@@ -119,6 +119,11 @@ def test_nothing_of_the_machine_shows(report):
     assert not re.search(r"\bnan\b|\bNaT\b|Traceback|object at 0x|Timestamp\(|ThemeTag\(|Estimate\(", report.text)
 
 
+def test_no_figure_behind_a_sentence_pretends_to_be_certain(report):
+    figures = [figure for claim in report.claims for figure in claim["evidence"]]
+    assert not [f for f in figures if f["unit"] in ("share", "points", "score") and not f["low"] < f["high"]]
+
+
 def test_every_row_of_the_export_is_accounted_for(report):
     for row in report.manifest["rows"]:
         assert row["read"] == row["left_out"] + row["kept"] + row["quarantined"] + row["duplicates"]
@@ -145,6 +150,29 @@ def test_a_section_whose_columns_are_missing_says_so(reports, name, heading, lac
     section = reports(name).section(heading)
     assert re.search(r"[Nn]ot measured: ", section)
     assert lack in section
+
+
+def test_the_contact_centre_score_is_the_share_of_fours_and_fives(reports, datasets):
+    report = reports("contact centre")
+    scores = pd.read_csv(datasets / EXPORTS["contact centre"].path)["CSAT Score"]
+    evidence = report.evidence("score:csat")
+    assert evidence["value"] == pytest.approx(scores.ge(4).mean(), abs=1e-12)
+    assert evidence["n"] == len(scores) == 12_413
+    assert f"{scores.ge(4).mean():.1%}".replace("%", " %") in report.pages[0]
+
+
+def test_handle_time_known_for_46_contacts_of_12_413_explains_nothing(reports):
+    section = reports("contact centre").section("What explains each open problem")
+    assert "Not measured: handle time per contact" in section
+    assert not re.search(r"handle time per contact (\d|differs)", section)
+
+
+def test_the_store_reviews_score_is_that_of_its_month(reports, datasets):
+    reviews = pd.read_csv(datasets / EXPORTS["store reviews"].path)
+    month = reviews.loc[reviews["date"].str.startswith("2025-04"), "rating"]
+    evidence = reports("store reviews").evidence("score:csat")
+    assert evidence["value"] == pytest.approx(month.ge(4).mean(), abs=1e-12)
+    assert evidence["n"] == len(month)
 
 
 def test_the_passengers_score_takes_the_design_weight_and_11_as_blank(reports, datasets):
