@@ -31,10 +31,7 @@ def promises(story: Story) -> Section:
     scored = score_promises(story.config.promises, story.tables, story.cases_now, comments, story.confidence)
     overall = scored.drop_duplicates("promise")
     findings = [_promise(row, story.k) for _, row in overall.iterrows()]
-    by_promise = [part for _, part in scored.groupby("promise", sort=False)]
-    for count in ("n", "view_n"):
-        by_promise = [suppress(part, story.k, by=["segment"], count=count) for part in by_promise]
-    shown = pd.concat(by_promise)
+    shown = pd.concat([_withheld(part, story.k) for _, part in scored.groupby("promise", sort=False)])
     table = blocks.table(
         shown.assign(segment=shown["segment"].replace("all", "all customers")),
         caption="Promises by segment: our records beside the customer's view.",
@@ -73,6 +70,12 @@ def _strategy(story: Story) -> list[Block]:
             blocks.unknown(f"We do not know about {by_verdict[UNKNOWN]}: the interval spans 2 %.", "more comments")
         )
     return shown
+
+
+def _withheld(part: pd.DataFrame, k: int) -> pd.DataFrame:
+    """One promise by segment, a row blank where its cases, or the customers who spoke, are too few to show."""
+    by_cases, by_views = (suppress(part, k, by=["segment"], count=count) for count in ("n", "view_n"))
+    return by_cases.where(by_views["reason"].eq(""), by_views)
 
 
 def _promise(row: pd.Series, k: int) -> Block:

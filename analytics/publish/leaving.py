@@ -323,7 +323,7 @@ def _calibration(study: Study) -> list[Block]:
     if not model.calibrated_:
         return [
             blocks.unknown(
-                f"How likely each customer is to leave is not known: predicted and observed shares differ by "
+                f"The chance that a customer leaves is not known: predicted and observed shares differ by "
                 f"{figure_of(error)} on average, so the model only ranks.",
                 settle="fitting it again after the next horizon",
             )

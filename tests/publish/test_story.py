@@ -8,12 +8,21 @@ import pandas as pd
 import pytest
 
 from analytics.config import load_config
-from analytics.publish import accountability, explaining, exploring, leadership
+from analytics.publish import accountability, explaining, exploring, leadership, leaving
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
 from analytics.publish.story import EmptyPeriodError, load_story
 from analytics.tables.simulate import write_demo
 
+SECTIONS = (
+    leadership.perceived,
+    leadership.problems,
+    explaining.explained,
+    leaving.who_may_leave,
+    accountability.promises,
+    accountability.recovery,
+    accountability.last_time,
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -144,6 +153,16 @@ def test_every_sentence_of_the_sections_passes_the_claim_guard(story):
         exploring.by_group,
     ):
         refuse_unfounded([block.as_json() for block in make(story).blocks])
+
+
+@pytest.mark.parametrize("customers", [1_000, 3_000])
+def test_every_section_of_a_small_organisation_passes_the_gates(tmp_path, customers):
+    write_demo(tmp_path / "data" / "demo", seed=0, months=24, customers=customers)
+    path = tmp_path / "perception.toml"
+    path.write_text((ROOT / "perception.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    small = load_story(path, "2026-10")
+    for make in SECTIONS:
+        refuse_unfounded([block.as_json() for block in make(small).blocks], k=small.k, period=small.period)
 
 
 def test_the_guard_would_stop_a_section_that_praises(story):
