@@ -35,7 +35,7 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.formats import format_value
 from analytics.publish.html import ACCENT
-from analytics.publish.story import Story
+from analytics.publish.story import Story, refuse_long
 from analytics.publish.wording import Section, capital, estimate_of, figure_of, gather, listed, section
 from analytics.tables.schema import FIELDS, NotMeasured
 
@@ -199,6 +199,7 @@ def keep(study: Study) -> Section:
 def _said(story: Story) -> list[Block]:
     from analytics.text.churn_intent import load_churn_intent_model
 
+    refuse_long(story.written["text"], "who says that they are leaving")
     intent = story.written["churn_intent"].dropna()
     if intent.empty:
         raise NotMeasured("not measured: no comment could be read for leaving in this period")

@@ -24,6 +24,7 @@ from analytics.text.comments import read_comments
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
+TESTED_WORDS = 60  # three times the longest line (20 words) behind the theme heads' error counts
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 STAMPS = {"contacts": "started_at", "surveys": "invited_at", "complaints": "received_at"}
 LATER = {  # company and customer stamps that may lie after the period's end and are not known yet at it
@@ -184,6 +185,7 @@ class Story:
         """Each theme's share of the period's `critical` writers who name it as a problem, and its movement."""
         from analytics.text.themes import THEMES, theme_errors
 
+        refuse_long(self.critical.loc[self.critical["period"] == self.period.name, "text"], "shares of problems")
         names = [OTHER, NAMED]
         errors = {theme: pd.DataFrame(theme_errors(theme, self.spoke), names, names) for theme in THEMES}
         return measure_problems(self.critical, self.period.name, self.history, errors, self.confidence)
@@ -323,6 +325,19 @@ def load_story(config: str | Path | Config, period: str) -> Story:
     _refuse_empty(tables, when, config)
     config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})
     return Story(config, when, _known_at(tables, when.end), tables.log or ReadLog())
+
+
+def refuse_long(texts: pd.Series, figure: str) -> None:
+    """Stop a share of labels where half the texts are longer than any on which the classifier's errors are known.
+
+    Raises NotMeasured: error rates of one-line comments say nothing about narratives of a page.
+    """
+    words = texts.str.count(r"\S+").median()
+    if words > TESTED_WORDS:
+        raise NotMeasured(
+            f"not measured: half of these texts have {words:.0f} words or more, and the classifier's errors are known "
+            f"for short comments only, needed for {figure}"
+        )
 
 
 def _refuse_empty(tables: Tables, period: Period, config: Config) -> None:
