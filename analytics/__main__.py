@@ -22,6 +22,14 @@ app = typer.Typer(
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The organisation's settings; start from a copy.")]
 CONFIG = Path("perception.toml")
+HEADS = {
+    "read": "rows read",
+    "left_out": "left out by the map",
+    "kept": "rows kept",
+    "quarantined": "rows set aside",
+    "duplicates": "identical rows dropped",
+    "cells": "values set to missing",
+}
 Every = Annotated[Literal["week", "month", "quarter"] | None, typer.Option(help="Default: as configured.")]
 
 
@@ -36,10 +44,15 @@ def report(
     Without --period it takes the last complete period, so one cron line is enough. Nothing is published unless
     everything holds: parameters, data, every cell, every claim. The PDF of an earlier run stays untouched until then.
     """
+    from analytics.config import load_config
     from analytics.publish.run import build_report
+    from analytics.tables.read import refuse_absent
 
+    settings = load_config(config)
+    chosen = _last_complete(settings) if period is None else period
+    refuse_absent(settings)
     with err.status(f"Building {name} (data, text scores, notebook, PDF) …"):
-        published = build_report(name, period or _last_complete(config), config)
+        published = build_report(name, chosen, config)
     out.print(str(published.pdf), highlight=False)
 
 
@@ -108,15 +121,18 @@ def check(config: ConfigPath = CONFIG) -> None:
     Reads every source through its map. Faulty cells and rows go to data/derived/quarantine and are counted here.
     """
     from analytics.config import load_config
-    from analytics.tables.read import read_tables
+    from analytics.tables.read import read_tables, undated
+    from analytics.tables.schema import ReadLog
 
     with err.status("Reading every source …"):
         tables = read_tables(load_config(config))
-    log = tables.log
-    for frame, title in ((log.rows, "Rows"), (log.faults, "Faults")) if log else ():
+    log = tables.log or ReadLog()
+    for frame, title in ((log.rows.rename(columns=HEADS), "Rows"), (log.faults, "Faults")):
         out.print(f"[bold]{title}[/bold]")
         out.print(frame.to_string(index=False) if len(frame) else "none", highlight=False, markup=False)
-    out.print(f"{config}: ready.", highlight=False)
+    for warning in (*log.warnings, *undated(tables)):
+        out.print(f"Note: {warning}", style="yellow", highlight=False, markup=False)
+    out.print(f"{config}: {'can be read; see the last note' if undated(tables) else 'ready'}.", highlight=False)
 
 
 @app.command()
@@ -144,20 +160,23 @@ def score(
 ) -> None:
     """Score the sentiment, churn intent and themes of one file's texts.
 
-    The texts are redacted before they are written, and cells that a spreadsheet would run as a formula are defused.
+    The texts are redacted before they are written. One row per row of the file: `row` (its number below the header),
+    the text, the scores, and themes and negative_themes (those complained about) joined by "; ". Other columns are not
+    copied, as they may hold personal data: join by `row`. Cells that a spreadsheet would run as a formula are defused.
     """
     from analytics.tables.read import defuse
     from analytics.tables.sources import read_file
-    from analytics.text.redact import redact
-    from analytics.text.score import score_texts
+    from analytics.text.comments import score_and_redact
 
     frame = read_file(file)
     if column not in frame:
         raise ValueError(f"{file}: no column {column!r}. Found: {', '.join(map(str, frame.columns))}. Use --column.")
     output = output or file.with_suffix(".scored.csv")
+    if output.exists() and output.samefile(file):
+        raise ValueError(f"{output}: is the input itself, which is never overwritten. Name another file as --output.")
     with err.status(f"Scoring {len(frame):,} texts …"):
-        scores = score_texts(frame[column].fillna(""), brands=brand or [], model=model)
-        scores.insert(0, column, redact(frame[column].fillna("")))
+        scores = score_and_redact(frame[column], brands=brand or [], model=model)
+    scores.insert(0, "row", frame.index)
     defuse(scores).to_csv(output, index=False)
     out.print(str(output), highlight=False)
 
@@ -176,22 +195,22 @@ def _say(text: str, failed: bool) -> None:
     (err if failed else out).print(text.rstrip(), style="red" if failed else None, highlight=False, markup=False)
 
 
-def _last_complete(config: Path) -> str:
+def _last_complete(settings: "Config") -> str:
     import pandas as pd
 
-    from analytics.config import load_config
     from analytics.tables.periods import last_complete_period
 
-    settings: Config = load_config(config)
     return last_complete_period(settings.report.frequency, pd.Timestamp.now(settings.organisation.zone)).name
 
 
 def main() -> None:
     """Run the command line; every expected fault becomes one message and an exit code, never a traceback."""
-    from analytics.publish.collect import ReportError
+    from analytics.publish.collect import InputError, ReportError
 
     try:
         app()
+    except InputError as error:
+        _stop(error, FAULTY)
     except (ReportError, OSError) as error:
         _stop(error, FAILED)
     except ValueError as error:

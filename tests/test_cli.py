@@ -182,6 +182,17 @@ def test_check_never_prints_a_database_address(perception, root, monkeypatch):
     assert "s3cr3t-word" not in out + err
 
 
+def test_check_says_that_undated_surveys_make_no_report_of_a_period(perception, root):
+    (root / "answers.csv").write_text("response_id,nps\nr1,9\nr2,11\nr3,10\n")
+    code, out, _ = perception("check")
+    assert code == 0
+    assert "no report of a period can be made from them. Map the column that holds the day" in out
+    assert "ready" not in out
+    assert "rows set aside" in out
+    assert "values set to missing" in out
+    assert "quarantined" not in out
+
+
 # ---- demo ------------------------------------------------------------------------------------------------------------
 
 
@@ -228,6 +239,28 @@ def test_score_reads_another_encoding_and_separator(perception, root):
     assert pd.read_csv("out.csv")["Comment"].tolist() == ["the café never answered"]
 
 
+def test_score_can_be_joined_back_by_row_and_names_themes_in_words(perception, root):
+    texts = ["Waited for three hours", "", "Lovely and quick, thank you"]
+    pd.DataFrame({"name": ["Ann Lee"] * 3, "comment": texts}).to_csv("named.csv", index=False)
+    assert perception("score", "named.csv", "--model", "fast")[0] == 0
+    scored = pd.read_csv("named.scored.csv", keep_default_na=False)
+    assert scored["row"].tolist() == [1, 2, 3]
+    assert scored.loc[0, ["themes", "negative_themes"]].tolist() == ["waiting", "waiting"]
+    assert scored.loc[1, ["sentiment", "unknown_because", "themes"]].tolist() == ["unknown", "empty", ""]
+    assert "name" not in scored
+    assert "ThemeTag" not in Path("named.scored.csv").read_text()
+
+
+def test_score_never_overwrites_its_input(perception, root):
+    before = Path("answers.csv").read_bytes()
+    Path("link.csv").symlink_to("answers.csv")
+    for output in ("answers.csv", "link.csv", "../acme/answers.csv"):
+        code, _, err = perception("score", "answers.csv", "--model", "fast", "--output", output)
+        assert code == 2
+        assert "is the input itself, which is never overwritten. Name another file as --output" in err
+    assert Path("answers.csv").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("words", "code", "message"),
     [
@@ -256,6 +289,7 @@ def test_score_says_what_is_wrong_with_its_file(perception, root, words, code, m
         (("ledership", "--period", "2025-03"), "there is no report 'ledership'. Known: leadership"),
         (("--period", "banana"), "'banana' is not a period. Write it as '2025-03' (month)"),
         (("--period", "2025-13"), "'2025-13' is not a period"),
+        (("--period", ""), "'' is not a period. Write it as '2025-03' (month)"),
         (("--period", "2099-01"), "the period 2099-01 has not begun"),
         (("--config", "absent.toml"), "absent.toml: 1 fault.\n  No such file."),
         (("--config", "faulty.toml", "--period", "2025-03"), "Did you mean 'sources'?"),
@@ -268,6 +302,38 @@ def test_report_refuses_faulty_words_with_exit_code_2(perception, root, words, m
     assert (code, out) == (2, "")
     assert message in err
     assert not (root / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (
+            CONFIG.replace("answers.csv", "anwsers.csv"),
+            "surveys: No such file: anwsers.csv. That folder holds: answers.csv",
+        ),
+        (CONFIG.replace("answers.csv", "*.parquet"), "surveys: No file fits the pattern *.parquet"),
+        (
+            CONFIG.replace('csv"', 'csv"\nmap = "mine.toml"'),
+            "map mine.toml: cannot be read (No such file or directory)",
+        ),
+        (
+            CONFIG.replace('csv"', 'csv"\nmap = "calls.toml"'),
+            "map calls.toml: has no section [surveys]. It has: contacts",
+        ),
+        (
+            '[organisation]\nname = "Acme"\n[sources.surveys]\nurl_env = "ACME_URL"\nquery = "select 1"\n',
+            "the environment variable ACME_URL is not set",
+        ),
+    ],
+)
+def test_report_finds_absent_sources_and_maps_before_anything_runs(perception, root, monkeypatch, settings, message):
+    (root / "calls.toml").write_text('[contacts]\ncontact_id = "a"\ncustomer_id = "b"\nstarted_at = "c"\n')
+    (root / "perception.toml").write_text(settings)
+    monkeypatch.setattr("analytics.publish.run.build_report", lambda *_: pytest.fail("the notebook was started"))
+    code, out, err = perception("report", "--period", "2025-03")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Error" not in err
 
 
 # ---- report: run for real --------------------------------------------------------------------------------------------
@@ -284,7 +350,7 @@ def test_report_prints_the_path_of_its_pdf_and_says_what_it_set_to_missing(publi
     assert json.loads((pdf.parent / "manifest.json").read_text())["rows"][0]["read"] == 60
 
 
-def test_a_run_on_an_empty_month_exits_with_3_and_leaves_the_old_report(published):
+def test_a_run_on_an_empty_month_exits_with_2_and_leaves_the_old_report(published):
     root, _ = published
     folder = root / "reports" / "leadership" / "2025-03"
     before = files(folder)
@@ -297,8 +363,9 @@ def test_a_run_on_an_empty_month_exits_with_3_and_leaves_the_old_report(publishe
         out, err = failed.communicate(timeout=300)
     finally:
         (root / "answers.csv").write_bytes(answers)
-    assert failed.returncode == 3
+    assert failed.returncode == 2
     assert out == ""
+    assert "Error" not in err
     assert "2025-03: no survey, complaint or contact lies in it." in err
     assert "the last month with data is 2025-02" in err
     assert "Traceback" not in err

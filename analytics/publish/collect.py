@@ -17,6 +17,10 @@ class ReportError(RuntimeError):
     """A report could not be made; nothing was published and the message says why."""
 
 
+class InputError(ReportError):
+    """The notebook found settings or data faulty: another run gives the same until they are put right."""
+
+
 def collect(nb: Mapping[str, Any]) -> list[Json]:
     """Blocks and Markdown cells of an executed notebook, in order.
 

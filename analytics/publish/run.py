@@ -25,13 +25,14 @@ from typing import TYPE_CHECKING, Any
 
 from analytics.config import Config, load_config
 from analytics.publish.blocks import MIME
-from analytics.publish.collect import ReportError, collect, findings, refuse_unfounded, title_of
+from analytics.publish.collect import InputError, ReportError, collect, findings, refuse_unfounded, title_of
 from analytics.publish.versions import FILES, keep_version, write_json
 from analytics.tables.periods import parse_period
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+INPUT_FAULTS = ("EmptyPeriodError", "DataContractError", "ConfigError")  # raised in a cell, made by settings or data
 START_LIMIT = 180  # seconds for a kernel to start: the usual 60 is too short on a busy machine
 
 
@@ -240,6 +241,8 @@ def _execute(notebook: Path, target: Path, values: dict[str, Any], root: Path, c
             extra_arguments=["--IPKernelApp.log_level=50"],
         )  # fmt: skip
     except PapermillExecutionError as fault:  # cells count from 1 in the notebook as written, without the injected one
+        if fault.ename in INPUT_FAULTS:
+            raise InputError(f"{fault.evalue}\nNothing was published.") from None
         raise ReportError(
             f"{notebook.name}, cell {fault.cell_index} failed, so nothing was published. {fault.ename}: {fault.evalue}"
         ) from None

@@ -2,14 +2,15 @@
 
 import os
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
 import pandas as pd
 
-from analytics.config import Config
+from analytics.config import Config, Source
 from analytics.tables.check import CELL_OUT, Checked, Piece, Stop, check_table, list_stops
-from analytics.tables.maps import load_map, plain_map
+from analytics.tables.maps import ExportMap, load_map, plain_map
 from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 
@@ -84,6 +85,42 @@ def defuse(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(**safe)
 
 
+def refuse_absent(config: Config) -> None:
+    """Find at once, without reading any data, the sources that are absent or unreadable and the maps that are faulty.
+
+    Raises
+    ------
+    DataContractError
+        With all such faults.
+    """
+    stops: list[Stop] = []
+    for table, source in config.sources.items():
+        try:
+            _layout(config, table, source)
+            if source.url_env is not None and not os.environ.get(source.url_env):
+                raise ValueError(f"the environment variable {source.url_env} is not set.")
+            for file in find_files(str(source.path), config.root) if source.url_env is None else ():
+                if file.is_file():
+                    file.open("rb").close()
+        except OSError as error:
+            stops += list_stops(table, ValueError(f"{error.filename}: cannot be read ({error.strerror})."))
+        except ValueError as error:
+            stops += list_stops(table, error)
+    if stops:
+        raise DataContractError(stops)
+
+
+def undated(tables: Tables) -> list[str]:
+    """Say of surveys without any date that no report of a period can use them; other tables cannot lack theirs."""
+    surveys = tables.surveys
+    if surveys is None or any(c in surveys and surveys[c].notna().any() for c in ("responded_at", "invited_at")):
+        return []
+    return [
+        "surveys: no date is known (responded_at, invited_at), so no report of a period can be made from them. "
+        "Map the column that holds the day of the answer or of the invitation."
+    ]
+
+
 def _load(config: Config) -> tuple[dict[str, list[Piece]], list[Stop]]:
     """Every source as read, by the table it fills, and what stops the run."""
     stops: list[Stop] = []
@@ -91,9 +128,7 @@ def _load(config: Config) -> tuple[dict[str, list[Piece]], list[Stop]]:
     open_map, open_source = cache(load_map), cache(_open)
     for table, source in config.sources.items():
         try:
-            layout = open_map(config.resolve(source.map), source.map) if source.map else None
-            if layout is not None and table not in layout.tables:
-                raise ValueError(f"map {source.map}: has no section [{table}]. It has: {', '.join(layout.tables)}.")
+            layout = _layout(config, table, source, open_map)
             encoding = source.encoding or (layout.encoding if layout else None)
             separator = source.separator or (layout.separator if layout else None)
             rows = layout.header_rows if layout else 1
@@ -106,6 +141,16 @@ def _load(config: Config) -> tuple[dict[str, list[Piece]], list[Stop]]:
         except ValueError as error:
             stops += list_stops(table, error)
     return {table: pieces[table] for table in TABLE_NAMES if table in pieces}, stops
+
+
+def _layout(
+    config: Config, table: str, source: Source, open_map: Callable[[Path, str], ExportMap] = load_map
+) -> ExportMap | None:
+    """The map of a source, which must have a section for its table; None where columns have our names already."""
+    layout = open_map(config.resolve(source.map), source.map) if source.map else None
+    if layout is not None and table not in layout.tables:
+        raise ValueError(f"map {source.map}: has no section [{table}]. It has: {', '.join(layout.tables)}.")
+    return layout
 
 
 def _open(

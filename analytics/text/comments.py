@@ -3,6 +3,9 @@
 Scoring one text belongs to ``score``; this module only gathers texts from the tables and keeps who, when and where.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import pandas as pd
 
 from analytics.tables.cases import case_ids
@@ -16,6 +19,9 @@ TEXTS = {
 }
 NAME_COLUMNS = ("agent_id", "agent_name", "customer_name", "name", "supervisor")
 COLUMNS = ["comment_id", "source", "customer_id", "case_id", "at", "text"]
+NUMBERS = ["valence", "p_negative", "p_neutral", "p_positive", "churn_intent"]
+LISTS = ["themes", "negative_themes"]
+STORED = ["sentiment", "unknown_because", *NUMBERS, "themes", "model", "negative_themes"]  # beside a text scored before
 
 
 def collect_comments(tables: Tables) -> pd.DataFrame:
@@ -48,7 +54,7 @@ def collect_comments(tables: Tables) -> pd.DataFrame:
         frame = getattr(tables, table)
         if frame is None or text not in frame:
             continue
-        frame = frame[frame[text].notna() & frame[text].str.strip().ne("")]
+        frame = _written(frame, text)
         part = pd.DataFrame({"comment_id": frame[key], "source": table, "text": frame[text]})
         for column, origin in (("customer_id", "customer_id"), ("at", stamp)):
             part[column] = frame[origin] if origin in frame else None
@@ -84,7 +90,8 @@ def read_comments(
     -------
     pandas.DataFrame
         The columns of `collect_comments`, `text` redacted, joined by those of `score_texts` and by
-        `negative_themes`, the themes about which something negative is said.
+        `negative_themes`, the themes about which something negative is said. A table whose texts were scored and
+        redacted before (`score_and_redact`) is taken as it is.
 
     References
     ----------
@@ -101,12 +108,63 @@ def read_comments(
     comments = collect_comments(tables)
     if comments.empty:
         return comments
-    scores = score_texts(comments["text"], brands=brands or [], model=model, cache=cache, **options)
-    redacted = redact(comments["text"], names=_names(tables), patterns=patterns or [])
-    scores["negative_themes"] = scores["themes"].map(
-        lambda tags: [str(tag) for tag in tags if getattr(tag, "polarity", "negative") == "negative"]
-    )
-    return comments.assign(text=redacted).join(scores)
+    parts = comments.groupby("source", sort=False).groups.items()
+    stored = pd.concat([_stored(tables, str(table), index) for table, index in parts])
+    new = comments.loc[comments.index.difference(stored.index), "text"]
+    scores = score_texts(new, brands=brands or [], model=model, cache=cache, **options)
+    scores["negative_themes"] = scores["themes"].map(_negative)
+    redacted = redact(new, names=_names(tables), patterns=patterns or []) if len(new) else new
+    comments["text"] = redacted.reindex(comments.index).fillna(comments["text"])
+    return comments.join(pd.concat([stored, scores]) if len(stored) and len(new) else stored if len(stored) else scores)
+
+
+def score_and_redact(
+    texts: pd.Series,
+    brands: Sequence[str] = (),
+    names: Sequence[str] = (),
+    patterns: Sequence[str] = (),
+    model: str = "auto",
+) -> pd.DataFrame:
+    """Score texts for a file: the redacted text and flat columns of scores beside it, nothing else.
+
+    Parameters
+    ----------
+    texts
+        A column of texts; missing ones stay missing and are scored 'unknown'.
+    brands, model
+        See `score_texts`.
+    names, patterns
+        See `redact`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index as the input: the text under its own name, then `STORED`: the columns of `score_texts` with `reason`
+        called unknown_because, and themes and negative_themes as names joined by "; ". A table that holds these
+        columns is not scored again by `read_comments`.
+
+    References
+    ----------
+    See `score_texts` and `redact`.
+
+    Examples
+    --------
+    >>> stored = score_and_redact(pd.Series(["Waited for hours, mail jo@example.com"], name="comment"), model="fast")
+    >>> stored[["comment", "sentiment", "negative_themes"]].values.tolist()
+    [['Waited for hours, mail [e-mail]', 'negative', 'waiting']]
+    """
+    from analytics.text.redact import redact
+    from analytics.text.score import score_texts
+
+    codes, distinct = pd.factorize(texts, use_na_sentinel=False)  # equal texts are read once
+    different = pd.Series(distinct, dtype="str")
+    scores = score_texts(different, brands=brands, model=model).rename(columns={"reason": "unknown_because"})
+    scores["negative_themes"] = scores["themes"].map(_negative)
+    for column in LISTS:
+        scores[column] = scores[column].map("; ".join).astype("str")
+    name = str(texts.name) if texts.name not in (None, "row", *scores) else "text"
+    scores.insert(0, name, redact(different, names=names, patterns=patterns))
+    return scores[[name, *STORED]].take(codes).set_axis(texts.index)
 
 
 def _names(tables: Tables) -> list[str]:
@@ -117,3 +175,21 @@ def _names(tables: Tables) -> list[str]:
             if table is not None and column in table:
                 names.update(table[column].dropna().unique())
     return sorted(name for name in names if sum(c.isalpha() for c in name) >= 3 and not any(c.isdigit() for c in name))
+
+
+def _written(frame: pd.DataFrame, text: str) -> pd.DataFrame:
+    return frame[frame[text].notna() & frame[text].str.strip().ne("")]
+
+
+def _negative(tags: list[Any]) -> list[str]:
+    return [str(tag) for tag in tags if getattr(tag, "polarity", "negative") == "negative"]
+
+
+def _stored(tables: Tables, table: str, index: pd.Index) -> pd.DataFrame:
+    """Scores that a table holds beside its redacted texts (see `score_and_redact`), as `score_texts` gives them."""
+    frame = _written(getattr(tables, table), TEXTS[table][2])
+    if not {*STORED} <= {*frame.columns}:
+        return pd.DataFrame(columns=STORED).rename(columns={"unknown_because": "reason"})
+    scores = frame[STORED].set_axis(index).fillna({"unknown_because": ""}).rename(columns={"unknown_because": "reason"})
+    split = {c: scores[c].fillna("").map(lambda names: [n for n in names.split("; ") if n]) for c in LISTS}
+    return scores.assign(**split).astype(dict.fromkeys(NUMBERS, "float64"))

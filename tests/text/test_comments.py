@@ -1,0 +1,45 @@
+import pandas as pd
+import pytest
+
+from analytics.tables.schema import Tables
+from analytics.text.comments import STORED, read_comments, score_and_redact
+
+SURVEYS = pd.DataFrame(
+    {
+        "response_id": ["a", "b", "c", "d"],
+        "agent_name": ["Tom Becker", None, "Tom Becker", None],
+        "comment": ["Waited for hours, Tom Becker said sorry", None, "Kind, and it was billed twice", "12345"],
+    }
+)
+COMPLAINTS = pd.DataFrame(
+    {"complaint_id": ["x"], "received_at": pd.to_datetime(["2025-03-01"]), "text": ["I cancelled, mail jo@example.com"]}
+)
+
+
+def stored(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    scored = score_and_redact(frame[column], names=["Tom Becker"], model="fast")
+    return frame.drop(columns=column).join(scored)
+
+
+def test_texts_scored_before_read_as_if_they_were_scored_now(monkeypatch):
+    fresh = read_comments(Tables(surveys=SURVEYS, complaints=COMPLAINTS), model="fast")
+    tables = Tables(surveys=stored(SURVEYS, "comment"), complaints=stored(COMPLAINTS, "text"))
+    monkeypatch.setattr("analytics.text.score._score", lambda *_: pytest.fail("scored again"))
+    again = read_comments(tables, model="fast")
+    fresh["themes"] = [[str(tag) for tag in tags] for tags in fresh["themes"]]
+    pd.testing.assert_frame_equal(again, fresh, check_dtype=False)
+
+
+def test_a_scored_table_beside_a_raw_one_keeps_its_scores_and_the_raw_one_is_redacted():
+    surveys = stored(SURVEYS, "comment").assign(model="fast of last year")
+    both = read_comments(Tables(surveys=surveys, complaints=COMPLAINTS), model="fast")
+    assert both["model"].str.contains("last year").tolist() == [True, True, True, False]
+    assert both["text"].tolist()[-1] == "I cancelled, mail [e-mail]"
+    assert both["text"].tolist()[0] == "Waited for hours, [name] said sorry"
+    assert both["sentiment"].tolist()[2] == "unknown"
+
+
+def test_stored_scores_are_flat_and_never_take_the_name_of_a_score():
+    scored = score_and_redact(pd.Series(["Waited for hours"], name="themes"), model="fast")
+    assert scored.columns.tolist() == ["text", *STORED]
+    assert not scored.map(lambda cell: isinstance(cell, list)).any(axis=None)
