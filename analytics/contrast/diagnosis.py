@@ -175,7 +175,7 @@ def diagnose(
     frame["differs"] = control_false_discoveries(frame["p_value"], 1 - confidence)
     side = np.where(heard["_has"], "with the problem", "without")
     clocks = compare_clocks(heard.assign(cases=side), ["cases"], confidence, k) if _timed(heard) else pd.DataFrame()
-    sentences = [_customers_say(problem, heard, comparable, present), *_company_says(heard, k), *_findings(frame)]
+    sentences = [*_customers_say(problem, heard, comparable, present), *_company_says(heard, k), *_findings(frame)]
     if "disput" in problem.name and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
         sentences.append(UNTIMELY)
     return Diagnosis(problem, frame, clocks, sentences)
@@ -301,18 +301,19 @@ def _timed(cases: pd.DataFrame) -> bool:
     return "customer_clock_h" in cases and bool(cases["customer_clock_h"].notna().any())
 
 
-def _customers_say(problem: Problem, heard: pd.DataFrame, comparable: pd.DataFrame, by: list[str]) -> str:
+def _customers_say(problem: Problem, heard: pd.DataFrame, comparable: pd.DataFrame, by: list[str]) -> list[str]:
+    """How many name the problem, and which cases are compared to explain it."""
     e, scale = problem.evidence, 100 if problem.evidence.unit == "share" else 1
     percent = " %" if scale == 100 else f" {e.unit}"
     like = f" of the same {', '.join(by)}" if by else ""
     digits = 1 if e.value * scale < 10 else 0
     value, low, high = (f"{bound * scale:.{digits}f}" for bound in (e.value, e.low, e.high))
     mine, paired = int(heard["_has"].sum()), int(comparable["_has"].sum())
-    return (
-        f"Customers say: {problem.name}, {value}{percent} ({low} to {high}, n = {e.n:,}). Compared here: {paired:,} of "
-        f"the {mine:,} cases that have the problem with {len(comparable) - paired:,} cases{like} whose customers spoke "
-        "and did not name it."
-    )
+    return [
+        f"Customers say: {problem.name}, {value}{percent} ({low} to {high}, n = {e.n:,}).",
+        f"Compared: {paired:,} of the {mine:,} cases that have the problem with {len(comparable) - paired:,} "
+        f"cases{like} whose customers spoke and did not name it.",
+    ]
 
 
 def _company_says(heard: pd.DataFrame, k: int) -> list[str]:

@@ -26,9 +26,10 @@ class Recovery:
     Attributes
     ----------
     gesture_not_fixed
-        Share of gestures made where the problem was not fixed.
+        Share of gestures made where the problem was not fixed; n = 0 where no gesture is recorded.
     groups
-        fixed × gesture: outcome, value, low, high, n, unit; `never complained` is the comparison group.
+        fixed × gesture (fixed alone without `goodwill_value`): outcome, value, low, high, n, unit; `never complained`
+        is the comparison group.
     accounts
         Both accounts side by side: what the company recorded against what the customer said, counts.
     gestures
@@ -67,7 +68,7 @@ def score_recovery(tables: Tables, until: pd.Timestamp | None = None, confidence
     Parameters
     ----------
     tables
-        complaints with remedy or confirmed_fixed, and goodwill_value; surveys and customers where there are any.
+        complaints with remedy or confirmed_fixed, best with goodwill_value; surveys and customers where there are any.
     until
         End of what is known; the last stamp of the complaints by default.
     confidence
@@ -81,7 +82,7 @@ def score_recovery(tables: Tables, until: pd.Timestamp | None = None, confidence
     Raises
     ------
     NotMeasured
-        If no complaint, no remedy or no gesture is recorded.
+        If no complaint or no remedy is recorded.
 
     References
     ----------
@@ -96,15 +97,14 @@ def score_recovery(tables: Tables, until: pd.Timestamp | None = None, confidence
     >>> score_recovery(Tables(complaints=complaints)).gesture_not_fixed.value
     0.5
     """
-    complaints = require(tables.complaints, ["received_at", "goodwill_value"], "remedy and goodwill")
+    complaints = require(tables.complaints, ["received_at"], "remedy and goodwill")
     if not {"remedy", "confirmed_fixed"} & set(complaints):
         raise NotMeasured(
             "not measured: no column remedy or confirmed_fixed (table complaints), needed for remedy and goodwill"
         )
     until = complaints["received_at"].max() if until is None else until
-    complaints = complaints.assign(fixed=is_fixed(complaints), gesture=complaints["goodwill_value"].fillna(0).gt(0))
-    known = complaints[complaints["fixed"].notna()]
-    given = known[known["gesture"]]
+    complaints = complaints.assign(fixed=is_fixed(complaints), gesture=_gestures_made(complaints))
+    given = complaints[complaints["fixed"].notna() & complaints["gesture"].fillna(False)]
     source = SAID if "confirmed_fixed" in complaints and complaints["confirmed_fixed"].notna().any() else ASSERTED
     followed = _follow_up(complaints, tables, until)
     return Recovery(
@@ -114,6 +114,13 @@ def score_recovery(tables: Tables, until: pd.Timestamp | None = None, confidence
         gestures=_gestures(followed, confidence),
         fixed_source=source,
     )
+
+
+def _gestures_made(complaints: pd.DataFrame) -> pd.Series:
+    """Whether each complaint got a gesture; missing everywhere where the company does not record them."""
+    if "goodwill_value" not in complaints or complaints["goodwill_value"].isna().all():
+        return pd.Series(pd.NA, index=complaints.index, dtype="boolean")
+    return complaints["goodwill_value"].fillna(0).gt(0).astype("boolean")
 
 
 def _follow_up(complaints: pd.DataFrame, tables: Tables, until: pd.Timestamp) -> pd.DataFrame:
@@ -164,8 +171,9 @@ def _next_score(complaints: pd.DataFrame, surveys: pd.DataFrame | None) -> pd.Se
 
 def _groups(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp, confidence: float) -> pd.DataFrame:
     rows = []
-    for (fixed, gesture), part in followed.groupby(["fixed", "gesture"]):
-        name = f"{'fixed' if fixed else 'not fixed'}, {'gesture' if gesture else 'no gesture'}"
+    told = followed["gesture"].map({True: ", gesture", False: ", no gesture"}).fillna("").astype(str)
+    for (fixed, gesture), part in followed.groupby(["fixed", told]):
+        name = f"{'fixed' if fixed else 'not fixed'}{gesture}"
         rows += [
             _outcome(name, "next score", _mean(part["next_score"], confidence), len(part)),
             _outcome(name, "complained again", _share(part["repeated"], OBSERVED, confidence), len(part)),
@@ -208,7 +216,7 @@ def _gestures(followed: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Customers by how many gestures they got, and the share of them that left after the last one."""
     if "customer_id" not in followed:
         return pd.DataFrame(columns=["gestures", "value", "low", "high", "n"])
-    given = followed[followed["gesture"]]
+    given = followed[followed["gesture"].fillna(False)]
     last = given.drop_duplicates("customer_id", keep="last")
     count = last["customer_id"].map(given["customer_id"].value_counts()).clip(upper=3)
     rows = []

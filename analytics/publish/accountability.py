@@ -104,7 +104,7 @@ def recovery(story: Story) -> Section:
             f"Fewer than {story.k} gestures are recorded with a known outcome.",
             settle="recording remedy and goodwill apart",
         )
-        return Section([line], line, [line])
+        return Section([line, *_recovery_tables(found.groups, found.accounts, story)], line, [line])
     told = blocks.finding(
         f"Of {e.n:,} gestures recorded up to {story.period.label}, {figure_of(e)} went to customers whose problem was "
         f"not fixed ({found.fixed_source}).",
@@ -150,14 +150,16 @@ def _recovery_tables(groups: pd.DataFrame, accounts: pd.DataFrame, story: Story)
 
 
 def unknown(story: Story, *sections: Section) -> Section:
-    """Everything that the sections leave open, each with what would settle it."""
+    """Everything that the sections leave open, each with what would settle it; the first that page one does not say."""
     open_ends = list({b.data["sentence"]: b for section in sections for b in section.unknowns}.values())
     open_ends += [blocks.unknown(warning) for warning in story.log.warnings]
     if not open_ends:
         line = blocks.finding("Every question of this report has an answer within its intervals.")
         return Section([line], line)
-    first = blocks.unknown(" ".join(block.data["sentence"] for block in open_ends[:2]), open_ends[0].data["settle"])
-    return Section(open_ends, first)
+    answered = {section.answer.data["sentence"] for section in sections}
+    first, *second = [b for b in open_ends if b.data["sentence"] not in answered][:2] or open_ends[:1]
+    told = " ".join(block.data["sentence"] for block in (first, *second))
+    return Section(open_ends, blocks.unknown(told, first.data["settle"]))
 
 
 @section
@@ -228,7 +230,9 @@ def page_one(story: Story, perceive: Section, hurts: Section, leaving: Section, 
             continue
         numbers[score.name] = estimate_of(series.iloc[-1])
         notes[score.name] = movement_note(judge(story, series))
-    headline = next(block for block in perceive.blocks if block.kind == "finding")
+    known = [s.answer for s in (hurts, leaving) if s.answer.data["level"] == "finding"]
+    scored = next(block for block in perceive.blocks if block.kind == "finding")
+    headline = scored if scored.data["level"] == "finding" or not known else known[0]
     return blocks.page_one(
         headline, numbers, notes=notes, perceive=perceive.answer, hurts=hurts.answer, leaving=_both(leaving),
         unknown=unknowns.answer, trend=_trend(story),

@@ -257,7 +257,8 @@ def figure(fig: Figure, *, alt: str, caption: str, source: str | Sequence[str], 
     for name, text in (("alt", alt), ("caption", caption)):
         if not str(text).strip():
             raise ValueError(f"figure needs {name}=: found an empty text. Say what the chart shows.")
-    data = {"alt": visible(alt), "caption": worded(caption), "svg": draw(fig), "outlined": draw(fig, outlined=True)}
+    lettered, outlined = draw(fig)
+    data = {"alt": visible(alt), "caption": worded(caption), "svg": lettered, "outlined": outlined}
     return Block("figure", {**data, **_origin(source, n, note)})
 
 

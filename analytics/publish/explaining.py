@@ -4,9 +4,12 @@ Diagnosis of each open problem, both clocks, drivers, watermelons, and cost agai
 that customers named.
 """
 
+import functools
+
 import pandas as pd
 
 from analytics.contrast.clocks import compare_clocks
+from analytics.contrast.contrasts import contrast_groups
 from analytics.contrast.diagnosis import MEASURES, Diagnosis, Problem, diagnose
 from analytics.contrast.drift import find_drift
 from analytics.contrast.drivers import rank_drivers
@@ -14,41 +17,97 @@ from analytics.contrast.watermelon import find_watermelons
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
-from analytics.publish.story import RECENT, Story
-from analytics.publish.wording import EXPLAINED, THEME_WORDS, Section, capital, estimate_of, gather, listed, section
-from analytics.tables.schema import NotMeasured
+from analytics.publish.story import DISPUTED, RECENT, Story
+from analytics.publish.wording import (
+    EXPLAINED,
+    THEME_WORDS,
+    Section,
+    capital,
+    estimate_of,
+    gather,
+    listed,
+    not_known,
+    section,
+)
+from analytics.tables.schema import NotMeasured, require
 
 DRIVERS = ("first_response_h", "transfers", "reopens", "contacts", "handle_time_s", "hold_time_s", "wait_time_s")
+
+
+KNOWN = 0.5  # share of cases that must carry a figure before it may speak for them
 
 
 @section
 def explained(story: Story) -> Section:
     """What differs inside between cases with an open problem and comparable ones; drivers, watermelons, drift."""
-    named = story.problem_table
-    rows = [row for _, row in named[named["open"]].head(EXPLAINED).iterrows()]
-    if not rows:
+    named, lacks = _open_problems(story)
+    disputes = _disputes(story)
+    if not named and disputes is None:
+        if lacks:
+            return Section(lacks, lacks[0], lacks)
         told = blocks.finding("No problem is open, so no internal figure is shown: they only explain problems.")
         return Section([told], told)
-    parts = [lambda row=row: _diagnosis(story, row) for row in rows]
     shown, unknowns = gather(
-        *parts,
+        *(functools.partial(_diagnosis, story, problem) for problem in [*named, *([disputes] if disputes else [])]),
+        *([lambda: _relief(story)] if disputes else []),
         lambda: _clocks(story),
         lambda: _drivers(story),
         lambda: _watermelons(story),
         lambda: _drift(story),
     )
-    answer = next(b for b in shown if b.kind == "finding")
-    return Section(shown, answer, unknowns)
+    answer = next((b for b in shown if b.kind == "finding"), shown[0])
+    return Section([*lacks, *shown], answer, [*lacks, *unknowns])
 
 
-def _diagnosis(story: Story, row: pd.Series) -> list[Block]:
+def _open_problems(story: Story) -> tuple[list[Problem], list[Block]]:
+    """The open themes, the most named first, or the one line that says why none can be told."""
+    try:
+        named = story.problem_table
+        rows = [row for _, row in named[named["open"]].head(EXPLAINED).iterrows()]
+        return [Problem(THEME_WORDS[row["theme"]], story.naming(row["theme"]), estimate_of(row)) for row in rows], []
+    except NotMeasured as lack:
+        return [], not_known(lack).blocks
+
+
+def _disputes(story: Story) -> Problem | None:
+    """Our answers that customers dispute, as a problem that they named; None where that is not recorded or too rare."""
+    complaints = story.tables_now.complaints
+    known = complaints[DISPUTED.column].dropna() if complaints is not None and DISPUTED.column in complaints else None
+    if known is None or known.sum() < story.k:
+        return None
+    cases = story.cases_recent
+    return Problem(
+        "answers that customers dispute",
+        cases.set_index("case_id")[DISPUTED.column],
+        DISPUTED.measure(known, confidence=story.confidence),
+    )
+
+
+def _relief(story: Story) -> list[Block]:
+    """Whether customers dispute answers with relief less often than those without."""
+    words = {"none": "no relief", "partial": "partial relief", "full": "full relief"}
+    cases = story.cases_recent
+    require(cases, [DISPUTED.column, "remedy"], "disputes by kind of relief")
+    cases = cases.assign(relief=cases["remedy"].map(words))
+    found = contrast_groups(cases, DISPUTED.column, "relief", minimum=story.k, confidence=story.confidence)
+    rows = found.frame.dropna(subset="value").assign(source=SAID)
+    sentences = found.sentences[:1] if len(rows) == 2 else found.sentences  # of two groups one is the other's mirror
+    return [
+        blocks.prose(
+            "\n".join(f"- {sentence.removeprefix('relief ').capitalize()}" for sentence in sentences),
+            [estimate_of(row) for _, row in rows.iterrows()],
+        )
+    ]
+
+
+def _diagnosis(story: Story, problem: Problem) -> list[Block]:
     """One open problem: what customers say, what the operation recorded, what differs."""
-    problem = Problem(THEME_WORDS[row["theme"]], story.naming(row["theme"]), estimate_of(row))
-    found = diagnose(problem, story.cases, k=story.k, confidence=story.confidence)
+    found = diagnose(problem, story.cases_recent, k=story.k, confidence=story.confidence)
     shown: list[Block] = [blocks.prose(f"### {capital(problem.name)}")]
-    customers, *rest = found.sentences
-    shown.append(blocks.finding(customers, [problem.evidence]))
-    shown.append(blocks.prose("\n".join(f"- {sentence}" for sentence in rest), [problem.evidence]))
+    customers, compared, *rest = found.sentences
+    span = f"Over the last {RECENT} {story.period.frequency}s, {compared[:1].lower()}{compared[1:]}"
+    shown.append(blocks.finding(f"{customers.rstrip('.')} in {story.period.label}.", [problem.evidence]))
+    shown.append(blocks.prose("\n".join(f"- {sentence}" for sentence in [span, *rest]), [problem.evidence]))
     differing = found.frame[found.frame["differs"]]
     if len(differing):
         shown.append(_diagnosis_chart(found, differing, story))
@@ -68,7 +127,8 @@ def _diagnosis_chart(found: Diagnosis, differing: pd.DataFrame, story: Story) ->
         ),
         alt=f"Internal measures of cases with {found.problem.name} against comparable cases; "
         f"{len(differing)} of {len(rows)} differ.",
-        caption=f"{capital(found.problem.name)}: {listed(differing['name'].head(3).tolist())} differ.",
+        caption=f"{capital(found.problem.name)}: {listed(differing['name'].head(3).tolist())} "
+        f"{'differs' if len(differing) == 1 else 'differ'}.",
         source=OBSERVED,
         n=int(rows["n"].max()),
         note="50 % means no difference. Compared within reason, channel and segment; a difference is no cause.",
@@ -121,7 +181,7 @@ def _watermelons(story: Story) -> list[Block]:
             f"an alarm in {alarms:.0%} of tables.",
         )
     )
-    return shown
+    return [blocks.prose("### Targets and what customers say"), *shown]
 
 
 def _clocks(story: Story) -> list[Block]:
@@ -158,9 +218,9 @@ def _drivers(story: Story) -> list[Block]:
     """Which recorded events go with the score, by segment where segments differ."""
     cases = story.cases_recent
     outcome = next((c for c in ("csat", "nps", "ces") if c in cases and cases[c].notna().any()), None)
-    present = [c for c in DRIVERS if c in cases and cases[c].nunique() > 1 and cases[c].notna().mean() >= 0.5]
-    if outcome is None or len(present) < 2 or cases[outcome].notna().sum() < 100:
-        raise NotMeasured("not measured: fewer than 100 scored cases with two recorded events, needed for drivers")
+    present = [c for c in DRIVERS if c in cases and cases[c].nunique() > 1 and cases[c].notna().mean() >= KNOWN]
+    if outcome is None or not present or cases[outcome].notna().sum() < 100:
+        raise NotMeasured("not measured: fewer than 100 scored cases with a recorded event, needed for drivers")
     by = "segment" if "segment" in cases and cases["segment"].nunique() > 1 else None
     if by:
         cases = cases[cases.groupby(by)[outcome].transform("count") >= story.k]
@@ -192,7 +252,12 @@ def _drivers(story: Story) -> list[Block]:
 def _drift(story: Story) -> list[Block]:
     """Cost against perception over the history, in one sentence."""
     cases = story.cases
-    cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().any()), "cost")
+    cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().mean() >= KNOWN), None)
+    if cost is None:
+        raise NotMeasured(
+            f"not measured: neither cost nor handle_time_s (table contacts) is known for {KNOWN:.0%} of the cases, "
+            "needed for cost against perception"
+        )
     perception = next((c for c in ("csat", "nps", "ces") if c in cases and cases[c].notna().any()), "csat")
     found = find_drift(cases, cost, perception, story.period.frequency, confidence=story.confidence)
     evidence = [found.perception_change, found.cost_change]

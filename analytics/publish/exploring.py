@@ -73,7 +73,7 @@ def asked(story: Story) -> Section:
 @section
 def weighted(story: Story) -> Section:
     """The leading score as answered, raked, and by inverse propensity, with what each assumes."""
-    lead, invited = story.scores[0], story.invitations
+    lead, invited = story.survey_lead, story.invitations
     columns = [c for c in ("segment", "channel", "team", "survey") if c in _with_case(story, invited)]
     if not columns:
         raise NotMeasured(
@@ -226,7 +226,7 @@ def themes(story: Story) -> Section:
 @section
 def mismatches(story: Story) -> Section:
     """Polite words with an unhappy score: a finding about the customers, not a fault of the classifier alone."""
-    lead = story.scores[0]
+    lead = story.survey_lead
     scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
     written = story.written.assign(score=story.written["comment_id"].map(scores)).dropna(subset="score")
     unhappy = written[written["score"] <= LOW[lead.column]]
@@ -256,7 +256,7 @@ def _wilson(hits: int, n: int, confidence: float) -> tuple[float, float]:
 @section
 def phrases(story: Story) -> Section:
     """Phrases that unhappy customers use more than the others, groups taken from their scores."""
-    lead = story.scores[0]
+    lead = story.survey_lead
     scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
     recent = story.comments[story.comments["period"].isin(story.history[-RECENT:])]
     score = recent["comment_id"].map(scores)
@@ -276,7 +276,7 @@ def phrases(story: Story) -> Section:
 @section
 def by_segment(story: Story) -> Section:
     """The leading score of each segment in the period."""
-    lead = story.scores[0]
+    lead = story.survey_lead
     answers = _with_case(story, story.answers[story.answers["period"] == story.period.name])
     if "segment" not in answers:
         raise NotMeasured("not measured: no column segment (table customers), needed for scores by segment")

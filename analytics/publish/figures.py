@@ -95,28 +95,32 @@ def use_style() -> None:
     matplotlib.rcParams.update(STYLE)
 
 
-def draw(fig: Figure, *, outlined: bool = False) -> str:
+def draw(fig: Figure) -> tuple[str, str]:
     """Write a figure as SVG, the same bytes each time.
 
     Parameters
     ----------
     fig
         Any Matplotlib figure.
-    outlined
-        Letters as shapes (for a page without the report's face) instead of text.
 
     Returns
     -------
-    str
-        An SVG document without a date.
+    tuple of str
+        Two SVG documents without a date: one with its letters as text, for a page that has the report's face, and
+        one with its letters as shapes, for a page that has not.
     """
     import matplotlib
 
     _register_fonts()
-    target = io.StringIO()
-    with matplotlib.rc_context({**STYLE, "svg.fonttype": "path" if outlined else "none"}):
-        fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-    return target.getvalue()
+    drawn, layout = [], fig.get_layout_engine()
+    for letters in ("none", "path"):
+        target = io.StringIO()
+        with matplotlib.rc_context({**STYLE, "svg.fonttype": letters}):
+            fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
+        fig.set_layout_engine("none")  # the second drawing keeps the places of the first
+        drawn.append(target.getvalue())
+    fig.set_layout_engine(layout)
+    return drawn[0], drawn[1]
 
 
 @_styled

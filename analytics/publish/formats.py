@@ -43,14 +43,14 @@ def visible(text: object) -> str:
 
 
 def worded(text: object) -> str:
-    """A sentence of our own, made `visible`, with the percent sign set apart as in every figure of a report.
+    """A sentence of our own, made `visible`, with percent and minus signs as in every figure of a report.
 
     Examples
     --------
-    >>> worded("Met in 98% of cases")
-    'Met in 98 % of cases'
+    >>> worded("Met in 98% of cases (-3 to +2 points) of 2026-10")
+    'Met in 98 % of cases (−3 to +2 points) of 2026-10'
     """
-    return re.sub(r"(?<=\d)%", " %", visible(text))
+    return re.sub(r"(?<![\w-])-(?=\d)", "−", re.sub(r"(?<=\d)%", " %", visible(text)))
 
 
 def is_missing(value: object) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
+from analytics.publish.cells import PROVENANCE_HEADS
 from analytics.publish.formats import format_interval, format_value, write_interval
 
 ACCENT, INK, MUTED, RULE = "#0b5c75", "#1b2126", "#5b656e", "#d8dde1"  # one accent; all else is a shade of one grey
@@ -141,15 +142,24 @@ def _kpis(block: Mapping[str, Any]) -> str:
 
 
 def _finding(block: Mapping[str, Any]) -> str:
-    settle = f"What would settle it: {block['settle']}" if block["settle"] else ""
     kind = "unknown" if block["level"] == "unknown" else ""
-    body = _p(block["sentence"], "caption") + _p(evidence_line(block), "small") + _p(settle, "small")
+    body = (
+        _p("We do not know" if kind else "", "small")
+        + _p(block["sentence"], "caption")
+        + _p(evidence_line(block), "small")
+        + _p(_settle(block), "small")
+    )
     return f'<div class="{kind}">{body}</div>'
+
+
+def _settle(finding: Mapping[str, Any]) -> str:
+    return f"What would settle it: {finding['settle']}" if finding["settle"] else ""
 
 
 def _page_one(block: Mapping[str, Any]) -> str:
     answers = "".join(
-        f'<div class="answer">{_p(a["question"], "question")}{_p(a["sentence"])}</div>' for a in block["answers"]
+        f'<div class="answer">{_p(a["question"], "question")}{_p(a["sentence"])}{_p(_settle(a), "small")}</div>'
+        for a in block["answers"]
     )
     trend = _figure(block["trend"]) if block["trend"] else ""
     top = _p(block["headline"]["sentence"], "headline") + _p(block["basis"], "small")
@@ -194,7 +204,7 @@ def _provenance(block: Mapping[str, Any]) -> str:
     for name, frame in block.items():
         if name != "kind":
             rows = [[format_value(value, "count") for value in row] for row in frame["rows"]]
-            heads = [(column.capitalize(), False) for column in frame["columns"]]
+            heads = [(PROVENANCE_HEADS.get(column, column.capitalize()), False) for column in frame["columns"]]
             drawn += _p(name.capitalize(), "caption") + (_rows(heads, rows) if rows else _p("None."))
     return drawn
 

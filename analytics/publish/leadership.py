@@ -4,19 +4,23 @@ Each takes the `Story` and returns what to show and its short answer for page on
 ``measures`` and ``contrast``. Promises, recovery and the report's own record are in ``accountability``.
 """
 
+import functools
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
 from analytics.contrast.problems import OPEN_SHARE
-from analytics.contrast.signals import Signals, detect_signals
-from analytics.measures.estimate import SAID, Estimate
+from analytics.contrast.signals import Signals, detect_group_signals, detect_signals
+from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.measures.intervals import z_score
 from analytics.measures.invitations import audit_invitations
 from analytics.measures.response import bound_score
-from analytics.measures.scores import response_rate
+from analytics.measures.scores import response_rate, share
+from analytics.measures.summarise import summarise
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
-from analytics.publish.story import Score, Story
+from analytics.publish.story import DISPUTED, Score, Story
 from analytics.publish.wording import (
     EXPLAINED,
     THEME_WORDS,
@@ -29,13 +33,16 @@ from analytics.publish.wording import (
     not_known,
     section,
 )
+from analytics.tables.periods import period_of
 from analytics.tables.schema import NotMeasured
 from analytics.text.quotes import pick_quotes
 
 SCALE_ENDS = {"nps": (0.0, 10.0), "csat": (1.0, 5.0), "ces": (1.0, 7.0)}
 VALUE_ENDS = {"points": (-100.0, 100.0), "share": (0.0, 1.0), "score": (1.0, 7.0)}
-MIDDLE = {"nps": 0.0, "csat": 0.5, "ces": 4.0}  # the side of it decides what a headline says
+MIDDLE = {"nps": 0.0, "csat": 0.5, "ces": 4.0}  # the side of it decides what a headline says; disputes have none
 QUOTED = 2  # quotes per open problem
+SURE = 0.6  # probability of a tag from which its text may be quoted for it
+CATEGORIES = 8  # recorded categories of complaints shown, the largest first
 
 
 @section
@@ -51,15 +58,16 @@ def perceived(story: Story) -> Section:
         )
         return Section([few], few, [few])
     told = blocks.finding(
-        f"{lead.subject} was {figure_of(now)} among the {now.n:,} customers who answered{_of_those_asked(story)} in "
+        f"{lead.subject} was {figure_of(now)} among the {now.n:,} {lead.who}{_of_those_asked(story)} in "
         f"{story.period.label}. {movement_sentence(signal)}{_side_open(now, lead)}",
         [now],
         signal.word,
+        better="lower" if lead is DISPUTED else "higher",
         key=f"score:{lead.column}",
     )
     shown = [told, *score_chart(story, lead, series, signal), _score_table(story)]
     answers, unknowns = _who_answered(story, lead)
-    return Section([*shown, *answers], _other_scores(story) or told, unknowns)
+    return Section([*shown, *answers], _other_scores(story) or answers[0], unknowns)
 
 
 def _other_scores(story: Story) -> Block | None:
@@ -83,8 +91,8 @@ def _of_those_asked(story: Story) -> str:
 
 def _side_open(now: Estimate, lead: Score) -> str:
     """That the sign of a score is open, where its own interval leaves it so."""
-    middle = MIDDLE[lead.column]
-    if now.excludes(middle):
+    middle = MIDDLE.get(lead.column)
+    if middle is None or now.excludes(middle):
         return ""
     return f" Whether it lies above or below {middle:.0%} is not known." if now.unit == "share" else (
         f" Whether it lies above or below {middle:g} is not known.")  # fmt: skip
@@ -113,7 +121,7 @@ def score_chart(story: Story, score: Score, series: pd.DataFrame, signal: Signal
         blocks.figure(
             figures.plot_series(series, unit=last.unit, label=score.name, limits=limits, height=height),
             alt=f"{score.name}, {len(series)} periods up to {story.period.label}; latest {figure_of(last)}.",
-            caption=f"{score.name}, {movement_note(signal)} in {story.period.label}.",
+            caption=f"{score.name}: {movement_note(signal)} in {story.period.label}.",
             source=SAID,
             n=int(series["n"].sum()),
             note=f"{score.meaning[:1].upper()}{score.meaning[1:]}. The band is the {story.confidence:.0%} interval"
@@ -166,28 +174,9 @@ def _who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
         )
     ]
     unknowns = []
-    complainers = _complainers_answers(story, invited, lead)
-    bounds = bound_score(
-        invited[lead.column], lead.measure, scale=SCALE_ENDS[lead.column], against=MIDDLE[lead.column],
-        complainers=complainers, confidence=story.confidence,
-    )  # fmt: skip
-    unit = bounds.observed.unit
-    low, high, like = (
-        figure_of(Estimate(v, np.nan, np.nan, 0, unit, SAID)) if np.isfinite(v) else ""
-        for v in (bounds.low, bounds.high, bounds.like_complainers)
-    )
-    told = f"The silent could put the {lead.name} anywhere from {low} to {high}"
-    told += f"; if they feel like those who complained, it is {like}." if like else "."
-    if bounds.open:
-        shown.append(
-            blocks.unknown(
-                f"{told} What all the customers asked think is not known.",
-                settle=_follow_up(bounds.invited - bounds.answered),
-            )
-        )
-        unknowns.append(shown[-1])
-    else:
-        shown.append(blocks.finding(told, [bounds.observed]))
+    if lead is not DISPUTED:
+        shown.append(_bounded(story, invited, lead))
+        unknowns += [block for block in shown[-1:] if block.data["level"] == "unknown"]
     try:
         audit = audit_invitations(story.tables_now, confidence=story.confidence)
     except NotMeasured as lack:
@@ -197,6 +186,25 @@ def _who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     asked = blocks.unknown(head) if audit.resolved_only else blocks.finding(head)
     more = [blocks.prose("\n".join(f"- {sentence}" for sentence in rest))] if rest else []
     return [*shown, asked, *more], [*unknowns, *([asked] if audit.resolved_only else [])]
+
+
+def _bounded(story: Story, invited: pd.DataFrame, lead: Score) -> Block:
+    """How far those who were asked and stayed silent could move the score."""
+    bounds = bound_score(
+        invited[lead.column], lead.measure, scale=SCALE_ENDS[lead.column], against=MIDDLE[lead.column],
+        complainers=_complainers_answers(story, invited, lead), confidence=story.confidence,
+    )  # fmt: skip
+    unit = bounds.observed.unit
+    low, high, like = (
+        figure_of(Estimate(v, np.nan, np.nan, 0, unit, SAID)) if np.isfinite(v) else ""
+        for v in (bounds.low, bounds.high, bounds.like_complainers)
+    )
+    told = f"The silent could put the {lead.name} anywhere from {low} to {high}"
+    told += f"; if they feel like those who complained, it is {like}." if like else "."
+    if not bounds.open:
+        return blocks.finding(told, [bounds.observed])
+    settle = _follow_up(bounds.invited - bounds.answered)
+    return blocks.unknown(f"{told} What all the customers asked think is not known.", settle=settle)
 
 
 def _follow_up(silent: int) -> str:
@@ -217,8 +225,15 @@ def _complainers_answers(story: Story, invited: pd.DataFrame, lead: Score) -> pd
 
 @section
 def problems(story: Story) -> Section:
-    """The problems that customers name, the classifier's error taken out, and whether they moved."""
-    table = story.problem_table
+    """The problems that customers name, the classifier's error taken out, and whether they moved.
+
+    Where no text can be read for them, the categories under which complaints are recorded.
+    """
+    try:
+        table = story.problem_table
+    except NotMeasured as lack:
+        line, recorded = not_known(lack), _recorded(story)
+        return Section([*recorded, *line.blocks], [*recorded, line.answer][0], line.unknowns)
     named = table[table["open"]]
     n = int(table["n"].max())
     if n < story.k:
@@ -270,8 +285,45 @@ def problems(story: Story) -> Section:
         n=n,
         note="Shares have the classifier's own error taken out; bars carry their interval.",
     )
-    quoted = [q for theme in named["theme"].head(EXPLAINED) for q in _quotes(story, theme)]
+    quoted = _quotes(story, named["theme"].head(EXPLAINED).tolist())
     return Section([told, *next_named, *moved, chart, _problem_table(table, n, story), *quoted], told)
+
+
+def _recorded(story: Story) -> list[Block]:
+    """The period's complaints by recorded category, and whether the shares moved; nothing without categories."""
+    complaints = story.tables.complaints
+    if complaints is None or "category" not in complaints or complaints["category"].nunique() < 2:
+        return []
+    rows = complaints.assign(period=period_of(complaints["received_at"], story.period.frequency))
+    rows = rows[rows["period"].isin(story.history) & rows["category"].notna()]
+    n = int((rows["period"] == story.period.name).sum())
+    if n < story.k:
+        return []
+    shares = [
+        summarise(
+            rows.assign(inside=rows["category"].eq(name)), functools.partial(share, source=OBSERVED), by=["period"],
+            column="inside", confidence=story.confidence,
+        ).assign(category=name)
+        for name in rows["category"].unique()
+    ]  # fmt: skip
+    words = detect_group_signals(pd.concat(shares), ["category"])[["category", "word"]]
+    now = pd.concat(part[part["period"] == story.period.name] for part in shares).merge(words, on="category")
+    now = now[now["value"] * now["n"] >= story.k].sort_values("value", ascending=False).head(CATEGORIES)
+    if now.empty:
+        return []
+    first = estimate_of(now.iloc[0])
+    told = blocks.finding(
+        f"{n:,} complaints came in {story.period.label}; {figure_of(first)} are recorded under "
+        f"“{now.iloc[0]['category']}”, more than under any other category.",
+        [first],
+        key="complaints:category",
+    )
+    listing = blocks.table(
+        now, caption="Complaints by recorded category.", source=OBSERVED, n=n,
+        columns={"category": "Category", "value": "Share of complaints", "word": "Movement"},
+        note="As the category is recorded; what customers mean by it stands in their own words only.",
+    )  # fmt: skip
+    return [told, listing]
 
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
@@ -286,11 +338,24 @@ def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
     )  # fmt: skip
 
 
-def _quotes(story: Story, theme: str) -> list[Block]:
+def _quotes(story: Story, themes: Sequence[str]) -> list[Block]:
+    """Quotes for each theme, no text twice, from those whose tag is surest; none under k people."""
     comments = story.critical[story.critical["period"] == story.period.name]
-    named = comments[comments["negative_themes"].map(lambda found: theme in found)]
-    people = named["customer_id"].nunique() if named["customer_id"].notna().any() else len(named)
-    if people < story.k:
-        return []
-    texts = pick_quotes(named["text"], QUOTED)
-    return [blocks.quotes(texts, caption=f"In their words: {THEME_WORDS[theme]}", n=len(named))]
+    shown: list[Block] = []
+    used: list[str] = []
+    for theme in themes:
+        sureness = comments["themes"].map(lambda tags, t=theme: _sureness(tags, t))
+        named = comments[comments["negative_themes"].map(lambda found, t=theme: t in found)]
+        people = named["customer_id"].nunique() if named["customer_id"].notna().any() else len(named)
+        sure = named[sureness.reindex(named.index) >= SURE]
+        if people < story.k:
+            continue
+        texts = pick_quotes((sure if len(sure) >= story.k else named)["text"], QUOTED, used)
+        used += texts
+        shown += [blocks.quotes(texts, caption=f"In their words: {THEME_WORDS[theme]}", n=len(named))] if texts else []
+    return shown
+
+
+def _sureness(tags: list[str], theme: str) -> float:
+    """How sure the classifier is of a theme in a text, 0 to 1; 1 where the tag carries no probability."""
+    return max((getattr(tag, "probability", 1.0) for tag in tags if str(tag) == theme), default=0.0)

@@ -3,7 +3,7 @@
 The analysts' notebook shows the same findings one by one, with the list of whom to call, which a report never carries.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -37,13 +37,14 @@ from analytics.publish.formats import format_value
 from analytics.publish.html import ACCENT
 from analytics.publish.story import Story, refuse_long
 from analytics.publish.wording import Section, capital, estimate_of, figure_of, gather, listed, section
-from analytics.tables.schema import FIELDS, NotMeasured
+from analytics.tables.schema import FIELDS, NotMeasured, Tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CUTOFFS = 5  # three to learn from, one to calibrate, one to judge
 LISTED = 20  # customers shown of a call list
+STUDIED = 60_000  # customers a model learns from and is judged on; of more, as many drawn at random
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,30 @@ class Study:
         """Customers at the past cut-offs, the last with its horizon over by the period's end."""
         story, end = self.story, self.story.period.end
         cutoffs = choose_cutoffs(story.tables, until=end, most=CUTOFFS)
-        return build_customer_features(story.tables, cutoffs, self._comments, until=end)
+        return build_customer_features(self._studied, cutoffs, self._comments, until=end)
+
+    @cached_property
+    def _studied(self) -> Tables:
+        """All customers, or `STUDIED` of them drawn with a fixed seed, with all that is recorded of them."""
+        tables = self.story.tables
+        if tables.customers is None or len(tables.customers) <= STUDIED:
+            return tables
+        drawn = tables.customers.sample(STUDIED, random_state=0)
+        ids = drawn["customer_id"]
+        kept = {
+            name: frame[frame["customer_id"].isin(ids)]
+            for name in ("contacts", "surveys", "complaints")
+            if (frame := getattr(tables, name)) is not None and "customer_id" in frame
+        }
+        return replace(tables, customers=drawn, **kept)
+
+    @property
+    def drawn(self) -> str:
+        """That the study looks at a sample, in a sentence with a blank before it; '' where it looks at all."""
+        customers = self.story.tables.customers
+        if customers is None or len(customers) <= STUDIED:
+            return ""
+        return f" Learnt from and judged on {STUDIED:,} customers drawn at random of {len(customers):,}."
 
     @cached_property
     def now(self) -> pd.DataFrame:
@@ -84,6 +108,8 @@ class Study:
             return ChurnRiskModel(confidence=self.story.confidence).fit(self.features)
         except (LeakageError, TooFewLeaversError) as refusal:
             raise NotMeasured(str(refusal).rstrip(".")) from refusal
+        except NotMeasured:
+            raise
         except ValueError as refusal:
             raise NotMeasured(f"no model of leaving: {str(refusal).rstrip('.')}") from refusal
 
@@ -249,7 +275,7 @@ def _leaks(story: Story) -> list[Block]:
 def _risk(study: Study) -> list[Block]:
     model = study.model
     evidence = [model.evaluation_["auc"], *([model.baseline_["auc"]] if model.baseline_ else [])]
-    return [blocks.finding(model.sentence_, evidence, key="leaving:auc")]
+    return [blocks.finding(f"{model.sentence_}{study.drawn}", evidence, key="leaving:auc")]
 
 
 def _figures_table(study: Study) -> list[Block]:
@@ -296,7 +322,8 @@ def _groups(study: Study) -> list[Block]:
             suppress(table, story.k, by=["group"], count="left"), source=OBSERVED, n=int(table["customers"].sum()),
             caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%d %B %Y}.", columns=heads,
             formats={"expected": "share1", "value_left": "count", "value_at_risk": "count", "found": "share"},
-            note="Leavers found: those among the tenth with the highest risk. Value at risk: risk times value.",
+            note="Leavers found: those among the tenth with the highest risk. Value at risk: risk times value."
+            + study.drawn,
         )
     )  # fmt: skip
     return [*shown, *gather(lambda: _by_answer(study))[0]]

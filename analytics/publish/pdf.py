@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from analytics.publish.cells import PROVENANCE_HEADS
 from analytics.publish.formats import format_interval, visible
 from analytics.publish.glyphs import FONTS, clean_text, covered, fallback_folder
 from analytics.publish.html import ACCENT, INK, MUTED, RULE, cell_text, evidence_line, origin
@@ -126,7 +127,20 @@ def lay_out(blocks: Sequence[Mapping[str, Any]], title: str) -> list[dict[str, A
         if nodes and nodes[-1]["type"] == "paragraph":
             nodes[-1]["leads"] = True  # it introduces what follows and moves to the next page with it
         drawn.append({"kind": "flow", "nodes": nodes})
-    return drawn
+    return _joined(drawn)
+
+
+def _joined(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Neighbouring things that we do not know as one list of them."""
+    out: list[dict[str, Any]] = []
+    for block in drawn:
+        if block.get("level") != "unknown":
+            out.append(block)
+        elif out and out[-1]["kind"] == "unknowns":
+            out[-1]["items"].append(block)
+        else:
+            out.append({"kind": "unknowns", "items": [block]})
+    return out
 
 
 def flow(text: str, depth: int = 0) -> tuple[list[dict[str, Any]], int]:
@@ -261,14 +275,13 @@ def _quotes(block: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _provenance(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    labels = {"sha256": "SHA-256 (start)", "n": "Rows", "quarantined": "Set aside", "cells": "Values set to missing"}
     captions = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
     grids = []
     for name, caption in captions.items():
         frame = block.get(name, {"columns": [], "rows": []})
         if frame["rows"]:
             columns = [
-                {"label": labels.get(key, key.capitalize()), "right": isinstance(value, int | float)}
+                {"label": PROVENANCE_HEADS.get(key, key.capitalize()), "right": isinstance(value, int | float)}
                 for key, value in zip(frame["columns"], frame["rows"][0], strict=True)
             ]
             # a checksum shows its first twelve characters here; the whole of it stands in manifest.json

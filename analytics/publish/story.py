@@ -14,7 +14,7 @@ import pandas as pd
 from analytics.config import Config, load_config
 from analytics.contrast.problems import NAMED, OTHER, measure_problems
 from analytics.measures.estimate import Estimate
-from analytics.measures.scores import customer_effort, net_promoter_score, top_box_share
+from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
 from analytics.measures.summarise import summarise
 from analytics.tables.cases import build_cases
 from analytics.tables.periods import Period, parse_period, period_of
@@ -36,13 +36,14 @@ LATER = {  # company and customer stamps that may lie after the period's end and
 
 @dataclass(frozen=True)
 class Score:
-    """A survey score: its column, its name alone and as the subject of a sentence, its measure and meaning."""
+    """What customers answered: its column, its name alone and as the subject of a sentence, its measure and meaning."""
 
     column: str
     name: str
     subject: str
     measure: Callable[..., Estimate]
     meaning: str
+    who: str = "customers who answered"
 
 
 SCORES = {
@@ -54,6 +55,10 @@ SCORES = {
     ),
     "ces": Score("ces", "Ease", "The mean rating of ease", customer_effort, "mean of 1 to 7, higher is easier"),
 }
+DISPUTED = Score(  # what customers say of our answers, where no survey asks them
+    "disputed", "Answers disputed", "The share of our answers that customers dispute", share,
+    "share of complaints whose customer disputes the answer, lower is better", "complaints with a known outcome",
+)  # fmt: skip
 
 
 class EmptyPeriodError(ValueError):
@@ -98,16 +103,22 @@ class Story:
     def answers(self) -> pd.DataFrame:
         """Answered surveys with the `period` of the answer, those of the trend's periods only.
 
-        Raises NotMeasured where there is no survey, or none with a date.
+        Where no survey carries a score, complaints whose customer disputes our answer or does not, by `received_at`.
+        Raises NotMeasured where there is neither, or none with a date.
         """
-        surveys = self.tables.surveys
-        if surveys is None:
-            raise NotMeasured("not measured: no table surveys, needed for scores")
-        stamp = next((c for c in ("responded_at", "invited_at") if c in surveys and surveys[c].notna().any()), None)
-        if stamp is None:
-            raise NotMeasured("not measured: no column responded_at (table surveys), needed for scores over time")
-        scored = surveys[[c for c in SCORES if c in surveys]].notna().any(axis=1)
-        answered = surveys[scored & surveys[stamp].notna()]
+        surveys, complaints = self.tables.surveys, self.tables.complaints
+        columns = [c for c in SCORES if surveys is not None and c in surveys and surveys[c].notna().any()]
+        if surveys is not None and columns:
+            stamp = next((c for c in ("responded_at", "invited_at") if c in surveys and surveys[c].notna().any()), None)
+            if stamp is None:
+                raise NotMeasured("not measured: no column responded_at (table surveys), needed for scores over time")
+            answered = surveys[surveys[columns].notna().any(axis=1) & surveys[stamp].notna()]
+        elif complaints is not None and DISPUTED.column in complaints and complaints[DISPUTED.column].notna().any():
+            answered = complaints[complaints[DISPUTED.column].notna()].rename(columns={"complaint_id": "response_id"})
+            stamp = STAMPS["complaints"]
+        else:
+            lack = "table surveys" if surveys is None else f"column {', '.join(SCORES)} (table surveys)"
+            raise NotMeasured(f"not measured: no {lack}, needed for scores")
         answered = answered.assign(period=period_of(answered[stamp], self.config.report.frequency))
         return answered[answered["period"].isin(self.history)]
 
@@ -115,14 +126,35 @@ class Story:
     def scores(self) -> list[Score]:
         """The scores that customers gave in the period, the leading one first."""
         now = self.answers[self.answers["period"] == self.period.name]
-        found = [score for score in SCORES.values() if score.column in now and now[score.column].notna().any()]
+        known = (*SCORES.values(), DISPUTED)
+        found = [score for score in known if score.column in now and now[score.column].notna().any()]
         lead = self.config.report.score
         if lead is not None and lead not in [score.column for score in found]:
             raise NotMeasured(f"not measured: no answer in column {lead} in {self.period.label}, the leading score")
+        if not found:
+            raise NotMeasured(
+                f"not measured: nobody gave a score in {self.period.label}, needed for what customers perceive"
+            )
         return sorted(found, key=lambda score: score.column != lead)
+
+    @property
+    def survey_lead(self) -> Score:
+        """The leading score where a survey asked for it; NotMeasured where complaints are all there is."""
+        if self.scores[0] is DISPUTED:
+            raise NotMeasured(f"not measured: no column {', '.join(SCORES)} (table surveys), needed for scores")
+        return self.scores[0]
 
     def over_time(self, score: Score) -> pd.DataFrame:
         """A score by period over the history: period, value, low, high, n; periods without an answer are NaN."""
+        if score.column not in self._series:
+            self._series[score.column] = self._measure_over_time(score)
+        return self._series[score.column].copy()
+
+    @cached_property
+    def _series(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    def _measure_over_time(self, score: Score) -> pd.DataFrame:
         frame = self.answers.assign(period=pd.Categorical(self.answers["period"], self.history, ordered=True))
         weights = "weight" if "weight" in frame and frame["weight"].notna().all() else None
         series = summarise(
@@ -153,7 +185,7 @@ class Story:
             patterns=config.organisation.order_number_patterns,
         )
         if comments.empty:
-            raise NotMeasured("not measured: no text by a customer (comment, text), needed for the problems they name")
+            raise NotMeasured("not measured: no text by a customer (comment, text), needed for what they say")
         return comments.assign(period=period_of(comments["at"], config.report.frequency))
 
     @cached_property

@@ -1,6 +1,7 @@
 """How the report says things: a section with its answer, and the words that a figure or a signal allows."""
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -66,22 +67,44 @@ def section(make: Callable[..., Section]) -> Callable[..., Section]:
 
 
 def gather(*parts: Callable[[], list[Block]]) -> tuple[list[Block], list[Block]]:
-    """What several parts show, in order, and what they leave unknown; a part not measured becomes one honest line."""
+    """What several parts show, in order, and what they leave unknown.
+
+    Parts that are not measured come last, one line for each thing that is missing, with all that it was needed for.
+    """
     shown: list[Block] = []
+    lacks: dict[str, list[str]] = {}
     for part in parts:
         try:
             shown += part()
         except NotMeasured as lack:
-            shown += not_known(lack).blocks
+            what, why = _parted(lack)
+            lacks.setdefault(what, []).extend([why] if why and why not in lacks.get(what, []) else [])
+    shown += [_lacking(what, whys) for what, whys in lacks.items()]
     return shown, [block for block in shown if block.data.get("level") == "unknown"]
 
 
 def not_known(lack: NotMeasured) -> Section:
     """The section that only says what is not measured, and what would measure it."""
-    line = blocks.unknown(
-        f"{str(lack)[:1].upper()}{str(lack)[1:]}.", settle="exporting that data and naming it in the map file"
-    )
+    what, why = _parted(lack)
+    line = _lacking(what, [why] if why else [])
     return Section([line], line, [line])
+
+
+def _parted(lack: NotMeasured) -> tuple[str, str]:
+    """What is missing, and what it was needed for ('' where the message does not say)."""
+    what, _, why = str(lack).removeprefix("not measured: ").rstrip(".").partition(", needed for ")
+    return what, why
+
+
+def _lacking(what: str, whys: list[str]) -> Block:
+    """'Drivers: not measured, no table contacts.', with the table or column whose source would settle it."""
+    tables = re.findall(r"no table (\w+)", what)
+    columns = re.findall(r"no (?:value in )?columns? ((?:\w+, )*\w+)(?= \(table (\w+)\))", what)
+    settle = f"a source for the table {listed(tables)} ([sources.{tables[0]}] in perception.toml)" if tables else ""
+    if columns:
+        settle = listed([f"a column of the export mapped to {names} in table {table}" for names, table in columns])
+    head = f"{capital(listed(whys))}: not measured" if whys else "Not measured"
+    return blocks.unknown(f"{head}{',' if whys else ':'} {what}.", settle)
 
 
 def estimate_of(row: pd.Series) -> Estimate:

@@ -1,11 +1,13 @@
 """Customers' own words, chosen to represent and not to entertain."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 SHORTEST, LONGEST = 25, 320  # characters: long enough to say something, short enough for a page
 
 
-def pick_quotes(texts: pd.Series, count: int = 2) -> list[str]:
+def pick_quotes(texts: pd.Series, count: int = 2, used: Sequence[str] = ()) -> list[str]:
     """Pick the texts nearest to what all of them say together.
 
     Each text is a TF-IDF vector; the first pick is nearest to the centroid of all, each further one is nearest among
@@ -18,6 +20,8 @@ def pick_quotes(texts: pd.Series, count: int = 2) -> list[str]:
         Redacted texts about one theme; missing and repeated ones are left out.
     count
         How many to pick.
+    used
+        Quotes that stand elsewhere: neither they nor texts about the same words are picked again.
 
     Returns
     -------
@@ -36,16 +40,23 @@ def pick_quotes(texts: pd.Series, count: int = 2) -> list[str]:
     ['Nobody called me back about the refund.']
     """
     pool = texts.dropna().drop_duplicates().sort_values(kind="stable")
+    pool = pool[~pool.isin(list(used))]
     fitting = pool[pool.str.len().between(SHORTEST, LONGEST)]
     pool = fitting if len(fitting) else pool.map(lambda t: t if len(t) <= LONGEST else t[: LONGEST - 1] + "…")
     if len(pool) <= 1:
         return pool.tolist()[:count]
     from sklearn.feature_extraction.text import TfidfVectorizer
 
+    words = TfidfVectorizer(stop_words="english", sublinear_tf=True)
     try:
-        vectors = TfidfVectorizer(stop_words="english", sublinear_tf=True).fit_transform(pool)
+        vectors = words.fit_transform(pool)
     except ValueError:  # nothing but stop words
         return pool.tolist()[:count]
+    if used:
+        fresh = (vectors @ words.transform(list(used)).T).max(axis=1).toarray().ravel() < 0.5
+        pool, vectors = pool[fresh], vectors[fresh]
+        if not len(pool):
+            return []
     nearness = vectors @ vectors.mean(axis=0).A1
     picked: list[int] = []
     for row in (-nearness).argsort(kind="stable"):

@@ -70,7 +70,7 @@ def test_what_differs_is_said_and_what_does_not_is_said_too(cases):
 
 def test_both_accounts_stand_side_by_side(cases):
     found = diagnose(problem(named(cases)), cases)
-    assert found.sentences[1] == (
+    assert found.sentences[2] == (
         "By the company's own stamps 100% of these cases were solved, half of them within 3.0 hours; "
         "their customers have confirmed 100% (n = 200)."
     )
@@ -113,7 +113,7 @@ def test_like_is_compared_with_like():
     alike = diagnose(problem(has), frame, ["wait_time_s"])
     assert crude.frame.loc[0, "superiority"] > 0.65 and crude.frame.loc[0, "differs"]
     assert not alike.frame.loc[0, "differs"]
-    assert alike.sentences[2].startswith("No internal figure explains it: no difference is shown in waiting time")
+    assert alike.sentences[3].startswith("No internal figure explains it: no difference is shown in waiting time")
 
 
 def test_handle_time_is_taken_per_contact():

@@ -154,7 +154,7 @@ def test_a_page_one_too_long_for_any_size_flows_on_and_loses_nothing(tmp_path):
 def test_page_one_comes_first_wherever_its_cell_stands():
     sections = [markdown("# Title\n\nOpening."), markdown("## First"), unknown("?").as_json(), markdown("## Second")]
     laid = lay_out([*sections, story().as_json()], "Title")
-    assert [b["kind"] for b in laid] == ["page_one", "flow", "finding", "flow"]
+    assert [b["kind"] for b in laid] == ["page_one", "flow", "unknowns", "flow"]
     laid = lay_out([markdown("# Title\n\n## First\n\nKept."), story().as_json()], "Title")
     assert [n["type"] for n in laid[1]["nodes"]] == ["heading", "paragraph"]
 
