@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from analytics.config import Config
 
 FAULTY, FAILED = 2, 3
@@ -30,6 +32,8 @@ HEADS = {
     "duplicates": "identical rows dropped",
     "cells": "values set to missing",
 }
+Scheduler = Annotated[str | None, typer.Option(help="Running Dask scheduler, tcp://HOST:8786; default: this machine.")]
+Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes on this machine; default: one per core.")]
 Every = Annotated[Literal["week", "month", "quarter"] | None, typer.Option(help="Default: as configured.")]
 
 
@@ -152,33 +156,101 @@ def demo(
 
 @app.command()
 def score(
-    file: Annotated[Path, typer.Argument(help="CSV, Parquet or Excel with a column of text.")],
+    file: Annotated[Path, typer.Argument(help="CSV, Parquet or Excel with a column of text; for dask also a folder.")],
     column: Annotated[str, typer.Option(help="Which column holds the text.")] = "comment",
     brand: Annotated[list[str] | None, typer.Option(help="Your own names; repeat for several.")] = None,
-    model: Annotated[str, typer.Option(help="auto, fast or accurate.")] = "auto",
-    output: Annotated[Path | None, typer.Option(help="Where the scores go; default FILE.scored.csv.")] = None,
+    model: Annotated[str, typer.Option(help="auto, fast or accurate; for dask auto is fast.")] = "auto",
+    output: Annotated[
+        Path | None, typer.Option(help="Where scores go; default FILE.scored.csv, for dask a folder.")
+    ] = None,
+    engine: Annotated[Literal["pandas", "dask"], typer.Option(help="dask scores many files by partition.")] = "pandas",
+    scheduler: Scheduler = None,
+    workers: Workers = None,
 ) -> None:
-    """Score the sentiment, churn intent and themes of one file's texts.
+    """Score the sentiment, churn intent and themes of a file's texts.
 
     The texts are redacted before they are written. One row per row of the file: `row` (its number below the header),
     the text, the scores, and themes and negative_themes (those complained about) joined by "; ". Other columns are not
     copied, as they may hold personal data: join by `row`. Cells that a spreadsheet would run as a formula are defused.
+
+    With --engine dask a folder of Parquet or CSV files becomes a folder of Parquet files, each written by one worker.
+    There the columns of our tables (ids, times, scores, categories; no name, no other text) are copied too, so that the
+    folder can serve as a source of reports, which then read the scores and never the raw text.
     """
     from analytics.tables.read import defuse
+    from analytics.tables.schema import Tables
     from analytics.tables.sources import read_file
-    from analytics.text.comments import score_and_redact
+    from analytics.text.comments import _names, score_and_redact
 
+    if engine == "dask":
+        return _score_parts(file, column, brand or [], model, output, scheduler, workers)
     frame = read_file(file)
-    if column not in frame:
-        raise ValueError(f"{file}: no column {column!r}. Found: {', '.join(map(str, frame.columns))}. Use --column.")
+    _require_column(file, column, frame.columns)
     output = output or file.with_suffix(".scored.csv")
     if output.exists() and output.samefile(file):
         raise ValueError(f"{output}: is the input itself, which is never overwritten. Name another file as --output.")
     with err.status(f"Scoring {len(frame):,} texts …"):
-        scores = score_and_redact(frame[column], brands=brand or [], model=model)
+        names = _names(Tables(customers=frame))
+        scores = score_and_redact(frame[column], brands=brand or [], names=names, model=model)
     scores.insert(0, "row", frame.index)
     defuse(scores).to_csv(output, index=False)
     out.print(str(output), highlight=False)
+
+
+@app.command()
+def prepare(
+    output: Annotated[Path, typer.Option(help="Gets a folder for each table and for cases, and summary.csv.")] = Path(
+        "data/derived/prepared"
+    ),
+    scheduler: Scheduler = None,
+    workers: Workers = None,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Check, score and redact every source by partition on Dask, and build cases and a summary: for tables past memory.
+
+    Sources are folders of Parquet or CSV files. Point [sources] at OUTPUT/surveys and so on afterwards: reports then
+    read the scored tables. Scores in summary.csv are by table and period, small groups included: not for publishing.
+    """
+    import pandas as pd
+
+    from analytics.config import load_config
+    from analytics.measures.prepare import prepare as make
+    from analytics.measures.scale import workers as start
+    from analytics.tables.read import refuse_absent
+
+    settings = load_config(config)
+    refuse_absent(settings)
+    with start(scheduler, workers), err.status("Preparing every source …"):
+        for path in make(settings, output, pd.Timestamp.now(settings.organisation.zone)):
+            out.print(str(path), highlight=False)
+
+
+def _score_parts(
+    file: Path,
+    column: str,
+    brands: list[str],
+    model: str,
+    output: Path | None,
+    scheduler: str | None,
+    count: int | None,
+) -> None:
+    from analytics.measures import scale
+
+    output = output or file.with_name(f"{file.stem}.scored")
+    with scale.workers(scheduler, count), err.status(f"Scoring {file} by partition …"):
+        raw = scale.read_parts([file])
+        _require_column(file, column, raw.columns)
+        names = scale.find_names([raw])
+        kept = raw[[c for c in raw.columns if c == column or c in scale.KEPT]]
+        model = "fast" if model == "auto" else model
+        scored = scale.score_parts(scale.number_rows(kept), column, brands=brands, names=names, model=model)
+        scale.write_parts(scored, output)
+    out.print(str(output), highlight=False)
+
+
+def _require_column(file: Path, column: str, columns: "Iterable[object]") -> None:
+    if column not in columns:
+        raise ValueError(f"{file}: no column {column!r}. Found: {', '.join(map(str, columns))}. Use --column.")
 
 
 def _deliver(name: str, config: Path, period: str | None) -> list[str]:

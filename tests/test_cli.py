@@ -280,6 +280,48 @@ def test_score_says_what_is_wrong_with_its_file(perception, root, words, code, m
     assert message in err
 
 
+def test_score_on_dask_makes_of_a_folder_a_source_that_reports_read(perception, root):
+    answers = pd.read_csv("answers.csv", dtype=str).assign(agent_name="Tom Becker", note="ring me at home")
+    answers["comment"] = answers["comment"].fillna("") + " said Tom Becker"
+    (root / "big").mkdir()
+    for i in range(3):
+        answers.iloc[i::3].to_parquet(f"big/{i}.parquet", index=False)
+    code, out, _ = perception("score", "big", "--engine", "dask", "--workers", "2", "--output", "scored")
+    assert (code, out.strip()) == (0, "scored")
+    scored = pd.read_parquet("scored")
+    assert {"response_id", "responded_at", "nps", "sentiment", "negative_themes"} <= {*scored}
+    assert not {"agent_name", "note"} & {*scored}
+    assert scored["row"].tolist() == list(range(1, 61))
+    assert scored["comment"].str.endswith("said [name]").all()
+    (root / "perception.toml").write_text(CONFIG.replace("answers.csv", "scored"))
+    code, out, _ = perception("check")
+    assert code == 0
+    assert "60" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ("score", "big", "--engine", "dask", "--workers", "1"),
+            "big: holds no files. Give a folder of Parquet or of CSV",
+        ),
+        (
+            ("score", "answers.csv", "--engine", "dask", "--scheduler", "banana"),
+            "no Dask scheduler answers at 'banana'",
+        ),
+        (("prepare", "--scheduler", "tcp://127.0.0.1:9"), "no Dask scheduler answers at 'tcp://127.0.0.1:9'"),
+        (("prepare", "--config", "absent.toml"), "absent.toml: 1 fault"),
+    ],
+)
+def test_dask_that_cannot_run_says_why(perception, root, monkeypatch, words, message):
+    monkeypatch.setattr("analytics.measures.scale.CONNECT", "1s")
+    (root / "big").mkdir()
+    code, out, err = perception(*words)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
 # ---- report: refused before anything runs ----------------------------------------------------------------------------
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.config import WEEKDAYS, OfficeHours
-from analytics.tables.schema import FIELDS, REMEDIES, NotMeasured, Tables
+from analytics.tables.schema import FIELDS, REMEDIES, TEXT_SCORES, NotMeasured, Tables
 
 SUMS = ("transfers", "handle_time_s", "hold_time_s", "wait_time_s", "cost")  # added up over a case's contacts
 SCORES = ("nps", "csat", "ces")  # the last answer of a case counts
@@ -360,7 +360,7 @@ def _add_extras(
     """Carry further columns (those that a map named) as first known in the case by then."""
     for name, rows in sources.items():
         table = getattr(tables, name)
-        known = {*cases.columns, *(field.name for field in FIELDS[name])}
+        known = {*cases.columns, *TEXT_SCORES, *(field.name for field in FIELDS[name])}
         extra = [] if table is None or "row" not in rows else [c for c in table.columns if c not in known]
         if not extra:
             continue

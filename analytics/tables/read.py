@@ -63,7 +63,7 @@ def read_tables(config: Config) -> Tables:
     if stops:
         raise DataContractError(list(dict.fromkeys(stops)))
     for table, result in checked.items():
-        _write_quarantine(result.faults, config.resolve(f"{QUARANTINE}/{table}.csv"))
+        write_quarantine(result.faults, config.resolve(f"{QUARANTINE}/{table}.csv"))
     frames: dict[str, pd.DataFrame] = {table: result.frame for table, result in checked.items()}
     return Tables(**frames, log=_build_log(pieces, checked))
 
@@ -222,7 +222,7 @@ def _orphan_warnings(checked: dict[str, Checked]) -> list[str]:
     return warnings
 
 
-def _write_quarantine(faults: pd.DataFrame, path: Path) -> None:
+def write_quarantine(faults: pd.DataFrame, path: Path) -> None:
     """Write the faults of one table, replacing those of the last run in one step; no faults, no file."""
     try:
         if faults.empty:

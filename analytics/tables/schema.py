@@ -58,6 +58,11 @@ JOINED_AT = "joined_at"
 LEFT_AT = "left_at"
 VALUE_PER_YEAR = "value_per_year"
 
+# What `score` adds beside a text: read back as it is, and never an attribute of a case.
+TEXT_SCORES = (
+    "row", "sentiment", "unknown_because", "valence", "p_negative", "p_neutral", "p_positive", "churn_intent", "themes",
+    "model", "negative_themes",
+)  # fmt: skip
 TABLE_NAMES = ("contacts", "surveys", "complaints", "customers")
 REMEDIES = ("none", "partial", "full")
 FAILURE_COLUMNS = ("table", "column", "row", "value", "reason")
@@ -144,7 +149,7 @@ FIELDS: dict[str, tuple[Field, ...]] = {
 # A pair of stamps that cannot run backwards: (earlier, later). Company stamps are only reported, never repaired.
 ORDERED_TIMES = {"surveys": ((INVITED_AT, RESPONDED_AT),), "customers": ((JOINED_AT, LEFT_AT),)}
 
-_DTYPES = {"id": "str", "category": "str", "text": "str", "number": "float64", "flag": "boolean"}
+DTYPES = {"id": "str", "category": "str", "text": "str", "number": "float64", "flag": "boolean"}
 
 
 class NotMeasured(ValueError):
@@ -285,6 +290,6 @@ def contract(table: str, timezone: str) -> DataFrameSchema:
             checks.append(Check.le(spec.high))
         if spec.allowed:
             checks.append(Check.isin(spec.allowed))
-        dtype = pd.DatetimeTZDtype("us", timezone) if spec.kind == "time" else _DTYPES[spec.kind]
+        dtype = pd.DatetimeTZDtype("us", timezone) if spec.kind == "time" else DTYPES[spec.kind]
         columns[spec.name] = Column(dtype, checks, nullable=not spec.required, required=spec.required)
     return DataFrameSchema(columns, unique=[FIELDS[table][0].name], name=table)

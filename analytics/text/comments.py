@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from analytics.tables.cases import case_ids
-from analytics.tables.schema import Tables
+from analytics.tables.schema import TEXT_SCORES, Tables
 
 # table -> (id, stamp, text); survey comments carry their contact, whose case they belong to
 TEXTS = {
@@ -21,7 +21,7 @@ NAME_COLUMNS = ("agent_id", "agent_name", "customer_name", "name", "supervisor")
 COLUMNS = ["comment_id", "source", "customer_id", "case_id", "at", "text"]
 NUMBERS = ["valence", "p_negative", "p_neutral", "p_positive", "churn_intent"]
 LISTS = ["themes", "negative_themes"]
-STORED = ["sentiment", "unknown_because", *NUMBERS, "themes", "model", "negative_themes"]  # beside a text scored before
+STORED = list(TEXT_SCORES[1:])
 
 
 def collect_comments(tables: Tables) -> pd.DataFrame:
@@ -173,7 +173,7 @@ def _names(tables: Tables) -> list[str]:
     for table in (tables.contacts, tables.surveys, tables.complaints, tables.customers):
         for column in NAME_COLUMNS:
             if table is not None and column in table:
-                names.update(table[column].dropna().unique())
+                names.update(table[column].dropna().astype(str).unique())
     return sorted(name for name in names if sum(c.isalpha() for c in name) >= 3 and not any(c.isdigit() for c in name))
 
 

@@ -5,6 +5,7 @@ embedding (``accurate.py`` and the other heads).
 """
 
 import hashlib
+import os
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -22,7 +23,7 @@ MODELS = Path(__file__).parent / "models"
 WINDOW = 128  # tokens read at once, the length the encoder was trained on
 MAX_WINDOWS = 10  # windows read of one text; a longer text is read at this many even places
 BATCH_TOKENS = 2048  # tokens in one batch: fits the cache of a small machine
-THREADS = 2
+THREADS = int(os.environ.get("OMP_NUM_THREADS", 2))  # one in a Dask worker, which sets this variable
 
 
 class Encoder:

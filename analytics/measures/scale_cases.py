@@ -1,0 +1,139 @@
+"""Cases by partition on Dask: the rows of one case brought together, then `build_cases` on each partition.
+
+Equal to the single-machine path to the last digit; only the order of rows holds within a partition alone.
+"""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from analytics.config import OfficeHours
+from analytics.measures.scale import FREE_TEXT, number_part
+from analytics.tables.cases import _add_customers, _instants, build_cases, case_ids
+from analytics.tables.schema import TEXT_SCORES, NotMeasured, Tables
+
+if TYPE_CHECKING:
+    import dask.dataframe as dd
+
+ORDER, KEY, CASE = "_order", "_key", "_case"  # of a row: its place in its table, what it is dealt out by, its case
+CUSTOMER = ["segment", "value_per_year", "tenure_days", "loyalty"]  # what a case takes from the customers table
+
+
+def build_cases_by_partition(
+    tables: "Mapping[str, dd.DataFrame]",
+    until: pd.Timestamp,
+    *,
+    office_hours: OfficeHours | None = None,
+    timezone: str | None = None,
+) -> "dd.DataFrame":
+    """Build cases from partitioned tables: contacts by customer, then all that belongs to one case in one partition.
+
+    Parameters
+    ----------
+    tables
+        Any of contacts, surveys, complaints, customers, typed as `read_tables` types them.
+    until
+        The moment of looking; it must be said, as no partition knows the last stamp of the others.
+    office_hours, timezone
+        See `build_cases`.
+
+    Returns
+    -------
+    dask.dataframe.DataFrame
+        The rows of `build_cases`, in order of `started_at` within a partition.
+
+    Raises
+    ------
+    NotMeasured
+        If there are neither contacts nor complaints.
+    ValueError
+        On computing, if ids that must be unique repeat.
+
+    References
+    ----------
+    See `build_cases`.
+    """
+    slim = {name: _ordered(frame) for name, frame in tables.items() if name != "customers"}
+    if not {"contacts", "complaints"} & {*slim}:
+        raise NotMeasured("not measured: no table contacts, needed for cases")
+    linked = _link(slim)
+    sample = {name: slim[name].head(50, npartitions=-1).drop(columns=ORDER) for name in linked}
+    meta = build_cases(Tables(**sample), office_hours, timezone).iloc[:0]
+    settings = (tuple(linked), until, office_hours, timezone)
+    parts = max(frame.npartitions for frame in linked.values())
+    dealt: Any = [frame.shuffle(KEY, npartitions=parts) for frame in linked.values()]
+    cases = dealt[0].map_partitions(_build, *dealt[1:], settings, meta, meta=meta, align_dataframes=False)
+    if tables.get("customers") is None:
+        return cases
+    customers = tables["customers"][
+        ["customer_id", *({"segment", "joined_at", "value_per_year"} & {*tables["customers"].columns})]
+    ]
+    both = [_keyed(frame, "customer_id").shuffle(KEY, npartitions=parts) for frame in (cases, customers)]
+    return both[0].map_partitions(_add_known, both[1], timezone, meta, meta=meta, align_dataframes=False)
+
+
+def _ordered(frame: "dd.DataFrame") -> "dd.DataFrame":
+    """A table without texts and their scores, each row with its place: the first and last of a case hang on it."""
+    slim = frame.drop(columns=[c for c in frame.columns if c in {*FREE_TEXT, *TEXT_SCORES}])
+    starts = [number << 32 for number in range(frame.npartitions)]
+    return slim.map_partitions(number_part, starts, ORDER, meta=number_part(slim._meta, starts, ORDER))
+
+
+def _link(tables: "dict[str, dd.DataFrame]") -> "dict[str, dd.DataFrame]":
+    """Give every row its case and the key by which cases are dealt out; rows without a case are left out."""
+    linked = {}
+    contacts = tables.get("contacts")
+    if contacts is not None:
+        if "abandoned" in contacts.columns:  # joins the customer's next contact, wherever that row lies
+            contacts = contacts.shuffle("customer_id")
+        linked["contacts"] = contacts.map_partitions(_own_case, "contacts", True, meta=_own_case(contacts._meta))
+    if contacts is not None and "surveys" in tables and "contact_id" in tables["surveys"].columns:
+        cases = linked["contacts"][["contact_id", CASE, KEY]]
+        linked["surveys"] = tables["surveys"].dropna(subset=["contact_id"]).merge(cases, on="contact_id")
+    if "complaints" in tables:
+        frame, beside = tables["complaints"], contacts is not None
+        meta = _own_case(frame._meta, "complaints", beside)
+        linked["complaints"] = frame.map_partitions(_own_case, "complaints", beside, meta=meta)
+    return linked
+
+
+def _own_case(frame: pd.DataFrame, table: str = "contacts", beside_contacts: bool = True) -> pd.DataFrame:
+    frame = frame.sort_values(ORDER, ignore_index=True)
+    none = pd.DataFrame({"contact_id": pd.Series(dtype="str")}) if beside_contacts else None
+    case = case_ids(Tables(contacts=frame) if table == "contacts" else Tables(contacts=none, complaints=frame))[table]
+    keyed: pd.DataFrame = _keyed(frame.assign(**{CASE: case.astype("str")}), CASE)
+    return keyed
+
+
+def _keyed(frame: Any, column: str) -> Any:  # noqa: ANN401  a pandas or a Dask frame
+    """The frame with the hash of a column, the same for equal ids whatever the string type that holds them."""
+    if isinstance(frame, pd.DataFrame):
+        return frame.assign(**{KEY: pd.util.hash_array(frame[column].astype(object).to_numpy())})
+    return frame.map_partitions(_keyed, column, meta=_keyed(frame._meta, column))
+
+
+def _part(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    frame = frame.sort_values(ORDER, ignore_index=True)
+    frame = frame if table == "surveys" else frame.assign(case_id=frame[CASE])
+    return frame.drop(columns=[ORDER, KEY, CASE])
+
+
+def _build(*given: Any) -> pd.DataFrame:  # noqa: ANN401  parts of tables, then settings and the shape of the result
+    *parts, (names, until, office_hours, zone), meta = given
+    frames = {name: _part(part, name) for name, part in zip(names, parts, strict=True) if len(part)}
+    tables = Tables(frames.get("contacts"), frames.get("surveys"), frames.get("complaints"))
+    try:
+        cases = build_cases(tables, office_hours, zone, until)
+    except NotMeasured:  # nothing of this partition had begun by then
+        return pd.DataFrame(meta)
+    alike: pd.DataFrame = cases.reindex(columns=meta.columns).astype(meta.dtypes.to_dict())
+    return alike
+
+
+def _add_known(cases: pd.DataFrame, customers: pd.DataFrame, zone: str | None, meta: pd.DataFrame) -> pd.DataFrame:
+    cases = cases.drop(columns=KEY).sort_values(["started_at", "case_id"], ignore_index=True)
+    known = cases.assign(started_at=_instants(cases["started_at"], zone))
+    known = _add_customers(known, customers.drop(columns=KEY), zone)
+    alike: pd.DataFrame = cases.assign(**{c: known[c] for c in CUSTOMER}).astype(meta.dtypes.to_dict())
+    return alike
