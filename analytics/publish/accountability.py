@@ -15,7 +15,16 @@ from analytics.publish.blocks import Block
 from analytics.publish.leadership import judge, score_chart
 from analytics.publish.record import CANNOT_TELL, DID_NOT, HELD, read_claims, retest, running_record
 from analytics.publish.story import Score, Story
-from analytics.publish.wording import THEME_WORDS, Section, estimate_of, figure_of, listed, movement_note, section
+from analytics.publish.wording import (
+    THEME_WORDS,
+    Section,
+    estimate_of,
+    figure_of,
+    listed,
+    movement_note,
+    not_known,
+    section,
+)
 from analytics.tables.schema import NotMeasured
 
 REPORT = "leadership"
@@ -100,10 +109,7 @@ def recovery(story: Story) -> Section:
     found = score_recovery(story.tables, until=story.period.end, confidence=story.confidence)
     e = found.gesture_not_fixed
     if e.n < story.k:
-        line = blocks.unknown(
-            f"Fewer than {story.k} gestures are recorded with a known outcome.",
-            settle="recording remedy and goodwill apart",
-        )
+        line = _no_gestures(story)
         return Section([line, *_recovery_tables(found.groups, found.accounts, story)], line, [line])
     told = blocks.finding(
         f"Of {e.n:,} gestures recorded up to {story.period.label}, {figure_of(e)} went to customers whose problem was "
@@ -113,6 +119,17 @@ def recovery(story: Story) -> Section:
     )
     shown = [told, *_recovery_tables(found.groups, found.accounts, story)]
     return Section(shown, told)
+
+
+def _no_gestures(story: Story) -> Block:
+    """Why nothing can be said of gestures."""
+    complaints = story.tables.complaints
+    if complaints is not None and "goodwill_value" not in complaints:
+        return not_known(
+            NotMeasured("not measured: no column goodwill_value (table complaints), needed for goodwill")
+        ).answer
+    few = f"Fewer than {story.k} gestures are recorded with a known outcome."
+    return blocks.unknown(few, settle="recording remedy and goodwill apart")
 
 
 def _recovery_tables(groups: pd.DataFrame, accounts: pd.DataFrame, story: Story) -> list[Block]:
@@ -152,7 +169,7 @@ def _recovery_tables(groups: pd.DataFrame, accounts: pd.DataFrame, story: Story)
 def unknown(story: Story, *sections: Section) -> Section:
     """Everything that the sections leave open, each with what would settle it; the first that page one does not say."""
     open_ends = list({b.data["sentence"]: b for section in sections for b in section.unknowns}.values())
-    open_ends += [blocks.unknown(warning) for warning in story.log.warnings]
+    open_ends += [blocks.unknown(warning) for warning in (*filter(None, [story.caution]), *story.log.warnings)]
     if not open_ends:
         line = blocks.finding("Every question of this report has an answer within its intervals.")
         return Section([line], line)
@@ -235,7 +252,7 @@ def page_one(story: Story, perceive: Section, hurts: Section, leaving: Section, 
     headline = scored if scored.data["level"] == "finding" or not known else known[0]
     return blocks.page_one(
         headline, numbers, notes=notes, perceive=perceive.answer, hurts=hurts.answer, leaving=_both(leaving),
-        unknown=unknowns.answer, trend=_trend(story),
+        unknown=unknowns.answer, trend=_trend(story), basis=story.caution,
     )  # fmt: skip
 
 

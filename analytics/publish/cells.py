@@ -70,7 +70,8 @@ def column_head(
 
     s = frame[column]
     numeric = is_numeric_dtype(s) and not is_bool_dtype(s)
-    default = "count" if is_integer_dtype(s) else "number" if numeric else "text"
+    whole = numeric and (is_integer_dtype(s) or bool((s.dropna() % 1 == 0).all()))  # a count beside a blank is a float
+    default = "count" if whole else "number" if numeric else "text"
     label = names.get(column) or str(column).replace("_", " ").capitalize()
     if column == "value" and column not in names and "measure" in frame and frame["measure"].nunique() == 1:
         label = str(frame["measure"].iloc[0]).replace("_", " ").capitalize()

@@ -17,13 +17,14 @@ from analytics.contrast.watermelon import find_watermelons
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
-from analytics.publish.story import DISPUTED, RECENT, Story
+from analytics.publish.story import DISPUTED, RECENT, SCORES, Story
 from analytics.publish.wording import (
     EXPLAINED,
     THEME_WORDS,
     Section,
     capital,
     estimate_of,
+    figure_of,
     gather,
     listed,
     not_known,
@@ -148,27 +149,16 @@ def _watermelons(story: Story) -> list[Block]:
         confidence=story.confidence,
         minimum=story.k,
     )
-    hits = table[table["finding"] != ""]
-    alarms = float(table["false_alarms"].max())
-    shown: list[Block] = [
-        blocks.finding(
-            row["sentence"], [Estimate(row["perceived"], row["low"], row["high"], int(row["n"]), "share", SAID)]
-        )
-        for _, row in hits.iterrows()
-    ]
-    if hits.empty:
-        shown = [
-            blocks.finding("No target is met where customers are worse off than others, as far as the intervals tell.")
-        ]
+    alarms, score = float(table["false_alarms"].max()), SCORES[perception]
+    unit = {"csat": "share", "nps": "points", "ces": "score"}[perception]
+    shown = [
+        blocks.finding(_joined(group), [_perceived(group.iloc[0], unit)])
+        for _, group in table[table["finding"] != ""].groupby(["by", "group", "finding"], sort=False)
+    ] or [blocks.finding("No target is met where customers are worse off than others, as far as the intervals tell.")]
     heads = {
-        "target": "Target",
-        "group": "Group",
-        "goal": "Goal",
-        "inside": "Met inside",
-        "perceived": "Customers satisfied",
-        "n": "Answers",
-        "finding": "Finding",
-    }
+        "target": "Target", "group": "Group", "goal": "Goal", "inside": "Met inside", "perceived": score.name,
+        "n": "Answers", "finding": "Finding",
+    }  # fmt: skip
     shown.append(
         blocks.table(
             table.assign(finding=table["finding"].replace("", "–")),
@@ -176,12 +166,23 @@ def _watermelons(story: Story) -> list[Block]:
             source=[SAID, OBSERVED],
             n=int(table["n"].sum()),
             columns=heads,
-            formats={"goal": "share", "inside": "share", "perceived": "share"},
+            formats={"goal": "share", "inside": "share"} | ({"perceived": "share"} if unit == "share" else {}),
             note=f"The last {RECENT} {story.period.frequency}s. With answers shuffled between cases, this test raises "
             f"an alarm in {alarms:.0%} of tables.",
         )
     )
     return [blocks.prose("### Targets and what customers say"), *shown]
+
+
+def _perceived(row: pd.Series, unit: str) -> Estimate:
+    """What the customers of a row's group say."""
+    return Estimate(row["perceived"], row["low"], row["high"], int(row["n"]), unit, SAID)
+
+
+def _joined(group: pd.DataFrame) -> str:
+    """One sentence for a group that several targets call green or red alike."""
+    first, *others = group["sentence"]
+    return "; ".join([first.rstrip("."), *(one.rstrip(".").rsplit("; ", 1)[1] for one in others)]) + "."
 
 
 def _clocks(story: Story) -> list[Block]:
@@ -190,28 +191,37 @@ def _clocks(story: Story) -> list[Block]:
     if not cases["ended"].eq("confirmed").any():
         raise NotMeasured("not measured: no confirmation by a customer (confirmed_at), needed for the clocks")
     by = next((c for c in ("team", "channel", "reason") if c in cases and 1 < cases[c].nunique() <= 12), None)
-    table = compare_clocks(cases, [by] if by else [], story.confidence, story.k)
-    names = {"customer_clock_h": "customer's", "company_clock_h": "company's", "gap_h": "gap"}
-    few = "fewer than half have confirmed an end, so the median is not known; a quarter had"
-    shown = table.assign(
-        clock=table["measure"].map(names),
-        n=table["n"].astype("Int64"),
-        note=table["note"].str.replace(few, "fewer than half confirmed; a quarter"),
-    ).drop(columns="measure")
-    heads = {by: by.capitalize()} if by else {}
+    table = compare_clocks(cases, [by] if by else [], story.confidence, story.k).assign(group="all cases")
+    group = by or "group"
+    cells = table.assign(cell=[_clock_cell(row) for _, row in table.iterrows()])
+    shown = cells.pivot(index=group, columns="measure", values="cell").reset_index()
+    asked = cells[cells["measure"] == "customer_clock_h"].set_index(group)
+    shown["n"], shown["confirmed"] = shown[group].map(asked["n"]), shown[group].map(asked["confirmed"])
+    heads = {
+        group: group.capitalize(), "n": "Cases", "confirmed": "Confirmed", "customer_clock_h": "Customer's clock",
+        "company_clock_h": "Company's clock", "gap_h": "Gap",
+    }  # fmt: skip
     return [
         blocks.prose("### Two clocks"),
         blocks.table(
             shown,
-            caption="Hours from first attempt to the customer's own confirmation, and by the company's stamps.",
+            caption="Median hours from first attempt to the customer's own confirmation, and by the company's stamps.",
             source=[SAID, OBSERVED],
-            n=int(table.loc[table["measure"] == "customer_clock_h", "n"].sum()),
-            columns=heads
-            | {"clock": "Clock", "value": "Median", "n": "Cases", "confirmed": "Confirmed", "note": "Note"},
+            n=int(asked["n"].sum()),
+            columns={column: head for column, head in heads.items() if column in shown},
             formats={"confirmed": "share"},
-            note=f"Cases of the last {RECENT} {story.period.frequency}s; those not confirmed count as unfinished.",
+            note=f"Cases of the last {RECENT} {story.period.frequency}s; those not confirmed count as unfinished. "
+            "Where fewer than half have confirmed, the median is not known: the time by which a quarter had is given.",
         ),
     ]
+
+
+def _clock_cell(row: pd.Series) -> str:
+    """A clock's median with its interval, or the time by which a quarter had confirmed."""
+    if pd.notna(row["value"]) or not row["note"]:
+        return figure_of(estimate_of(row)) if pd.notna(row["n"]) else "too few"
+    quarter = row["note"].rsplit("within ", 1)
+    return f"not known; a quarter within {quarter[1]}" if len(quarter) == 2 else "not known"
 
 
 def _drivers(story: Story) -> list[Block]:
@@ -232,7 +242,9 @@ def _drivers(story: Story) -> list[Block]:
     table = ranked.reset_index(names=[by, "driver"] if by else ["driver"]).rename(columns={"lmg": "value"})
     table["driver"] = table["driver"].map(lambda c: MEASURES.get(c, (c,))[0])
     table["direction"] = table["sign"].map({1: "rated higher", -1: "rated lower", 0: "no direction told apart"})
-    told = [blocks.unknown(f"No ranking over all customers: {refused}")] if refused else []
+    why = refused.removeprefix("No pooled ranking, because ").rstrip(".")
+    told = [blocks.unknown(f"Which of them goes most with the score over all customers is not known: {why}.")]
+    told = told if refused else []
     heads = {by: by.capitalize()} if by else {}
     return [
         blocks.prose("### What goes with the score"),

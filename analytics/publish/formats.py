@@ -115,7 +115,7 @@ def decimals(width: float, unit: str) -> int:
     drawn = width * (100 if unit == "share" else 1)
     if math.isnan(drawn):
         return 1 if unit == "score" else 0
-    return 0 if drawn >= 2 and unit != "score" else 1 if drawn >= 0.2 else 2
+    return 0 if drawn >= 2 and unit != "score" else 1 if drawn >= 0.2 or unit == "share" else 2
 
 
 def format_interval(value: float, low: float, high: float, unit: str, places: int | None = None) -> tuple[str, str]:
@@ -147,8 +147,8 @@ def format_interval(value: float, low: float, high: float, unit: str, places: in
         return NOT_KNOWN, ""
     scale = 100 if unit == "share" else 1
     known = not (is_missing(low) or is_missing(high))
-    if places is None:
-        places = decimals(high - low if known else math.nan, unit)
+    if places is None or (known and high > low and round(low * scale, places) == round(high * scale, places)):
+        places = decimals(high - low if known else math.nan, unit)  # an interval is never written as if it had no width
     signed = "+" if unit == "points" else ""
     figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if known else (value,)))
     suffix = {"share": " %", "hours": " h", "points": "", "score": ""}.get(unit, f" {unit}" if unit else "")

@@ -59,7 +59,8 @@ def perceived(story: Story) -> Section:
         return Section([few], few, [few])
     told = blocks.finding(
         f"{lead.subject} was {figure_of(now)} among the {now.n:,} {lead.who}{_of_those_asked(story)} in "
-        f"{story.period.label}. {movement_sentence(signal)}{_side_open(now, lead)}",
+        f"{story.period.label}{', weighted as the survey was drawn' if story.weighted else ''}. "
+        f"{movement_sentence(signal)}{_side_open(now, lead)}",
         [now],
         signal.word,
         better="lower" if lead is DISPUTED else "higher",
@@ -347,7 +348,7 @@ def _quotes(story: Story, themes: Sequence[str]) -> list[Block]:
         sureness = comments["themes"].map(lambda tags, t=theme: _sureness(tags, t))
         named = comments[comments["negative_themes"].map(lambda found, t=theme: t in found)]
         people = named["customer_id"].nunique() if named["customer_id"].notna().any() else len(named)
-        sure = named[sureness.reindex(named.index) >= SURE]
+        sure = named[(sureness.reindex(named.index) >= SURE) & named["sentiment"].eq("negative")]
         if people < story.k:
             continue
         texts = pick_quotes((sure if len(sure) >= story.k else named)["text"], QUOTED, used)

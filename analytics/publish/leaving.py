@@ -340,9 +340,9 @@ def _by_answer(study: Study) -> list[Block]:
 
 def _listening(study: Study) -> list[Block]:
     found = study.listening
-    return [
-        blocks.finding(found.sentence, [found.gain, found.both, found.internal, found.heard], key="leaving:listening")
-    ]
+    value, low, high = (100 * v for v in (found.gain.value, found.gain.low, found.gain.high))
+    gain = Estimate(value, low, high, found.gain.n, "points", found.gain.source)
+    return [blocks.finding(found.sentence, [gain, found.both, found.internal, found.heard], key="leaving:listening")]
 
 
 def _calibration(study: Study) -> list[Block]:

@@ -260,12 +260,16 @@ def _table(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [_grid(block["caption"], columns, rows, origin(block))]
 
 
+SHORT = 20  # characters that a column may take whole; longer cells share what is left by their length
+
+
 def _grid(caption: str, columns: list[dict[str, Any]], rows: list[list[str]], source: str) -> dict[str, Any]:
     """A table with a width for each column: figures take what they need, words share the rest by their length."""
-    crowded = len(columns) > 7
     for i, column in enumerate(columns):
-        longest = max([len(column["label"]), *(len(row[i]) for row in rows)], default=0)
-        column["weight"] = max(6, min(longest, 40)) if crowded or not column["right"] or longest > 20 else None
+        longest = max([*(len(word) for word in column["label"].split()), *(len(row[i]) for row in rows)], default=0)
+        column["weight"] = max(6, min(longest, 40)) if longest > SHORT or len(columns) > 7 else None
+    if columns and all(column["weight"] is None for column in columns):
+        columns[0]["weight"] = 1  # the first takes what is left, so that the table is as wide as the text
     size = 9 if len(columns) <= 6 else 8 if len(columns) <= 9 else 6.5
     return {"kind": "table", "caption": caption, "columns": columns, "rows": rows, "origin": source, "size": size}
 

@@ -25,6 +25,7 @@ from analytics.text.comments import read_comments
 HISTORY = 24  # periods before the report's own that trends and limits look at
 TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
 TESTED_WORDS = 60  # three times the longest line (20 words) behind the theme heads' error counts
+COVERED = 0.1  # share of the period that may lie before the first or after the last row without a caution
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 STAMPS = {"contacts": "started_at", "surveys": "invited_at", "complaints": "received_at"}
 LATER = {  # company and customer stamps that may lie after the period's end and are not known yet at it
@@ -123,6 +124,26 @@ class Story:
         return answered[answered["period"].isin(self.history)]
 
     @cached_property
+    def weighted(self) -> bool:
+        """Whether every answer carries the survey's own weight, which the scores then use."""
+        return "weight" in self.answers and bool(self.answers["weight"].notna().all())
+
+    @cached_property
+    def caution(self) -> str:
+        """That the data cover only a part of the period, in a sentence; '' where they reach to both its ends."""
+        start, end = self.period.start, self.period.end
+        stamps = [frame[stamp] for name in STAMPS if (stamp := _stamp(name, frame := getattr(self.tables, name)))]
+        times = pd.concat(stamps)
+        inside = times[self.period.contains(times)]
+        slack = max((end - start) * COVERED, pd.Timedelta(days=1))
+        parts = []
+        if times.min() - start > slack:
+            parts.append(f"begin on {inside.min():%-d %B %Y}")
+        if end - inside.max() > slack:
+            parts.append(f"end on {inside.max():%-d %B %Y}")
+        return f"The data {' and '.join(parts)}: they cover only a part of {self.period.label}." if parts else ""
+
+    @cached_property
     def scores(self) -> list[Score]:
         """The scores that customers gave in the period, the leading one first."""
         now = self.answers[self.answers["period"] == self.period.name]
@@ -156,7 +177,7 @@ class Story:
 
     def _measure_over_time(self, score: Score) -> pd.DataFrame:
         frame = self.answers.assign(period=pd.Categorical(self.answers["period"], self.history, ordered=True))
-        weights = "weight" if "weight" in frame and frame["weight"].notna().all() else None
+        weights = "weight" if self.weighted else None
         series = summarise(
             frame, score.measure, by=["period"], column=score.column, weights=weights, confidence=self.confidence
         )

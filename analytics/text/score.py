@@ -6,6 +6,7 @@ The models live in `sentiment`, `churn_intent` and `themes`; this module only br
 import hashlib
 import os
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -170,8 +171,17 @@ def _themes(texts: list[str], version: str) -> "list[list[ThemeTag]]":
 
 
 def _keys(raw: Sequence[str], brands: tuple[str, ...], version: str) -> list[str]:
-    salt = "\0".join((version, *sorted(brands), "")).encode()
+    salt = "\0".join((version, _heads_version(), *sorted(brands), "")).encode()
     return [hashlib.blake2b(salt + text.encode("utf-8", "replace"), digest_size=16).hexdigest() for text in raw]
+
+
+@lru_cache(maxsize=1)
+def _heads_version() -> str:
+    """Which churn intent and theme models ship, so that the scores of earlier ones are not taken for theirs."""
+    from analytics.text.themes import MODELS
+
+    files = (MODELS / name for name in ("churn_intent.npz", "themes.npz", "themes.json"))
+    return hashlib.blake2b(b"".join(f.read_bytes() for f in files if f.is_file()), digest_size=8).hexdigest()
 
 
 class _Cache:

@@ -64,9 +64,17 @@ def test_both_accounts_stand_side_by_side():
     ]
 
 
-def test_without_a_record_of_gestures_it_is_not_measured():
-    with pytest.raises(NotMeasured, match="no column goodwill_value"):
-        score_recovery(Tables(complaints=complaints(remedy=["none"])))
+def test_without_a_record_of_gestures_only_the_fix_is_compared():
+    frame = complaints(remedy=["none", "full", "none"], disputed=pd.array([True, False, False], dtype="boolean"))
+    found = score_recovery(Tables(complaints=frame))
+    assert found.gesture_not_fixed.n == 0
+    assert set(found.groups["group"]) == {"not fixed", "fixed", NO_PROBLEM}
+    assert found.accounts["n"].tolist() == [1, 1, 1]
+
+
+def test_without_a_record_of_remedies_it_is_not_measured():
+    with pytest.raises(NotMeasured, match="no column remedy or confirmed_fixed"):
+        score_recovery(Tables(complaints=complaints(goodwill_value=[1.0])))
 
 
 def test_the_input_is_left_unchanged():

@@ -107,7 +107,7 @@ def test_dropping_unhappy_answers_moves_the_headline_to_unknown_and_never_up(tmp
     last, unhappy = frame["invited_at"] >= "2026-10-01", frame["nps"] <= 6
     dropped = last & unhappy & (np.random.default_rng(1).random(len(frame)) < 0.9)
     frame.loc[dropped, ["responded_at", "nps"]] = None
-    first = leadership.perceived(load_story(surveys_only(tmp_path, frame), "2026-10")).answer
+    first = leadership.perceived(load_story(surveys_only(tmp_path, frame), "2026-10")).blocks[0]
     assert first.data["signal"] != "rose"
     assert "We cannot tell yet whether it moved" in first.data["sentence"]
 
@@ -115,7 +115,8 @@ def test_dropping_unhappy_answers_moves_the_headline_to_unknown_and_never_up(tmp
 def test_a_real_fall_is_called_a_fall(tmp_path):
     frame = monthly(months=12, per_month=60)
     frame.loc[frame["invited_at"] >= "2026-10-01", "nps"] = 3.0
-    assert leadership.perceived(load_story(surveys_only(tmp_path, frame), "2026-10")).answer.data["signal"] == "fell"
+    perceived = leadership.perceived(load_story(surveys_only(tmp_path, frame), "2026-10"))
+    assert perceived.blocks[0].data["signal"] == "fell"
 
 
 def test_missing_tables_become_honest_lines(tmp_path):
@@ -184,3 +185,64 @@ def test_settings_of_the_frequency_follow_the_period(settings):
     quarter = load_story(settings, "2026-Q3")
     assert quarter.history[-2:] == ["2026-Q2", "2026-Q3"]
     assert load_config(settings).report.frequency == "month"
+
+
+def complaints_only(folder, months=10, per_month=80, seed=0):
+    rng = np.random.default_rng(seed)
+    starts = pd.date_range("2026-01-01", periods=months, freq="MS")
+    days = pd.DatetimeIndex([day + pd.Timedelta(hours=8 * i) for day in starts for i in range(per_month)])
+    remedy = rng.choice(["none", "full"], len(days))
+    frame = pd.DataFrame({"complaint_id": [f"k{i}" for i in range(len(days))], "received_at": days, "remedy": remedy})
+    frame["disputed"] = rng.random(len(days)) < np.where(remedy == "none", 0.5, 0.1)
+    frame["category"] = np.where(np.arange(len(days)) % 4 == 0, "billing", "repairs")
+    frame.to_csv(folder / "complaints.csv", index=False)
+    (folder / "perception.toml").write_text(
+        '[organisation]\nname = "Acme"\n[sources.complaints]\npath = "complaints.csv"\n', encoding="utf-8"
+    )
+    return frame, load_story(folder / "perception.toml", "2026-10")
+
+
+def test_where_no_survey_asks_disputed_answers_are_what_customers_perceive(tmp_path):
+    frame, story = complaints_only(tmp_path)
+    perceived = leadership.perceived(story)
+    now = frame[frame["received_at"].dt.month == 10]
+    assert perceived.blocks[0].data["evidence"][0]["value"] == pytest.approx(now["disputed"].mean())
+    assert perceived.blocks[0].data["better"] == "lower"
+    explained = explaining.explained(story)
+    lines = "\n".join(b.data.get("text", b.data.get("sentence", "")) for b in explained.blocks)
+    assert "Answers that customers dispute" in lines and "No relief: answers disputed" not in lines
+    assert "Full relief: answers disputed" in lines and "points below the others" in lines
+    sections = [perceived, leadership.problems(story), explained, accountability.recovery(story)]
+    refuse_unfounded([b.as_json() for part in sections for b in part.blocks], story.k, story.period)
+
+
+def test_without_texts_complaints_are_shown_by_recorded_category(tmp_path):
+    _, story = complaints_only(tmp_path)
+    problems = leadership.problems(story)
+    assert "80 complaints came in October 2026; 75 %" in problems.answer.data["sentence"]
+    assert "recorded under “repairs”" in problems.answer.data["sentence"]
+    assert [b.data["level"] for b in problems.unknowns] == ["unknown"]
+
+
+def test_a_survey_without_scores_names_the_columns_it_lacks(tmp_path):
+    frame = monthly().drop(columns="nps")
+    told = leadership.perceived(load_story(surveys_only(tmp_path, frame), "2026-10")).answer.data
+    assert told["sentence"] == "Scores: not measured, no column nps, csat, ces (table surveys)."
+    assert told["settle"] == "a column of the export mapped to nps, csat, ces in table surveys"
+
+
+def test_a_period_that_the_data_cover_in_part_carries_a_caution(tmp_path):
+    frame = monthly(months=12, per_month=60)
+    cut = frame[frame["invited_at"] < "2026-10-20"]
+    assert load_story(surveys_only(tmp_path, cut), "2026-10").caution == (
+        "The data end on 19 October 2026: they cover only a part of October 2026."
+    )
+    assert load_story(surveys_only(tmp_path, frame), "2026-09").caution == ""
+
+
+def test_missing_things_are_named_once_with_all_they_are_needed_for(tmp_path):
+    frame = monthly()
+    unknowns = leaving.who_may_leave(load_story(surveys_only(tmp_path, frame), "2026-10")).unknowns
+    told = [b.data["sentence"] for b in unknowns]
+    assert "Silent leavers and who may leave: not measured, no table customers." in told
+    assert sum("no table customers" in sentence for sentence in told) == 1
