@@ -299,6 +299,29 @@ def stream(folder: Path, quick: bool) -> Iterator[Row]:
     yield Row("their peak memory", memory(), "MiB", limit=1.5 * 1024)
 
 
+@part
+def scaling(folder: Path, quick: bool) -> Iterator[Row]:
+    """The same texts scored, redacted and written on Dask by one worker process, and by two."""
+    import pandas as pd
+
+    from analytics.measures import scale
+
+    texts, n, parts = comments(folder, 2_000), 10_000 if quick else 500_000, 50
+    (folder / "texts").mkdir()
+    for i in range(parts):
+        lines = [f"{text} {i}-{j}" for j, text in enumerate(islice(cycle(texts), n // parts))]
+        pd.DataFrame({"comment": lines}).to_parquet(folder / "texts" / f"{i:02}.parquet")
+    speed = []
+    for count in (1, 2):
+        with scale.workers(count=count), clock() as seconds:
+            scored = scale.score_parts(scale.read_parts([folder / "texts"]), "comment")
+            scale.write_parts(scored, folder / "scored")
+        speed.append(n / seconds())
+        beside = ("", None) if count == 1 else ("one worker", speed[0])
+        yield Row(f"{n:,} texts on Dask, workers: {count}", speed[-1], "texts/s", *beside)
+    yield Row("two workers against one", speed[1] / speed[0], "times", limit=1.6)
+
+
 # ---- drivers and leaving ---------------------------------------------------------------------------------------------
 
 

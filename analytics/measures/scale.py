@@ -202,10 +202,34 @@ def summarise_by_partition(
     the answers they stand for, one group at a time. Weights, and the suppression of small groups, need the rows
     themselves: take `summarise` for what is to be published.
 
+    Parameters
+    ----------
+    frame
+        Partitioned; one row per answer.
+    measure, by, column, confidence
+        See `summarise`.
+
     Returns
     -------
     pandas.DataFrame
         The columns of `by`, then measure, value, low, high, n, unit, source.
+
+    Raises
+    ------
+    ValueError
+        If a column is absent, or the measure refuses a value.
+
+    References
+    ----------
+    Answers on a scale are sufficiently described by how often each occurs (Fisher 1922).
+
+    Examples
+    --------
+    >>> import dask.dataframe as dd
+    >>> from analytics.measures.scores import net_promoter_score
+    >>> answers = dd.from_pandas(pd.DataFrame({"nps": [10, 3, 9, 9]}), npartitions=2)
+    >>> summarise_by_partition(answers, net_promoter_score)[["value", "n"]].values.tolist()
+    [[50.0, 4.0]]
     """
     by = [by] if isinstance(by, str) else list(by)
     named: Any = getattr(measure, "func", measure)
@@ -234,6 +258,7 @@ def write_parts(frame: "dd.DataFrame", output: Path) -> None:
         raise ValueError(f"{output}: exists and is not a folder this command wrote. Name another as --output.")
     staged = output.with_name(f".{output.name}.part")
     shutil.rmtree(staged, ignore_errors=True)
+    staged.mkdir(parents=True, mode=0o750)
     try:
         frame.to_parquet(str(staged), write_index=False, name_function="part.{:06}.parquet".format)
         shutil.rmtree(output, ignore_errors=True)

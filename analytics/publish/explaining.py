@@ -242,9 +242,12 @@ def _drivers(story: Story) -> list[Block]:
     table = ranked.reset_index(names=[by, "driver"] if by else ["driver"]).rename(columns={"lmg": "value"})
     table["driver"] = table["driver"].map(lambda c: MEASURES.get(c, (c,))[0])
     table["direction"] = table["sign"].map({1: "rated higher", -1: "rated lower", 0: "no direction told apart"})
-    why = refused.removeprefix("No pooled ranking, because ").rstrip(".")
-    told = [blocks.unknown(f"Which of them goes most with the score over all customers is not known: {why}.")]
-    told = told if refused else []
+    told = []
+    if refused:
+        why = refused.removeprefix("No pooled ranking, because ").rstrip(".")
+        for column in present:
+            why = why.replace(column, MEASURES.get(column, (column,))[0])
+        told = [blocks.unknown(f"Which event goes most with the score is not known for the segments together: {why}.")]
     heads = {by: by.capitalize()} if by else {}
     return [
         blocks.prose("### What goes with the score"),

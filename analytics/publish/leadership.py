@@ -41,7 +41,7 @@ SCALE_ENDS = {"nps": (0.0, 10.0), "csat": (1.0, 5.0), "ces": (1.0, 7.0)}
 VALUE_ENDS = {"points": (-100.0, 100.0), "share": (0.0, 1.0), "score": (1.0, 7.0)}
 MIDDLE = {"nps": 0.0, "csat": 0.5, "ces": 4.0}  # the side of it decides what a headline says; disputes have none
 QUOTED = 2  # quotes per open problem
-SURE = 0.6  # probability of a tag from which its text may be quoted for it
+CHECKED = 40  # texts of a theme, the surest first, that are read again before one of them is quoted
 CATEGORIES = 8  # recorded categories of complaints shown, the largest first
 
 
@@ -345,18 +345,24 @@ def _quotes(story: Story, themes: Sequence[str]) -> list[Block]:
     shown: list[Block] = []
     used: list[str] = []
     for theme in themes:
-        sureness = comments["themes"].map(lambda tags, t=theme: _sureness(tags, t))
         named = comments[comments["negative_themes"].map(lambda found, t=theme: t in found)]
         people = named["customer_id"].nunique() if named["customer_id"].notna().any() else len(named)
-        sure = named[(sureness.reindex(named.index) >= SURE) & named["sentiment"].eq("negative")]
         if people < story.k:
             continue
-        texts = pick_quotes((sure if len(sure) >= story.k else named)["text"], QUOTED, used)
+        texts = pick_quotes(_surest(named, theme), QUOTED, used)
         used += texts
         shown += [blocks.quotes(texts, caption=f"In their words: {THEME_WORDS[theme]}", n=len(named))] if texts else []
     return shown
 
 
-def _sureness(tags: list[str], theme: str) -> float:
-    """How sure the classifier is of a theme in a text, 0 to 1; 1 where the tag carries no probability."""
-    return max((getattr(tag, "probability", 1.0) for tag in tags if str(tag) == theme), default=0.0)
+def _surest(named: pd.DataFrame, theme: str) -> pd.Series:
+    """Texts that may be quoted for a theme: its surest tags, where the accurate heads read it as a problem too."""
+    from analytics.text.themes import tag_themes
+
+    sure = named["themes"].map(
+        lambda tags: max((getattr(tag, "probability", 1.0) for tag in tags if str(tag) == theme), default=0.0)
+    )
+    texts = named.loc[sure.sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
+    again = tag_themes(texts.tolist())
+    agreed = [any(str(tag) == theme and tag.polarity == "negative" for tag in tags) for tags in again]
+    return texts[agreed]

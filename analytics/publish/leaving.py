@@ -288,7 +288,7 @@ def _figures_table(study: Study) -> list[Block]:
     counts = "; ".join(f"{part}: {row.leavers:,} of {row.customers:,} left" for part, row in model.counts_.iterrows())
     return [
         blocks.table(
-            pd.DataFrame(rows), caption=f"The model on customers of {model.cutoffs_['test']:%d %B %Y}.",
+            pd.DataFrame(rows), caption=f"The model on customers of {model.cutoffs_['test']:%-d %B %Y}.",
             source=OBSERVED, n=model.evaluation_["auc"].n,
             columns={"figure": "Figure", "value": "Model", "tenure": "Tenure alone"},
             note=f"{capital(model.chosen_)}. {capital(counts)}.",
@@ -320,7 +320,7 @@ def _groups(study: Study) -> list[Block]:
     shown.append(
         blocks.table(
             suppress(table, story.k, by=["group"], count="left"), source=OBSERVED, n=int(table["customers"].sum()),
-            caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%d %B %Y}.", columns=heads,
+            caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%-d %B %Y}.", columns=heads,
             formats={"expected": "share1", "value_left": "count", "value_at_risk": "count", "found": "share"},
             note="Leavers found: those among the tenth with the highest risk. Value at risk: risk times value."
             + study.drawn,

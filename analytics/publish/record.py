@@ -32,8 +32,8 @@ def retest(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str,
 
     A claim held when the difference of the two figures has an interval around zero, or when it was of a rise (fall) and
     the new figure lies further the same way. A claim of change also fails when the rule now says the opposite, a claim
-    of no change when the rule now says rose or fell. Without a new figure, or with fewer than 30 answers, we cannot
-    tell.
+    of no change when the rule now says rose or fell. Without a new figure, in another unit, or with fewer than 30
+    answers, we cannot tell.
 
     Parameters
     ----------
@@ -60,7 +60,10 @@ def retest(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str,
     by_key = {claim["key"]: claim for claim in current}
     rows = []
     for claim in previous:
-        old, new = claim["evidence"][0], _figure(by_key.get(claim["key"]))
+        old, again = claim["evidence"][0], by_key.get(claim["key"])
+        if _figure(again).get("unit", old["unit"]) != old["unit"]:  # the figure is reckoned another way by now
+            again = None
+        new = _figure(again)
         known = {name: new.get(name, np.nan) for name in ("value", "low", "high", "n")}
         rows.append(
             {
@@ -74,7 +77,7 @@ def retest(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str,
                 "now_high": known["high"],
                 "unit": old["unit"],
                 "n": known["n"],
-                "verdict": _verdict(claim, by_key.get(claim["key"])),
+                "verdict": _verdict(claim, again),
             }
         )
     columns = ["key", "said", "then", "then_low", "then_high", "now", "now_low", "now_high", "unit", "n", "verdict"]

@@ -21,7 +21,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from threading import Thread
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 from analytics.config import Config, load_config
 from analytics.publish.blocks import MIME
@@ -113,7 +115,8 @@ def build_report(
     values = check_parameters(notebook, {"config": file.name, "period": period, **(parameters or {})})
     folder = config.resolve(config.report.output) / report / period
     with _told(folder), alone(folder, wait), _staging(folder) as staged:
-        nb = _execute(notebook, staged / "notebook.ipynb", values, config.root, cell_limit)
+        nb = _execute(notebook, values, config.root, cell_limit)
+        (staged / "notebook.ipynb").write_text(_notebook(nb), encoding="utf-8")
         blocks = collect(nb)
         refuse_unfounded(blocks, config.organisation.minimum_group, span)
         title = title_of(blocks, report.replace("_", " ").capitalize())
@@ -161,8 +164,7 @@ def check_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]
     ValueError
         If a parameter is unknown, has no value (its default is None), or is not of the declared type.
     """
-    import papermill
-
+    papermill = _papermill()
     declared = papermill.inspect_notebook(str(notebook))
     takes = ", ".join(declared) or "none"
     if unknown := [p for p in given if p not in declared]:
@@ -226,17 +228,39 @@ def _literal(default: str) -> object:
 # ---- the run ---------------------------------------------------------------------------------------------------------
 
 
-def _execute(notebook: Path, target: Path, values: dict[str, Any], root: Path, cell_limit: float) -> NotebookNode:
-    """The executed notebook, or the reason why there is none."""
+def _papermill() -> ModuleType:
+    """papermill, without the grammar of IRIs that jsonschema builds at its import for a check no notebook asks for.
+
+    That grammar takes 1.7 seconds; where the module is absent, jsonschema leaves the check out.
+    """
+    begun = "jsonschema" in sys.modules
+    if not begun:
+        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
     import papermill
+
+    if not begun:
+        del sys.modules["rfc3987_syntax"]
+    return cast(ModuleType, papermill)
+
+
+def _import_writers() -> None:
+    """Import what lays out the pages while the kernel works: this process only waits for it."""
+    import nbconvert  # noqa: F401
+    import typst  # noqa: F401
+
+
+def _execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: float) -> NotebookNode:
+    """The executed notebook, or the reason why there is none."""
     import traitlets.config
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
+    papermill = _papermill()
+    Thread(target=_import_writers, daemon=True).start()
     kernel = traitlets.config.Config({"KernelManager": {"transport": "ipc"}})  # no port that others could listen to
     try:
         return papermill.execute_notebook(
-            str(notebook), str(target), values, cwd=str(root), start_timeout=START_LIMIT, kernel_name="python3",
+            str(notebook), None, values, cwd=str(root), start_timeout=START_LIMIT, kernel_name="python3",
             execution_timeout=cell_limit, progress_bar=sys.stderr.isatty(), config=kernel,
             extra_arguments=["--IPKernelApp.log_level=50"],
         )  # fmt: skip
@@ -265,6 +289,12 @@ def _write_pages(
     cover = Cover(title, config.organisation.name, period)
     compile_pdf(blocks, staged / "report.pdf", cover, paper=config.report.paper)
     (staged / "report.html").write_text(_html(nb, f"{title} · {config.organisation.name} · {period}"), encoding="utf-8")
+
+
+def _notebook(nb: NotebookNode) -> str:
+    import nbformat
+
+    return str(nbformat.writes(nb))
 
 
 def _html(nb: NotebookNode, title: str) -> str:
