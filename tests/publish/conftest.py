@@ -69,7 +69,7 @@ def small(tmp_path, organise) -> Path:
 def in_process(monkeypatch) -> None:
     """Run notebooks' cells in this process: a kernel costs seconds, and few tests are about it."""
 
-    def execute(notebook, target, values, root, cell_limit):
+    def execute(notebook, values, root, cell_limit):
         monkeypatch.chdir(root)
         nb = nbformat.read(notebook, as_version=4)
         names = dict(values)
@@ -81,7 +81,6 @@ def in_process(monkeypatch) -> None:
                 shown = eval(compile(ast.Expression(last.value), notebook.name, "eval"), names) if last else None
                 if shown is not None:
                     cell.outputs = [nbformat.v4.new_output("display_data", shown._repr_mimebundle_())]
-        nbformat.write(nb, target)
         return nb
 
     monkeypatch.setattr(run, "_execute", execute)

@@ -38,8 +38,7 @@ def copy(tmp_path, published, organise):
 def no_kernel(monkeypatch, published):
     executed = nbformat.read(published.folder / "notebook.ipynb", as_version=4)
 
-    def execute(notebook, target, values, root, cell_limit):
-        target.write_text(nbformat.writes(executed))
+    def execute(notebook, values, root, cell_limit):
         return nbformat.from_dict(executed)
 
     monkeypatch.setattr(run, "_execute", execute)
