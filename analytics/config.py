@@ -119,7 +119,7 @@ class ReportSettings(_Section):
 
 
 class TextSettings(_Section):
-    """Which sentiment model reads the comments; 'auto' takes the accurate one up to `accurate_limit` new texts."""
+    """Which sentiment model reads the comments; 'auto': the accurate one up to `accurate_limit` new short texts."""
 
     model: Literal["auto", "fast", "accurate"] = "auto"
     accurate_limit: int = Field(default=3_000, ge=0)

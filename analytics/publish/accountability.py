@@ -5,21 +5,24 @@ Like ``leadership``, one function per section; ``page_one`` puts the sections' a
 
 import pandas as pd
 
+from analytics.contrast.problems import NAMED, OTHER
 from analytics.contrast.strategy import ARCHETYPES, CONGRUENT, NOT_CONGRUENT, UNKNOWN, judge_strategy
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.measures.promises import score_promises
 from analytics.measures.recovery import NO_PROBLEM, score_recovery
+from analytics.measures.shares import corrected_share
 from analytics.measures.suppress import suppress
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.leadership import judge, score_chart
 from analytics.publish.record import CANNOT_TELL, DID_NOT, HELD, read_claims, retest, running_record
-from analytics.publish.story import Score, Story
+from analytics.publish.story import Score, Story, refuse_long
 from analytics.publish.wording import (
     THEME_WORDS,
     Section,
     estimate_of,
     figure_of,
+    gather,
     listed,
     movement_note,
     not_known,
@@ -105,20 +108,53 @@ def _promise(row: pd.Series, k: int) -> Block:
 
 @section
 def recovery(story: Story) -> Section:
-    """Remedy and goodwill apart: gestures without a fix, and what each group did next."""
+    """Remedy and goodwill apart: gestures without a fix, what each group did next, and what complaints asked for."""
     found = score_recovery(story.tables, until=story.period.end, confidence=story.confidence)
     e = found.gesture_not_fixed
     if e.n < story.k:
         line = _no_gestures(story)
-        return Section([line, *_recovery_tables(found.groups, found.accounts, story)], line, [line])
+        rest, unknowns = gather(lambda: _asked_for(story))
+        return Section([line, *_recovery_tables(found.groups, found.accounts, story), *rest], line, [line, *unknowns])
     told = blocks.finding(
         f"Of {e.n:,} gestures recorded up to {story.period.label}, {figure_of(e)} went to customers whose problem was "
         f"not fixed ({found.fixed_source}).",
         [e],
         better="lower",
     )
-    shown = [told, *_recovery_tables(found.groups, found.accounts, story)]
-    return Section(shown, told)
+    rest, unknowns = gather(lambda: _asked_for(story))
+    return Section([told, *rest, *_recovery_tables(found.groups, found.accounts, story)], told, unknowns)
+
+
+def _asked_for(story: Story) -> list[Block]:
+    """How many complaints say that a promise was broken, and how many want what was never offered."""
+    from analytics.text.themes import promise_kind, theme_errors
+
+    if not _has_texts(story):
+        return []
+    now = story.comments[story.comments["period"].eq(story.period.name) & story.comments["source"].eq("complaints")]
+    texts = now.loc[now["sentiment"] != "unknown", "text"]
+    if len(texts) < story.k:
+        return []
+    refuse_long(texts, "what complaints ask for")
+    kinds = pd.Series(promise_kind(texts, model="accurate"))
+    broken, wished = (
+        corrected_share(
+            kinds.eq(kind).map({True: NAMED, False: OTHER}),
+            pd.DataFrame(theme_errors(head), [OTHER, NAMED], [OTHER, NAMED]),
+            label=NAMED,
+            confidence=story.confidence,
+        )
+        for kind, head in (("promise_broken", "wants_promised"), ("not_offered", "wants_unoffered"))
+    )
+    return [
+        blocks.finding(
+            f"Of {len(texts):,} complaints of {story.period.label}, {figure_of(broken)} say that a promise was broken, "
+            f"{figure_of(wished)} want what was never offered.",
+            [broken, wished],
+            key="complaints:promise",
+            better="lower",
+        )
+    ]
 
 
 def _no_gestures(story: Story) -> Block:

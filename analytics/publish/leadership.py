@@ -6,6 +6,7 @@ Each takes the `Story` and returns what to show and its short answer for page on
 
 import functools
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -365,4 +366,4 @@ def _surest(named: pd.DataFrame, theme: str) -> pd.Series:
     texts = named.loc[sure.sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
     again = tag_themes(texts.tolist())
     agreed = [any(str(tag) == theme and tag.polarity == "negative" for tag in tags) for tags in again]
-    return texts[agreed]
+    return cast("pd.Series", texts[agreed])

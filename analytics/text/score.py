@@ -18,6 +18,7 @@ from analytics.text.clean import LONGEST, mask_brands, normalise, reason_to_abst
 if TYPE_CHECKING:
     from analytics.text.themes import ThemeTag
 
+WINDOW = 90  # words: longer texts are read by the accurate model in windows of about as many
 ACCURATE_LIMIT = 20_000  # new texts: about two minutes of the accurate model on two cores
 ROUND = 20_000  # distinct texts in memory at once beside the result
 PROBABILITIES = ["p_negative", "p_neutral", "p_positive"]
@@ -64,7 +65,7 @@ def score_texts(
         Folder or ``.parquet`` file that keeps scores by text and model version; only new texts are scored. A cache
         that cannot be read is rebuilt.
     accurate_limit
-        Number of new texts above which 'auto' takes the fast model.
+        Number of new texts above which 'auto' takes the fast model; a long one counts once for every 90 words.
 
     Returns
     -------
@@ -115,8 +116,13 @@ def _choose(
     if not accurate_is_at_hand():
         return load_sentiment_model("fast"), cache
     accurate = load_sentiment_model("accurate")
-    new = len(raw) if cache is None or len(raw) <= limit else cache.missing(raw, brands, accurate.version)
-    return (accurate if new <= limit else load_sentiment_model("fast")), cache
+    new = raw if cache is None or _effort(raw) <= limit else cache.missing(raw, brands, accurate.version)
+    return (accurate if _effort(new) <= limit else load_sentiment_model("fast")), cache
+
+
+def _effort(texts: Sequence[str]) -> int:
+    """How many texts of `WINDOW` words or fewer take the accurate model as long as these."""
+    return sum(1 + min(len(text.split()) // WINDOW, 9) for text in texts)
 
 
 def _score(raw: list[str], brands: tuple[str, ...], model: Model, cache: "_Cache | None") -> pd.DataFrame:
@@ -207,9 +213,9 @@ class _Cache:
     def get(self, key: str) -> Row:
         return self._rows[key]
 
-    def missing(self, raw: Sequence[str], brands: tuple[str, ...], version: str) -> int:
-        """Return the number of texts this model version has not scored yet."""
-        return sum(key not in self._rows for key in _keys(raw, brands, version))
+    def missing(self, raw: Sequence[str], brands: tuple[str, ...], version: str) -> list[str]:
+        """Return the texts that this model version has not scored yet."""
+        return [text for text, key in zip(raw, _keys(raw, brands, version), strict=True) if key not in self._rows]
 
     def add(self, rows: dict[str, Row]) -> None:
         self._new |= rows

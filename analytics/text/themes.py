@@ -388,7 +388,7 @@ def theme_errors(theme: str, model: Literal["accurate", "fast"] = "accurate") ->
     Parameters
     ----------
     theme
-        One of `THEMES`.
+        One of `THEMES`, or of `KINDS` for what `is_complaint` and `promise_kind` read.
     model
         The model that tagged.
 
@@ -411,6 +411,6 @@ def theme_errors(theme: str, model: Literal["accurate", "fast"] = "accurate") ->
     >>> theme_errors("waiting").shape
     (2, 2)
     """
-    if theme not in THEMES:
-        raise ValueError(f"there is no theme {theme!r}. Found: {', '.join(THEMES)}.")
+    if theme not in (*THEMES, *KINDS):
+        raise ValueError(f"there is no theme {theme!r}. Found: {', '.join((*THEMES, *KINDS))}.")
     return np.array(load_heads().card[model]["errors"][theme])

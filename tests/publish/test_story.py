@@ -246,3 +246,13 @@ def test_missing_things_are_named_once_with_all_they_are_needed_for(tmp_path):
     told = [b.data["sentence"] for b in unknowns]
     assert "Silent leavers and who may leave: not measured, no table customers." in told
     assert sum("no table customers" in sentence for sentence in told) == 1
+
+
+def test_complaints_about_a_broken_promise_are_told_from_wishes_for_what_was_never_offered(story):
+    told = next(b.data for b in accountability.recovery(story).blocks if b.data.get("key") == "complaints:promise")
+    complaints = story.tables_now.complaints
+    shares = complaints["kind"].value_counts(normalize=True)
+    broken, wished = told["evidence"]
+    assert broken["low"] <= shares.get("promise_broken", 0.0) <= broken["high"]
+    assert wished["low"] <= shares.get("not_offered", 0.0) <= wished["high"]
+    assert 0 < wished["value"] < 0.5

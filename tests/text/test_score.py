@@ -107,6 +107,12 @@ def test_auto_takes_the_accurate_model_for_few_new_texts(tmp_path: Path) -> None
     assert score_texts(texts, cache=tmp_path, accurate_limit=2)["model"].str.startswith("accurate").all()
 
 
+@pytest.mark.skipif(not accurate_is_at_hand(), reason="the accurate model is not trained")
+def test_a_long_text_counts_once_for_every_ninety_words() -> None:
+    assert score_texts(["I waited. " * 90], accurate_limit=2)["model"].str.startswith("fast").all()
+    assert score_texts(["I waited. " * 40], accurate_limit=2)["model"].str.startswith("accurate").all()
+
+
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(ValueError, match="no sentiment model 'vader'"):
         score_texts(["Good"], model="vader")
