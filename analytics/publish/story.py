@@ -373,7 +373,7 @@ def load_story(config: str | Path | Config, period: str) -> Story:
     config = config if isinstance(config, Config) else load_config(config)
     when = parse_period(period).localise(config.organisation.timezone)
     if when.status(pd.Timestamp.now(config.organisation.zone)) != "complete":
-        raise ValueError(f"{period} is not over: it ends on {when.end:%-d %B %Y}. Report a complete period.")
+        raise ValueError(f"{period} is not over: its last day is {when.end - pd.Timedelta(days=1):%-d %B %Y}. Report a complete period.")
     tables = read_tables(config)
     _refuse_empty(tables, when, config)
     config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})

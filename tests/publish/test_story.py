@@ -87,7 +87,7 @@ def test_an_empty_period_names_the_last_one_with_data(tmp_path):
 
 
 def test_a_period_that_is_not_over_is_refused(settings):
-    with pytest.raises(ValueError, match="2150-01 is not over: it ends on 01 February 2150"):
+    with pytest.raises(ValueError, match="2150-01 is not over: its last day is 31 January 2150"):
         load_story(settings, "2150-01")
 
 
