@@ -226,7 +226,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def sentence_(self) -> str:
         """What the evaluation allows to say."""
         auc = self.evaluation_["auc"]
-        told = f"in {auc.value:.0%} of pairs (interval {auc.low:.0%} to {auc.high:.0%})"
+        told = f"in {auc.value:.0%} of pairs ({100 * auc.low:.0f}–{100 * auc.high:.0f})"
         days, n = self.horizon_days, int(self.counts_["leavers"]["test"])
         if auc.low <= 0.5:
             return (

@@ -128,7 +128,7 @@ def compare_listening(
 
 
 def _listening_sentence(internal: Estimate, both: Estimate, gain: Estimate, heard: Estimate) -> str:
-    points = f"{100 * gain.value:+.1f} points (interval {100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
+    points = f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
     scale = f"with what customers tell us the leaver is put first in {both.value:.1%} of pairs, without it in "
     scale += f"{internal.value:.1%}, {points.replace('-', '−')}"
     told = f"{heard.value:.0%} of customers had told us anything in the year before"

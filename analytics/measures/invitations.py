@@ -196,8 +196,8 @@ def _outcome_sentence(table: pd.DataFrame) -> tuple[bool, list[str]]:
             said.append(f"No case in the data is {outcome}: whether such cases would be asked cannot be seen.")
             continue
         row = pd.Series(rows.loc[outcome])
-        share = f"{row['invited']:,} of {row['eligible']:,} ({_percent(row, 'invited')})"
-        against = f"closed cases {closed['invited_share']:.1%}"
+        share = f"{row['invited']:,} of {row['eligible']:,}, {_percent(row, 'invited')}"
+        against = f"closed cases {closed['invited_share']:.0%}"
         rarely = row["invited_high"] < SELDOM * closed["invited_share"] or row["invited"] == 0
         if row["invited_unusual"] and row["invited_share"] < closed["invited_share"]:
             spared |= bool(rarely) and outcome == UNRESOLVED
@@ -219,7 +219,7 @@ def _group_sentences(table: pd.DataFrame) -> list[str]:
                 continue
             worst = low.assign(gap=low[f"{step}_share"] / low[f"{step}_expected"]).sort_values("gap").iloc[:3]
             named = "; ".join(
-                f"{row['group']} {_percent(row, step)}, expected {row[f'{step}_expected']:.1%}"
+                f"{row['group']} {_percent(row, step)}, expected {row[f'{step}_expected']:.0%}"
                 for _, row in worst.iterrows()
             )
             alike = "cases alike get elsewhere" if by != "channel" else "other channels do"
@@ -232,4 +232,5 @@ def _group_sentences(table: pd.DataFrame) -> list[str]:
 
 
 def _percent(row: pd.Series, step: str) -> str:
-    return f"{row[f'{step}_share']:.1%}, interval {row[f'{step}_low']:.1%} to {row[f'{step}_high']:.1%}"
+    low, high = (f"{100 * row[f'{step}_{end}']:.0f}" for end in ("low", "high"))
+    return f"{row[f'{step}_share']:.0%} ({low}–{high})"

@@ -103,7 +103,7 @@ def estimate_silent_leavers(
     rates = [_share(int((inside & side).sum()), int((here & side).sum())) for side in (~spoke, spoke)]
     sentence = (
         f"{silent:,} of {count:,} customers who left had neither complained nor answered a survey "
-        f"({share.value:.0%}, interval {share.low:.0%} to {share.high:.0%})."
+        f"({share.value:.0%}, {100 * share.low:.0f}–{100 * share.high:.0f})."
         + (
             f" {nameless:,} complaints or answers carry no name: the share may be as low as {low:.0%}."
             if nameless

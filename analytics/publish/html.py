@@ -25,7 +25,7 @@ PAGE_STYLE = f"""
 .perception table {{border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums}}
 .perception th, .perception td {{text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid {RULE};
   vertical-align: top; white-space: normal}}
-.perception th {{font-weight: 600; border-bottom-color: {INK}}}
+.perception th {{font-weight: 600; border-bottom-color: {INK}; overflow-wrap: normal}}
 .perception .right {{text-align: right}}
 .perception blockquote {{border-left: 2px solid {ACCENT}; margin: .6rem 0; padding: 0 0 0 .8rem}}
 .perception img {{width: 100%; max-width: 46rem}}
