@@ -18,7 +18,7 @@ from analytics.measures.scale import (
     summarise_by_partition,
     write_parts,
 )
-from analytics.measures.scale_cases import build_cases_by_partition
+from analytics.measures.scale_cases import write_cases
 from analytics.measures.scores import customer_effort, net_promoter_score, net_sentiment, top_box_share
 from analytics.tables.check import Piece, check_table
 from analytics.tables.maps import ExportMap, TableMap, apply_map, load_map, plain_map
@@ -79,7 +79,7 @@ def prepare(config: Config, output: Path, until: pd.Timestamp) -> list[Path]:
     written = [output / table for table in typed]
     if {"contacts", "complaints"} & {*ready}:
         hours, zone = config.organisation.office_hours, config.organisation.timezone
-        write_parts(build_cases_by_partition(ready, until, office_hours=hours, timezone=zone), output / "cases")
+        write_cases(ready, output / "cases", until, office_hours=hours, timezone=zone)
         written.append(output / "cases")
     summary = _summarise(ready, config)
     if len(summary):

@@ -14,7 +14,7 @@ import pytest
 from analytics.config import load_config
 from analytics.measures import scale
 from analytics.measures.prepare import prepare
-from analytics.measures.scale_cases import build_cases_by_partition
+from analytics.measures.scale_cases import write_cases
 from analytics.measures.scores import customer_effort, net_promoter_score, response_rate, top_box_share
 from analytics.measures.summarise import summarise
 from analytics.tables.cases import build_cases
@@ -93,7 +93,8 @@ def test_scores_by_partition_are_those_of_one_machine(client, tables, folders, t
     ids=["all tables", "contacts alone", "complaints without contacts"],
 )
 def test_cases_by_partition_are_those_of_one_machine_to_the_last_digit(client, tables, folders, tmp_path, names):
-    scale.write_parts(build_cases_by_partition(opened(folders, *names), UNTIL), tmp_path / "cases")
+    write_cases(opened(folders, *names), tmp_path / "cases", UNTIL)
+    assert [path.name for path in tmp_path.iterdir()] == ["cases"]
     found = pd.read_parquet(tmp_path / "cases").sort_values(["started_at", "case_id"], ignore_index=True)
     one = build_cases(Tables(**{name: getattr(tables, name) for name in names}), until=UNTIL)
     pd.testing.assert_frame_equal(found, one, check_exact=True)
