@@ -263,29 +263,43 @@ def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confide
     >>> compare_ranks(pd.Series([3.0, 2, 2, 1]), has, pd.Series([0, 0, 0, 0]))["superiority"]
     0.875
     """
-    table = pd.DataFrame({"value": values, "has": has.astype(bool), "stratum": stratum})
-    m = table.groupby("stratum")["has"].transform("sum").astype(float)
-    total = table.groupby("stratum")["has"].transform("size").astype(float)
-    table = table.assign(m=m, n=total - m)[(m > 0) & (total > m)]
-    if table.empty:
+    x, mine = np.asarray(values, dtype=float), np.asarray(has, dtype=bool)
+    codes = pd.factorize(stratum, use_na_sentinel=False)[0]
+    m, n = (np.bincount(codes, weights=side, minlength=codes.max(initial=-1) + 1)[codes] for side in (mine, ~mine))
+    kept = (m > 0) & (n > 0)
+    if not kept.any():
         return dict.fromkeys(("superiority", "low", "high", "p_value"), np.nan)
-    rank, own = table.groupby("stratum")["value"].rank(), table.groupby(["stratum", "has"])["value"].rank()
-    mine, size = table["has"], table["m"] + table["n"]
-    same, other = table["m"].where(mine, table["n"]), table["n"].where(mine, table["m"])
+    x, mine, codes, m, n = (array[kept] for array in (x, mine, codes, m, n))
+    (rank, ties), (own, _) = _ranks(x, codes), _ranks(x, 2 * codes + mine)
+    size, same, other = m + n, np.where(mine, m, n), np.where(mine, n, m)
     below = (rank - own) / other  # share of the other side below this case
-    placement = below.where(mine, 1 - below)
-    shares = table["m"] * table["n"] / size / same
+    placement = np.where(mine, below, 1 - below)
+    shares = m * n / size / same
     whole = float(shares[mine].sum())
     value = float((shares * placement)[mine].sum() / whole)
     error = float(np.sqrt(((shares * (placement - value)) ** 2).sum())) / whole
-    low, high = _logit_interval(value, error, len(table), confidence)
-    ties = (table.groupby(["stratum", "value"])["has"].transform("size") ** 2 - 1) / (size * (size**2 - 1))
-    head = ~table.duplicated("stratum")
-    tied = 1 - ties.groupby(table["stratum"]).transform("sum")
-    variance = float((table["m"] * table["n"] * (size + 1) / 12 * tied / (size + 1) ** 2)[head].sum())
+    low, high = _logit_interval(value, error, len(x), confidence)
+    tied = 1 - np.bincount(codes, weights=(ties**2 - 1) / (size * (size**2 - 1)))[codes]
+    head = np.unique(codes, return_index=True)[1]
+    variance = float((m * n * (size + 1) / 12 * tied / (size + 1) ** 2)[head].sum())
     excess = float(((rank - (size + 1) / 2) / (size + 1))[mine].sum())
     p_value = 2 * NormalDist().cdf(-abs(excess) / np.sqrt(variance)) if variance > 0 else 1.0
     return {"superiority": value, "low": low, "high": high, "p_value": p_value}
+
+
+def _ranks(values: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ranks from 1 within each code, ties sharing their mean, and how many values each is tied with, itself counted."""
+    order = np.lexsort((values, codes))
+    v, c = values[order], codes[order]
+    new = np.r_[True, (c[1:] != c[:-1]) | (v[1:] != v[:-1])]
+    tie = np.cumsum(new) - 1
+    first, count = np.flatnonzero(new), np.bincount(tie)
+    begins = np.r_[True, c[1:] != c[:-1]]
+    start = np.flatnonzero(begins)[np.cumsum(begins) - 1]
+    rank, ties = np.empty(len(values)), np.empty(len(values))
+    rank[order] = (first + (count - 1) / 2)[tie] - start + 1
+    ties[order] = count[tie]
+    return rank, ties
 
 
 def _logit_interval(value: float, error: float, n: int, confidence: float) -> tuple[float, float]:

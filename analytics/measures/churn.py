@@ -330,7 +330,8 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             if name in self.levels_:
                 parts += [column.eq(word).fillna(False).to_numpy(float) for word in self.levels_[name]]
             else:
-                x = column.astype("Float64").to_numpy(float, na_value=np.nan)
+                plain = column.dtype == "float64"
+                x = column.to_numpy() if plain else column.astype("Float64").to_numpy(float, na_value=np.nan)
                 parts.append(np.sign(x) * np.log1p(np.abs(x)))
         return np.column_stack(parts) if parts else np.zeros((len(features), 1))
 

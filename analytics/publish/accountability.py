@@ -131,7 +131,7 @@ def _asked_for(story: Story) -> list[Block]:
 
     if not _has_texts(story):
         return []
-    now = story.comments[story.comments["period"].eq(story.period.name) & story.comments["source"].eq("complaints")]
+    now = story.current[story.current["source"] == "complaints"]
     texts = now.loc[now["sentiment"] != "unknown", "text"]
     if len(texts) < story.k:
         return []

@@ -15,7 +15,7 @@ from analytics.contrast.problems import OPEN_SHARE
 from analytics.contrast.signals import Signals, detect_group_signals, detect_signals
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.measures.intervals import z_score
-from analytics.measures.invitations import audit_invitations
+from analytics.measures.invitations import InvitationAudit, audit_invitations
 from analytics.measures.response import bound_score
 from analytics.measures.scores import response_rate, share
 from analytics.measures.summarise import summarise
@@ -29,6 +29,7 @@ from analytics.publish.wording import (
     capital,
     estimate_of,
     figure_of,
+    listed,
     movement_note,
     movement_sentence,
     not_known,
@@ -184,10 +185,26 @@ def _who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     except NotMeasured as lack:
         line = not_known(lack)
         return [*shown, *line.blocks], [*unknowns, *line.unknowns]
-    head, *rest = [sentence for sentence in audit.sentences if "agent" not in sentence.lower()]
-    asked = blocks.unknown(head) if audit.resolved_only else blocks.finding(head)
-    more = [blocks.prose("\n".join(f"- {sentence}" for sentence in rest))] if rest else []
-    return [*shown, asked, *more], [*unknowns, *([asked] if audit.resolved_only else [])]
+    said = [sentence for sentence in audit.sentences if "agent" not in sentence.lower()]
+    head, *rest = [s for s in said if all(e.n >= story.k for e in _cited(audit, s))] or [
+        f"Whether open cases are asked is not shown: they are fewer than {story.k}."
+    ]
+    spared = audit.resolved_only and head == said[0]
+    asked = blocks.finding(head, _cited(audit, head), level="unknown" if spared else "finding")
+    text = "\n".join(f"- {sentence}" for sentence in rest)
+    more = [blocks.prose(text, _cited(audit, text))] if rest else []
+    return [*shown, asked, *more], [*unknowns, *([asked] if spared else [])]
+
+
+def _cited(audit: InvitationAudit, text: str) -> list[Estimate]:
+    """The audit's shares that a text states."""
+    table = audit.table
+    shares = [
+        Estimate(row[f"{step}_share"], row[f"{step}_low"], row[f"{step}_high"], int(row[people]), "share", OBSERVED)
+        for step, people in (("invited", "eligible"), ("answered", "invited"))
+        for _, row in table[table[people] > 0].iterrows()
+    ]
+    return [e for e in shares if f"{e.value:.0%} ({100 * e.low:.0f}–{100 * e.high:.0f})" in text]
 
 
 def _bounded(story: Story, invited: pd.DataFrame, lead: Score) -> Block:
@@ -243,7 +260,7 @@ def problems(story: Story) -> Section:
     if named.empty:
         told = blocks.finding(
             f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} {story.writers}, "
-            "as far as the intervals tell."
+            f"as far as the intervals tell{_not_counted(table)}."
         )
         return Section([told, _problem_table(table, n, story)], told)
     top = named.iloc[0]
@@ -277,7 +294,7 @@ def problems(story: Story) -> Section:
     ]
     chart = blocks.figure(
         figures.plot_shares(
-            table.head(10).assign(theme=table["theme"].map(THEME_WORDS)),
+            table.dropna(subset="value").head(10).assign(theme=lambda rows: rows["theme"].map(THEME_WORDS)),
             by="theme",
             label=f"share of {story.writers}",
         ),
@@ -288,7 +305,29 @@ def problems(story: Story) -> Section:
         note="Shares have the classifier's own error taken out; bars carry their interval.",
     )
     quoted = _quotes(story, named["theme"].head(EXPLAINED).tolist())
-    return Section([told, *next_named, *moved, chart, _problem_table(table, n, story), *quoted], told)
+    open_ends = _perhaps_larger(table, float(top["counted"]))
+    return Section(
+        [told, *next_named, *moved, chart, _problem_table(table, n, story), *open_ends, *quoted], told, open_ends
+    )
+
+
+def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
+    """The themes that are tagged more often than the largest known one, but whose share is not known."""
+    rows = table[table["value"].isna() & (table["counted"] > counted)]
+    if rows.empty:
+        return []
+    tagged = listed([f"{THEME_WORDS[row['theme']]} ({row['counted']:.0%} of labels)" for _, row in rows.iterrows()])
+    return [
+        blocks.unknown(
+            f"How many name {tagged} is not known: it may be more.",
+            settle="the accurate model ([text] model), or labelling 300 comments in the notebook label_texts",
+        )
+    ]
+
+
+def _not_counted(table: pd.DataFrame) -> str:
+    unknown = int(table["value"].isna().sum())
+    return f"; of {unknown} themes the share is not known" if unknown else ""
 
 
 def _recorded(story: Story) -> list[Block]:
@@ -335,14 +374,15 @@ def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
         shown, caption="Themes named as a problem.", source=SAID, n=n,
         columns={"theme": "Theme", "value": "Named by", "counted": "Labels as counted", "word": "Movement"},
         formats={"counted": "share"},
-        note=f"Named by: the classifier's error taken out. {unscored} Movement is judged over all themes together "
-        f"(false discoveries at most {1 - story.confidence:.0%}). Model: {story.written['model'].iloc[0]}.",
+        note=f"Named by: the classifier's error taken out; not known where it finds the theme too seldom, or tags more "
+        f"than its known errors allow. {unscored} Movement is judged over all themes together "
+        f"(false discoveries at most {1 - story.confidence:.0%}). Read by the {story.named_by} theme heads.",
     )  # fmt: skip
 
 
 def _quotes(story: Story, themes: Sequence[str]) -> list[Block]:
     """Quotes for each theme, no text twice, from those whose tag is surest; none under k people."""
-    comments = story.critical[story.critical["period"] == story.period.name]
+    comments = story.critical
     shown: list[Block] = []
     used: list[str] = []
     for theme in themes:

@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,7 +33,12 @@ from analytics.tables.periods import parse_period
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-INPUT_FAULTS = ("EmptyPeriodError", "DataContractError", "ConfigError")  # raised in a cell, made by settings or data
+INPUT_FAULTS = (
+    "EmptyPeriodError",
+    "UnfinishedPeriodError",
+    "DataContractError",
+    "ConfigError",
+)  # raised in a cell, made by settings or data
 START_LIMIT = 180  # seconds for a kernel to start: the usual 60 is too short on a busy machine
 
 
@@ -243,12 +247,6 @@ def _papermill() -> ModuleType:
     return cast(ModuleType, papermill)
 
 
-def _import_writers() -> None:
-    """Import what lays out the pages while the kernel works: this process only waits for it."""
-    import nbconvert  # noqa: F401
-    import typst  # noqa: F401
-
-
 def _execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: float) -> NotebookNode:
     """The executed notebook, or the reason why there is none."""
     import traitlets.config
@@ -256,7 +254,6 @@ def _execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: flo
     from papermill.exceptions import PapermillExecutionError
 
     papermill = _papermill()
-    Thread(target=_import_writers, daemon=True).start()
     kernel = traitlets.config.Config({"KernelManager": {"transport": "ipc"}})  # no port that others could listen to
     try:
         return papermill.execute_notebook(

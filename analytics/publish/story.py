@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Thread
 from typing import Literal
 
 import pandas as pd
@@ -20,7 +21,7 @@ from analytics.tables.cases import build_cases
 from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
 from analytics.tables.schema import NotMeasured, ReadLog, Tables
-from analytics.text.comments import read_comments
+from analytics.text.comments import TEXTS, collect_comments, read_comments
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
@@ -64,6 +65,10 @@ DISPUTED = Score(  # what customers say of our answers, where no survey asks the
 
 class EmptyPeriodError(ValueError):
     """The period holds no customer's answer, complaint or contact: there is nothing to report."""
+
+
+class UnfinishedPeriodError(ValueError):
+    """The period is not over: what is known of it is not the whole of it."""
 
 
 @dataclass(frozen=True)
@@ -196,7 +201,7 @@ class Story:
     @cached_property
     def comments(self) -> pd.DataFrame:
         """Scored and redacted customer texts of the history, with their `period`."""
-        config = self.config
+        config, ahead = self.config, self.read_ahead()
         comments = read_comments(
             self._history_tables,
             brands=config.organisation.brands,
@@ -204,10 +209,38 @@ class Story:
             accurate_limit=config.text.accurate_limit,
             cache=str(config.resolve("data/derived/scores")),
             patterns=config.organisation.order_number_patterns,
+            shown_from=self.period.previous(RECENT - 1).start,
         )
+        ahead.join()
         if comments.empty:
             raise NotMeasured("not measured: no text by a customer (comment, text), needed for what they say")
         return comments.assign(period=period_of(comments["at"], config.report.frequency))
+
+    def read_ahead(self) -> Thread:
+        """Let the accurate model read the period's texts on another core, while this one goes on; begun once.
+
+        Its embeddings stay with the encoder for `critical` to find. Without this call it begins with `comments`.
+        """
+        return self._ahead
+
+    @cached_property
+    def _ahead(self) -> Thread:
+        from analytics.text.themes import tag_themes
+
+        known = collect_comments(self.since(self.period.previous().start))
+        now = known[self.period.contains(pd.to_datetime(known["at"])) & ~known["comment_id"].isin(self._top_marks)]
+        limit, tables = self.config.text.accurate_limit, self._history_tables
+        frames = [(getattr(tables, name), text) for name, (_, _, text) in TEXTS.items()]
+        history = sum(int(frame[text].notna().sum()) for frame, text in frames if frame is not None and text in frame)
+        wanted = self.config.text.model == "auto" and len(now) <= limit < history
+        thread = Thread(target=tag_themes, args=(now["text"].tolist() if wanted else [], "accurate"), daemon=True)
+        thread.start()
+        return thread
+
+    @property
+    def current(self) -> pd.DataFrame:
+        """The period's own texts."""
+        return self.comments[self.comments["period"] == self.period.name]
 
     @cached_property
     def written(self) -> pd.DataFrame:
@@ -215,7 +248,7 @@ class Story:
 
         One source only, so that a month with many complaints does not look like a month of worse answers.
         """
-        now = self.comments[self.comments["period"] == self.period.name]
+        now = self.current
         source = next((name for name in ("surveys", "complaints", "contacts") if (now["source"] == name).any()), None)
         if source is None:
             raise NotMeasured(f"not measured: no text by a customer in {self.period.label}")
@@ -223,13 +256,19 @@ class Story:
 
     @property
     def spoke(self) -> Literal["fast", "accurate"]:
-        """Which of the two shipped models read the period's comments."""
-        return "fast" if self.written["model"].iloc[0].startswith("fast") else "accurate"
+        """Which of the two shipped models read the history's comments."""
+        return "fast" if self.comments["model"].iloc[0].startswith("fast") else "accurate"
+
+    @cached_property
+    def named_by(self) -> Literal["fast", "accurate"]:
+        """Which theme heads read the period's `critical` texts: the accurate ones where these are few enough."""
+        few = len(self._without_top_marks(self.current)) <= self.config.text.accurate_limit
+        return "accurate" if self.config.text.model == "auto" and few else self.spoke
 
     @cached_property
     def unscored(self) -> str:
         """How many comments of the period could not be read, in words."""
-        now = self.comments[self.comments["period"] == self.period.name]
+        now = self.current
         unread = int((now["sentiment"] == "unknown").sum())
         return f"{unread:,} of {len(now):,} texts could not be read (empty, another language)."
 
@@ -238,26 +277,46 @@ class Story:
         """Each theme's share of the period's `critical` writers who name it as a problem, and its movement."""
         from analytics.text.themes import THEMES, theme_errors
 
-        refuse_long(self.critical.loc[self.critical["period"] == self.period.name, "text"], "shares of problems")
+        refuse_long(self.critical["text"], "shares of problems")
         names = [OTHER, NAMED]
-        errors = {theme: pd.DataFrame(theme_errors(theme, self.spoke), names, names) for theme in THEMES}
-        return measure_problems(self.critical, self.period.name, self.history, errors, self.confidence)
+        errors = {theme: pd.DataFrame(theme_errors(theme, self.named_by), names, names) for theme in THEMES}
+        past = self._without_top_marks(self.comments)
+        table = measure_problems(self.critical, past, self.history, errors, self.confidence)
+        if table["value"].isna().all():
+            raise NotMeasured(
+                "not measured: these texts are tagged more often than the classifier's known errors allow, needed for "
+                "shares of problems"
+            )
+        return table
 
     @cached_property
     def critical(self) -> pd.DataFrame:
-        """The history's readable texts that may name a problem: complaints, and comments without the top mark.
+        """The period's readable texts that may name a problem: complaints, and comments without the top mark.
 
         A customer who gave 9 or 10 of 10, or 5 of 5, may mention a theme but holds nothing against anybody; where no
-        score stands beside a comment it is kept. Texts of contacts count only where there are neither.
+        score stands beside a comment it is kept. Texts of contacts count only where there are neither. Their themes are
+        read by the heads of `named_by`, even where the history was too much for those.
         """
-        sources = ["surveys", "complaints"] if self.comments["source"].ne("contacts").any() else ["contacts"]
-        read = self.comments[self.comments["source"].isin(sources) & self.comments["sentiment"].ne("unknown")]
-        kept = read[~((read["source"] == "surveys") & read["comment_id"].isin(self._top_marks))]
-        if not (kept["period"] == self.period.name).any():
+        from analytics.text.themes import tag_themes
+
+        kept = self._without_top_marks(self.current)
+        if kept.empty:
             raise NotMeasured(
                 f"not measured: nobody complained, or commented without the top mark, in {self.period.label}"
             )
-        return kept
+        if self.named_by == self.spoke:
+            return kept
+        found = tag_themes(kept["text"], model=self.named_by)
+        negative = [[str(tag) for tag in tags if tag.polarity == "negative"] for tags in found]
+        return kept.assign(
+            themes=pd.Series(found, kept.index, dtype=object),
+            negative_themes=pd.Series(negative, kept.index, dtype=object),
+        )
+
+    def _without_top_marks(self, comments: pd.DataFrame) -> pd.DataFrame:
+        sources = ["surveys", "complaints"] if self.comments["source"].ne("contacts").any() else ["contacts"]
+        read = comments[comments["source"].isin(sources) & comments["sentiment"].ne("unknown")]
+        return read[~((read["source"] == "surveys") & read["comment_id"].isin(self._top_marks))]
 
     @cached_property
     def _top_marks(self) -> pd.Series:
@@ -271,7 +330,7 @@ class Story:
     @cached_property
     def writers(self) -> str:
         """Whom shares of problems are about, in words."""
-        sources = set(self.critical.loc[self.critical["period"] == self.period.name, "source"])
+        sources = set(self.critical["source"])
         told = "wrote and gave less than the top mark" if len(self._top_marks) else "wrote"
         words = {"surveys": told, "complaints": "complained", "contacts": "wrote to us"}
         return "customers who " + " or ".join(
@@ -279,9 +338,10 @@ class Story:
         )
 
     def naming(self, theme: str) -> pd.Series:
-        """Which cases name a theme as a problem: True or False by case_id, over the cases of `critical` writers."""
-        known = self.critical[self.critical["case_id"].notna()]
-        known = known[known["period"].isin(self.history[-RECENT:])]
+        """Which cases name a theme as a problem: True or False by case_id, over the recent cases of such writers."""
+        past = self.comments[self.comments["period"].isin(self.history[-RECENT:-1])]
+        known = pd.concat([self._without_top_marks(past), self.critical])
+        known = known[known["case_id"].notna()]
         if known.empty:
             raise NotMeasured(
                 "not measured: no comment can be tied to a case (contact_id, case_id), needed for a diagnosis"
@@ -355,8 +415,10 @@ def load_story(config: str | Path | Config, period: str) -> Story:
     ------
     EmptyPeriodError
         If nothing of a customer lies in the period; the message says when data begin and end.
+    UnfinishedPeriodError
+        If the period is not over yet.
     ValueError
-        If the period is not over yet, or settings or data are faulty.
+        If settings or data are faulty.
 
     References
     ----------
@@ -373,7 +435,10 @@ def load_story(config: str | Path | Config, period: str) -> Story:
     config = config if isinstance(config, Config) else load_config(config)
     when = parse_period(period).localise(config.organisation.timezone)
     if when.status(pd.Timestamp.now(config.organisation.zone)) != "complete":
-        raise ValueError(f"{period} is not over: its last day is {when.end - pd.Timedelta(days=1):%-d %B %Y}. Report a complete period.")
+        last = when.end - pd.Timedelta(days=1)
+        raise UnfinishedPeriodError(
+            f"{period} is not over: its last day is {last:%-d %B %Y}. Report a complete period."
+        )
     tables = read_tables(config)
     _refuse_empty(tables, when, config)
     config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})

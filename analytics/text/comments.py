@@ -71,6 +71,7 @@ def read_comments(
     model: str = "auto",
     cache: str | None = None,
     patterns: list[str] | None = None,
+    shown_from: pd.Timestamp | None = None,
     **options: int,
 ) -> pd.DataFrame:
     """Collect, score and redact all customer texts of some tables.
@@ -85,13 +86,15 @@ def read_comments(
         Passed to `score_texts`.
     patterns
         Regular expressions of order and account numbers to redact.
+    shown_from
+        Earlier texts are scored but not kept: redacting what nobody is shown takes time. None keeps all.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of `collect_comments`, `text` redacted, joined by those of `score_texts` and by
-        `negative_themes`, the themes about which something negative is said. A table whose texts were scored and
-        redacted before (`score_and_redact`) is taken as it is.
+        The columns of `collect_comments`, `text` redacted (missing before `shown_from`), joined by those of
+        `score_texts` and by `negative_themes`, the themes about which something negative is said. A table whose texts
+        were scored and redacted before (`score_and_redact`) is taken as it is.
 
     References
     ----------
@@ -113,8 +116,12 @@ def read_comments(
     new = comments.loc[comments.index.difference(stored.index), "text"]
     scores = score_texts(new, brands=brands or [], model=model, cache=cache, **options)
     scores["negative_themes"] = scores["themes"].map(_negative)
-    redacted = redact(new, names=_names(tables), patterns=patterns or []) if len(new) else new
-    comments["text"] = redacted.reindex(comments.index).fillna(comments["text"])
+    late = comments.index if shown_from is None else comments.index[~(pd.to_datetime(comments["at"]) < shown_from)]
+    shown = comments.loc[late, "text"].copy()
+    fresh = new.index.intersection(late)
+    if len(fresh):
+        shown[fresh] = redact(shown[fresh], names=_names(tables), patterns=patterns or [])
+    comments["text"] = shown.reindex(comments.index)
     return comments.join(pd.concat([stored, scores]) if len(stored) and len(new) else stored if len(stored) else scores)
 
 

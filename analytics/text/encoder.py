@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 MODELS = Path(__file__).parent / "models"
 WINDOW = 128  # tokens read at once, the length the encoder was trained on
 MAX_WINDOWS = 10  # windows read of one text; a longer text is read at this many even places
+KEPT = 8192  # embeddings of the last texts held in memory (12 MiB): sentiment, themes and quotes read the same ones
 BATCH_TOKENS = 2048  # tokens in one batch: fits the cache of a small machine
 THREADS = int(os.environ.get("OMP_NUM_THREADS", 2))  # one in a Dask worker, which sets this variable
 
@@ -37,6 +38,7 @@ class Encoder:
 
     def __init__(self, folder: Path = MODELS) -> None:
         self.folder = folder
+        self._kept: dict[str, np.ndarray] = {}
 
     @staticmethod
     @lru_cache(maxsize=1)
@@ -92,6 +94,16 @@ class Encoder:
         (2, 384)
         """
         cleaned = [mask_brands(normalise(text), ()) for text in texts]
+        new = list(dict.fromkeys(text for text in cleaned if text not in self._kept))
+        if len(self._kept) + len(new) > KEPT:
+            self._kept.clear()
+            new = list(dict.fromkeys(cleaned))
+        kept = self._kept | dict(zip(new, self._embed(new), strict=True))
+        if len(kept) <= KEPT:
+            self._kept = kept
+        return np.stack([kept[text] for text in cleaned]) if cleaned else np.empty((0, self.width), dtype=np.float32)
+
+    def _embed(self, cleaned: list[str]) -> np.ndarray:
         ids: list[list[int]] = []
         owner: list[int] = []
         for start in range(0, len(cleaned), 4096):

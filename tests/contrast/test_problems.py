@@ -38,7 +38,8 @@ def simulate(rng, shares, written=300, last=None, sensitivity=1.0, specificity=1
 
 
 def judged(comments, **error):
-    table = measure_problems(comments, NOW, HISTORY, {theme: errors(**error) for theme in THEMES})
+    now = comments[comments["period"] == NOW]
+    table = measure_problems(now, comments, HISTORY, {theme: errors(**error) for theme in THEMES})
     return table.set_index("theme")
 
 
@@ -114,3 +115,17 @@ def test_a_month_without_comments_in_between_is_a_gap_not_a_fall_to_zero():
 def test_a_period_without_comments_is_refused():
     with pytest.raises(ValueError, match="2026-10: no comment to read problems from"):
         judged(month(HISTORY[0], 50, waiting=5))
+
+
+def test_a_share_beyond_what_the_classifier_can_tell_is_not_known():
+    table = judged(month(NOW, 200, waiting=160, courtesy=60), sensitivity=0.6, specificity=0.97, held_out=100)
+    assert table.loc["waiting", ["value", "low", "high"]].isna().all()  # it finds 60 % at most, and tags 80 %
+    assert table.loc["waiting", "counted"] == 0.8 and table.loc["waiting", "n"] == 200
+    assert not table.loc["waiting", "open"]
+    assert table.loc["courtesy", "value"] == pytest.approx(27 / 57, abs=0.001)
+
+
+def test_a_theme_that_the_classifier_hardly_finds_is_not_counted():
+    table = judged(month(NOW, 200, waiting=40), sensitivity=0.4, specificity=0.95)
+    assert table["value"].isna().all()
+    assert judged(month(NOW, 200, waiting=40), sensitivity=0.5, specificity=0.95)["value"].notna().all()
