@@ -436,9 +436,7 @@ def load_story(config: str | Path | Config, period: str) -> Story:
     when = parse_period(period).localise(config.organisation.timezone)
     if when.status(pd.Timestamp.now(config.organisation.zone)) != "complete":
         last = when.end - pd.Timedelta(days=1)
-        raise UnfinishedPeriodError(
-            f"{period} is not over: its last day is {last:%-d %B %Y}. Report a complete period."
-        )
+        raise UnfinishedPeriodError(f"{period} is not over: its last day is {last:%-d %B %Y}. Report a past one.")
     tables = read_tables(config)
     _refuse_empty(tables, when, config)
     config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})

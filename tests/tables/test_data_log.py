@@ -1,6 +1,7 @@
 """The data log keeps up with the schema and with what a map may hold."""
 
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 
@@ -27,3 +28,10 @@ def test_every_key_of_a_map_is_documented():
 def test_the_example_of_a_map_is_a_valid_map():
     example = LOG.split("```toml\n")[1].split("```")[0]
     assert set(parse_map(tomllib.loads(example), "README").tables) == {"surveys"}
+
+
+def test_the_map_in_the_readme_is_one_that_can_be_read():
+    readme = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
+    examples = [textwrap.dedent(block) for block in re.findall(r"```toml\n(.*?)```", readme, re.DOTALL)]
+    maps = [tomllib.loads(example) for example in examples if "response_id" in example]
+    assert [set(parse_map(example, "README").tables) for example in maps] == [{"surveys"}]
