@@ -58,7 +58,9 @@ def is_fixed(complaints: pd.DataFrame) -> pd.Series:
     return fixed
 
 
-def score_recovery(tables: Tables, until: pd.Timestamp | None = None, confidence: float = 0.95) -> Recovery:
+def score_recovery(
+    tables: Tables, until: pd.Timestamp | None = None, confidence: float = 0.95, step: int = 1
+) -> Recovery:
     """Compare what happened after a complaint by whether the problem was fixed and whether a gesture was made.
 
     For each of the four groups: the next satisfaction or recommendation score, a repeat complaint within 90 days, and
@@ -73,6 +75,9 @@ def score_recovery(tables: Tables, until: pd.Timestamp | None = None, confidence
         End of what is known; the last stamp of the complaints by default.
     confidence
         Level of the intervals.
+    step
+        Every figure counts its complaints in order of their date up to the last whole multiple of this many, so that
+        two reports in a row differ by nobody or by at least as many: a smaller group cannot be had by subtraction.
 
     Returns
     -------
@@ -104,14 +109,15 @@ def score_recovery(tables: Tables, until: pd.Timestamp | None = None, confidence
         )
     until = complaints["received_at"].max() if until is None else until
     complaints = complaints.assign(fixed=is_fixed(complaints), gesture=_gestures_made(complaints))
+    complaints = complaints.sort_values("received_at", kind="stable")
     given = complaints[complaints["fixed"].notna() & complaints["gesture"].fillna(False)]
     source = SAID if "confirmed_fixed" in complaints and complaints["confirmed_fixed"].notna().any() else ASSERTED
     followed = _follow_up(complaints, tables, until)
     return Recovery(
-        gesture_not_fixed=_share(~given["fixed"].astype(bool), source, confidence),
-        groups=_groups(followed, tables, until, confidence),
-        accounts=_accounts(complaints),
-        gestures=_gestures(followed, confidence),
+        gesture_not_fixed=_share(_whole(~given["fixed"].astype(bool), step), source, confidence),
+        groups=_groups(followed, tables, until, confidence, step),
+        accounts=_accounts(complaints, step),
+        gestures=_gestures(followed, confidence, step),
         fixed_source=source,
     )
 
@@ -129,8 +135,6 @@ def _follow_up(complaints: pd.DataFrame, tables: Tables, until: pd.Timestamp) ->
     if "customer_id" not in complaints:
         unknown = pd.Series(pd.NA, index=complaints.index, dtype="boolean")
         return complaints.assign(repeated=unknown, left=unknown, next_score=np.nan)
-    complaints = complaints.sort_values("received_at", kind="stable")
-    at = complaints["received_at"]
     following = complaints.groupby("customer_id")["received_at"].shift(-1)
     repeated = (following - at).le(pd.Timedelta(days=REPEAT_DAYS)).astype("boolean")
     repeated = repeated.mask(at > until - pd.Timedelta(days=REPEAT_DAYS))
@@ -169,15 +173,21 @@ def _next_score(complaints: pd.DataFrame, surveys: pd.DataFrame | None) -> pd.Se
     return found.set_index("row")["score"].reindex(complaints.index)
 
 
-def _groups(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp, confidence: float) -> pd.DataFrame:
+def _whole(known: pd.Series, step: int) -> pd.Series:
+    """The known values up to the last whole multiple of `step`, in the order given."""
+    known = known.dropna()
+    return known.iloc[: len(known) // step * step]
+
+
+def _groups(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp, confidence: float, step: int) -> pd.DataFrame:
     rows = []
     told = followed["gesture"].map({True: ", gesture", False: ", no gesture"}).fillna("").astype(str)
     for (fixed, gesture), part in followed.groupby(["fixed", told]):
         name = f"{'fixed' if fixed else 'not fixed'}{gesture}"
         rows += [
-            _outcome(name, "next score", _mean(part["next_score"], confidence), len(part)),
-            _outcome(name, "complained again", _share(part["repeated"], OBSERVED, confidence), len(part)),
-            _outcome(name, "left", _share(part["left"], OBSERVED, confidence), len(part)),
+            _outcome(name, "next score", _mean(_whole(part["next_score"], step), confidence), len(part)),
+            _outcome(name, "complained again", _share(_whole(part["repeated"], step), OBSERVED, confidence), len(part)),
+            _outcome(name, "left", _share(_whole(part["left"], step), OBSERVED, confidence), len(part)),
         ]
     rows.append(_outcome(NO_PROBLEM, "left", _share(_unharmed(followed, tables, until), OBSERVED, confidence), 0))
     return pd.DataFrame(rows)
@@ -198,7 +208,7 @@ def _unharmed(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp) -> pd
     return left
 
 
-def _accounts(complaints: pd.DataFrame) -> pd.DataFrame:
+def _accounts(complaints: pd.DataFrame, step: int) -> pd.DataFrame:
     """Counts of the company's account against the customer's, where both are recorded."""
     said = next((c for c in ("confirmed_fixed", "disputed") if c in complaints and complaints[c].notna().any()), None)
     if said is None or "remedy" not in complaints:
@@ -209,10 +219,11 @@ def _accounts(complaints: pd.DataFrame) -> pd.DataFrame:
     table = both.assign(
         company=both["remedy"].replace("none", "no") + " remedy", customer=both[said].astype(bool).map(words)
     )
-    return table.groupby(["company", "customer"], observed=True).size().rename("n").reset_index()
+    counts = table.groupby(["company", "customer"], observed=True).size() // step * step
+    return counts[counts > 0].rename("n").reset_index()
 
 
-def _gestures(followed: pd.DataFrame, confidence: float) -> pd.DataFrame:
+def _gestures(followed: pd.DataFrame, confidence: float, step: int) -> pd.DataFrame:
     """Customers by how many gestures they got, and the share of them that left after the last one."""
     if "customer_id" not in followed:
         return pd.DataFrame(columns=["gestures", "value", "low", "high", "n"])
@@ -221,7 +232,7 @@ def _gestures(followed: pd.DataFrame, confidence: float) -> pd.DataFrame:
     count = last["customer_id"].map(given["customer_id"].value_counts()).clip(upper=3)
     rows = []
     for number, part in last.groupby(count):
-        left = _share(part["left"], OBSERVED, confidence)
+        left = _share(_whole(part["left"], step), OBSERVED, confidence)
         name = "3 or more" if number == 3 else str(int(number))
         rows.append({"gestures": name, "value": left.value, "low": left.low, "high": left.high, "n": left.n})
     return pd.DataFrame(rows, columns=["gestures", "value", "low", "high", "n"])

@@ -109,7 +109,7 @@ def _promise(row: pd.Series, k: int) -> Block:
 @section
 def recovery(story: Story) -> Section:
     """Remedy and goodwill apart: gestures without a fix, what each group did next, and what complaints asked for."""
-    found = score_recovery(story.tables, until=story.period.end, confidence=story.confidence)
+    found = score_recovery(story.tables, story.period.end, story.confidence, step=story.k)
     e = found.gesture_not_fixed
     if e.n < story.k:
         line = _no_gestures(story)

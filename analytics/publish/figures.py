@@ -302,7 +302,7 @@ def _tick(value: float, unit: str) -> str:
     return format_value(value, "points" if unit == "points" and not places else f"number{places or 0}") + suffix
 
 
-def _clip(name: object, longest: int = 40) -> str:
+def _clip(name: object, longest: int = 44) -> str:
     text = covered(visible(name))
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 

@@ -1,5 +1,6 @@
 """Remedy and goodwill apart: a gesture is never a fix."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -92,3 +93,24 @@ def test_the_demo_gesture_without_a_fix_goes_with_more_leaving():
     assert left.loc["fixed, gesture", "high"] > left.loc["fixed, no gesture", "value"], "no such gap where it was fixed"
     assert left.loc[NO_PROBLEM, "high"] < left.loc["not fixed, no gesture", "low"]
     assert found.fixed_source == "said by customers"
+
+
+def test_two_reports_in_a_row_differ_by_nobody_or_by_a_whole_group():
+    rng, n = np.random.default_rng(0), 500
+    frame = complaints(
+        remedy=rng.choice(["none", "full"], n), goodwill_value=rng.choice([0.0, 20.0], n),
+        customer_id=[str(i) for i in range(n)], confirmed_fixed=pd.array(rng.random(n) < 0.5, dtype="boolean"),
+    )  # fmt: skip
+    customers = pd.DataFrame({"customer_id": frame["customer_id"], "left_at": pd.NaT})
+    customers.loc[::3, "left_at"] = frame["received_at"][::3] + pd.Timedelta(days=40)
+    reports = []
+    for until in pd.date_range("2026-10-01", "2027-05-01", freq="MS"):
+        known = frame[frame["received_at"] < until]
+        gone = customers.assign(left_at=customers["left_at"].mask(customers["left_at"] >= until))
+        found = score_recovery(Tables(complaints=known, customers=gone), until, step=10)
+        cells = found.groups.query("group != @NO_PROBLEM and outcome == 'left'").set_index("group")["n"]
+        reports.append(pd.concat([cells, found.accounts.set_index(["company", "customer"])["n"]]))
+    counts = pd.DataFrame(reports).fillna(0)
+    steps = counts.diff().dropna().to_numpy()
+    assert (steps == 0).any() and steps.max() >= 10
+    assert ((steps == 0) | (steps >= 10)).all()
