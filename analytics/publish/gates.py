@@ -3,6 +3,7 @@
 Each takes what it looks at and yields a `Fault`: the place, the reason, what could honestly stand there instead.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -83,16 +84,14 @@ def _figures(sentence: str, evidence: Sequence[Json], level: str) -> Iterator[Fa
     cited = "; ".join(write_interval(e["value"], e["low"], e["high"], e["unit"]) for e in known)
     honest = f'Say what the evidence shows: "{cited}".' if cited else "Cite the estimate as evidence."
     reason = "writes {}, which is not the figure of any evidence cited for it."
-    written = {_plain(write_interval(e["value"], e["low"], e["high"], e["unit"], p)) for e in known for p in (0, 1, 2)}
+    written = {_bracketed(e, places) for e in known for places in (0, 1, 2)}
     if known or level == "finding":  # an unknown may show figures of which it says that they settle nothing
         for found in INTERVAL.finditer(sentence):
             if _plain(found[0]) not in written:
                 yield Fault(sentence, reason.format(found[0]), honest)
     for pattern, unit in ((SHARE, "share"), (POINTS, "points")):
         values = [e for e in known if e["unit"] == unit]
-        heads = {
-            _plain(format_interval(e["value"], e["low"], e["high"], unit, p)[0]) for e in values for p in (0, 1, 2)
-        }
+        heads = {_alone(e["value"], unit, places) for e in values for places in (0, 1, 2)}
         for found in pattern.finditer(sentence):
             if heads and _plain(found[1]) not in {head.removesuffix("%") for head in heads}:
                 yield Fault(sentence, reason.format(found[0]), honest)
@@ -100,6 +99,19 @@ def _figures(sentence: str, evidence: Sequence[Json], level: str) -> Iterator[Fa
     for found in ANSWERED.finditer(sentence):
         if counts and int(found[1].replace(",", "")) not in counts:
             yield Fault(sentence, reason.format(found[0]), f"The evidence rests on {' and '.join(map(str, counts))}.")
+
+
+def _alone(value: float, unit: str, places: int) -> str:
+    """A figure without its interval, with so many decimals."""
+    return _plain(format_interval(value, math.nan, math.nan, unit, places)[0])
+
+
+def _bracketed(e: Json, places: int) -> str:
+    """A figure with its interval in brackets, with so many decimals even where they make the bounds look alike."""
+    figure = _alone(e["value"], e["unit"], places)
+    ends = [_alone(e[end], e["unit"], places) if e[end] is not None else "" for end in ("low", "high")]
+    suffix = figure.lstrip("0123456789.,-")
+    return f"{figure}({'–'.join(end.removesuffix(suffix) for end in ends)})" if all(ends) else figure
 
 
 def _plain(text: str) -> str:
