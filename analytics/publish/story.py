@@ -21,6 +21,7 @@ from analytics.tables.cases import build_cases
 from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
 from analytics.tables.schema import NotMeasured, ReadLog, Tables
+from analytics.text.clean import normalise
 from analytics.text.comments import TEXTS, collect_comments, read_comments
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
@@ -225,7 +226,8 @@ class Story:
 
     @cached_property
     def _ahead(self) -> Thread:
-        from analytics.text.themes import tag_themes
+        from analytics.text.encoder import Encoder
+        from analytics.text.themes import read_texts
 
         known = collect_comments(self.since(self.period.previous().start))
         now = known[self.period.contains(pd.to_datetime(known["at"])) & ~known["comment_id"].isin(self._top_marks)]
@@ -233,7 +235,8 @@ class Story:
         frames = [(getattr(tables, name), text) for name, (_, _, text) in TEXTS.items()]
         history = sum(int(frame[text].notna().sum()) for frame, text in frames if frame is not None and text in frame)
         wanted = self.config.text.model == "auto" and len(now) <= limit < history
-        thread = Thread(target=tag_themes, args=(now["text"].tolist() if wanted else [], "accurate"), daemon=True)
+        readings, _, _ = read_texts(now["text"].map(normalise).tolist() if wanted else [])
+        thread = Thread(target=Encoder.load().read_ahead, args=(readings,), daemon=True)
         thread.start()
         return thread
 

@@ -58,10 +58,13 @@ class Encoder:
 
     @cached_property
     def _session(self) -> "InferenceSession":
+        return self._open(THREADS)
+
+    def _open(self, threads: int) -> "InferenceSession":
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = THREADS
+        options.intra_op_num_threads = threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave the cores to others when idle
         return onnxruntime.InferenceSession(self.folder / "encoder.onnx", options, providers=["CPUExecutionProvider"])
 
@@ -98,10 +101,23 @@ class Encoder:
         if len(self._kept) + len(new) > KEPT:
             self._kept.clear()
             new = list(dict.fromkeys(cleaned))
-        kept = self._kept | dict(zip(new, self._embed(new), strict=True))
+        kept = self._kept | (dict(zip(new, self._embed(new), strict=True)) if new else {})
         if len(kept) <= KEPT:
             self._kept = kept
         return np.stack([kept[text] for text in cleaned]) if cleaned else np.empty((0, self.width), dtype=np.float32)
+
+    def read_ahead(self, texts: Iterable[str]) -> None:
+        """Embed texts on one core and keep them for `embed`: for a thread beside other work.
+
+        Parameters
+        ----------
+        texts
+            As for `embed`; more than the memory holds are left to it.
+        """
+        aside = Encoder(self.folder)
+        aside._session = aside._open(1)
+        aside.embed(texts)
+        self._kept |= aside._kept
 
     def _embed(self, cleaned: list[str]) -> np.ndarray:
         ids: list[list[int]] = []

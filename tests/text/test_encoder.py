@@ -84,3 +84,12 @@ def test_the_version_names_the_graph_that_ships(encoder):
     import hashlib
 
     assert encoder.version == hashlib.sha256((MODELS / "encoder.onnx").read_bytes()).hexdigest()[:12]
+
+
+def test_texts_read_ahead_are_not_read_again_and_embed_alike() -> None:
+    texts = ["Nobody called back.", "Thank you, all sorted."]
+    plain = Encoder().embed(texts)
+    ahead = Encoder()
+    ahead.read_ahead(texts)
+    ahead.__dict__["_session"] = None  # a text that is not kept would fail
+    np.testing.assert_array_equal(ahead.embed(texts), plain)
