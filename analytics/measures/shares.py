@@ -10,6 +10,7 @@ import pandas as pd
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import wilson_bounds
 
+CLIPPED = 1e-6  # a share this near to 0 or 1 was cut off there by the least squares
 DRAWS = 2000  # of the joint uncertainty of error rates and sample
 
 
@@ -22,6 +23,9 @@ def corrected_share(
     the rates of each predicted class. p is the non-negative least-squares solution that sums to 1. The interval
     draws M's rows and q from their Dirichlet posteriors (prior one half a count) and solves each time, so both the
     sample and the test of the classifier count; it is never narrower than Wilson's for none or for all of n texts.
+    Where fewer texts get the label than the classifier's false labels alone would explain, the share is 0, but these
+    texts may be easier than those of the test: the upper bound then allows for no false label at all (and the lower
+    bound likewise where the share is 1).
 
     Parameters
     ----------
@@ -78,6 +82,12 @@ def corrected_share(
     shares = _solve(rows, rng.dirichlet(counts + 0.5, DRAWS))[:, wanted]
     low, high = np.quantile(shares, [(1 - confidence) / 2, (1 + confidence) / 2])
     low, high = min(low, wilson_bounds(1.0, n, confidence)[0]), max(high, wilson_bounds(0.0, n, confidence)[1])
+    found, others = rates[wanted, wanted], np.delete(1 - rates[:, wanted], wanted).min()
+    rarest, most = wilson_bounds(counts[wanted] / n, n, confidence)
+    if value < CLIPPED:
+        high = max(high, min(1.0, most / max(found, most)))
+    if value > 1 - CLIPPED:
+        low = min(low, 1 - (1 - rarest) / max(others, 1 - rarest))
     return Estimate(float(value), float(min(low, value)), float(max(high, value)), n, "share", SAID)
 
 

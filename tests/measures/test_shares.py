@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analytics.measures.intervals import wilson_bounds
 from analytics.measures.shares import corrected_share
 
 CLASSES = ["negative", "neutral", "positive"]
@@ -86,3 +87,13 @@ def test_faults_say_what_is_wrong() -> None:
         corrected_share(pd.Series(["negative"]), pd.DataFrame(50, CLASSES, CLASSES))
     with pytest.raises(ValueError, match="same classes as index"):
         corrected_share(pd.Series(["negative"]), errors.iloc[:2])
+
+
+def test_fewer_labels_than_false_ones_alone_would_make_leave_room_for_easier_texts():
+    errors = pd.DataFrame([[80, 20], [10, 90]], ["negative", "other"], ["negative", "other"])
+    rare = corrected_share(pd.Series(["negative"] * 30 + ["other"] * 970), errors)
+    assert rare.value == pytest.approx(0, abs=1e-6)
+    assert rare.low == 0 and rare.high == pytest.approx(wilson_bounds(0.03, 1000)[1] / 0.8)
+    most = corrected_share(pd.Series(["negative"] * 970 + ["other"] * 30), errors)
+    assert most.value == pytest.approx(1, abs=1e-6) and most.high == pytest.approx(1)
+    assert most.low == pytest.approx(1 - wilson_bounds(0.03, 1000)[1] / 0.9)
