@@ -208,7 +208,7 @@ def prepare(
 ) -> None:
     """Check, score and redact every source by partition on Dask, and build cases and a summary: for tables past memory.
 
-    Sources are folders of Parquet or CSV files. Point [sources] at OUTPUT/surveys and so on afterwards: reports then
+    Sources are folders of Parquet or CSV files. Point the sources at OUTPUT/surveys and so on afterwards: reports then
     read the scored tables. Scores in summary.csv are by table and period, small groups included: not for publishing.
     """
     import pandas as pd
