@@ -61,13 +61,14 @@ def workers(scheduler: str | None = None, count: int | None = None, memory: str 
     """
     try:
         import dask
-        from distributed import Client, LocalCluster
+        from distributed import LocalCluster
         from distributed.scheduler import KilledWorker
     except ModuleNotFoundError as error:
         raise ValueError(
             f"Dask is not installed ({error.name}). Install it: pip install 'customer-perception-analytics[scale]'"
         ) from None
-    settings = {
+    settings: dict[str, Any] = {
+        "scheduler": None,  # put back at the end, whatever became of the client
         "dataframe.convert-string": False,
         "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",  # faults are said in our messages
     }
@@ -78,7 +79,7 @@ def workers(scheduler: str | None = None, count: int | None = None, memory: str 
         if scheduler is not None:
             cluster = None
             try:
-                client = Client(scheduler, timeout=CONNECT)
+                client = _connect(scheduler)
             except (OSError, ValueError) as error:
                 raise ValueError(
                     f"no Dask scheduler answers at {scheduler!r} ({error}). Start one with 'dask scheduler' and give "
@@ -92,7 +93,7 @@ def workers(scheduler: str | None = None, count: int | None = None, memory: str 
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
             )
-            client = Client(cluster)
+            client = _connect(cluster)
         try:
             yield client
         except KilledWorker as error:
@@ -104,6 +105,15 @@ def workers(scheduler: str | None = None, count: int | None = None, memory: str 
             client.close()
             if cluster is not None:
                 cluster.close()
+
+
+def _connect(to: Any) -> "Client":  # noqa: ANN401  an address or a cluster
+    from distributed import Client
+
+    try:
+        return Client(to, timeout=CONNECT)
+    except AssertionError:  # its thread did not start within ten seconds, on a machine that stood still meanwhile
+        return Client(to, timeout=CONNECT)
 
 
 def read_parts(paths: Sequence[Path]) -> "dd.DataFrame":
