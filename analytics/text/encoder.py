@@ -119,6 +119,10 @@ class Encoder:
         aside.embed(texts)
         self._kept |= aside._kept
 
+    def forget(self) -> None:
+        """Drop the embeddings held in memory: what is timed must not have been read before."""
+        self._kept = {}
+
     def _embed(self, cleaned: list[str]) -> np.ndarray:
         ids: list[list[int]] = []
         owner: list[int] = []
