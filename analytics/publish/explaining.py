@@ -110,7 +110,7 @@ def _diagnosis(story: Story, problem: Problem) -> list[Block]:
     shown.append(blocks.finding(f"{customers.rstrip('.')} in {story.period.label}.", [problem.evidence]))
     shown.append(blocks.prose("\n".join(f"- {sentence}" for sentence in [span, *rest]), [problem.evidence]))
     differing = found.frame[found.frame["differs"]]
-    if len(differing):
+    if found.frame["superiority"].notna().any():
         shown.append(_diagnosis_chart(found, differing, story))
     return shown
 
@@ -118,6 +118,8 @@ def _diagnosis(story: Story, problem: Problem) -> list[Block]:
 def _diagnosis_chart(found: Diagnosis, differing: pd.DataFrame, story: Story) -> Block:
     rows = found.frame.dropna(subset=["superiority"]).assign(n=lambda f: f["n_with"] + f["n_without"])
     rows = rows.rename(columns={"superiority": "value"}).assign(unit="share")
+    apart = listed(differing["name"].head(3).tolist())
+    verdict = f"{apart} {'differs' if len(differing) == 1 else 'differ'}" if apart else "no recorded figure differs"
     return blocks.figure(
         figures.plot_intervals(
             rows,
@@ -128,8 +130,7 @@ def _diagnosis_chart(found: Diagnosis, differing: pd.DataFrame, story: Story) ->
         ),
         alt=f"Internal measures of cases with {found.problem.name} against comparable cases; "
         f"{len(differing)} of {len(rows)} differ.",
-        caption=f"{capital(found.problem.name)}: {listed(differing['name'].head(3).tolist())} "
-        f"{'differs' if len(differing) == 1 else 'differ'}.",
+        caption=f"{capital(found.problem.name)}: {verdict}.",
         source=OBSERVED,
         n=int(rows["n"].max()),
         note="50 % means no difference. Compared within reason, channel and segment; a difference is no cause.",
