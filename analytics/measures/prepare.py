@@ -21,9 +21,9 @@ from analytics.measures.scale import (
 from analytics.measures.scale_cases import write_cases
 from analytics.measures.scores import customer_effort, net_promoter_score, net_sentiment, top_box_share
 from analytics.tables.check import Piece, check_table
-from analytics.tables.maps import ExportMap, TableMap, apply_map, load_map, plain_map
+from analytics.tables.maps import ExportMap, TableMap, apply_map, plain_map
 from analytics.tables.periods import period_of
-from analytics.tables.read import write_quarantine
+from analytics.tables.read import open_layout, write_quarantine
 from analytics.tables.schema import DTYPES, FIELDS
 from analytics.tables.sources import Raw, find_files
 from analytics.text.comments import NAME_COLUMNS, TEXTS
@@ -92,9 +92,7 @@ def _open(table: str, source: Source, config: Config, output: Path) -> "dd.DataF
     """A source as partitions that keep the table's contract."""
     if source.path is None:
         raise ValueError(f"sources.{table}: is a query. Export it as a folder of Parquet files, and give its path.")
-    layout = load_map(config.resolve(source.map), source.map) if source.map else None
-    if layout is not None and table not in layout.tables:
-        raise ValueError(f"map {source.map}: has no section [{table}]. It has: {', '.join(layout.tables)}.")
+    layout = open_layout(config, table, source)
     frame = read_parts(find_files(source.path, config.root))
     head = Raw(source.path, frame.get_partition(0).compute(), "")  # of one part, so that all parts are read alike
     table_map = layout.tables[table] if layout is not None else plain_map(table, head)

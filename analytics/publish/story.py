@@ -22,7 +22,7 @@ from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
 from analytics.tables.schema import NotMeasured, ReadLog, Tables
 from analytics.text.clean import normalise
-from analytics.text.comments import TEXTS, collect_comments, read_comments
+from analytics.text.comments import TEXTS, collect_comments, complained_about, read_comments
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
@@ -310,11 +310,8 @@ class Story:
         if self.named_by == self.spoke:
             return kept
         found = tag_themes(kept["text"], model=self.named_by)
-        negative = [[str(tag) for tag in tags if tag.polarity == "negative"] for tags in found]
-        return kept.assign(
-            themes=pd.Series(found, kept.index, dtype=object),
-            negative_themes=pd.Series(negative, kept.index, dtype=object),
-        )
+        themes = pd.Series(found, kept.index, dtype=object)
+        return kept.assign(themes=themes, negative_themes=themes.map(complained_about))
 
     def _without_top_marks(self, comments: pd.DataFrame) -> pd.DataFrame:
         sources = ["surveys", "complaints"] if self.comments["source"].ne("contacts").any() else ["contacts"]

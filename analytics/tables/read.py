@@ -96,7 +96,7 @@ def refuse_absent(config: Config) -> None:
     stops: list[Stop] = []
     for table, source in config.sources.items():
         try:
-            _layout(config, table, source)
+            open_layout(config, table, source)
             if source.url_env is not None and not os.environ.get(source.url_env):
                 raise ValueError(f"the environment variable {source.url_env} is not set.")
             for file in find_files(str(source.path), config.root) if source.url_env is None else ():
@@ -128,7 +128,7 @@ def _load(config: Config) -> tuple[dict[str, list[Piece]], list[Stop]]:
     open_map, open_source = cache(load_map), cache(_open)
     for table, source in config.sources.items():
         try:
-            layout = _layout(config, table, source, open_map)
+            layout = open_layout(config, table, source, open_map)
             encoding = source.encoding or (layout.encoding if layout else None)
             separator = source.separator or (layout.separator if layout else None)
             rows = layout.header_rows if layout else 1
@@ -143,7 +143,7 @@ def _load(config: Config) -> tuple[dict[str, list[Piece]], list[Stop]]:
     return {table: pieces[table] for table in TABLE_NAMES if table in pieces}, stops
 
 
-def _layout(
+def open_layout(
     config: Config, table: str, source: Source, open_map: Callable[[Path, str], ExportMap] = load_map
 ) -> ExportMap | None:
     """The map of a source, which must have a section for its table; None where columns have our names already."""

@@ -115,7 +115,7 @@ def read_comments(
     stored = pd.concat([_stored(tables, str(table), index) for table, index in parts])
     new = comments.loc[comments.index.difference(stored.index), "text"]
     scores = score_texts(new, brands=brands or [], model=model, cache=cache, **options)
-    scores["negative_themes"] = scores["themes"].map(_negative)
+    scores["negative_themes"] = scores["themes"].map(complained_about)
     late = comments.index if shown_from is None else comments.index[~(pd.to_datetime(comments["at"]) < shown_from)]
     shown = comments.loc[late, "text"].copy()
     fresh = new.index.intersection(late)
@@ -166,7 +166,7 @@ def score_and_redact(
     codes, distinct = pd.factorize(texts, use_na_sentinel=False)  # equal texts are read once
     different = pd.Series(distinct, dtype="str")
     scores = score_texts(different, brands=brands, model=model).rename(columns={"reason": "unknown_because"})
-    scores["negative_themes"] = scores["themes"].map(_negative)
+    scores["negative_themes"] = scores["themes"].map(complained_about)
     for column in LISTS:
         scores[column] = scores[column].map("; ".join).astype("str")
     name = str(texts.name) if texts.name not in (None, "row", *scores) else "text"
@@ -188,7 +188,8 @@ def _written(frame: pd.DataFrame, text: str) -> pd.DataFrame:
     return frame[frame[text].notna() & frame[text].str.strip().ne("")]
 
 
-def _negative(tags: list[Any]) -> list[str]:
+def complained_about(tags: list[Any]) -> list[str]:
+    """Names of the themes about which a text says something negative."""
     return [str(tag) for tag in tags if getattr(tag, "polarity", "negative") == "negative"]
 
 

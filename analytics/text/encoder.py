@@ -98,13 +98,10 @@ class Encoder:
         """
         cleaned = [mask_brands(normalise(text), ()) for text in texts]
         new = list(dict.fromkeys(text for text in cleaned if text not in self._kept))
-        if len(self._kept) + len(new) > KEPT:
-            self._kept.clear()
-            new = list(dict.fromkeys(cleaned))
-        kept = self._kept | (dict(zip(new, self._embed(new), strict=True)) if new else {})
-        if len(kept) <= KEPT:
-            self._kept = kept
-        return np.stack([kept[text] for text in cleaned]) if cleaned else np.empty((0, self.width), dtype=np.float32)
+        found = self._kept | (dict(zip(new, self._embed(new), strict=True)) if new else {})
+        over = len(found) > KEPT  # then the last ones stay, copied so that the array they lie in can go
+        self._kept = {text: row.copy() for text, row in list(found.items())[-KEPT:]} if over else found
+        return np.stack([found[text] for text in cleaned]) if cleaned else np.empty((0, self.width), dtype=np.float32)
 
     def read_ahead(self, texts: Iterable[str]) -> None:
         """Embed texts on one core and keep them for `embed`: for a thread beside other work.
@@ -112,8 +109,11 @@ class Encoder:
         Parameters
         ----------
         texts
-            As for `embed`; more than the memory holds are left to it.
+            As for `embed`; more than the memory holds are left to it. Without any, nothing is loaded.
         """
+        texts = list(dict.fromkeys(texts))[:KEPT]
+        if not texts:
+            return
         aside = Encoder(self.folder)
         aside._session = aside._open(1)
         aside.embed(texts)
