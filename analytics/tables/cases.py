@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.config import WEEKDAYS, OfficeHours
-from analytics.tables.schema import FIELDS, REMEDIES, TEXT_SCORES, NotMeasured, Tables
+from analytics.tables.schema import FIELDS, REMEDIES, TEXT_SCORES, NotMeasured, Tables, find_rows
 
 SUMS = ("transfers", "handle_time_s", "hold_time_s", "wait_time_s", "cost")  # added up over a case's contacts
 SCORES = ("nps", "csat", "ces")  # the last answer of a case counts
@@ -145,9 +145,9 @@ def case_ids(tables: Tables) -> dict[str, pd.Series]:
         if "abandoned" in contacts:
             links["contacts"] = _join_abandoned(contacts, links["contacts"])
         if surveys is not None:
-            case_of = pd.Series(links["contacts"].to_numpy(), index=contacts["contact_id"].to_numpy())
             contact = surveys["contact_id"] if "contact_id" in surveys else pd.Series(index=surveys.index, dtype=object)
-            links["surveys"] = contact.map(case_of)
+            row = find_rows(contact, contacts["contact_id"])
+            links["surveys"] = links["contacts"].reset_index(drop=True).reindex(row).set_axis(surveys.index)
     if complaints is not None:
         own = complaints["complaint_id"]
         if contacts is not None:  # a complaint numbered like a contact is not that contact's case
@@ -181,11 +181,13 @@ def _join_abandoned(contacts: pd.DataFrame, case: pd.Series) -> pd.Series:
 
 def _number_cases(links: dict[str, pd.Series]) -> tuple[dict[str, pd.Series], pd.Index]:
     """Cases as whole numbers, which group and join faster than their names; -1 where a survey has none."""
-    attempts = [links[table] for table in ("contacts", "complaints") if table in links]
-    names = pd.Index(pd.concat(attempts).unique())
-    return {
-        table: pd.Series(names.get_indexer(pd.Index(link)), index=link.index) for table, link in links.items()
-    }, names
+    ordered = {table: links[table] for table in ("contacts", "complaints", "surveys") if table in links}
+    codes, names = pd.factorize(pd.concat(ordered.values(), ignore_index=True))
+    numbers, start = {}, 0
+    for table, link in ordered.items():
+        numbers[table] = pd.Series(codes[start : start + len(link)], index=link.index)
+        start += len(link)
+    return numbers, names
 
 
 def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | None) -> pd.DataFrame:
@@ -337,7 +339,7 @@ def _add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: st
     known = pd.DataFrame() if customers is None else customers
     if customers is not None:
         _check_unique(known, "customer_id", "customers")
-        row = pd.Index(known["customer_id"]).get_indexer(pd.Index(cases["customer_id"]))
+        row = find_rows(cases["customer_id"], known["customer_id"])
         known = known.reset_index(drop=True).reindex(row).set_axis(cases.index)
     for column in ("segment", "value_per_year"):
         cases[column] = known[column] if column in known else np.nan

@@ -79,7 +79,7 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str) -> Checked:
     frame = pd.concat(frames)
     frame = _blank_reversed(table, frame, found)
     whole, doubles = _sound_rows(table, frame, found)
-    kept = _blank_out_of_range(table, frame[whole], zone, found)
+    kept = _blank_out_of_range(table, frame if whole.all() else frame[whole], zone, found)
     faults = pd.concat(found) if found else _fault("", pd.Series(dtype="str"), "")
     _refuse_suspects(table, faults, kept, start)
     faults = faults.drop(index=doubles, errors="ignore")
@@ -143,8 +143,10 @@ def _fault(column: str, values: pd.Series, reason: str) -> pd.DataFrame:
 
 def runs_backwards(earlier: pd.Series, later: pd.Series) -> pd.Series:
     """Whether the later stamp precedes the earlier one; a date without a clock on the same day does not."""
-    whole_day = (later == later.dt.normalize()) & (later == earlier.dt.normalize())
-    backwards: pd.Series = (later < earlier) & ~whole_day
+    backwards: pd.Series = later < earlier
+    suspects = later[backwards]
+    same_day = suspects.dt.normalize() == earlier[backwards].dt.normalize()
+    backwards[suspects.index[same_day & (suspects == suspects.dt.normalize())]] = False
     return backwards
 
 
@@ -172,7 +174,8 @@ def _sound_rows(table: str, frame: pd.DataFrame, found: list[pd.DataFrame]) -> t
         found.append(_fault(spec.name, pd.Series("", index=unsaid), "is required but missing"))
         keep[missing] = False
     primary = FIELDS[table][0].name
-    shared = frame[keep & frame[primary].duplicated(keep=False)]
+    repeats = frame[primary].isin(frame.loc[frame[primary].duplicated(), primary].unique())
+    shared = frame[keep & repeats]
     again = shared.duplicated()
     doubles = shared.index[again]
     rest = shared[~again]
@@ -186,8 +189,10 @@ def _blank_out_of_range(table: str, frame: pd.DataFrame, zone: str, found: list[
     """Set values that the contract does not allow to missing; anything else that it rejects is our own mistake."""
     from pandera.errors import SchemaErrors
 
+    rules = contract(table, zone)
+    rules.unique = None  # ids that repeat were set aside before; to look again costs a second in a million rows
     try:
-        contract(table, zone).validate(frame, lazy=True)
+        rules.validate(frame, lazy=True)
     except SchemaErrors as error:
         cases = error.failure_cases
         if cases["index"].isna().any():

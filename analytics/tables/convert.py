@@ -26,6 +26,7 @@ _DAY_MONTH = (
 )
 _MONTH_DAY = r"^(?:[A-Za-z]{3,9},\s+)?([A-Za-z]{3,9})\.?[-\s]+(\d{1,2})(?:st|nd|rd|th)?[-\s,]+(\d{4})(?:[ T,]+(.+))?$"
 _ISO = r"^\d{4}(?:[-/]\d{1,2}[-/]\d{1,2}(?:[ T].+)?|\d{4}(?:T.+)?)$"
+_STAMP, _OFFSET = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?", r"(?:Z|[+-]\d\d:?\d\d)"
 _AWARE = r":\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 
@@ -104,12 +105,21 @@ def _as_text(uniques: pd.Series) -> pd.Series:
     return uniques.astype("str").str.strip()
 
 
+def _is_one_of(text: pd.Series, words: Sequence[str]) -> pd.Series:
+    """Whether a text is one of some short words, in capitals or not; only texts as short as these are compared."""
+    found = text.str.len() <= max(map(len, words))
+    if found.any():
+        found = found.fillna(False).astype(bool)
+        found[found] = text[found].str.lower().isin(words)
+    return found
+
+
 def _texts(uniques: pd.Series, kind: str) -> tuple[pd.Series, pd.Series]:
     text = _as_text(uniques) if kind != "text" else uniques.astype("str")
     bad = text.str.len() > LONGEST_CELL
     if kind == "text":
         return text.mask(bad | (text.str.strip() == "")), bad
-    text = text.mask(bad | text.str.lower().isin(NO_ID))
+    text = text.mask(bad | _is_one_of(text, NO_ID))
     if kind == "id" and text.str.endswith(".0").any() and text.dropna().str.fullmatch(r"\d+\.0").all():
         text = text.str.removesuffix(".0")  # whole numbers that a missing value elsewhere turned into decimals
     return text, bad
@@ -120,7 +130,7 @@ def _flags(uniques: pd.Series) -> tuple[pd.Series, pd.Series]:
     read = pd.Series(pd.NA, index=text.index, dtype="boolean")
     read[text.isin(TRUE)] = True
     read[text.isin(FALSE)] = False
-    return read, read.isna() & text.notna() & ~text.isin(NO_VALUE)
+    return read, read.isna() & text.notna() & ~_is_one_of(text, NO_VALUE)
 
 
 def _numbers(uniques: pd.Series, spec: Field, reading: Reading) -> tuple[pd.Series, pd.Series]:
@@ -130,7 +140,7 @@ def _numbers(uniques: pd.Series, spec: Field, reading: Reading) -> tuple[pd.Seri
         read, blank = uniques.astype("float64"), uniques.isna()
     else:
         text = _as_text(uniques)
-        blank = text.isna() | text.str.lower().isin(NO_VALUE)
+        blank = text.isna() | _is_one_of(text, NO_VALUE)
         plain = (
             text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
             if reading.decimal == ","
@@ -163,7 +173,7 @@ def _times(uniques: pd.Series, reading: Reading) -> tuple[pd.Series, pd.Series, 
         present, parts = uniques.notna(), [uniques]
     else:
         text = _as_text(uniques)
-        text = text.mask(text.str.lower().isin(NO_VALUE))
+        text = text.mask(_is_one_of(text, NO_VALUE))
         present, parts = text.notna(), _parse(text, reading)
     read = pd.Series(pd.NaT, index=uniques.index, dtype="datetime64[us, UTC]")
     shifted = np.zeros(len(uniques), dtype=bool)
@@ -196,6 +206,9 @@ def _parse(text: pd.Series, reading: Reading) -> list[pd.Series]:
         rest = rest.drop(parts[-1].index)
     if rest.empty:
         return parts
+    for shape, utc in ((_STAMP, False), (_STAMP + _OFFSET, True)):
+        if re.fullmatch(shape, rest.iloc[0]) and rest.str.fullmatch(shape).all():  # a column as programs write it
+            return [*parts, pd.to_datetime(rest, format="ISO8601", errors="coerce", utc=utc)]
     iso = rest[rest.str.match(_ISO)]
     worded = iso.str.endswith(("UTC", "GMT", "z"))
     iso = iso.mask(worded, iso[worded].str.replace(r"\s*(?:UTC|GMT|z)$", "Z", regex=True))

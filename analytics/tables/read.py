@@ -11,7 +11,7 @@ import pandas as pd
 from analytics.config import Config, Source
 from analytics.tables.check import CELL_OUT, Checked, Piece, Stop, check_table, list_stops
 from analytics.tables.maps import ExportMap, load_map, plain_map
-from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables
+from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 
 QUARANTINE = "data/derived/quarantine"
@@ -215,8 +215,8 @@ def _orphan_warnings(checked: dict[str, Checked]) -> list[str]:
     warnings = []
     for table, column, other in _LINKS:
         if table in checked and other in checked and column in checked[table].frame:
-            ids = checked[table].frame[column].dropna().astype(object)  # objects hash faster than Arrow strings
-            count = int((~ids.isin(checked[other].frame[column].astype(object))).sum())
+            ids = checked[table].frame[column].dropna()
+            count = int((find_rows(ids, checked[other].frame[column]) < 0).sum())
             if count:
                 warnings.append(f"{table}: {count:,} of {len(ids):,} {column} are not in {other}; the rows are kept.")
     return warnings

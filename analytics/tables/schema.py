@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -223,6 +224,19 @@ class Tables:
     complaints: pd.DataFrame | None = None
     customers: pd.DataFrame | None = None
     log: ReadLog | None = None
+
+
+def find_rows(ids: pd.Series, keys: pd.Series) -> np.ndarray:
+    """Position in `keys`, which do not repeat, of each id; -1 where it is missing or not among them.
+
+    Examples
+    --------
+    >>> find_rows(pd.Series(["b", "x", None]), pd.Series(["a", "b"])).tolist()
+    [1, -1, -1]
+    """
+    both = pd.concat([keys, ids], ignore_index=True)
+    codes = pd.factorize(both, use_na_sentinel=False)[0][len(keys) :]  # numbered as they appear: the keys come first
+    return np.where((codes < len(keys)) & ids.notna(), codes, -1)
 
 
 def require(frame: pd.DataFrame | None, columns: Iterable[str], analysis: str) -> pd.DataFrame:

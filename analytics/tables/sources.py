@@ -125,22 +125,27 @@ def _read_text(data: bytes, name: str, encoding: str | None, separator: str | No
         return "skip"
 
     data = data if data.endswith(b"\n") else data + b"\n"  # Arrow skips header rows only as whole lines
-    for block in (1 << 24, (1 << 31) - 1):  # a cell larger than a block needs a larger block
+    # On all cores first; then on one, which knows the numbers of rows that do not fit; then for cells beyond a block.
+    for threads, block in ((True, 1 << 24), (False, 1 << 24), (False, (1 << 31) - 1)):
         ragged.clear()
         try:
             table = arrow_csv.read_csv(
                 pa.BufferReader(data),
                 arrow_csv.ReadOptions(
-                    use_threads=False, block_size=block, column_names=plain, skip_rows_after_names=skip
+                    use_threads=threads, block_size=block, column_names=plain, skip_rows_after_names=skip
                 ),
-                arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=set_aside),
+                arrow_csv.ParseOptions(
+                    delimiter=separator,
+                    newlines_in_values=True,
+                    invalid_row_handler=None if threads else set_aside,
+                ),
                 arrow_csv.ConvertOptions(
                     column_types=dict.fromkeys(plain, pa.large_string()), strings_can_be_null=False
                 ),
             )
             break
         except pa.ArrowInvalid as error:
-            if "straddling" not in str(error) or block > 1 << 24:
+            if not threads and ("straddling" not in str(error) or block > 1 << 24):
                 raise ValueError(f"{name}: cannot be split into rows and columns ({_first_line(error)}).") from None
     total = table.num_rows + len(ragged)
     if len(ragged) > max(1, RAGGED_SHARE * total):

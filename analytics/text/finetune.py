@@ -15,17 +15,18 @@ from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from analytics.text.accurate import blend
+from analytics.text.accurate import AccurateModel, blend
 from analytics.text.clean import BRAND, mask_brands, normalise
 from analytics.text.encoder import WINDOW, Encoder
-from analytics.text.evaluate import calibration_error, error_matrix, measure_polarity
+from analytics.text.evaluate import calibration_error, compare, error_matrix, measure_polarity
 from analytics.text.export import write_onnx
-from analytics.text.fast import fit_linear, lexicon
+from analytics.text.fast import JUDGED_SETS, fit_linear, lexicon, training_lines
 from analytics.text.train import CLASSES, PROBABILITIES
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ NAMES = (
 ).split(";")
 FRAMES = ("{name}: {text}", "@{name} {text}", "{text} {name}", "{text} #{name}", "Dear {name}, {text}", "{name} {text}")
 
+VOWELS = "aeiou"
 ENDINGS = ("!!", "...", " ????", " ??", "!!!!!", " ...")
 
 
@@ -105,17 +107,26 @@ def augment(texts: pd.Series, groups: pd.Series, rng: np.random.Generator) -> li
 
 
 def garble(text: str, rng: np.random.Generator) -> str:
-    """One text in ten with a letter swapped, dropped or doubled; one in twenty with more punctuation at its end."""
+    """One text in seven misspelt, a word in six of it; one in twenty with more punctuation at its end."""
     if rng.random() < 0.05:
         text += ENDINGS[rng.integers(len(ENDINGS))]
     words = text.split(" ")
     long = [place for place, word in enumerate(words) if len(word) > 4 and word.isalpha() and word != BRAND]
-    if long and rng.random() < 0.1:
-        place = long[rng.integers(len(long))]
-        word, at, kind = words[place], rng.integers(1, len(words[place]) - 1), rng.integers(3)
-        middle = (word[at + 1] + word[at], word[at + 1], word[at] * 2 + word[at + 1])[kind]
-        words[place] = word[:at] + middle + word[at + 2 :]
+    if long and rng.random() < 0.15:
+        for place in rng.choice(long, 1 + len(long) // 6, replace=False):
+            words[place] = misspell(words[place], rng)
     return " ".join(words)
+
+
+def misspell(word: str, rng: np.random.Generator) -> str:
+    """One slip inside a word of four letters or more: two swapped, one dropped, one doubled, or a vowel mistaken."""
+    at, kind = int(rng.integers(1, len(word) - 1)), rng.integers(4)
+    vowels = [place for place in range(1, len(word)) if word[place] in VOWELS]
+    if kind == 3 and vowels:
+        at = vowels[rng.integers(len(vowels))]
+        return word[:at] + VOWELS[rng.integers(len(VOWELS))] + word[at + 1 :]
+    middle = (word[at + 1] + word[at], word[at + 1], word[at] * 2 + word[at + 1])[kind % 3]
+    return word[:at] + middle + word[at + 2 :]
 
 
 def batches(lengths: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
@@ -198,6 +209,35 @@ def fit_encoder(encode_texts: Encode, rows: np.ndarray, data: pd.DataFrame) -> t
 
     run(model, [sentiment, topic], encode_texts, data, loss_of, rate=6e-5)
     return model, sentiment
+
+
+def judge_unseen(data: pd.DataFrame) -> pd.DataFrame:
+    """Leave each set of `JUDGED_SETS` out whole, train without it, and measure on it: what a new organisation gets.
+
+    Parameters
+    ----------
+    data
+        Result of `train.load_training_sets`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per set and model (``accurate``, ``fast``, ``vader``), the columns of `evaluate.compare`.
+    """
+    found = []
+    for source in JUDGED_SETS:
+        log.info("without %s", source)
+        unseen, rest = data["source"] == source, data[data["source"] != source].reset_index(drop=True)
+        with TemporaryDirectory() as place:
+            folder = Path(place)
+            train_accurate(rest, folder)
+            lines = training_lines(rest)
+            fast, _ = fit_linear(lines["text"].tolist(), lines["label"].tolist(), weights=lines["weight"].to_numpy())
+            with np.load(folder / "accurate_head.npz", allow_pickle=False) as head:
+                accurate = AccurateModel(Encoder(folder), head["coefficients"], head["intercepts"], fast, {})
+            found.append(compare({"accurate": accurate, "fast": fast}, {source: data[unseen]}))
+        log.info("%s", found[-1].round(3).to_string())
+    return pd.concat(found, ignore_index=True)
 
 
 def train_accurate(data: pd.DataFrame, folder: Path) -> None:

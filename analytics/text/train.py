@@ -1,6 +1,6 @@
 """Training of the shipped text models from the sets whose licence allows it.
 
-Belongs here: reading and grading the training sets, and the command ``python -m analytics.text.train [fast|accurate]``.
+Belongs here: reading and grading the training sets, and the command ``python -m analytics.text.train [fast|accurate|unseen]``.
 Not here: the fine-tuning of the encoder (``finetune.py``), the linear model (``fast.py``), figures (``evaluate.py``).
 """
 
@@ -8,6 +8,7 @@ import argparse
 import hashlib
 import logging
 import re
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -153,15 +154,23 @@ def _unescape(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train and write the shipped models: ``fast``, ``accurate``, or both when none is named."""
+    """Train and write the shipped models: ``fast``, ``accurate``, or both when none is named.
+
+    ``unseen`` writes no model: it measures what training does for sets that it left out whole.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m analytics.text.train", description="Train the shipped text models."
     )
-    parser.add_argument("model", nargs="?", choices=["fast", "accurate", "all"], default="all")
+    parser.add_argument("model", nargs="?", choices=["fast", "accurate", "unseen", "all"], default="all")
     parser.add_argument("--datasets", type=Path, default=DATASETS, help="folder of the training sets")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     texts = load_training_sets(chosen.datasets)
+    if chosen.model == "unseen":
+        from analytics.text.finetune import judge_unseen
+
+        sys.stdout.write(judge_unseen(texts).round(3).to_string(index=False) + "\n")
+        return
     if chosen.model != "accurate":
         from analytics.text.fast import train_fast
 
