@@ -181,10 +181,11 @@ def _join_abandoned(contacts: pd.DataFrame, case: pd.Series) -> pd.Series:
 
 def _number_cases(links: dict[str, pd.Series]) -> tuple[dict[str, pd.Series], pd.Index]:
     """Cases as whole numbers, which group and join faster than their names; -1 where a survey has none."""
-    ordered = {table: links[table] for table in ("contacts", "complaints", "surveys") if table in links}
-    codes, names = pd.factorize(pd.concat(ordered.values(), ignore_index=True))
+    attempts_first = sorted(links, key=("contacts", "complaints", "surveys").index)  # a survey opens no case
+    codes, names = pd.factorize(pd.concat([links[table] for table in attempts_first], ignore_index=True))
     numbers, start = {}, 0
-    for table, link in ordered.items():
+    for table in attempts_first:
+        link = links[table]
         numbers[table] = pd.Series(codes[start : start + len(link)], index=link.index)
         start += len(link)
     return numbers, names

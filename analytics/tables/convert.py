@@ -206,8 +206,8 @@ def _parse(text: pd.Series, reading: Reading) -> list[pd.Series]:
         rest = rest.drop(parts[-1].index)
     if rest.empty:
         return parts
-    for shape, utc in ((_STAMP, False), (_STAMP + _OFFSET, True)):
-        if re.fullmatch(shape, rest.iloc[0]) and rest.str.fullmatch(shape).all():  # a column as programs write it
+    for pattern, utc in ((_STAMP, False), (_STAMP + _OFFSET, True)):
+        if re.fullmatch(pattern, rest.iloc[0]) and rest.str.fullmatch(pattern).all():  # a column as programs write it
             return [*parts, pd.to_datetime(rest, format="ISO8601", errors="coerce", utc=utc)]
     iso = rest[rest.str.match(_ISO)]
     worded = iso.str.endswith(("UTC", "GMT", "z"))

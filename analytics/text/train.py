@@ -1,6 +1,6 @@
 """Training of the shipped text models from the sets whose licence allows it.
 
-Belongs here: reading and grading the training sets, and the command ``python -m analytics.text.train [fast|accurate|unseen]``.
+Belongs here: reading and grading the training sets, and the command ``python -m analytics.text.train``.
 Not here: the fine-tuning of the encoder (``finetune.py``), the linear model (``fast.py``), figures (``evaluate.py``).
 """
 
