@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from analytics.text.encoder import MODELS, Encoder
-from analytics.text.fast import LinearModel
+from analytics.text.fast import LinearModel, softmax
 
 CLASSES = ("negative", "neutral", "positive")
 FAST_SHARE = 0.6  # of the fast model in the blend; 0.3 to 0.6 do about as well on the zero-shot sets
@@ -126,15 +126,3 @@ def blend(encoder: np.ndarray, fast: np.ndarray) -> np.ndarray:
     smallest = 1e-7
     logs = (1 - FAST_SHARE) * np.log(np.maximum(encoder, smallest)) + FAST_SHARE * np.log(np.maximum(fast, smallest))
     return softmax(logs)
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Probabilities proportional to the exponential of each row's scores.
-
-    Examples
-    --------
-    >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
-    [[0.25, 0.75]]
-    """
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))

@@ -1,16 +1,15 @@
 """The fast sentiment model: a calibrated linear model over words, negated words, word pairs and lexicon valence.
 
-Holds the features (`Vectoriser`), the fitted model (`LinearModel`), its file format and its training for the package
-(`train_fast`). Its scikit-learn face is `sentiment.SentimentClassifier`.
+Holds the features (`Vectoriser`), the fitted model (`LinearModel`), its fitting (`fit_linear`) and its file format. Its
+scikit-learn face is `sentiment.SentimentClassifier`; how the shipped one was trained is `train_fast`.
 """
 
-import hashlib
 import json
 import re
 import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.resources import files
 from itertools import chain, groupby
@@ -18,18 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from analytics.text.clean import BRAND, mask_brands, normalise
 
 MODELS = Path(__file__).parent / "models"
-IDIOMS = Path(__file__).parent / "data" / "idioms_train.csv"
 CLASSES = ("negative", "neutral", "positive")
-PRIORS = (0.4, 0.2, 0.4)  # class shares assumed of an organisation never seen; its own scores replace them (adapt)
-# How much a text of a set counts (1 if not named): news and films less, lines written for this product more.
-SET_WEIGHTS = {"nyt": 0.5, "movie": 0.7, "tweets": 0.8, "cfpb": 0.6, "phrases": 2.5, "idioms": 2.5}
-JUDGED_SETS = ("nhs", "uci", "amazon", "tweets")  # people's own words about what they got, both ways
-SERVICE_SETS = ("banking77", "phrases", "idioms")  # calibrate too: what is neutral in service language
 BATCH = 5000  # texts per round: bounds memory, long enough for numpy to pay off
 
 _BREAKS = frozenset(".,;:()!?-") | {"but", "however", "although", "though", "except"}
@@ -254,7 +246,7 @@ class LinearModel:
 
     def predict_proba(self, texts: Iterable[str]) -> np.ndarray:
         """Return the calibrated probability of each class, shape (n, k), rows sum to 1."""
-        return _softmax(self.decision_function(texts))
+        return softmax(self.decision_function(texts))
 
     def predict(self, texts: Iterable[str]) -> np.ndarray:
         """Return the most probable class of each text."""
@@ -360,114 +352,13 @@ def _regress(matrix: Any, codes: np.ndarray, weights: np.ndarray, penalty: float
     return np.vstack([-fitted.coef_, fitted.coef_]) / 2, np.concatenate([-fitted.intercept_, fitted.intercept_]) / 2
 
 
-def training_lines(training: pd.DataFrame) -> pd.DataFrame:
-    """Add the hand-written idioms to the training sets, clean the texts, and weigh them.
+def softmax(scores: np.ndarray) -> np.ndarray:
+    """Probabilities proportional to the exponential of each row's scores.
 
-    Sets count as in `SET_WEIGHTS`, and classes are brought to `PRIORS`.
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
+    [[0.25, 0.75]]
     """
-    lines = pd.concat([training, pd.read_csv(IDIOMS).assign(source="idioms")], ignore_index=True)
-    lines["text"] = [mask_brands(normalise(text), ()) for text in lines["text"]]
-    weight = lines["source"].map(SET_WEIGHTS).fillna(1.0)
-    prior = lines["label"].map(dict(zip(CLASSES, PRIORS, strict=True)))
-    lines["weight"] = weight * prior * weight.sum() / weight.groupby(lines["label"]).transform("sum")
-    return lines
-
-
-def train_fast(training: pd.DataFrame, folder: Path = MODELS) -> LinearModel:
-    """Train the model that ships and write it with its figures and model card.
-
-    Every figure is about sets held out whole, as another organisation's texts would be: of four folds, each holds
-    out one of `JUDGED_SETS` and a quarter of the other texts.
-
-    Parameters
-    ----------
-    training
-        `train.load_training_sets`: ``text``, ``source``, ``label``.
-    folder
-        Where ``fast.npz``, ``fast.json`` and ``fast.md`` go.
-
-    Returns
-    -------
-    LinearModel
-        The model as loaded back from its files.
-    """
-    from threadpoolctl import threadpool_limits
-
-    lines = training_lines(training)
-    judged = lines["source"].isin(JUDGED_SETS).to_numpy()
-    spread = pd.Series(np.array(JUDGED_SETS)[np.arange(len(lines)) % len(JUDGED_SETS)], lines.index)
-    with threadpool_limits(1):  # sums in one order: the same file every time
-        model, scores = fit_linear(
-            lines["text"].tolist(),
-            lines["label"].tolist(),
-            groups=lines["source"].where(judged, spread).tolist(),
-            weights=lines["weight"].to_numpy(),
-            calibrate_on=lines["source"].isin([*JUDGED_SETS, *SERVICE_SETS]).to_numpy(),
-        )
-        rounded: dict[str, Any] = {"coefficients": model.coefficients.astype(np.float16).astype(np.float32)}
-        rounded |= {name: getattr(model, name).round(5) for name in ("intercepts", "calibration")}
-        digest = hashlib.sha256(b"".join(rounded[name].tobytes() for name in sorted(rounded))).hexdigest()[:12]
-        model = replace(model, **rounded, card={"version": f"fast-{digest}", "classes": list(CLASSES)})
-        model.card.update(_figures_of(lines[judged], _softmax(scores[judged]), model, len(lines)))
-    model.save(folder)
-    (folder / "fast.md").write_text(_model_card(model.card), encoding="utf-8")
-    return LinearModel.load(folder)
-
-
-def _figures_of(held_out: pd.DataFrame, probabilities: np.ndarray, model: LinearModel, n: int) -> dict[str, Any]:
-    """Measure held-out sets and, where they are at hand, the sets that may not train; VADER beside both."""
-    from analytics.text.evaluate import (
-        calibration_error,
-        compare,
-        error_matrix,
-        load_zero_shot_sets,
-        measure_polarity,
-        vader_score,
-    )
-    from analytics.text.train import DATASETS
-
-    rows: list[Any] = []
-    for name in JUDGED_SETS:
-        part = (held_out["source"] == name).to_numpy()
-        label = held_out["label"][part]
-        score = {"fast": probabilities[part, 2] - probabilities[part, 0], "vader": vader_score(held_out["text"][part])}
-        rows += [
-            {"set": name, "model": m, **measure_polarity(score[m], label, np.random.default_rng(0))} for m in score
-        ]
-    rows += compare({"fast": model}, load_zero_shot_sets(DATASETS)).to_dict("records")
-    predicted = np.array(CLASSES)[probabilities.argmax(axis=1)]
-    return {
-        "errors": error_matrix(held_out["label"], predicted).tolist(),
-        "calibration_error": calibration_error(probabilities, held_out["label"]),
-        "training_texts": n,
-        "sets": [{key: round(v, 4) if isinstance(v, float) else v for key, v in row.items()} for row in rows],
-    }
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
     weights = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
-
-
-def _model_card(card: dict[str, Any]) -> str:
-    """Fill the template of the model card with measured figures."""
-    rows = pd.DataFrame(card["sets"])
-    table = [
-        "| set | n | AUC fast | 95 % interval | AUC VADER | accuracy fast | accuracy VADER |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, both in rows.groupby("set", sort=False):
-        fast, vader = both[both["model"] == "fast"].iloc[0], both[both["model"] == "vader"].iloc[0]
-        interval = f"{fast['auc_low']:.3f} to {fast['auc_high']:.3f}"
-        table.append(
-            f"| {name} | {fast['n']} | {fast['auc']:.3f} | {interval} | {vader['auc']:.3f} | {fast['accuracy']:.3f}"
-            f" | {vader['accuracy']:.3f} |"
-        )
-    errors = ["| true \\ predicted | negative | neutral | positive |", "|---|---|---|---|"]
-    errors += [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(CLASSES, card["errors"], strict=True)]
-    template = (files("analytics.text") / "data" / "fast_card.md").read_text(encoding="utf-8")
-    figures = {"sets": "\n".join(table), "errors": "\n".join(errors), "version": card["version"]}
-    figures |= {"texts": f"{card['training_texts']:,}", "calibration": f"{card['calibration_error']:.3f}"}
-    for key, value in figures.items():
-        template = template.replace(f"{{{key}}}", value)
-    return template

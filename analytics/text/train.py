@@ -1,7 +1,7 @@
 """Training of the shipped text models from the sets whose licence allows it.
 
 Belongs here: reading and grading the training sets, and the command ``python -m analytics.text.train``.
-Not here: the fine-tuning of the encoder (``finetune.py``), the linear model (``fast.py``), figures (``evaluate.py``).
+Not here: the fine-tuning of the encoder (``finetune.py``), the fast model's weights (``train_fast.py``), figures.
 """
 
 import argparse
@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.write(judge_unseen(texts).round(3).to_string(index=False) + "\n")
         return
     if chosen.model != "accurate":
-        from analytics.text.fast import train_fast
+        from analytics.text.train_fast import train_fast
 
         train_fast(texts, MODELS)
     if chosen.model != "fast":

@@ -13,8 +13,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from analytics.text.evaluate import load_zero_shot_sets, polarity, vader_score
-from analytics.text.fast import CLASSES, MODELS, LinearModel, Vectoriser, lexicon, tokenise, train_fast
+from analytics.text.fast import CLASSES, MODELS, LinearModel, Vectoriser, lexicon, tokenise
 from analytics.text.sentiment import SentimentClassifier, accurate_is_at_hand, load_sentiment_model
+from analytics.text.train_fast import train_fast
 
 HERE = Path(__file__).parent
 SMALL = ["never again", "love it", "no reply", "so helpful", "awful wait", "great team"] * 2
