@@ -17,6 +17,7 @@ import pandas as pd
 
 from analytics.config import load_config
 from analytics.publish.collect import ReportError
+from analytics.publish.cutoff import known_at, times_of
 from analytics.publish.run import build_report, find_notebook, report_name
 from analytics.publish.versions import CHANGES, FILES, read_json, tell_changes, version_of
 from analytics.tables.periods import Frequency, Period, last_complete_period, parse_period, period_of
@@ -24,7 +25,6 @@ from analytics.tables.read import read_tables
 from analytics.tables.schema import ReadLog, Tables
 
 STAMPS = {"contacts": ("started_at",), "surveys": ("invited_at", "responded_at"), "complaints": ("received_at",)}
-SAID_LATER = ("nps", "csat", "ces", "comment")  # what an answer brings; before it, the customer was silent
 
 Word = Literal["built", "finished", "revised", "no data", "failed"]
 
@@ -183,7 +183,7 @@ def _mark(frames: dict[str, pd.DataFrame], period: Period) -> str:
     """Digest of the rows with a time in the period, as known at its end; '' where no row arrived in it."""
     digest, arrived = hashlib.sha256(), False
     for name, frame in frames.items():
-        times = _times(frame)
+        times = times_of(frame)
         inside = {c: period.contains(frame[c]) for c in times}
         arrived |= any(inside[c].any() for c in STAMPS[name] if c in inside)
         known = known_at(frame[pd.DataFrame(inside, index=frame.index).any(axis=1)], period.end)
@@ -192,16 +192,3 @@ def _mark(frames: dict[str, pd.DataFrame], period: Period) -> str:
         digest.update(f"{name}:{','.join(known.columns)}".encode())
         digest.update(rows.to_numpy().tobytes())
     return digest.hexdigest() if arrived else ""
-
-
-def known_at(frame: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
-    """Rows without the stamps, and the answers, that came at an aware moment or after it."""
-    later = {c: frame[c] >= (moment if frame[c].dt.tz is not None else moment.tz_localize(None)) for c in _times(frame)}
-    blank = {c: c for c in later}
-    if "responded_at" in later:
-        blank |= {c: "responded_at" for c in SAID_LATER if c in frame}
-    return frame.assign(**{c: frame[c].mask(later[by]) for c, by in blank.items()})
-
-
-def _times(frame: pd.DataFrame) -> list[str]:
-    return [str(c) for c in frame.select_dtypes(["datetime", "datetimetz"])]

@@ -4,7 +4,7 @@ Every section reads from the `Story`; nothing here draws or words anything.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Thread
@@ -17,6 +17,7 @@ from analytics.contrast.problems import NAMED, OTHER, measure_problems
 from analytics.measures.estimate import Estimate
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
 from analytics.measures.summarise import summarise
+from analytics.publish.cutoff import STAMPS, dated_by, since, tables_at
 from analytics.tables.cases import build_cases
 from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
@@ -29,12 +30,6 @@ TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothi
 TESTED_WORDS = 60  # three times the longest line (20 words) behind the theme heads' error counts
 COVERED = 0.1  # share of the period that may lie before the first or after the last row without a caution
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
-STAMPS = {"contacts": "started_at", "surveys": "invited_at", "complaints": "received_at"}
-LATER = {  # company and customer stamps that may lie after the period's end and are not known yet at it
-    "contacts": ("first_response_at", "resolved_at", "confirmed_at", "called_back_at"),
-    "complaints": ("remedied_at",),
-    "customers": ("left_at",),
-}
 
 
 @dataclass(frozen=True)
@@ -138,7 +133,7 @@ class Story:
     def caution(self) -> str:
         """That the data cover only a part of the period, in a sentence; '' where they reach to both its ends."""
         start, end = self.period.start, self.period.end
-        stamps = [frame[stamp] for name in STAMPS if (stamp := _stamp(name, frame := getattr(self.tables, name)))]
+        stamps = [frame[stamp] for name in STAMPS if (stamp := dated_by(name, frame := getattr(self.tables, name)))]
         times = pd.concat(stamps)
         inside = times[self.period.contains(times)]
         slack = max((end - start) * COVERED, pd.Timedelta(days=1))
@@ -359,10 +354,7 @@ class Story:
 
     def since(self, start: pd.Timestamp) -> Tables:
         """What came in from a moment on, customers whole."""
-        contacts, surveys, complaints = (
-            _since(frame, _stamp(name, frame), start) for name in STAMPS for frame in (getattr(self.tables, name),)
-        )
-        return Tables(contacts, surveys, complaints, self.tables.customers)
+        return since(self.tables, start)
 
     @cached_property
     def tables_now(self) -> Tables:
@@ -440,7 +432,7 @@ def load_story(config: str | Path | Config, period: str) -> Story:
     tables = read_tables(config)
     _refuse_empty(tables, when, config)
     config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})
-    return Story(config, when, _known_at(tables, when.end), tables.log or ReadLog())
+    return Story(config, when, tables_at(tables, when.end), tables.log or ReadLog())
 
 
 def refuse_long(texts: pd.Series, figure: str) -> None:
@@ -460,7 +452,7 @@ def _refuse_empty(tables: Tables, period: Period, config: Config) -> None:
     stamps = [
         getattr(tables, name)[column].dropna()
         for name in STAMPS
-        for column in (_stamp(name, getattr(tables, name)),)
+        for column in (dated_by(name, getattr(tables, name)),)
         if column is not None
     ]
     times = pd.concat(stamps) if stamps else pd.Series(dtype="datetime64[us, UTC]")
@@ -473,41 +465,3 @@ def _refuse_empty(tables: Tables, period: Period, config: Config) -> None:
             f"run from {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}; "
             f"the last {period.frequency} with data is {last}."
         )
-
-
-def _stamp(table: str, frame: pd.DataFrame | None) -> str | None:
-    """The column that dates a row of a table: for surveys the invitation, or the answer where that is not recorded."""
-    choices = (STAMPS[table], "responded_at") if table == "surveys" else (STAMPS[table],)
-    return next((c for c in choices if frame is not None and c in frame and frame[c].notna().any()), None)
-
-
-def _since(frame: pd.DataFrame | None, stamp: str | None, start: pd.Timestamp) -> pd.DataFrame | None:
-    return frame if frame is None or stamp is None else frame[~(frame[stamp] < start)]
-
-
-def _known_at(tables: Tables, end: pd.Timestamp) -> Tables:
-    """The tables as they stood at a moment: later rows gone, later stamps not yet there."""
-    cut = {}
-    for name in ("contacts", "surveys", "complaints", "customers"):
-        frame = getattr(tables, name)
-        if frame is None:
-            continue
-        stamp = (
-            "joined_at"
-            if name == "customers" and "joined_at" in frame
-            else _stamp(name, frame)
-            if name in STAMPS
-            else None
-        )
-        frame = frame[~(frame[stamp] >= end)] if stamp is not None else frame
-        later = {c: frame[c].mask(frame[c] >= end) for c in LATER.get(name, ()) if c in frame}
-        if name == "surveys" and "responded_at" in frame:
-            later |= _unanswered(frame, frame["responded_at"] >= end)
-        cut[name] = frame.assign(**later)
-    return replace(tables, **cut)
-
-
-def _unanswered(surveys: pd.DataFrame, late: pd.Series) -> dict[str, pd.Series]:
-    """Answers given later, blanked: at the period's end these customers were still silent."""
-    columns = [c for c in ("responded_at", "nps", "csat", "ces", "comment") if c in surveys]
-    return {c: surveys[c].mask(late) for c in columns}
