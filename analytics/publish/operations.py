@@ -17,8 +17,8 @@ from analytics.measures.summarise import summarise
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.cutoff import STAMPS, known_at
-from analytics.publish.leaving import Study
 from analytics.publish.story import Story
+from analytics.publish.study import Study
 from analytics.publish.wording import Section, estimate_of, figure_of, gather, listed, section
 from analytics.tables.cases import case_ids
 from analytics.tables.periods import period_of
