@@ -52,11 +52,12 @@ kills: $(READY)  ## kill the runner or its kernel 200 times at random moments: t
 bench: $(READY)  ## measure speed and memory, each beside a peer or a floor
 	@$(BIN)/python tests/bench.py
 
-train: $(READY)  ## retrain the shipped text models (needs DATASETS and about 40 minutes)
+train: $(READY)  ## retrain the shipped text models and write their cards (needs DATASETS and about 20 minutes)
 	@$(BIN)/python -m venv .venv-train
 	@.venv-train/bin/pip install --quiet -e '.[train]'
 	@.venv-train/bin/python -m analytics.text.train --datasets $(DATASETS)
 	@$(BIN)/python -m analytics.text.train_heads --datasets $(DATASETS)
+	@$(BIN)/python -m analytics.text.cards --datasets $(DATASETS)
 
 lock:  ## pin every dependency with hashes (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --quiet \

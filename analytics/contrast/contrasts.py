@@ -12,7 +12,7 @@ import pandas as pd
 
 from analytics.contrast.clocks import count_people, name_groups
 from analytics.contrast.signals import control_false_discoveries
-from analytics.measures.estimate import Estimate
+from analytics.measures.estimate import Estimate, span
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
 from analytics.measures.suppress import suppress
 from analytics.tables.schema import require
@@ -250,4 +250,4 @@ def _figure(row: dict, scale: int) -> str:
     percent = " %" if scale == 100 else ""
     digits = 1 if row["measure"] == "ces" else 0
     value, low, high = (f"{row[name] * scale:.{digits}f}" for name in ("value", "low", "high"))
-    return f"{value}{percent} ({low} to {high}, n = {row['n']:,.0f})"
+    return f"{value}{percent} ({span(low, high)}, n = {row['n']:,.0f})"

@@ -15,7 +15,7 @@ import pandas as pd
 from analytics.contrast.clocks import compare_clocks, count_people
 from analytics.contrast.contrasts import UNTIMELY, WITHIN
 from analytics.contrast.signals import control_false_discoveries
-from analytics.measures.estimate import SAID, Estimate
+from analytics.measures.estimate import SAID, Estimate, span
 from analytics.tables.schema import NotMeasured, require
 
 PER_CONTACT = ("handle_time_s", "hold_time_s", "wait_time_s")  # more contacts are a measure of their own
@@ -324,7 +324,7 @@ def _customers_say(problem: Problem, heard: pd.DataFrame, comparable: pd.DataFra
     value, low, high = (f"{bound * scale:.{digits}f}" for bound in (e.value, e.low, e.high))
     mine, paired = int(heard["_has"].sum()), int(comparable["_has"].sum())
     return [
-        f"Customers say: {problem.name}, {value}{percent} ({low} to {high}, n = {e.n:,}).",
+        f"Customers say: {problem.name}, {value}{percent} ({span(low, high)}, n = {e.n:,}).",
         f"Compared: {paired:,} of the {mine:,} cases that have the problem with {len(comparable) - paired:,} "
         f"cases{like} whose customers spoke and did not name it.",
     ]
@@ -346,12 +346,14 @@ def _company_says(heard: pd.DataFrame, k: int) -> list[str]:
 def _findings(frame: pd.DataFrame) -> list[str]:
     """What differs, what does not, and what is not measured."""
     known = frame[frame["p_value"].notna()]
-    said = [
-        f"{row['name'].capitalize()} differs: {_typical(row, 'with_problem')} with the problem, "
-        f"{_typical(row, 'without')} without; in {row['superiority'] * 100:.0f} of 100 comparable pairs the case with "
-        f"the problem has the higher figure, ties shared ({row['low'] * 100:.0f} to {row['high'] * 100:.0f})."
-        for row in known[known["differs"]].sort_values("p_value").to_dict("records")
-    ]
+    said = []
+    for row in known[known["differs"]].sort_values("p_value").to_dict("records"):
+        higher, low, high = (f"{row[name] * 100:.0f}" for name in ("superiority", "low", "high"))
+        said.append(
+            f"{row['name'].capitalize()} differs: {_typical(row, 'with_problem')} with the problem, "
+            f"{_typical(row, 'without')} without; in {higher} of 100 comparable pairs the case with the problem has "
+            f"the higher figure, ties shared ({span(low, high)})."
+        )
     same = known.loc[~known["differs"], "name"].tolist()
     if same and said:
         said.append(f"No difference is shown in {_some(same)}.")

@@ -15,6 +15,7 @@ from analytics.config import Target
 from analytics.contrast.clocks import count_people, name_groups
 from analytics.contrast.contrasts import PERCEIVED, perceived_points
 from analytics.contrast.signals import control_false_discoveries
+from analytics.measures.estimate import span
 from analytics.measures.intervals import wilson_bounds
 from analytics.tables.schema import require
 
@@ -249,7 +250,9 @@ def _sentence(row: dict, what: str) -> str:
         return ""
     scale, percent = (100, " %") if what == PERCEIVED["csat"][0] else (1, "")
     value, low, high, others = (f"{row[x] * scale:.0f}" for x in ("perceived", "low", "high", "against"))
-    said = f"{what.capitalize()}: {value}{percent} ({low} to {high}, n = {row['n']:,.0f}), elsewhere {others}{percent}"
+    said = (
+        f"{what.capitalize()}: {value}{percent} ({span(low, high)}, n = {row['n']:,.0f}), elsewhere {others}{percent}"
+    )
     met = f"'{row['target']}' is met in {row['inside']:.0%} (goal {row['goal']:.0%}, n = {row['inside_n']:,.0f})"
     if row["finding"] == WATERMELON:
         return f"{name}: green inside, red to customers. {said}; {met}."

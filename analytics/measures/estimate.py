@@ -59,3 +59,14 @@ class Estimate:
     def excludes(self, value: float) -> bool:
         """Whether `value` lies outside the interval; False when the interval is undefined."""
         return value < self.low or value > self.high
+
+
+def span(low: str, high: str) -> str:
+    """Write two bounds, a dash between them, or "to" where one has a sign that a dash would hide.
+
+    Examples
+    --------
+    >>> span("58", "66"), span("−12", "+3")
+    ('58–66', '−12 to +3')
+    """
+    return f"{low}{' to ' if set('+-−') & {low[0], high[0]} else '–'}{high}"

@@ -33,9 +33,8 @@ from analytics.publish.wording import (
 from analytics.tables.schema import NotMeasured, require
 
 DRIVERS = ("first_response_h", "transfers", "reopens", "contacts", "handle_time_s", "hold_time_s", "wait_time_s")
-
-
 KNOWN = 0.5  # share of cases that must carry a figure before it may speak for them
+NAMED_APART = 3  # figures that a chart's title names; of more it gives the number
 
 
 @section
@@ -118,8 +117,10 @@ def _diagnosis(story: Story, problem: Problem) -> list[Block]:
 def _diagnosis_chart(found: Diagnosis, differing: pd.DataFrame, story: Story) -> Block:
     rows = found.frame.dropna(subset=["superiority"]).assign(n=lambda f: f["n_with"] + f["n_without"])
     rows = rows.rename(columns={"superiority": "value"}).assign(unit="share")
-    apart = listed(differing["name"].head(3).tolist())
-    verdict = f"{apart} {'differs' if len(differing) == 1 else 'differ'}" if apart else "no recorded figure differs"
+    names = differing["name"].tolist()
+    verdict = f"{listed(names)} {'differs' if len(names) == 1 else 'differ'}" if names else "no recorded figure differs"
+    if len(names) > NAMED_APART:
+        verdict = f"{len(names)} of {len(rows)} recorded figures differ"
     return blocks.figure(
         figures.plot_intervals(
             rows,

@@ -8,6 +8,8 @@ import re
 import unicodedata
 from numbers import Number
 
+from analytics.measures.estimate import span
+
 NOT_KNOWN = "not known"
 LONGEST_TEXT = 6_000  # characters; a longer text is cut with a visible note, or one cell could fill a report
 # Control characters, halves of surrogate pairs, non-characters, and marks that reorder the text around them: none has
@@ -152,8 +154,7 @@ def format_interval(value: float, low: float, high: float, unit: str, places: in
     signed = "+" if unit == "points" else ""
     figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if known else (value,)))
     suffix = {"share": " %", "hours": " h", "points": "", "score": ""}.get(unit, f" {unit}" if unit else "")
-    dash = " to " if unit == "points" or (known and low < 0) else "–"
-    return figure + suffix, dash.join(ends)
+    return figure + suffix, span(*ends) if ends else ""
 
 
 def write_interval(value: float, low: float, high: float, unit: str, places: int | None = None) -> str:

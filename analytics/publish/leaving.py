@@ -157,6 +157,8 @@ def _said(story: Story) -> list[Block]:
     errors = pd.DataFrame(load_churn_intent_model().errors, names, names)
     share = corrected_share(labels, errors, label="leaving", confidence=story.confidence)
     sentence = f"{figure_of(share)} of the {share.n:,} customers who wrote say that they are leaving."
+    if share.value == 0:
+        sentence = sentence.rstrip(".") + ": no more than the classifier's own error explains."
     return [blocks.finding(sentence, [share], key="leaving:said", better="lower")]
 
 

@@ -5,7 +5,6 @@ The model itself is ``fast.py``; reading the sets is ``train.py``.
 
 import hashlib
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -109,23 +108,8 @@ def _figures_of(held_out: pd.DataFrame, probabilities: np.ndarray, model: Linear
 
 def _model_card(card: dict[str, Any]) -> str:
     """Fill the template of the model card with measured figures."""
-    rows = pd.DataFrame(card["sets"])
-    table = [
-        "| set | n | AUC fast | 95 % interval | AUC VADER | accuracy fast | accuracy VADER |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for name, both in rows.groupby("set", sort=False):
-        fast, vader = both[both["model"] == "fast"].iloc[0], both[both["model"] == "vader"].iloc[0]
-        interval = f"{fast['auc_low']:.3f} to {fast['auc_high']:.3f}"
-        table.append(
-            f"| {name} | {fast['n']} | {fast['auc']:.3f} | {interval} | {vader['auc']:.3f} | {fast['accuracy']:.3f}"
-            f" | {vader['accuracy']:.3f} |"
-        )
-    errors = ["| true \\ predicted | negative | neutral | positive |", "|---|---|---|---|"]
-    errors += [f"| {name} | {' | '.join(map(str, row))} |" for name, row in zip(CLASSES, card["errors"], strict=True)]
-    template = (files("analytics.text") / "data" / "fast_card.md").read_text(encoding="utf-8")
-    figures = {"sets": "\n".join(table), "errors": "\n".join(errors), "version": card["version"]}
+    from analytics.text.cards import confusion, fill, judged
+
+    figures = {"sets": judged(pd.DataFrame(card["sets"])), "errors": confusion(card["errors"])}
     figures |= {"texts": f"{card['training_texts']:,}", "calibration": f"{card['calibration_error']:.3f}"}
-    for key, value in figures.items():
-        template = template.replace(f"{{{key}}}", value)
-    return template
+    return fill("fast_card.md", figures | {"version": card["version"]})

@@ -62,7 +62,7 @@ def test_what_differs_is_said_and_what_does_not_is_said_too(cases):
     assert not frame.loc["handle_time_s", "differs"]
     assert frame.loc["handle_time_s", "low"] < 0.5 < frame.loc["handle_time_s", "high"]
     text = " ".join(found.sentences)
-    assert text.startswith("Customers say: unresolved, 30 % (25 to 35, n = 400).")
+    assert text.startswith("Customers say: unresolved, 30 % (25–35, n = 400).")
     assert "Number of times reopened differs" in text
     assert "No difference is shown in handle time per contact" in text
     assert not any(word in text.lower() for word in ("because", "cause", "due to", "leads to", "drives"))
