@@ -171,10 +171,13 @@ def _sound_rows(table: str, frame: pd.DataFrame, found: list[pd.DataFrame]) -> t
         unsaid = missing
         for fault in found:
             unsaid = unsaid.difference(fault.index[fault["column"] == spec.name])
-        found.append(_fault(spec.name, pd.Series("", index=unsaid), "is required but missing"))
+        if len(unsaid):
+            found.append(_fault(spec.name, pd.Series("", index=unsaid), "is required but missing"))
         keep[missing] = False
     primary = FIELDS[table][0].name
     repeats = frame[primary].isin(frame.loc[frame[primary].duplicated(), primary].unique())
+    if not repeats.any():
+        return keep, frame.index[:0]
     shared = frame[keep & repeats]
     again = shared.duplicated()
     doubles = shared.index[again]

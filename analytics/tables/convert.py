@@ -13,6 +13,7 @@ import pandas as pd
 from analytics.tables.schema import Field
 
 LONGEST_CELL = 1_000_000  # characters; a longer cell is an export gone wrong, not an answer
+MANY = 50_000  # distinct values of a column from which lengths are compared before words
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 TRUE = {"yes", "y", "true", "t", "1", "1.0"}
 FALSE = {"no", "n", "false", "f", "0", "0.0"}
@@ -106,10 +107,11 @@ def _as_text(uniques: pd.Series) -> pd.Series:
 
 
 def _is_one_of(text: pd.Series, words: Sequence[str]) -> pd.Series:
-    """Whether a text is one of some short words, in capitals or not; only texts as short as these are compared."""
-    found = text.str.len() <= max(map(len, words))
+    """Whether a text is one of some short words, in capitals or not; of many texts only those as short are compared."""
+    if len(text) < MANY:
+        return text.str.lower().isin(words)
+    found = (text.str.len() <= max(map(len, words))).fillna(False).astype(bool)
     if found.any():
-        found = found.fillna(False).astype(bool)
         found[found] = text[found].str.lower().isin(words)
     return found
 
