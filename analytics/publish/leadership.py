@@ -44,6 +44,7 @@ VALUE_ENDS = {"points": (-100.0, 100.0), "share": (0.0, 1.0), "score": (1.0, 7.0
 MIDDLE = {"nps": 0.0, "csat": 0.5, "ces": 4.0}  # the side of it decides what a headline says; disputes have none
 QUOTED = 2  # quotes per open problem
 CHECKED = 40  # texts of a theme, the surest first, that are read again before one of them is quoted
+QUOTABLE = 0.5  # probability of its theme below which a text is not quoted
 CATEGORIES = 8  # recorded categories of complaints shown, the largest first
 
 
@@ -397,7 +398,7 @@ def _quotes(story: Story, themes: Sequence[str]) -> list[Block]:
 
 
 def _surest(named: pd.DataFrame, theme: str) -> pd.Series:
-    """Texts that may be quoted for a theme: its surest tags, where the accurate heads read it as a problem too."""
+    """Texts that may be quoted for a theme: the accurate heads hold it likely, likelier than others, and a problem."""
     from analytics.text.themes import tag_themes
 
     sure = named["themes"].map(
@@ -405,5 +406,8 @@ def _surest(named: pd.DataFrame, theme: str) -> pd.Series:
     )
     texts = named.loc[sure.sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
     again = tag_themes(texts.tolist())
-    agreed = [any(str(tag) == theme and tag.polarity == "negative" for tag in tags) for tags in again]
+    agreed = [
+        any(tag == theme and tag.polarity == "negative" and tag.probability >= QUOTABLE for tag in tags[:1])
+        for tags in again
+    ]
     return cast("pd.Series", texts[agreed])

@@ -52,7 +52,8 @@ _CLAUSE = re.compile(
 _SUBJECT = re.compile(  # says what the text is about, as a subject line does, and judges nothing
     r"(?:(?:hi|hello|dear \w+|good \w+)\W+)?"
     r"(?:(?:this|it|my (?:call|question|complaint|mail)) (?:(?:is|was) (?:to do with|about|regarding)|concern(?:s|ed))"
-    r"|i (?:am writing|wrote|contacted you|got in touch|rang|called)(?: in| to you)? (?:about|regarding)"
+    r"|(?:i )?(?:am writing|wrote|contacted you|got in touch|rang|called)(?: in| to you)? (?:about|regarding)"
+    r"|(?:i )?(?:had|have|got) (?:a|one) (?:question|query) (?:on|about|regarding)|(?:i )?need(?:ed)? help with"
     r"|with reference to|in regard to|regarding)\b(?! time)[^.!?]{0,60}[.!?]?$",
     re.IGNORECASE,
 )
