@@ -80,7 +80,7 @@ class AccurateModel:
 
     @cached_property
     def errors(self) -> np.ndarray:
-        """Held-out counts, rows the true class, columns the predicted one: what `corrected_share` inverts."""
+        """Counts on sets left out whole, rows the true class, columns the predicted: what `corrected_share` inverts."""
         return np.array(self.card["errors"])
 
     def predict_proba(self, texts: Iterable[str]) -> np.ndarray:

@@ -240,13 +240,11 @@ def _folds(codes: np.ndarray, frame: pd.DataFrame) -> Iterable[tuple[np.ndarray,
 
 def _features(base: Any, own: Vectoriser | None, texts: list[str]) -> tuple[Any, np.ndarray]:  # noqa: ANN401
     """Return what the head reads of each text, and the shipped model's probabilities."""
+    shipped = base.predict_proba(texts)
     if own is None:
-        embedding = base.encoder.embed(texts)
-        shipped = base.proba_of(embedding)
-        return np.hstack([np.log(np.clip(shipped, 1e-4, 1)), embedding]), shipped
+        return np.hstack([np.log(np.clip(shipped, 1e-4, 1)), base.encoder.embed(texts)]), shipped
     from scipy.sparse import csr_matrix, hstack
 
-    shipped = base.predict_proba(texts)
     words = own.transform([mask_brands(normalise(text), ()) for text in texts])
     return csr_matrix(hstack([np.log(np.clip(shipped, 1e-4, 1)), words])), shipped
 

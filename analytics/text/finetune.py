@@ -24,7 +24,7 @@ import pandas as pd
 from analytics.text.accurate import AccurateModel, blend
 from analytics.text.clean import BRAND, mask_brands, normalise
 from analytics.text.encoder import WINDOW, Encoder
-from analytics.text.evaluate import calibration_error, compare, error_matrix, measure_polarity
+from analytics.text.evaluate import calibration_error, error_matrix, measure_polarity, polarity, vader_score
 from analytics.text.export import write_onnx
 from analytics.text.fast import fit_linear, lexicon
 from analytics.text.train import CLASSES, PROBABILITIES
@@ -211,45 +211,74 @@ def fit_encoder(encode_texts: Encode, rows: np.ndarray, data: pd.DataFrame) -> t
     return model, sentiment
 
 
-def judge_unseen(data: pd.DataFrame) -> pd.DataFrame:
-    """Leave each set of `JUDGED_SETS` out whole, train without it, and measure on it: what a new organisation gets.
+def train_accurate(data: pd.DataFrame, folder: Path) -> None:
+    """Train encoder and head, and write them with the figures of texts that trained nothing.
 
     Parameters
     ----------
     data
-        Result of `train.load_training_sets`.
+        Result of `train.load_training_sets`; rows ``held_out`` only fit the head.
+    folder
+        Where ``encoder.onnx``, ``encoder_tokenizer.json``, ``accurate_head.npz`` and ``accurate.json`` go.
+    """
+    unseen = read_unseen(data)
+    held_out = train_parts(data, folder)
+    write_card(unseen, held_out, folder)
+
+
+def read_unseen(data: pd.DataFrame) -> pd.DataFrame:
+    """Leave each of `JUDGED_SETS` out whole, train everything without it, and read it: another organisation's texts.
 
     Returns
     -------
     pandas.DataFrame
-        One row per set and model (``accurate``, ``fast``, ``vader``), the columns of `evaluate.compare`.
+        One row per text of these sets: ``source``, ``label``, the blend's `PROBABILITIES`, and the polarities that
+        ``fast`` and ``vader`` give it.
     """
     found = []
     for source in JUDGED_SETS:
         log.info("without %s", source)
-        unseen, rest = data["source"] == source, data[data["source"] != source].reset_index(drop=True)
+        unseen, rest = data[data["source"] == source], data[data["source"] != source].reset_index(drop=True)
+        lines = training_lines(rest)
+        fast, _ = fit_linear(lines["text"].tolist(), lines["label"].tolist(), weights=lines["weight"].to_numpy())
         with TemporaryDirectory() as place:
-            folder = Path(place)
-            train_accurate(rest, folder)
-            lines = training_lines(rest)
-            fast, _ = fit_linear(lines["text"].tolist(), lines["label"].tolist(), weights=lines["weight"].to_numpy())
-            with np.load(folder / "accurate_head.npz", allow_pickle=False) as head:
-                accurate = AccurateModel(Encoder(folder), head["coefficients"], head["intercepts"], fast, {})
-            found.append(compare({"accurate": accurate, "fast": fast}, {source: data[unseen]}))
-        log.info("%s", found[-1].round(3).to_string())
+            train_parts(rest, Path(place))
+            with np.load(Path(place) / "accurate_head.npz", allow_pickle=False) as head:
+                parts = head["coefficients"], head["intercepts"], fast
+            model = AccurateModel(Encoder(Path(place)), *parts, {})
+            rows = unseen[["source", "label"]].reset_index(drop=True)
+            rows[PROBABILITIES] = model.predict_proba(unseen["text"])
+        rows["fast"], rows["vader"] = polarity(fast)(unseen["text"]), vader_score(unseen["text"])
+        found.append(rows)
     return pd.concat(found, ignore_index=True)
 
 
-def train_accurate(data: pd.DataFrame, folder: Path) -> None:
-    """Train encoder and head, and write them with the figures of the held-out texts.
+def write_card(unseen: pd.DataFrame, held_out: dict[str, Any], folder: Path) -> None:
+    """Write the card: figures and errors on sets left out whole, and the figures of the held-out texts."""
+    read = unseen[PROBABILITIES].to_numpy()
+    unseen = unseen.assign(accurate=read[:, 2] - read[:, 0])
+    rows = []
+    for source, part in unseen.groupby("source", sort=False):
+        for model in ("accurate", "fast", "vader"):
+            found = measure_polarity(part[model].to_numpy(), part["label"], np.random.default_rng(SEED))
+            rows.append({"set": source, "model": model, **{name: round(value, 4) for name, value in found.items()}})
+    with np.load(folder / "accurate_head.npz", allow_pickle=False) as head:
+        digest = hashlib.sha256(b"".join(head[name].tobytes() for name in sorted(head))).hexdigest()
+    encoder = Encoder(folder).version
+    card = {
+        "version": f"accurate-{encoder}-{digest[:6]}",
+        "encoder": encoder,
+        "classes": CLASSES,
+        "errors": error_matrix(unseen["label"], np.asarray(CLASSES)[read.argmax(axis=1)]).tolist(),
+        "calibration_error": round(calibration_error(read, unseen["label"]), 4),
+        "unseen": rows,
+        "held_out": held_out,
+    }
+    (folder / "accurate.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
-    Parameters
-    ----------
-    data
-        Result of `train.load_training_sets`; rows ``held_out`` only calibrate the head.
-    folder
-        Where ``encoder.onnx``, ``encoder_tokenizer.json``, ``accurate_head.npz`` and ``accurate.json`` go.
-    """
+
+def train_parts(data: pd.DataFrame, folder: Path) -> dict[str, Any]:
+    """Fine-tune the encoder, fit its head, write both; returns the figures of the held-out texts (`fit_head`)."""
     import torch
     from tokenizers import Tokenizer
 
@@ -263,7 +292,7 @@ def train_accurate(data: pd.DataFrame, folder: Path) -> None:
     write_encoder(
         {name: value.numpy() for name, value in model.state_dict().items()}, tokenizer, rows, data["text"], folder
     )
-    fit_head(data, sentiment.weight.detach().numpy(), sentiment.bias.detach().numpy(), folder)
+    return fit_head(data, sentiment.weight.detach().numpy(), sentiment.bias.detach().numpy(), folder)
 
 
 def write_encoder(
@@ -288,20 +317,19 @@ def write_encoder(
     write_onnx(weights, LAYERS, folder / "encoder.onnx")
 
 
-def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: Path) -> None:
-    """Calibrate the sentiment layer on the held-out texts, as the shipped files embed them, and write it.
+def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: Path) -> dict[str, Any]:
+    """Fit the sentiment layer's scores to the held-out texts, as the shipped files embed them, and write the head.
 
     A multinomial logistic regression on the layer's three scores; folded into the layer, so that what ships is one
     logistic head on the embedding. Held-out texts are weighted so that the classes stand at `PRIORS`, whatever
-    their shares in the training sets. The figures written are of five folds, blended with a fast model that did not
-    see the held-out texts either: no text calibrates its own.
+    their shares in the training sets. The figures returned, by set, are of five folds, blended with a fast model that
+    did not see the held-out texts either: no text fits its own.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
     held, seen = data[data["held_out"]], data[~data["held_out"]]
-    encoder = Encoder(folder)
-    scores = encoder.embed(held["text"]) @ weights.T + bias
+    scores = Encoder(folder).embed(held["text"]) @ weights.T + bias
     label = held["label"].map(CLASSES.index).to_numpy()
     importance = (np.array(PRIORS) / np.bincount(label, minlength=3))[label] * len(label)
     model = LogisticRegression(C=10.0, max_iter=1000)
@@ -312,25 +340,11 @@ def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: 
     probabilities = blend(probabilities, fast.predict_proba(held["text"]))
     model.fit(scores, label, sample_weight=importance)
     head = {"coefficients": model.coef_ @ weights, "intercepts": model.coef_ @ bias + model.intercept_}
-    head = {name: value.astype(np.float32) for name, value in head.items()}
-    np.savez(folder / "accurate_head.npz", **head)
-    digest = hashlib.sha256(b"".join(value.tobytes() for value in head.values())).hexdigest()
-    card = {"version": f"accurate-{encoder.version}-{digest[:6]}", "encoder": encoder.version, "classes": CLASSES}
-    card |= held_out_figures(held, probabilities)
-    (folder / "accurate.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
-
-
-def held_out_figures(held: pd.DataFrame, probabilities: np.ndarray) -> dict[str, Any]:
-    """Error matrix, calibration error, and per source the AUC and accuracy of negative against positive."""
-    predicted = np.asarray(CLASSES)[probabilities.argmax(axis=1)]
+    np.savez(folder / "accurate_head.npz", **{name: value.astype(np.float32) for name, value in head.items()})
     by_source = {}
     for source, places in held.reset_index(drop=True).groupby("source").indices.items():
-        part, label = probabilities[places], held["label"].iloc[places]
-        if {"negative", "positive"} <= set(label):
-            found = measure_polarity(part[:, 2] - part[:, 0], label, np.random.default_rng(SEED))
+        part, words = probabilities[places], held["label"].iloc[places]
+        if {"negative", "positive"} <= set(words):
+            found = measure_polarity(part[:, 2] - part[:, 0], words, np.random.default_rng(SEED))
             by_source[str(source)] = {name: round(value, 4) for name, value in found.items()}
-    return {
-        "errors": error_matrix(held["label"], predicted).tolist(),
-        "calibration_error": round(calibration_error(probabilities, held["label"]), 4),
-        "held_out": by_source,
-    }
+    return by_source

@@ -6,7 +6,6 @@ Not here: the fine-tuning of the encoder (``finetune.py``), the fast model's wei
 
 import argparse
 import hashlib
-import json
 import logging
 import re
 from pathlib import Path
@@ -162,24 +161,15 @@ def _unescape(text: str) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Train and write the shipped models: ``fast``, ``accurate``, or both when none is named.
-
-    ``unseen`` writes no model but ``unseen.json``: what training does for each of four sets left out whole.
-    """
+    """Train and write the shipped models: ``fast``, ``accurate``, or both when none is named."""
     parser = argparse.ArgumentParser(
         prog="python -m analytics.text.train", description="Train the shipped text models."
     )
-    parser.add_argument("model", nargs="?", choices=["fast", "accurate", "unseen", "all"], default="all")
+    parser.add_argument("model", nargs="?", choices=["fast", "accurate", "all"], default="all")
     parser.add_argument("--datasets", type=Path, default=DATASETS, help="folder of the training sets")
     chosen = parser.parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     texts = load_training_sets(chosen.datasets)
-    if chosen.model == "unseen":
-        from analytics.text.finetune import judge_unseen
-
-        rows = judge_unseen(texts).round(3).to_dict("records")
-        (MODELS / "unseen.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        return
     if chosen.model != "accurate":
         from analytics.text.train_fast import train_fast
 

@@ -3,10 +3,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from analytics.text.accurate import FAST_SHARE, AccurateModel
+from analytics.text.accurate import FAST_SHARE, AccurateModel, blend
 from analytics.text.clean import mask_brands
 from analytics.text.encoder import MODELS
 from analytics.text.evaluate import load_zero_shot_sets, polarity, vader_score
+from analytics.text.train_fast import JUDGED_SETS
 
 # Complaints without a word of sentiment, none of them in the training file.
 IDIOMS = """I am still without hot water after three visits.
@@ -106,7 +107,7 @@ def test_the_errors_are_counts_of_held_out_texts_by_true_and_predicted_class(mod
     assert model.errors.shape == (3, 3) and (model.errors >= 0).all()
     assert model.errors.sum(axis=1).min() >= 100  # enough of every class to invert
     assert np.diag(model.errors).sum() / model.errors.sum() > 0.7
-    assert model.card["calibration_error"] <= 0.05
+    assert model.card["calibration_error"] <= 0.06
 
 
 def test_a_head_fitted_on_another_encoder_is_refused(tmp_path):
@@ -132,9 +133,21 @@ def test_it_beats_vader_on_organisations_it_never_saw(model, datasets):
 def test_the_blend_lies_between_the_encoder_and_the_fast_model(model):
     texts = ["The queue was long but the nurse was kind"]
     encoder, fast = model.proba_of(model.encoder.embed(texts)), model.fast.predict_proba(texts)
-    odds = [np.log(p[0, 2] / p[0, 0]) for p in (encoder, model.predict_proba(texts), fast)]
+    blended = blend(encoder, fast)
+    odds = [np.log(p[0, 2] / p[0, 0]) for p in (encoder, blended, fast)]
     assert min(odds[0], odds[2]) <= odds[1] <= max(odds[0], odds[2])
     assert odds[1] == pytest.approx((1 - FAST_SHARE) * odds[0] + FAST_SHARE * odds[2], abs=1e-3)
+    np.testing.assert_allclose(model.predict_proba(texts), blended, atol=1e-9)
+
+
+def test_errors_are_of_whole_sets_that_trained_nothing(model):
+    rows = pd.DataFrame(model.card["unseen"])
+    ours = rows[rows["model"] == "accurate"].set_index("set")
+    assert set(ours.index) == set(JUDGED_SETS)
+    polar = model.errors[[0, 2]].sum()
+    assert polar == ours["n"].sum()  # every polar text of the four sets, once
+    assert (ours["auc"] > rows[rows["model"] == "fast"].set_index("set")["auc"]).all()
+    assert model.card["calibration_error"] <= 0.06
 
 
 def test_no_texts_give_no_probabilities(model):
