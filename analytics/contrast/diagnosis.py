@@ -320,7 +320,7 @@ def _customers_say(problem: Problem, heard: pd.DataFrame, comparable: pd.DataFra
     e, scale = problem.evidence, 100 if problem.evidence.unit == "share" else 1
     percent = " %" if scale == 100 else f" {e.unit}"
     like = f" of the same {', '.join(by)}" if by else ""
-    digits = 1 if e.value * scale < 10 else 0
+    digits = 1 if (e.high - e.low) * scale < 2 else 0  # whole points say enough of a wide interval
     value, low, high = (f"{bound * scale:.{digits}f}" for bound in (e.value, e.low, e.high))
     mine, paired = int(heard["_has"].sum()), int(comparable["_has"].sum())
     return [

@@ -34,6 +34,7 @@ from analytics.tables.schema import NotMeasured, require
 
 DRIVERS = ("first_response_h", "transfers", "reopens", "contacts", "handle_time_s", "hold_time_s", "wait_time_s")
 KNOWN = 0.5  # share of cases that must carry a figure before it may speak for them
+DRAWN = 8  # recorded figures drawn for a problem
 NAMED_APART = 3  # figures that a chart's title names; of more it gives the number
 
 
@@ -121,9 +122,12 @@ def _diagnosis_chart(found: Diagnosis, differing: pd.DataFrame, story: Story) ->
     verdict = f"{listed(names)} {'differs' if len(names) == 1 else 'differ'}" if names else "no recorded figure differs"
     if len(names) > NAMED_APART:
         verdict = f"{len(names)} of {len(rows)} recorded figures differ"
+    away = (rows["value"] - 0.5).abs().where(~rows["differs"], 1.0)  # those that differ first
+    shown = rows.loc[away.sort_values(ascending=False, kind="stable").index[:DRAWN]]
+    left = f" Drawn: the {len(shown)} of {len(rows)} figures furthest apart." if len(shown) < len(rows) else ""
     return blocks.figure(
         figures.plot_intervals(
-            rows,
+            shown,
             by="name",
             unit="share",
             reference=0.5,
@@ -134,7 +138,7 @@ def _diagnosis_chart(found: Diagnosis, differing: pd.DataFrame, story: Story) ->
         caption=f"{capital(found.problem.name)}: {verdict}.",
         source=OBSERVED,
         n=int(rows["n"].max()),
-        note="50 % means no difference. Compared within reason, channel and segment; a difference is no cause.",
+        note=f"50 % means no difference. Compared within reason, channel and segment; a difference is no cause.{left}",
     )
 
 
