@@ -259,7 +259,7 @@ def _execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: flo
         return papermill.execute_notebook(
             str(notebook), None, values, cwd=str(root), start_timeout=START_LIMIT, kernel_name="python3",
             execution_timeout=cell_limit, progress_bar=sys.stderr.isatty(), config=kernel,
-            extra_arguments=["--IPKernelApp.log_level=50"],
+            extra_arguments=["--IPKernelApp.log_level=50"], shutdown_kernel="immediate",  # its work is in the notebook
         )  # fmt: skip
     except PapermillExecutionError as fault:  # cells count from 1 in the notebook as written, without the injected one
         if fault.ename in INPUT_FAULTS:
