@@ -286,8 +286,10 @@ def page_one(story: Story, perceive: Section, hurts: Section, leaving: Section, 
     known = [s.answer for s in (hurts, leaving) if s.answer.data["level"] == "finding"]
     scored = next(block for block in perceive.blocks if block.kind == "finding")
     headline = scored if scored.data["level"] == "finding" or not known else known[0]
+    others = (b for b in hurts.blocks if b.kind == "finding" and b.data["level"] == "finding" and b is not headline)
+    hurt = hurts.answer if headline is scored else next(others, hurts.answer)  # never the headline twice
     return blocks.page_one(
-        headline, numbers, notes=notes, perceive=perceive.answer, hurts=hurts.answer, leaving=_both(leaving),
+        headline, numbers, notes=notes, perceive=perceive.answer, hurts=hurt, leaving=_both(leaving),
         unknown=unknowns.answer, trend=_trend(story), basis=story.caution,
     )  # fmt: skip
 

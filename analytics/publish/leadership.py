@@ -360,12 +360,16 @@ def _recorded(story: Story) -> list[Block]:
         [first],
         key="complaints:category",
     )
+    shown = [told]
+    if len(now) > 1:
+        second = estimate_of(now.iloc[1])
+        shown.append(blocks.finding(f"“{now.iloc[1]['category']}” follows with {figure_of(second)}.", [second]))
     listing = blocks.table(
         now, caption="Complaints by recorded category.", source=OBSERVED, n=n,
         columns={"category": "Category", "value": "Share of complaints", "word": "Movement"},
         note="As the category is recorded; what customers mean by it stands in their own words only.",
     )  # fmt: skip
-    return [told, listing]
+    return [*shown, listing]
 
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:

@@ -222,6 +222,17 @@ def test_without_texts_complaints_are_shown_by_recorded_category(tmp_path):
     assert "80 complaints came in October 2026; 75 %" in problems.answer.data["sentence"]
     assert "recorded under “repairs”" in problems.answer.data["sentence"]
     assert [b.data["level"] for b in problems.unknowns] == ["unknown"]
+    assert "follows with" in problems.blocks[1].data["sentence"]
+
+
+def test_page_one_never_says_its_headline_twice(tmp_path):
+    _, story = complaints_only(tmp_path)
+    story = replace(story, tables=replace(story.tables, complaints=story.tables.complaints.drop(columns="disputed")))
+    told = [leadership.perceived(story), leadership.problems(story), leaving.who_may_leave(story)]
+    page = accountability.page_one(story, *told, accountability.unknown(story, *told))
+    headline = page.data["headline"]["sentence"]
+    assert "recorded under" in headline
+    assert headline not in [answer["sentence"] for answer in page.data["answers"]]
 
 
 def test_a_survey_without_scores_names_the_columns_it_lacks(tmp_path):
