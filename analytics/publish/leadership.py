@@ -44,7 +44,7 @@ VALUE_ENDS = {"points": (-100.0, 100.0), "share": (0.0, 1.0), "score": (1.0, 7.0
 MIDDLE = {"nps": 0.0, "csat": 0.5, "ces": 4.0}  # the side of it decides what a headline says; disputes have none
 QUOTED = 2  # quotes per open problem
 CHECKED = 40  # texts of a theme, the surest first, that are read again before one of them is quoted
-QUOTABLE = 0.5  # probability of its theme below which a text is not quoted
+QUOTABLE = 0.75  # probability of its theme below which a text is not quoted: a wrong quote costs more than none
 CATEGORIES = 8  # recorded categories of complaints shown, the largest first
 
 
