@@ -336,7 +336,7 @@ def is_complaint(texts: Iterable[str], model: Model = "auto") -> np.ndarray:
 
     Examples
     --------
-    >>> grievance, dislike = is_complaint(["You charged me twice and I want it back.", "Not my taste."], model="fast")
+    >>> grievance, dislike = is_complaint(["You charged me twice and I want it back.", "Not my taste."])
     >>> bool(grievance > dislike)
     True
     """

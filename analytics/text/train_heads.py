@@ -112,7 +112,8 @@ def nhs_lines(datasets: Path) -> pd.DataFrame:
     for theme, labels in NHS.items():
         frame[theme] = [float(not found.isdisjoint(labels)) for found in texts["found"]]
     criticality = texts["criticality"]
-    frame["complaint"] = (criticality <= -2).astype(float).where((criticality <= -2) | (criticality >= 1))
+    told = ((criticality <= -2) | (criticality >= 1)) & (texts.index % 2 == 0)  # half: fewer hand-written lines tell it
+    frame["complaint"] = (criticality <= -2).astype(float).where(told)
     return frame.assign(text=texts["feedback"], weight=NHS_WEIGHT, unseen=texts.index < unseen.sum())
 
 
