@@ -258,7 +258,7 @@ def phrases(story: Story) -> Section:
     """Phrases that unhappy customers use more than the others, groups taken from their scores."""
     lead = story.survey_lead
     scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
-    recent = story.comments[story.comments["period"].isin(story.history[-RECENT:])]
+    recent = story.recent_comments
     score = recent["comment_id"].map(scores)
     table = distinctive_phrases(recent["text"], (score <= LOW[lead.column]).where(score.notna()).astype("boolean"))
     if table.empty:

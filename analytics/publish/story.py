@@ -4,6 +4,7 @@ Every section reads from the `Story`; nothing here draws or words anything.
 """
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -196,8 +197,23 @@ class Story:
 
     @cached_property
     def comments(self) -> pd.DataFrame:
-        """Scored and redacted customer texts of the history, with their `period`."""
-        config, ahead = self.config, self.read_ahead()
+        """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
+        ahead = self.read_ahead()
+        comments = self._read_comments(self.period.start)
+        if ahead.is_alive():  # the other core is still reading: meanwhile, what the report needs next
+            with suppress(NotMeasured):
+                _ = self.cases
+        ahead.join()
+        return comments
+
+    @cached_property
+    def recent_comments(self) -> pd.DataFrame:
+        """As `comments`, texts redacted and kept for all recent periods."""
+        recent = self.comments["period"].isin(self.history[-RECENT:])
+        return self._read_comments(self.period.previous(RECENT - 1).start)[recent]
+
+    def _read_comments(self, shown_from: pd.Timestamp) -> pd.DataFrame:
+        config = self.config
         comments = read_comments(
             self._history_tables,
             brands=config.organisation.brands,
@@ -205,9 +221,8 @@ class Story:
             accurate_limit=config.text.accurate_limit,
             cache=str(config.resolve("data/derived/scores")),
             patterns=config.organisation.order_number_patterns,
-            shown_from=self.period.previous(RECENT - 1).start,
+            shown_from=shown_from,
         )
-        ahead.join()
         if comments.empty:
             raise NotMeasured("not measured: no text by a customer (comment, text), needed for what they say")
         return comments.assign(period=period_of(comments["at"], config.report.frequency))
