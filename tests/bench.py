@@ -190,7 +190,7 @@ def rows(folder: Path, quick: bool) -> Iterator[Row]:
     for contacts in (1_000, 10_000) if quick else (10_000, 100_000, 1_000_000):
         config = load_config(operation(folder, max(1_000, round(contacts / CONTACTS)), "csv"))
         best, n = float("inf"), 1
-        for _ in range(max(1, min(5, 500_000 // contacts))):
+        for _ in range(max(2, min(5, 500_000 // contacts))):
             with clock() as seconds:
                 tables = read_tables(config)
                 build_cases(tables)
