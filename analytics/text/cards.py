@@ -18,11 +18,11 @@ import pandas as pd
 
 from analytics.text.encoder import Encoder
 from analytics.text.evaluate import CLASSES, DATASETS, SentimentModel, compare, load_zero_shot_sets, speed, vader_score
+from analytics.text.fast import MODELS
 from analytics.text.sentiment import load_sentiment_model
 from analytics.text.themes import KINDS, THEMES, is_complaint, tag_themes
 from analytics.text.train_heads import NHS, phrase_lines, theme_lines
 
-MODELS = Path(__file__).parent / "models"
 HARD = Path(__file__).parents[2] / "tests/text"  # lines written to be hard, that trained nothing
 
 
