@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.measures.estimate import OBSERVED, Estimate
 from analytics.measures.intervals import wilson_bounds
-from analytics.tables.schema import NotMeasured, Tables, require
+from analytics.tables.schema import NotMeasured, Tables, find_rows, require
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,13 @@ def estimate_silent_leavers(
     inside &= left.lt(_utc(pd.Series([end]))[0]) if end is not None else True
     if not inside.any():
         raise ValueError("no customer left in this window: there are no leavers to describe.")
-    gone = words["customer_id"].map(left)
-    heard = words[words["customer_id"].isin(people.index) & ~(words["at"] > gone)]
+    row = pd.Series(find_rows(words["customer_id"], people.index.to_series()), words.index)  # of the customer
+    gone = left.iloc[row].set_axis(words.index).where(row >= 0)
+    heard = words[row.ge(0) & ~(words["at"] > gone)]
     if days is not None:
         recent = gone[heard.index] - heard["at"] <= pd.Timedelta(days=days)
         heard = heard[recent | gone[heard.index].isna()]
-    spoke = people.index.isin(heard["customer_id"])
+    spoke = np.isin(np.arange(len(people)), row[heard.index])
     silent = int((inside & ~spoke).sum())
     count = int(inside.sum())
     share = _share(silent, count)

@@ -117,7 +117,7 @@ def draw(fig: Figure) -> tuple[str, str]:
         target = io.StringIO()
         with matplotlib.rc_context({**STYLE, "svg.fonttype": letters}):
             fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
-        fig.set_layout_engine("none")  # the second drawing keeps the places of the first
+        fig.set_layout_engine(None)  # the second drawing keeps the places of the first, and tries no layout
         drawn.append(target.getvalue())
     fig.set_layout_engine(layout)
     return drawn[0], drawn[1]

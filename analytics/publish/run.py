@@ -17,10 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -255,6 +256,7 @@ def _execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: flo
 
     papermill = _papermill()
     kernel = traitlets.config.Config({"KernelManager": {"transport": "ipc"}})  # no port that others could listen to
+    Thread(target=_load_writers, daemon=True).start()  # this process only waits until the kernel is done
     try:
         return papermill.execute_notebook(
             str(notebook), None, values, cwd=str(root), start_timeout=START_LIMIT, kernel_name="python3",
@@ -276,6 +278,13 @@ def _execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: flo
 
 
 # ---- what is written -------------------------------------------------------------------------------------------------
+
+
+def _load_writers() -> None:
+    """Import what writes the pages; a fault of it shows where the pages are written."""
+    with suppress(Exception):
+        import nbconvert  # noqa: F401
+        import typst  # noqa: F401
 
 
 def _write_pages(

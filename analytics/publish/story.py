@@ -22,7 +22,7 @@ from analytics.publish.cutoff import STAMPS, dated_by, since, tables_at
 from analytics.tables.cases import build_cases
 from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
-from analytics.tables.schema import NotMeasured, ReadLog, Tables
+from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
 from analytics.text.comments import TEXTS, collect_comments, complained_about, read_comments
 
@@ -240,7 +240,8 @@ class Story:
         from analytics.text.themes import read_texts
 
         known = collect_comments(self.since(self.period.previous().start))
-        now = known[self.period.contains(pd.to_datetime(known["at"])) & ~known["comment_id"].isin(self._top_marks)]
+        known = known[self.period.contains(pd.to_datetime(known["at"]))]
+        now = known[find_rows(known["comment_id"], self._top_marks) < 0]
         limit, tables = self.config.text.accurate_limit, self._history_tables
         frames = [(getattr(tables, name), text) for name, (_, _, text) in TEXTS.items()]
         history = sum(int(frame[text].notna().sum()) for frame, text in frames if frame is not None and text in frame)
@@ -326,7 +327,7 @@ class Story:
     def _without_top_marks(self, comments: pd.DataFrame) -> pd.DataFrame:
         sources = ["surveys", "complaints"] if self.comments["source"].ne("contacts").any() else ["contacts"]
         read = comments[comments["source"].isin(sources) & comments["sentiment"].ne("unknown")]
-        return read[~((read["source"] == "surveys") & read["comment_id"].isin(self._top_marks))]
+        return read[(read["source"] != "surveys") | (find_rows(read["comment_id"], self._top_marks) < 0)]
 
     @cached_property
     def _top_marks(self) -> pd.Series:
