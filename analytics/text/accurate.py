@@ -16,7 +16,7 @@ from analytics.text.encoder import MODELS, Encoder
 from analytics.text.fast import LinearModel, softmax
 
 CLASSES = ("negative", "neutral", "positive")
-FAST_SHARE = 0.6  # of the fast model in the blend; 0.3 to 0.6 do about as well on the zero-shot sets
+FAST_SHARE = 0.4  # of the fast model in the blend: of 0, .2, .3 … .7 the best on sets left out whole
 
 
 @dataclass(frozen=True)

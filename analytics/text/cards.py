@@ -1,7 +1,7 @@
 """Model cards: the templates of ``data/`` filled with figures as measured, so that none is typed by hand.
 
-``python -m analytics.text.cards`` writes those of the accurate model and of the themes, and needs the evaluation sets;
-that of the fast model is written with the model.
+``python -m analytics.text.cards`` writes those of the accurate model, the themes and churn intent, and needs the
+evaluation sets; that of the fast model is written with the model.
 """
 
 import argparse
@@ -10,17 +10,22 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import GroupKFold
 
+from analytics.text.accurate import FAST_SHARE
+from analytics.text.churn_intent import ChurnIntentModel, load_churn_intent_model, train_churn_intent, training_lines
 from analytics.text.encoder import Encoder
 from analytics.text.evaluate import CLASSES, DATASETS, SentimentModel, compare, load_zero_shot_sets, speed, vader_score
 from analytics.text.fast import MODELS
 from analytics.text.sentiment import load_sentiment_model
 from analytics.text.themes import KINDS, THEMES, is_complaint, tag_themes
+from analytics.text.train import REMARKS
 from analytics.text.train_heads import NHS, phrase_lines, theme_lines
 
 HARD = Path(__file__).parents[2] / "tests/text"  # lines written to be hard, that trained nothing
@@ -64,6 +69,7 @@ def confusion(counts: Sequence[Sequence[int]]) -> str:
 def accurate_card(datasets: Path) -> str:
     """Card of the accurate model: measured now on the sets that never train, with what training wrote down."""
     card = json.loads((MODELS / "accurate.json").read_text(encoding="utf-8"))
+    tokenizer = json.loads((MODELS / "encoder_tokenizer.json").read_text(encoding="utf-8"))
     unseen = pd.DataFrame(card["unseen"])
     models: dict[str, SentimentModel] = {name: load_sentiment_model(name) for name in ("accurate", "fast")}
     sets = load_zero_shot_sets(datasets)
@@ -87,6 +93,9 @@ def accurate_card(datasets: Path) -> str:
         "accuracy_vader": f"{every['vader']['accuracy']:.3f}",
         "speed": f"{speed(models['accurate']):.0f}",
         "phrases": f"{len(phrase_lines()):,}",
+        "remarks": f"{len(pd.read_csv(REMARKS)):,}",
+        "share": f"{FAST_SHARE}",
+        "vocabulary": f"{len(tokenizer['model']['vocab']):,}",
     }
     for name, file in (("sarcasm", "sarcasm.csv"), ("idioms", "complaint_idioms.csv")):
         lines = pd.read_csv(HARD / file)
@@ -120,7 +129,8 @@ def themes_card(datasets: Path) -> str:
         for name in NHS
     ]
     figures = {
-        "lines": f"{len(lines):,}",
+        "written": f"{int(lines['wants_unoffered'].notna().sum()):,}",
+        "remarks": f"{int(lines['wants_unoffered'].isna().sum()):,}",
         "fewest": str(int(lines[list(THEMES)].sum().min())),
         "nothing": str(int((lines[list(THEMES)].sum(axis=1) == 0).sum())),
         "phrases": f"{len(phrase_lines()):,}",
@@ -132,6 +142,68 @@ def themes_card(datasets: Path) -> str:
         "nhs": table(["theme", "positives", "fast AUC", "accurate AUC"], nhs),
     }
     return fill("themes_card.md", figures | _complaints(datasets) | _bank() | _tagging_speed())
+
+
+def churn_card(datasets: Path) -> str:
+    """Card of churn intent: its own lines and the remarks in folds, the shipped model on a set that never trains."""
+    lines, shipped = training_lines(), load_churn_intent_model()
+    with TemporaryDirectory() as place:
+        held_out = train_churn_intent(Path(place)).held_out
+    remark = (lines["case"] == "remark").to_numpy()
+    own = lines[~remark]
+    strange = np.empty(len(own))
+    for industry in own["industry"].unique():
+        out = (own["industry"] == industry).to_numpy()
+        strange[out] = _taught_churn(lines[remark | (lines["industry"] != industry)], own[out])
+    seen = pd.read_csv(datasets / "churn-intent/en_chatbot.csv")
+    seen["brand"] = seen["brand"].where(seen["brand"] != "no_brand").fillna("")
+    folds = np.empty(len(seen))
+    for train, test in GroupKFold(5).split(seen, groups=pd.factorize(seen["text"].str.lower())[0]):
+        learnt = seen.iloc[train].assign(share=seen["churn"].astype(float), weight=1.0)
+        folds[test] = _taught_churn(learnt, seen.iloc[test])
+    words = r"\b(?:leav|quit|cancel|terminat|switch|chang|mov|bye|goodbye)"
+    truth = seen["churn"].to_numpy()
+    (kept, wrong), (missed, found) = shipped.errors
+    rows = [
+        ["own lines, five folds grouped by text", *_leaving(own["churn"].to_numpy(), held_out[~remark])],
+        ["own lines, one industry left out at a time", *_leaving(own["churn"].to_numpy(), strange)],
+        ["remarks, five folds", *_leaving(lines["churn"][remark].to_numpy(), held_out[remark])],
+        ["`churn-intent`, shipped model, nothing of it used in training", *_leaving(truth, _asked(shipped, seen))],
+        ["`churn-intent`, same pipeline trained on it, five folds grouped by text", *_leaving(truth, folds)],
+        ["baseline on `churn-intent`: keywords", *_leaving(truth, seen["text"].str.contains(words, case=False))],
+        ["baseline on `churn-intent`: VADER negative", *_leaving(truth, vader_score(seen["text"]) < -0.05)],
+    ]
+    figures = {
+        "lines": f"{len(own):,}",
+        "remarks": f"{int(remark.sum()):,}",
+        "leavers": f"{missed + found:,}",
+        "set": f"{len(seen):,}",
+        "figures": table(["evaluated on", "F1", "precision", "recall", "AUC"], rows),
+        "errors": f"[[{kept}, {wrong}], [{missed}, {found}]]",
+        "wrong": f"{wrong / (kept + wrong):.1%}".replace("%", " %"),
+        "recall": f"{found / (missed + found):.0%}".replace("%", " %"),
+    }
+    return fill("churn_card.md", figures)
+
+
+def _taught_churn(learnt: pd.DataFrame, asked: pd.DataFrame) -> np.ndarray:
+    brands = [[brand] if brand else [] for brand in learnt["brand"]]
+    model = ChurnIntentModel().fit(learnt["text"], brands, learnt["share"], learnt["weight"].to_numpy())
+    return _asked(model, asked)
+
+
+def _asked(model: ChurnIntentModel, lines: pd.DataFrame) -> np.ndarray:
+    pairs = zip(lines["text"], lines["brand"], strict=True)
+    return np.array([model.predict_proba([text], brands=[brand] if brand else [])[0] for text, brand in pairs])
+
+
+def _leaving(truth: np.ndarray, probability: np.ndarray) -> list[str]:
+    """F1, precision and recall at one half, and AUC."""
+    from sklearn.metrics import precision_recall_fscore_support, roc_auc_score
+
+    probability = np.nan_to_num(np.asarray(probability, dtype=float))
+    precision, recall, f1, _ = precision_recall_fscore_support(truth, probability > 0.5, average="binary")
+    return [f"{figure:.3f}" for figure in (f1, precision, recall, roc_auc_score(truth, probability))]
 
 
 def _taught(sets: dict[str, pd.DataFrame]) -> dict[str, str]:
@@ -224,7 +296,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m analytics.text.cards", description="Write the model cards.")
     parser.add_argument("--datasets", type=Path, default=DATASETS, help="folder of the evaluation sets")
     datasets = parser.parse_args(arguments).datasets
-    for name, write in (("accurate", accurate_card), ("themes", themes_card)):
+    for name, write in (("accurate", accurate_card), ("themes", themes_card), ("churn_intent", churn_card)):
         (MODELS / f"{name}.md").write_text(write(datasets), encoding="utf-8")
 
 

@@ -19,6 +19,8 @@ from analytics.text.clean import english_words, normalise
 
 MODELS = Path(__file__).parent / "models"
 LINES = Path(__file__).parent / "data" / "churn_intent.csv"
+REMARKS = Path(__file__).parent / "data" / "remarks.csv"
+REMARK_WEIGHTS = {1: 0.3, 0: 0.05}  # of a remark that leaves and one that does not, in folds
 COMPANIES = Path(__file__).parent / "data" / "companies.txt"
 CONDITIONAL = 0.7  # a threat with a condition ("next time I am gone") counts as seven tenths of leaving: our judgement
 
@@ -244,20 +246,34 @@ class ChurnIntentModel:
     def __init__(self, penalty: float = 0.1) -> None:
         self.penalty = penalty
 
-    def fit(self, texts: Iterable[str], brands: Sequence[Sequence[str]], churn: Iterable[float]) -> Self:
-        """Learn from texts, the brands each is asked about, and how far each says they are being left (0 to 1)."""
-        # `errors`: counts on folds not trained on, rows the truth (staying, leaving), columns the prediction
+    def fit(
+        self,
+        texts: Iterable[str],
+        brands: Sequence[Sequence[str]],
+        churn: Iterable[float],
+        weights: np.ndarray | None = None,
+        judged: np.ndarray | None = None,
+    ) -> Self:
+        """Learn from texts, the brands each is asked about, and how far each says they are being left (0 to 1).
+
+        `weights` says how much each text counts (1 if not given), `judged` which texts `errors` are about (all).
+        """
+        # `held_out`: each text's figure by folds not trained on it; `errors`: its counts, rows the truth (staying,
+        # leaving), columns the prediction
         from sklearn.feature_extraction.text import TfidfVectorizer
 
         texts, share = list(texts), np.asarray(list(churn), dtype=float)
+        weights = np.ones(len(texts)) if weights is None else weights
         vectorizer = TfidfVectorizer(analyzer=_unique, min_df=2)
         matrix = vectorizer.fit_transform([features(*pair) for pair in zip(texts, brands, strict=True)])
-        held_out = _held_out_scores(matrix, share, texts, self.penalty)
-        regression = _regression(matrix, share, self.penalty)
+        scores = _held_out_scores(matrix, share, weights, texts, self.penalty)
+        regression = _regression(matrix, share, weights, self.penalty)
         self.idf = dict(zip(vectorizer.get_feature_names_out(), vectorizer.idf_, strict=True))
         self.weight = dict(zip(self.idf, regression.coef_[0] * vectorizer.idf_, strict=True))
-        self.slope, offset = _platt(held_out, share)
-        self.errors = _counts(share > 0.5, self.slope * held_out + offset > 0)
+        self.slope, offset = _platt(scores, share, weights)
+        self.held_out = 1 / (1 + np.exp(-(self.slope * scores + offset)))
+        judged = np.ones(len(texts), dtype=bool) if judged is None else judged
+        self.errors = _counts(share[judged] > 0.5, self.held_out[judged] > 0.5)
         self.offset = self.slope * float(regression.intercept_[0]) + offset
         return self
 
@@ -309,18 +325,24 @@ def _unique(found: list[str]) -> set[str]:
     return set(found)
 
 
-def _regression(matrix: Any, share: np.ndarray, penalty: float) -> Any:  # noqa: ANN401  # scikit-learn has no types
+def _regression(matrix: Any, share: np.ndarray, weights: np.ndarray, penalty: float) -> Any:  # noqa: ANN401
     """Logistic regression on labels that may lie between 0 and 1: each row counts once for each side."""
     from scipy.sparse import vstack
     from sklearn.linear_model import LogisticRegression
 
-    labels, weights = np.repeat([1, 0], len(share)), np.concatenate([share, 1 - share])
-    used = weights > 0
+    labels, counted = np.repeat([1, 0], len(share)), np.concatenate([share * weights, (1 - share) * weights])
+    used = counted > 0
     model = LogisticRegression(C=1 / penalty, max_iter=2000)
-    return model.fit(vstack([matrix, matrix]).tocsr()[used], labels[used], weights[used])
+    return model.fit(vstack([matrix, matrix]).tocsr()[used], labels[used], counted[used])
 
 
-def _held_out_scores(matrix: Any, share: np.ndarray, texts: list[str], penalty: float) -> np.ndarray:  # noqa: ANN401
+def _held_out_scores(
+    matrix: Any,  # noqa: ANN401
+    share: np.ndarray,
+    weights: np.ndarray,
+    texts: list[str],
+    penalty: float,  # noqa: ANN401
+) -> np.ndarray:
     """Score of each row by a model that saw neither it nor another row of the same text."""
     from sklearn.model_selection import GroupKFold
 
@@ -328,15 +350,16 @@ def _held_out_scores(matrix: Any, share: np.ndarray, texts: list[str], penalty: 
     groups = pd.factorize(np.asarray(texts, dtype=object))[0]
     folds = min(5, groups.max() + 1)
     for train, test in GroupKFold(folds, shuffle=True, random_state=0).split(matrix, groups=groups):
-        scores[test] = _regression(matrix[train], share[train], penalty).decision_function(matrix[test])
+        model = _regression(matrix[train], share[train], weights[train], penalty)
+        scores[test] = model.decision_function(matrix[test])
     return scores
 
 
-def _platt(scores: np.ndarray, share: np.ndarray) -> tuple[float, float]:
+def _platt(scores: np.ndarray, share: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
     """Slope and offset that turn held-out scores into probabilities (Platt 1999)."""
     from scipy.sparse import csr_matrix
 
-    calibration = _regression(csr_matrix(scores[:, None]), share, penalty=1e-6)
+    calibration = _regression(csr_matrix(scores[:, None]), share, weights, penalty=1e-6)
     return float(calibration.coef_[0, 0]), float(calibration.intercept_[0])
 
 
@@ -372,15 +395,25 @@ def load_churn_intent_model() -> ChurnIntentModel:
 
 
 def training_lines() -> pd.DataFrame:
-    """Read the hand-written lines, `share` being how far each says that the brand is left."""
+    """Read the hand-written lines, `share` being how far each says that the brand is left.
+
+    Those of ``churn_intent.csv`` name a brand and turn on it; those of ``remarks.csv`` are as customers write,
+    name none and count less (`REMARK_WEIGHTS`), as there are many and few of them leave.
+    """
     lines = pd.read_csv(LINES, keep_default_na=False)
     threat = (lines["case"] == "conditional_threat") & (lines["churn"] == 1)
-    return lines.assign(share=lines["churn"].where(~threat, CONDITIONAL).astype(float))
+    lines = lines.assign(share=lines["churn"].where(~threat, CONDITIONAL).astype(float), weight=1.0)
+    remarks = pd.read_csv(REMARKS, keep_default_na=False)
+    remarks = remarks.assign(share=remarks["leaving"].astype(float), weight=remarks["leaving"].map(REMARK_WEIGHTS))
+    remarks = remarks.assign(brand="", case="remark", churn=remarks["leaving"])
+    return pd.concat([lines, remarks[["text", "brand", "churn", "case", "share", "weight"]]], ignore_index=True)
 
 
 def train_churn_intent(folder: Path = MODELS) -> ChurnIntentModel:
-    """Fit the shipped model on the hand-written lines and write it."""
+    """Fit the shipped model on the hand-written lines and write it; its errors are those on remarks."""
     lines = training_lines()
-    model = ChurnIntentModel().fit(lines["text"], [[brand] for brand in lines["brand"]], lines["share"])
+    brands = [[brand] if brand else [] for brand in lines["brand"]]
+    weights, remark = lines["weight"].to_numpy(), (lines["case"] == "remark").to_numpy()
+    model = ChurnIntentModel().fit(lines["text"], brands, lines["share"], weights, remark)
     model.save(folder)
     return model

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analytics.text.accurate import AccurateModel, blend
+from analytics.text.accurate import FAST_SHARE, AccurateModel, blend
 from analytics.text.clean import BRAND, mask_brands, normalise
 from analytics.text.encoder import WINDOW, Encoder
 from analytics.text.evaluate import calibration_error, error_matrix, measure_polarity, polarity, vader_score
 from analytics.text.export import write_onnx
-from analytics.text.fast import fit_linear, lexicon
+from analytics.text.fast import fit_linear, lexicon, softmax
 from analytics.text.train import CLASSES, PROBABILITIES
 from analytics.text.train_fast import JUDGED_SETS, PRIORS, training_lines
 
@@ -44,6 +44,7 @@ CHUNK = 50 * BATCH  # texts that are sorted by length together
 TOPIC_WEIGHT = 0.2
 SEED = 20
 LAYERS = 6
+REPEATED = {"phrases": 3}  # how often the short lines of our own come again in the one pass
 FREQUENT = 14_000  # base entries are in order of frequency; a rarer one is kept only for a reason
 # Company names that carry valence as words, and names that carry none; a text must read the same with any of them.
 NAMES = (
@@ -53,6 +54,8 @@ NAMES = (
 ).split(";")
 FRAMES = ("{name}: {text}", "@{name} {text}", "{text} {name}", "{text} #{name}", "Dear {name}, {text}", "{name} {text}")
 
+SIDES = np.array([-0.5, 0.0, 0.5])  # of `CLASSES`, to move log odds by
+SMALLEST = 1e-7
 VOWELS = "aeiou"
 ENDINGS = ("!!", "...", " ????", " ??", "!!!!!", " ...")
 
@@ -222,7 +225,7 @@ def train_accurate(data: pd.DataFrame, folder: Path) -> None:
         Where ``encoder.onnx``, ``encoder_tokenizer.json``, ``accurate_head.npz`` and ``accurate.json`` go.
     """
     unseen = read_unseen(data)
-    held_out = train_parts(data, folder)
+    held_out = train_parts(data, folder, even_shift(unseen))
     write_card(unseen, held_out, folder)
 
 
@@ -253,9 +256,40 @@ def read_unseen(data: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(found, ignore_index=True)
 
 
+def even_shift(unseen: pd.DataFrame) -> float:
+    """What to add to the log odds of praise over blame so that both are misread equally often on sets left out whole.
+
+    Sets count alike. Judged on its own kind of texts, the head takes the mild praise of others for blame.
+    """
+    from scipy.optimize import bisect
+
+    told = unseen[unseen["label"] != "neutral"]
+    odds = np.log(np.maximum(told["p_positive"], SMALLEST)) - np.log(np.maximum(told["p_negative"], SMALLEST))
+    places = told.reset_index(drop=True).groupby(["source", "label"]).indices
+
+    def gap(shift: float) -> float:
+        kept = [((odds.iloc[rows] + shift > 0) == (label == "positive")).mean() for (_, label), rows in places.items()]
+        words = [label for _, label in places]
+        right = pd.Series(kept).groupby(words).mean()
+        return float(right["negative"] - right["positive"])
+
+    return float(bisect(gap, -3.0, 3.0, xtol=1e-3))
+
+
+def shifted(probabilities: np.ndarray, by: float) -> np.ndarray:
+    """Probabilities with the log odds of praise over blame moved."""
+    return softmax(np.log(np.maximum(probabilities, SMALLEST)) + by * SIDES)
+
+
 def write_card(unseen: pd.DataFrame, held_out: dict[str, Any], folder: Path) -> None:
-    """Write the card: figures and errors on sets left out whole, and the figures of the held-out texts."""
-    read = unseen[PROBABILITIES].to_numpy()
+    """Write the card: figures and errors on sets left out whole, and the figures of the held-out texts.
+
+    Each set is read with the shift that the other sets ask for.
+    """
+    read = np.empty((len(unseen), len(CLASSES)))
+    for source, rows in unseen.reset_index(drop=True).groupby("source").indices.items():
+        by = even_shift(unseen[unseen["source"] != source])
+        read[rows] = shifted(unseen[PROBABILITIES].to_numpy()[rows], by)
     unseen = unseen.assign(accurate=read[:, 2] - read[:, 0])
     rows = []
     for source, part in unseen.groupby("source", sort=False):
@@ -277,7 +311,7 @@ def write_card(unseen: pd.DataFrame, held_out: dict[str, Any], folder: Path) -> 
     (folder / "accurate.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
-def train_parts(data: pd.DataFrame, folder: Path) -> dict[str, Any]:
+def train_parts(data: pd.DataFrame, folder: Path, shift: float = 0.0) -> dict[str, Any]:
     """Fine-tune the encoder, fit its head, write both; returns the figures of the held-out texts (`fit_head`)."""
     import torch
     from tokenizers import Tokenizer
@@ -286,13 +320,14 @@ def train_parts(data: pd.DataFrame, folder: Path) -> dict[str, Any]:
     torch.use_deterministic_algorithms(True)
     tokenizer, rows = english_tokenizer()
     reader = Tokenizer.from_str(json.dumps(tokenizer))
-    phrases = data[data["source"] == "phrases"]
-    training = pd.concat([data[~data["held_out"]], phrases, phrases, phrases], ignore_index=True)
+    seen = data[~data["held_out"]]
+    again = [seen[seen["source"] == source] for source, times in REPEATED.items() for _ in range(times)]
+    training = pd.concat([seen, *again], ignore_index=True)
     model, sentiment = fit_encoder(partial(encode, reader), rows, training)
     write_encoder(
         {name: value.numpy() for name, value in model.state_dict().items()}, tokenizer, rows, data["text"], folder
     )
-    return fit_head(data, sentiment.weight.detach().numpy(), sentiment.bias.detach().numpy(), folder)
+    return fit_head(data, sentiment.weight.detach().numpy(), sentiment.bias.detach().numpy(), folder, shift)
 
 
 def write_encoder(
@@ -317,13 +352,14 @@ def write_encoder(
     write_onnx(weights, LAYERS, folder / "encoder.onnx")
 
 
-def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: Path) -> dict[str, Any]:
+def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: Path, shift: float) -> dict[str, Any]:
     """Fit the sentiment layer's scores to the held-out texts, as the shipped files embed them, and write the head.
 
     A multinomial logistic regression on the layer's three scores; folded into the layer, so that what ships is one
     logistic head on the embedding. Held-out texts are weighted so that the classes stand at `PRIORS`, whatever
-    their shares in the training sets. The figures returned, by set, are of five folds, blended with a fast model that
-    did not see the held-out texts either: no text fits its own.
+    their shares in the training sets; then the blend's log odds of praise over blame are moved by `shift`. The figures
+    returned, by set, are of five folds, blended with a fast model that did not see the held-out texts either: no text
+    fits its own.
     """
     from sklearn.linear_model import LogisticRegression
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -337,9 +373,10 @@ def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: 
     params = {"sample_weight": importance}
     probabilities = cross_val_predict(model, scores, label, cv=folds, method="predict_proba", params=params)
     fast, _ = fit_linear([mask_brands(normalise(text), ()) for text in seen["text"]], seen["label"].tolist())
-    probabilities = blend(probabilities, fast.predict_proba(held["text"]))
+    probabilities = shifted(blend(probabilities, fast.predict_proba(held["text"])), shift)
     model.fit(scores, label, sample_weight=importance)
-    head = {"coefficients": model.coef_ @ weights, "intercepts": model.coef_ @ bias + model.intercept_}
+    moved = shift / (1 - FAST_SHARE) * SIDES
+    head = {"coefficients": model.coef_ @ weights, "intercepts": model.coef_ @ bias + model.intercept_ + moved}
     np.savez(folder / "accurate_head.npz", **{name: value.astype(np.float32) for name, value in head.items()})
     by_source = {}
     for source, places in held.reset_index(drop=True).groupby("source").indices.items():

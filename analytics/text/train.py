@@ -15,7 +15,9 @@ import pandas as pd
 
 CLASSES = ["negative", "neutral", "positive"]
 DATASETS = Path(__file__).resolve().parents[3] / "shared" / "datasets"
-PHRASES = [Path(__file__).parent / "data" / name for name in ("service_phrases.csv", "idioms_train.csv")]  # our own
+DATA = Path(__file__).parent / "data"  # written for this project
+PHRASES = [DATA / name for name in ("service_phrases.csv", "idioms_train.csv")]  # short and plain
+REMARKS = DATA / "remarks.csv"  # as customers write: of all lengths, mostly hard
 MODELS = Path(__file__).parent / "models"
 PROBABILITIES = ["p_negative", "p_neutral", "p_positive"]
 
@@ -81,7 +83,8 @@ def load_training_sets(datasets: Path = DATASETS) -> pd.DataFrame:
     ValueError
         If a set is not in the folder.
     """
-    parts = [_nhs(datasets), *_vader(datasets), _uci(datasets), _banking(datasets), _cfpb(datasets), _phrases()]
+    parts = [_nhs(datasets), *_vader(datasets), _uci(datasets), _banking(datasets), _cfpb(datasets)]
+    parts += [_written(PHRASES, "phrases"), _written([REMARKS], "remarks")]
     frame = pd.concat(parts, ignore_index=True)
     frame["text"] = frame["text"].str.replace(r"\s+", " ", regex=True).str.strip()
     key = _words_of(frame["text"])
@@ -149,9 +152,9 @@ def _cfpb(datasets: Path) -> pd.DataFrame:
     return _rows(text, "cfpb", np.array([0.70, 0.28, 0.02]), "cfpb " + data["Issue"])
 
 
-def _phrases() -> pd.DataFrame:
-    data = pd.concat([pd.read_csv(path) for path in PHRASES], ignore_index=True)
-    return _rows(data["text"], "phrases", 0.94 * np.eye(3)[data["label"].map(CLASSES.index)] + 0.02)
+def _written(files: list[Path], source: str) -> pd.DataFrame:
+    data = pd.concat([pd.read_csv(path) for path in files], ignore_index=True)
+    return _rows(data["text"], source, 0.94 * np.eye(3)[data["label"].map(CLASSES.index)] + 0.02)
 
 
 def _unescape(text: str) -> str:

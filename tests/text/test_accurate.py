@@ -7,6 +7,7 @@ from analytics.text.accurate import FAST_SHARE, AccurateModel, blend
 from analytics.text.clean import mask_brands
 from analytics.text.encoder import MODELS
 from analytics.text.evaluate import load_zero_shot_sets, polarity, vader_score
+from analytics.text.train import PROBABILITIES
 from analytics.text.train_fast import JUDGED_SETS
 
 # Complaints without a word of sentiment, none of them in the training file.
@@ -152,3 +153,21 @@ def test_errors_are_of_whole_sets_that_trained_nothing(model):
 
 def test_no_texts_give_no_probabilities(model):
     assert model.predict_proba([]).shape == (0, 3)
+
+
+def test_the_shift_makes_praise_and_blame_err_alike():
+    from analytics.text.finetune import even_shift, shifted
+
+    rng = np.random.default_rng(0)
+    label = np.array(["negative", "positive"])[(rng.random(4000) < 0.7).astype(int)]
+    odds = np.where(label == "positive", 1.0, -1.0) + rng.normal(size=4000) - 0.8  # leans to blame by .8
+    positive = 0.9 / (1 + np.exp(-odds))
+    probabilities = np.column_stack([0.9 - positive, np.full(4000, 0.1), positive])
+    unseen = pd.DataFrame(probabilities, columns=PROBABILITIES).assign(label=label, source=rng.choice(["a", "b"], 4000))
+    by = even_shift(unseen)
+    assert by == pytest.approx(0.8, abs=0.15)
+    moved = shifted(probabilities, by)
+    right = pd.Series((moved[:, 2] > moved[:, 0]) == (label == "positive")).groupby(label).mean()
+    assert right["negative"] == pytest.approx(right["positive"], abs=0.02)
+    np.testing.assert_allclose(moved.sum(axis=1), 1)
+    np.testing.assert_allclose(np.log(moved[:, 2] / moved[:, 0]), odds + by, atol=1e-6)

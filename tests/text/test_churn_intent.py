@@ -179,10 +179,18 @@ def test_the_same_pipeline_learns_a_labelled_set_with_folds_grouped_by_text(data
 def test_industries_left_out_of_training_are_still_ranked() -> None:
     from sklearn.metrics import roc_auc_score
 
-    lines = training_lines()
+    lines = pd.read_csv(LINES, keep_default_na=False)
     unseen = lines["industry"].isin(["bank", "gym", "airline"])
     learnt, held_out = lines[~unseen], lines[unseen]
-    model = ChurnIntentModel().fit(learnt["text"], [[brand] for brand in learnt["brand"]], learnt["share"])
+    model = ChurnIntentModel().fit(learnt["text"], [[brand] for brand in learnt["brand"]], learnt["churn"])
     pairs = zip(held_out["text"], held_out["brand"], strict=True)
     scores = [model.predict_proba([text], brands=[brand])[0] for text, brand in pairs]
     assert roc_auc_score(held_out["churn"], scores) > 0.8
+
+
+def test_remarks_that_stay_are_rarely_taken_for_leaving_and_the_errors_say_how_often() -> None:
+    remarks = training_lines().query("case == 'remark'")
+    (kept, wrong), (missed, found) = load_churn_intent_model().errors
+    assert kept + wrong + missed + found == len(remarks) and missed + found == remarks["churn"].sum()
+    assert wrong / (kept + wrong) <= 0.05
+    assert found / (missed + found) >= 0.35
