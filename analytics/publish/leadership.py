@@ -44,7 +44,7 @@ VALUE_ENDS = {"points": (-100.0, 100.0), "share": (0.0, 1.0), "score": (1.0, 7.0
 MIDDLE = {"nps": 0.0, "csat": 0.5, "ces": 4.0}  # the side of it decides what a headline says; disputes have none
 QUOTED = 2  # quotes per open problem
 CHECKED = 40  # texts of a theme, the surest first, that are read again before one of them is quoted
-QUOTABLE = 0.75  # probability of its theme below which a text is not quoted: a wrong quote costs more than none
+QUOTABLE = 0.75  # probability of its theme, and of blame, below which a text is not quoted: a wrong quote costs more
 CATEGORIES = 8  # recorded categories of complaints shown, the largest first
 
 
@@ -402,16 +402,18 @@ def _quotes(story: Story, themes: Sequence[str]) -> list[Block]:
 
 
 def _surest(named: pd.DataFrame, theme: str) -> pd.Series:
-    """Texts that may be quoted for a theme: the accurate heads hold it likely, likelier than others, and a problem."""
+    """Texts that may be quoted for a theme: the accurate models hold it likely, likelier than others, and a problem."""
+    from analytics.text.sentiment import load_sentiment_model
     from analytics.text.themes import tag_themes
 
     sure = named["themes"].map(
         lambda tags: max((getattr(tag, "probability", 1.0) for tag in tags if str(tag) == theme), default=0.0)
     )
     texts = named.loc[sure.sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
-    again = tag_themes(texts.tolist())
+    blame = load_sentiment_model("accurate").predict_proba(texts.tolist())[:, 0]
     agreed = [
-        any(tag == theme and tag.polarity == "negative" and tag.probability >= QUOTABLE for tag in tags[:1])
-        for tags in again
+        p >= QUOTABLE
+        and any(tag == theme and tag.polarity == "negative" and tag.probability >= QUOTABLE for tag in tags[:1])
+        for p, tags in zip(blame, tag_themes(texts.tolist()), strict=True)
     ]
     return cast("pd.Series", texts[agreed])

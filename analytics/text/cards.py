@@ -170,7 +170,10 @@ def churn_card(datasets: Path) -> str:
         ["remarks, five folds", *_leaving(lines["churn"][remark].to_numpy(), held_out[remark])],
         ["`churn-intent`, shipped model, nothing of it used in training", *_leaving(truth, _asked(shipped, seen))],
         ["`churn-intent`, same pipeline trained on it, five folds grouped by text", *_leaving(truth, folds)],
-        ["baseline on `churn-intent`: keywords", *_leaving(truth, seen["text"].str.contains(words, case=False))],
+        [
+            "baseline on `churn-intent`: keywords",
+            *_leaving(truth, seen["text"].str.contains(words, case=False).to_numpy()),
+        ],
         ["baseline on `churn-intent`: VADER negative", *_leaving(truth, vader_score(seen["text"]) < -0.05)],
     ]
     figures = {

@@ -265,13 +265,13 @@ def even_shift(unseen: pd.DataFrame) -> float:
 
     told = unseen[unseen["label"] != "neutral"]
     odds = np.log(np.maximum(told["p_positive"], SMALLEST)) - np.log(np.maximum(told["p_negative"], SMALLEST))
-    places = told.reset_index(drop=True).groupby(["source", "label"]).indices
+    praise = told["label"] == "positive"
 
     def gap(shift: float) -> float:
-        kept = [((odds.iloc[rows] + shift > 0) == (label == "positive")).mean() for (_, label), rows in places.items()]
-        words = [label for _, label in places]
-        right = pd.Series(kept).groupby(words).mean()
-        return float(right["negative"] - right["positive"])
+        right = (
+            ((odds + shift > 0) == praise).groupby([told["source"], praise]).mean()
+        )  # of each set's blame and praise
+        return float(right.xs(False, level=1).mean() - right.xs(True, level=1).mean())
 
     return float(bisect(gap, -3.0, 3.0, xtol=1e-3))
 
@@ -287,11 +287,11 @@ def write_card(unseen: pd.DataFrame, held_out: dict[str, Any], folder: Path) -> 
     Each set is read with the shift that the other sets ask for.
     """
     read = np.empty((len(unseen), len(CLASSES)))
-    for source, rows in unseen.reset_index(drop=True).groupby("source").indices.items():
-        by = even_shift(unseen[unseen["source"] != source])
-        read[rows] = shifted(unseen[PROBABILITIES].to_numpy()[rows], by)
+    for source in unseen["source"].unique():
+        own = (unseen["source"] == source).to_numpy()
+        read[own] = shifted(unseen[PROBABILITIES].to_numpy()[own], even_shift(unseen[~own]))
     unseen = unseen.assign(accurate=read[:, 2] - read[:, 0])
-    rows = []
+    rows: list[dict[str, Any]] = []
     for source, part in unseen.groupby("source", sort=False):
         for model in ("accurate", "fast", "vader"):
             found = measure_polarity(part[model].to_numpy(), part["label"], np.random.default_rng(SEED))

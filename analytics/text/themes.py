@@ -54,7 +54,7 @@ _SUBJECT = re.compile(  # says what the text is about, as a subject line does, a
     r"(?:(?:this|it|my (?:call|question|complaint|mail)) (?:(?:is|was) (?:to do with|about|regarding)|concern(?:s|ed))"
     r"|(?:i )?(?:am writing|wrote|contacted you|got in touch|rang|called)(?: in| to you)? (?:about|regarding)"
     r"|(?:i )?(?:had|have|got) (?:a|one) (?:question|query) (?:on|about|regarding)|(?:i )?need(?:ed)? help with"
-    r"|with reference to|in regard to|regarding)\b(?! time)[^.!?]{0,60}[.!?]?$",
+    r"|with reference to|in regard to|regarding|re)\b(?! time)[^.!?]{0,60}[.!?]?$",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z']+|\d+|[!?:]\)?")

@@ -270,23 +270,27 @@ def train_themes(datasets: Path = DATASETS, folder: Path = MODELS) -> Heads:
     Heads
         The fitted heads.
     """
+    from threadpoolctl import threadpool_limits
+
     nhs = nhs_lines(datasets)
     frame = pd.concat([theme_lines(), kind_lines(), phrase_lines(), nhs], ignore_index=True)
     frame["text"] = frame["text"].map(normalise)
     bench = _Bench(frame)
     readings, owner, _ = read_texts(list(frame.loc[frame["weight"] == 1, "text"]))
-    lines, parts = _held_out(bench, bench.read(readings), owner)
-    calibration = _calibrate(bench, lines)
-    card: dict[str, Any] = {"encoder": bench.encoder.version, "lines": len(theme_lines()), "nhs": len(nhs)}
-    for model, values in calibration.items():
-        whole = _probabilities(lines, values)
-        named = best_reading(_probabilities(parts, values), owner, len(frame))
-        card[model] = _figures(bench, named, whole)
-    heads = Heads(
-        bench.blank.vocabulary, bench.blank.idf, *bench.fit(np.arange(len(frame)), bench.weight), calibration, card
-    )
-    for model, kappas in _stability(bench, lines, heads).items():
-        card[model]["stability"] = kappas
+    read = bench.read(readings)
+    with threadpool_limits(1):  # the fits are small: threads would wait for each other
+        lines, parts = _held_out(bench, read, owner)
+        calibration = _calibrate(bench, lines)
+        card: dict[str, Any] = {"encoder": bench.encoder.version, "lines": len(theme_lines()), "nhs": len(nhs)}
+        for model, values in calibration.items():
+            whole = _probabilities(lines, values)
+            named = best_reading(_probabilities(parts, values), owner, len(frame))
+            card[model] = _figures(bench, named, whole)
+        heads = Heads(
+            bench.blank.vocabulary, bench.blank.idf, *bench.fit(np.arange(len(frame)), bench.weight), calibration, card
+        )
+        for model, kappas in _stability(bench, lines, heads).items():
+            card[model]["stability"] = kappas
     heads.save(folder)
     return heads
 
