@@ -3,6 +3,8 @@
 Like ``leadership``, one function per section; ``page_one`` puts the sections' answers on the first page.
 """
 
+from typing import Any
+
 import pandas as pd
 
 from analytics.contrast.problems import NAMED, OTHER
@@ -14,7 +16,7 @@ from analytics.measures.shares import corrected_share
 from analytics.measures.suppress import suppress
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
-from analytics.publish.leadership import judge, score_chart
+from analytics.publish.leadership import judge, name_problem, score_chart
 from analytics.publish.record import CANNOT_TELL, DID_NOT, HELD, read_claims, retest, running_record
 from analytics.publish.story import Score, Story, refuse_long
 from analytics.publish.wording import (
@@ -227,7 +229,7 @@ def last_time(story: Story, *sections: Section) -> Section:
         )
         return Section([line], line)
     now = [block.data for part in sections for block in part.blocks if block.data.get("key")]
-    table = retest(previous, now)
+    table = retest(previous, [*_problems_now(story), *now])
     latest = table["verdict"].value_counts().reindex([HELD, DID_NOT, CANNOT_TELL], fill_value=0)
     record = running_record(folder, story.history[:-1]).add(latest)
     told = blocks.finding(
@@ -249,6 +251,15 @@ def last_time(story: Story, *sections: Section) -> Section:
         note="Held: the difference of the two figures has an interval around zero, or it went further the same way.",
     )
     return Section([told, listing], told)
+
+
+def _problems_now(story: Story) -> list[dict[str, Any]]:
+    """Every problem's share, as one named last time may be no open problem now and have no sentence of its own."""
+    try:
+        table = story.problem_table
+    except NotMeasured:
+        return []
+    return [name_problem(row).data for _, row in table.dropna(subset="value").iterrows()]
 
 
 def _counted(counts: pd.Series) -> str:

@@ -274,16 +274,7 @@ def problems(story: Story) -> Section:
         better="lower",
         key=f"problem:{top['theme']}",
     )
-    next_named = [
-        blocks.finding(
-            f"{capital(THEME_WORDS[r['theme']])} is named by {figure_of(estimate_of(r))}.",
-            [estimate_of(r)],
-            r["word"],
-            better="lower",
-            key=f"problem:{r['theme']}",
-        )
-        for _, r in named.iloc[1:EXPLAINED].iterrows()
-    ]
+    next_named = [name_problem(row) for _, row in named.iloc[1:EXPLAINED].iterrows()]
     moved = [
         blocks.finding(
             f"{capital(THEME_WORDS[r['theme']])}: it {r['word']} against the earlier periods ({r['reason']}).",
@@ -310,6 +301,13 @@ def problems(story: Story) -> Section:
     return Section(
         [told, *next_named, *moved, chart, _problem_table(table, n, story), *open_ends, *quoted], told, open_ends
     )
+
+
+def name_problem(row: pd.Series) -> Block:
+    """A row of `Story.problem_table` as a finding that the next report will know again."""
+    share = estimate_of(row)
+    told = f"{capital(THEME_WORDS[row['theme']])} is named by {figure_of(share)}."
+    return blocks.finding(told, [share], row["word"], better="lower", key=f"problem:{row['theme']}")
 
 
 def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:

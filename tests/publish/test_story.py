@@ -145,6 +145,15 @@ def test_the_first_report_says_that_there_is_nothing_to_test_again(story):
     assert "No readable report of September 2026 is published" in sentences(accountability.last_time(story))[0]
 
 
+def test_a_problem_named_last_time_is_tested_again_even_where_it_is_no_open_problem_now(story, monkeypatch):
+    quiet = story.problem_table[~story.problem_table["open"]].dropna(subset="value").iloc[0]
+    said = {"value": quiet["value"], "low": quiet["low"], "high": quiet["high"], "n": 300, "unit": "share"}
+    claim = {"key": f"problem:{quiet['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
+    monkeypatch.setattr(accountability, "read_claims", lambda folder, period: [claim])
+    shown = accountability.last_time(story, leadership.problems(story)).blocks
+    assert "1 held, 0 did not, 0 cannot be told" in shown[0].data["sentence"]
+
+
 def test_every_sentence_of_the_sections_passes_the_claim_guard(story):
     for make in (
         leadership.perceived,
