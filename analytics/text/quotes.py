@@ -39,7 +39,7 @@ def pick_quotes(texts: pd.Series, count: int = 2, used: Sequence[str] = ()) -> l
     >>> pick_quotes(texts, 1)
     ['Nobody called me back about the refund.']
     """
-    pool = texts.dropna().drop_duplicates().sort_values(kind="stable")
+    pool = texts.dropna().str.strip().drop_duplicates().sort_values(kind="stable")
     pool = pool[~pool.isin(list(used))]
     fitting = pool[pool.str.len().between(SHORTEST, LONGEST)]
     pool = fitting if len(fitting) else pool.map(lambda t: t if len(t) <= LONGEST else t[: LONGEST - 1] + "…")
