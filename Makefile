@@ -52,7 +52,7 @@ kills: $(READY)  ## kill the runner or its kernel 200 times at random moments: t
 bench: $(READY)  ## measure speed and memory, each beside a peer or a floor
 	@$(BIN)/python tests/bench.py
 
-train: $(READY)  ## retrain the shipped text models and write their cards (needs DATASETS and about 50 minutes)
+train: $(READY)  ## retrain the shipped text models and write their cards (needs DATASETS and about an hour)
 	@$(BIN)/python -m venv .venv-train
 	@.venv-train/bin/pip install --quiet -e '.[train]'
 	@.venv-train/bin/python -m analytics.text.train --datasets $(DATASETS)

@@ -121,7 +121,7 @@ def blend(encoder: np.ndarray, fast: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> blend(np.array([[0.5, 0.0, 0.5]]), np.array([[0.9, 0.0, 0.1]])).round(2).tolist()
-    [[0.79, 0.0, 0.21]]
+    [[0.71, 0.0, 0.29]]
     """
     smallest = 1e-7
     logs = (1 - FAST_SHARE) * np.log(np.maximum(encoder, smallest)) + FAST_SHARE * np.log(np.maximum(fast, smallest))

@@ -141,7 +141,7 @@ def themes_card(datasets: Path) -> str:
         "kinds": table(["question", "fast AUC / F1", "accurate AUC / F1"], kinds),
         "nhs": table(["theme", "positives", "fast AUC", "accurate AUC"], nhs),
     }
-    return fill("themes_card.md", figures | _complaints(datasets) | _bank() | _tagging_speed())
+    return fill("themes_card.md", figures | _second_reading() | _complaints(datasets) | _bank() | _tagging_speed())
 
 
 def churn_card(datasets: Path) -> str:
@@ -231,6 +231,21 @@ def _taught(sets: dict[str, pd.DataFrame]) -> dict[str, str]:
         rows.append([((score > 0) == positive).mean() for score in (*scores, scores[0] + scores[1])])
     means = np.mean(rows, axis=0)
     return {f"taught_{name}": f"{mean:.2f}" for name, mean in zip(("words", "encoder", "all"), means, strict=True)}
+
+
+def _second_reading() -> dict[str, str]:
+    """Cohen's kappa of the remarks' labels with those of a reader who had not seen them."""
+    from sklearn.metrics import cohen_kappa_score
+
+    second = pd.read_csv(HARD / "second_reading.csv", keep_default_na=False)
+    first = pd.read_csv(REMARKS, keep_default_na=False).set_index("text").loc[second["text"]].reset_index()
+    named = [
+        np.ravel([[theme in tags.split("|") for theme in THEMES] for tags in lines["themes"]])
+        for lines in (first, second)
+    ]
+    kappas = {name: cohen_kappa_score(first[name], second[name]) for name in ("label", "kind", "leaving")}
+    kappas["themes"] = cohen_kappa_score(*named)
+    return {f"kappa_{name}": f"{kappa:.2f}" for name, kappa in kappas.items()} | {"read_twice": f"{len(second):,}"}
 
 
 def _complaints(datasets: Path) -> dict[str, str]:
