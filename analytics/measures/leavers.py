@@ -66,7 +66,7 @@ def estimate_silent_leavers(
     NotMeasured
         If leaving dates are not in the data, or neither complaints nor surveys name the customer.
     ValueError
-        If nobody left in the window.
+        If nobody left in the window, or a customer stands on more than one row.
 
     References
     ----------
@@ -81,7 +81,10 @@ def estimate_silent_leavers(
     >>> estimate_silent_leavers(Tables(customers=customers, complaints=complaints)).share.value
     0.5
     """
-    people = require(tables.customers, ["customer_id", "left_at"], "silent leavers").set_index("customer_id")
+    people = require(tables.customers, ["customer_id", "left_at"], "silent leavers")
+    if people["customer_id"].duplicated().any():
+        raise ValueError("customers: a customer_id stands on more than one row. Keep one row for each customer.")
+    people = people.set_index("customer_id")
     left = _utc(people["left_at"])
     words, nameless = _words(tables)
     inside = left.notna()

@@ -259,7 +259,8 @@ def _problems_now(story: Story) -> list[dict[str, Any]]:
         table = story.problem_table
     except NotMeasured:
         return []
-    return [name_problem(row).data for _, row in table.dropna(subset="value").iterrows()]
+    shown = table[table["n"] >= story.k].dropna(subset="value")
+    return [name_problem(row).data for _, row in shown.iterrows()]
 
 
 def _counted(counts: pd.Series) -> str:

@@ -255,6 +255,15 @@ def test_the_interval_of_silent_leavers_holds_the_true_share(demo):
     assert found.share.low <= truth.silent_leaver_share <= found.share.high
 
 
+def test_a_customer_on_two_rows_is_refused_where_leavers_are_counted() -> None:
+    customers = pd.DataFrame({"customer_id": ["a", "a"], "left_at": pd.to_datetime(["2025-03-01", None])})
+    complaints = pd.DataFrame(
+        {"complaint_id": ["1"], "customer_id": ["a"], "received_at": pd.to_datetime(["2025-02-01"])}
+    )
+    with pytest.raises(ValueError, match="on more than one row"):
+        estimate_silent_leavers(Tables(customers=customers, complaints=complaints))
+
+
 def test_leaving_by_answer_counts_each_customer_once(model, features):
     table = leaving_by_answer(model, features)
     assert table["n"].sum() == len(model.test_)

@@ -154,6 +154,19 @@ def test_a_problem_named_last_time_is_tested_again_even_where_it_is_no_open_prob
     assert "1 held, 0 did not, 0 cannot be told" in shown[0].data["sentence"]
 
 
+def test_a_problem_of_too_few_is_not_shown_by_testing_it_again(story, monkeypatch):
+    table = story.problem_table
+    few = table.assign(n=story.k - 1)
+    monkeypatch.setitem(story.__dict__, "problem_table", few)
+    known = few.dropna(subset="value").iloc[0]
+    said = {"value": known["value"], "low": known["low"], "high": known["high"], "n": 300, "unit": "share"}
+    claim = {"key": f"problem:{known['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
+    monkeypatch.setattr(accountability, "read_claims", lambda folder, period: [claim])
+    told, listing = accountability.last_time(story).blocks
+    assert "0 held, 0 did not, 1 cannot be told" in told.data["sentence"]
+    assert listing.as_json()["rows"] == [["It is named.", "cannot tell", None, None]]
+
+
 def test_every_sentence_of_the_sections_passes_the_claim_guard(story):
     for make in (
         leadership.perceived,
