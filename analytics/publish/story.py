@@ -28,7 +28,7 @@ from analytics.text.comments import TEXTS, collect_comments, complained_about, r
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
-TESTED_WORDS = 60  # the longest line behind the theme heads' error counts has 39
+TESTED_WORDS = 60  # one line in sixteen behind the theme heads' error counts has more
 COVERED = 0.1  # share of the period that may lie before the first or after the last row without a caution
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 

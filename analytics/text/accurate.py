@@ -123,6 +123,9 @@ def blend(encoder: np.ndarray, fast: np.ndarray) -> np.ndarray:
     >>> blend(np.array([[0.5, 0.0, 0.5]]), np.array([[0.9, 0.0, 0.1]])).round(2).tolist()
     [[0.71, 0.0, 0.29]]
     """
-    smallest = 1e-7
-    logs = (1 - FAST_SHARE) * np.log(np.maximum(encoder, smallest)) + FAST_SHARE * np.log(np.maximum(fast, smallest))
-    return softmax(logs)
+    return softmax((1 - FAST_SHARE) * logs(encoder) + FAST_SHARE * logs(fast))
+
+
+def logs(probabilities: np.ndarray) -> np.ndarray:
+    """Logarithms, of nothing smaller than one in ten million."""
+    return np.asarray(np.log(np.maximum(probabilities, 1e-7)))

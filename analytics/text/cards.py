@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupKFold
 
-from analytics.text.accurate import FAST_SHARE
+from analytics.text.accurate import FAST_SHARE, logs
 from analytics.text.churn_intent import ChurnIntentModel, load_churn_intent_model, train_churn_intent, training_lines
 from analytics.text.encoder import Encoder
 from analytics.text.evaluate import CLASSES, DATASETS, SentimentModel, compare, load_zero_shot_sets, speed, vader_score
@@ -109,7 +109,7 @@ def themes_card(datasets: Path) -> str:
     """Card of the themes: figures of the heads as fitted, and what they make of texts that trained nothing."""
     card = json.loads((MODELS / "themes.json").read_text(encoding="utf-8"))
     fast, accurate = card["fast"], card["accurate"]
-    lines = theme_lines()
+    lines, remarks = theme_lines(), len(pd.read_csv(REMARKS))
     rows = [
         [
             f"`{theme}`",
@@ -129,10 +129,10 @@ def themes_card(datasets: Path) -> str:
         for name in NHS
     ]
     figures = {
-        "written": f"{int(lines['wants_unoffered'].notna().sum()):,}",
-        "remarks": f"{int(lines['wants_unoffered'].isna().sum()):,}",
+        "written": f"{len(lines) - remarks:,}",
+        "remarks": f"{remarks:,}",
         "fewest": str(int(lines[list(THEMES)].sum().min())),
-        "nothing": str(int((lines[list(THEMES)].sum(axis=1) == 0).sum())),
+        "nothing": f"{int((lines[list(THEMES)].sum(axis=1) == 0).sum()):,}",
         "phrases": f"{len(phrase_lines()):,}",
         "nhs_rows": f"{card['nhs']:,}",
         "themes": table(
@@ -190,14 +190,14 @@ def churn_card(datasets: Path) -> str:
 
 
 def _taught_churn(learnt: pd.DataFrame, asked: pd.DataFrame) -> np.ndarray:
-    brands = [[brand] if brand else [] for brand in learnt["brand"]]
+    brands = [[brand] for brand in learnt["brand"]]
     model = ChurnIntentModel().fit(learnt["text"], brands, learnt["share"], learnt["weight"].to_numpy())
     return _asked(model, asked)
 
 
 def _asked(model: ChurnIntentModel, lines: pd.DataFrame) -> np.ndarray:
     pairs = zip(lines["text"], lines["brand"], strict=True)
-    return np.array([model.predict_proba([text], brands=[brand] if brand else [])[0] for text, brand in pairs])
+    return np.array([model.predict_proba([text], brands=[brand])[0] for text, brand in pairs])
 
 
 def _leaving(truth: np.ndarray, probability: np.ndarray) -> list[str]:
@@ -222,7 +222,7 @@ def _taught(sets: dict[str, pd.DataFrame]) -> dict[str, str]:
     )
     for data in sets.values():
         positive, texts = (data["label"] == "positive").to_numpy(), data["text"].tolist()
-        read = np.log(load_sentiment_model("fast").predict_proba(texts).clip(1e-7))
+        read = logs(load_sentiment_model("fast").predict_proba(texts))
         both = np.column_stack([Encoder.load().embed(texts), read])
         scores = [
             cross_val_predict(model, features, positive, cv=folds, method="decision_function")

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analytics.text.accurate import FAST_SHARE, AccurateModel, blend
+from analytics.text.accurate import FAST_SHARE, AccurateModel, blend, logs
 from analytics.text.clean import BRAND, mask_brands, normalise
 from analytics.text.encoder import WINDOW, Encoder
 from analytics.text.evaluate import calibration_error, error_matrix, measure_polarity, polarity, vader_score
@@ -55,7 +55,6 @@ NAMES = (
 FRAMES = ("{name}: {text}", "@{name} {text}", "{text} {name}", "{text} #{name}", "Dear {name}, {text}", "{name} {text}")
 
 SIDES = np.array([-0.5, 0.0, 0.5])  # of `CLASSES`, to move log odds by
-SMALLEST = 1e-7
 VOWELS = "aeiou"
 ENDINGS = ("!!", "...", " ????", " ??", "!!!!!", " ...")
 
@@ -264,13 +263,12 @@ def even_shift(unseen: pd.DataFrame) -> float:
     from scipy.optimize import bisect
 
     told = unseen[unseen["label"] != "neutral"]
-    odds = np.log(np.maximum(told["p_positive"], SMALLEST)) - np.log(np.maximum(told["p_negative"], SMALLEST))
+    odds = logs(told["p_positive"].to_numpy()) - logs(told["p_negative"].to_numpy())
     praise = told["label"] == "positive"
 
     def gap(shift: float) -> float:
-        right = (
-            ((odds + shift > 0) == praise).groupby([told["source"], praise]).mean()
-        )  # of each set's blame and praise
+        found = (odds + shift > 0) == praise
+        right = found.groupby([told["source"], praise]).mean()  # of each set's blame and praise
         return float(right.xs(False, level=1).mean() - right.xs(True, level=1).mean())
 
     return float(bisect(gap, -3.0, 3.0, xtol=1e-3))
@@ -278,7 +276,7 @@ def even_shift(unseen: pd.DataFrame) -> float:
 
 def shifted(probabilities: np.ndarray, by: float) -> np.ndarray:
     """Probabilities with the log odds of praise over blame moved."""
-    return softmax(np.log(np.maximum(probabilities, SMALLEST)) + by * SIDES)
+    return softmax(logs(probabilities) + by * SIDES)
 
 
 def write_card(unseen: pd.DataFrame, held_out: dict[str, Any], folder: Path) -> None:

@@ -26,10 +26,8 @@ from analytics.text.themes import (
     read_texts,
     stems,
 )
-from analytics.text.train import REMARKS, held_out
+from analytics.text.train import DATA, DATASETS, REMARKS, held_out
 
-DATA = Path(__file__).parent / "data"
-DATASETS = Path(__file__).resolve().parents[3] / "shared" / "datasets"
 # Sub-themes of the NHS comments that mean one of ours; the others have no counterpart.
 NHS = {
     "waiting": (
