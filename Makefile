@@ -55,9 +55,9 @@ bench: $(READY)  ## measure speed and memory, each beside a peer or a floor
 train: $(READY)  ## retrain the shipped text models and write their cards (needs DATASETS and about an hour)
 	@$(BIN)/python -m venv .venv-train
 	@.venv-train/bin/pip install --quiet -e '.[train]'
-	@.venv-train/bin/python -m analytics.text.train --datasets $(DATASETS)
-	@$(BIN)/python -m analytics.text.train_heads --datasets $(DATASETS)
-	@$(BIN)/python -m analytics.text.cards --datasets $(DATASETS)
+	@.venv-train/bin/python -m analytics.training.train --datasets $(DATASETS)
+	@$(BIN)/python -m analytics.training.heads --datasets $(DATASETS)
+	@$(BIN)/python -m analytics.training.cards --datasets $(DATASETS)
 
 lock:  ## pin every dependency with hashes (needs uv)
 	@uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes --quiet \

@@ -73,9 +73,9 @@ def catch_up(
     Where late data changed a period, its report is built again as the next version: versions/ keeps the earlier one,
     changes.json says which figures changed and by how much.
     """
-    from analytics.publish.catchup import catch_up as steps
     from analytics.publish.collect import ReportError
-    from analytics.publish.deliver import tell_operators
+    from analytics.unattended.catchup import catch_up as steps
+    from analytics.unattended.deliver import tell_operators
 
     faults = []
     try:
@@ -113,7 +113,7 @@ def schedule(
     config: ConfigPath = CONFIG,
 ) -> None:
     """Print a ready, commented definition that makes and delivers a report every period."""
-    from analytics.publish.schedule import write_schedule
+    from analytics.unattended.schedule import write_schedule
 
     typer.echo(write_schedule(kind, name, config, frequency, Path(sys.argv[0]).absolute()), nl=False)
 
@@ -147,7 +147,7 @@ def demo(
     customers: Annotated[int, typer.Option(min=1_000)] = 20_000,
 ) -> None:
     """Generate the demo operation: a broadband company whose truths are known, to try everything on."""
-    from analytics.tables.simulate import write_demo
+    from analytics.tables.demo.simulate import write_demo
 
     with err.status("Simulating the operation …"):
         write_demo(folder, seed=seed, months=months, customers=customers)
@@ -214,8 +214,8 @@ def prepare(
     import pandas as pd
 
     from analytics.config import load_config
-    from analytics.measures.prepare import prepare as make
-    from analytics.measures.scale import workers as start
+    from analytics.scale.partitions import workers as start
+    from analytics.scale.prepare import prepare as make
     from analytics.tables.read import refuse_absent
 
     settings = load_config(config)
@@ -234,7 +234,7 @@ def _score_parts(
     scheduler: str | None,
     count: int | None,
 ) -> None:
-    from analytics.measures import scale
+    from analytics.scale import partitions as scale
 
     output = output or file.with_name(f"{file.stem}.scored")
     with scale.workers(scheduler, count), err.status(f"Scoring {file} by partition …"):
@@ -255,7 +255,7 @@ def _require_column(file: Path, column: str, columns: "Iterable[object]") -> Non
 
 def _deliver(name: str, config: Path, period: str | None) -> list[str]:
     """Deliver, say what became of each letter and copy, and return the faults."""
-    from analytics.publish.deliver import deliver as send
+    from analytics.unattended.deliver import deliver as send
 
     results = send(name, config, period)
     for one in results:

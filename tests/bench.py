@@ -95,7 +95,7 @@ def make(folder: Path, customers: int) -> None:
     import pandas as pd
     from pyarrow import csv, parquet
 
-    from analytics.tables.simulate import write_demo
+    from analytics.tables.demo.simulate import write_demo
 
     data = folder / f"{customers}" / "data/demo"
     write_demo(data, customers=customers)
@@ -306,7 +306,7 @@ def scaling(folder: Path, quick: bool) -> Iterator[Row]:
     """The same texts scored, redacted and written on Dask by one worker process, and by two."""
     import pandas as pd
 
-    from analytics.measures import scale
+    from analytics.scale import partitions as scale
 
     texts, n, parts = comments(folder, 2_000), 10_000 if quick else 500_000, 50
     (folder / "texts").mkdir()
@@ -351,9 +351,9 @@ def drivers(folder: Path, quick: bool) -> Iterator[Row]:
 def leaving(folder: Path, quick: bool) -> Iterator[Row]:
     """Who may leave among 200,000 customers: features at five cut-offs, the models, their evaluation."""
     from analytics.config import load_config
-    from analytics.measures.churn import ChurnRiskModel
-    from analytics.measures.churn_views import compare_listening
-    from analytics.measures.features import build_customer_features, choose_cutoffs
+    from analytics.measures.leaving.churn import ChurnRiskModel
+    from analytics.measures.leaving.churn_views import compare_listening
+    from analytics.measures.leaving.features import build_customer_features, choose_cutoffs
     from analytics.tables.read import read_tables
 
     customers = 4_000 if quick else 200_000

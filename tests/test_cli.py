@@ -315,7 +315,7 @@ def test_score_on_dask_makes_of_a_folder_a_source_that_reports_read(perception, 
     ],
 )
 def test_dask_that_cannot_run_says_why(perception, root, monkeypatch, words, message):
-    monkeypatch.setattr("analytics.measures.scale.CONNECT", "1s")
+    monkeypatch.setattr("analytics.scale.partitions.CONNECT", "1s")
     (root / "big").mkdir()
     code, out, err = perception(*words)
     assert (code, out) == (2, "")

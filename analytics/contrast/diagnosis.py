@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.contrast.clocks import compare_clocks, count_people
-from analytics.contrast.contrasts import UNTIMELY, WITHIN
+from analytics.contrast.groups import UNTIMELY, WITHIN
 from analytics.contrast.signals import control_false_discoveries
 from analytics.measures.estimate import SAID, Estimate, span
 from analytics.tables.schema import NotMeasured, require

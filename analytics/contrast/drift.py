@@ -10,8 +10,8 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.contrasts import PERCEIVED, perceived_points
 from analytics.contrast.diagnosis import MEASURES, measured_values
+from analytics.contrast.groups import PERCEIVED, perceived_points
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.tables.periods import Frequency, period_of
 from analytics.tables.schema import require

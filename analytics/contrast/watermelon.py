@@ -13,7 +13,7 @@ import pandas as pd
 
 from analytics.config import Target
 from analytics.contrast.clocks import count_people, name_groups
-from analytics.contrast.contrasts import PERCEIVED, perceived_points
+from analytics.contrast.groups import PERCEIVED, perceived_points
 from analytics.contrast.signals import control_false_discoveries
 from analytics.measures.estimate import span
 from analytics.measures.intervals import wilson_bounds

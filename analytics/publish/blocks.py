@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from analytics.measures.estimate import SAID, SOURCES, Estimate
 from analytics.publish.cells import column_cells, column_head, estimate_cell, interval_columns, json_cell
-from analytics.publish.formats import FORMATS, is_missing, visible, worded
+from analytics.publish.format import FORMATS, is_missing, visible, worded
 from analytics.publish.html import block_html
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 MIME = "application/vnd.perception.block+json"
 SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
 QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "What we do not know")
+RECORDS = "records"  # instead of a number of people: rows of data or settings, which tell of nobody
 ROWS_SHOWN = 200  # of a longer table; the rest stays in the data, and the note says so
+
+
+People = int | str | Iterable[Any] | None
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ def finding(
     settle: str = "",
     better: Literal["higher", "lower"] | None = None,
     key: str = "",
+    people: int | None = None,
 ) -> Block:
     """One sentence that the report claims, with what carries it.
 
@@ -112,6 +117,8 @@ def finding(
         Which way is good for customers; None: lower for hours, higher for all else.
     key
         What the sentence is about, such as 'score:nps': the next report tests the same claim again by this name.
+    people
+        Distinct people behind the smallest group that the sentence tells of; None: the smallest n of its evidence.
 
     Returns
     -------
@@ -136,7 +143,8 @@ def finding(
     if not str(sentence).strip():
         raise ValueError("a finding needs a sentence: found an empty one.")
     data = {"sentence": worded(sentence), "evidence": [estimate_cell(e) for e in evidence], "signal": word}
-    return Block("finding", {**data, "level": level, "settle": worded(settle), "better": better, "key": key})
+    data |= {"level": level, "settle": worded(settle), "better": better, "key": key}
+    return Block("finding", data if people is None else data | {"people": int(people)})
 
 
 def unknown(sentence: str, settle: str = "") -> Block:
@@ -224,7 +232,16 @@ def page_one(
     )
 
 
-def figure(fig: Figure, *, alt: str, caption: str, source: str | Sequence[str], n: int, note: str = "") -> Block:
+def figure(
+    fig: Figure,
+    *,
+    alt: str,
+    caption: str,
+    source: str | Sequence[str],
+    n: int,
+    note: str = "",
+    people: People = None,
+) -> Block:
     """Place a chart, drawn as vectors in the report's own face.
 
     Parameters
@@ -241,6 +258,8 @@ def figure(fig: Figure, *, alt: str, caption: str, source: str | Sequence[str], 
         Rows behind it.
     note
         What else a reader must know, such as how the limits were drawn.
+    people
+        Distinct people behind each drawn point, or behind each of them at least; `RECORDS` where it tells of nobody.
 
     Returns
     -------
@@ -259,7 +278,7 @@ def figure(fig: Figure, *, alt: str, caption: str, source: str | Sequence[str], 
             raise ValueError(f"figure needs {name}=: found an empty text. Say what the chart shows.")
     lettered, outlined = draw(fig)
     data = {"alt": visible(alt), "caption": worded(caption), "svg": lettered, "outlined": outlined}
-    return Block("figure", {**data, **_origin(source, n, note)})
+    return Block("figure", {**data, **_origin(source, n, note), **_people(people)})
 
 
 def table(
@@ -271,6 +290,7 @@ def table(
     columns: Mapping[str, str] | None = None,
     formats: Mapping[str, str] | None = None,
     note: str = "",
+    people: People = None,
 ) -> Block:
     """Show a frame; numbers stay numbers until they are drawn.
 
@@ -290,6 +310,9 @@ def table(
     formats
         Column -> one of 'text', 'count', 'number', 'number1', 'number2', 'share', 'share1', 'points', 'hours',
         'date', 'yes/no'.
+    people
+        Distinct people behind each row: the name of a column, values in the order of the rows, or one number for all;
+        `RECORDS` where rows tell of data or settings and of nobody.
 
     Returns
     -------
@@ -325,11 +348,20 @@ def table(
     if len(frame) > ROWS_SHOWN:
         note = f"{note} The first {ROWS_SHOWN:,} of {len(frame):,} rows are shown.".strip()
     rows = [list(row) for row in zip(*cells, strict=True)]
-    return Block("table", {"caption": worded(caption), "columns": heads, "rows": rows, **_origin(source, n, note)})
+    counts = frame[people] if isinstance(people, str) and people != RECORDS else people
+    data = {"caption": worded(caption), "columns": heads, "rows": rows, **_origin(source, n, note)}
+    return Block("table", data | _people(counts, len(frame.head(ROWS_SHOWN))))
 
 
 def quotes(
-    texts: Iterable[str], *, caption: str, n: int, contexts: Iterable[str] = (), source: str = SAID, note: str = ""
+    texts: Iterable[str],
+    *,
+    caption: str,
+    n: int,
+    contexts: Iterable[str] = (),
+    source: str = SAID,
+    note: str = "",
+    people: int | None = None,
 ) -> Block:
     """Customers' own words, already redacted.
 
@@ -345,6 +377,8 @@ def quotes(
         One short label for each text, such as channel and score; none, or as many as texts.
     source, note
         As for `figure`.
+    people
+        Distinct people who wrote the n texts.
 
     Returns
     -------
@@ -366,7 +400,7 @@ def quotes(
         raise ValueError(f"quotes has {len(texts)} texts but {len(contexts)} contexts: give one for each, or none.")
     pairs = zip(texts, contexts or [""] * len(texts), strict=True)
     words = [{"text": visible(text), "context": visible(context)} for text, context in pairs]
-    return Block("quotes", {"caption": worded(caption), "quotes": words, **_origin(source, n, note)})
+    return Block("quotes", {"caption": worded(caption), "quotes": words, **_origin(source, n, note), **_people(people)})
 
 
 def prose(text: str, evidence: Sequence[Estimate] = ()) -> Block:
@@ -429,6 +463,16 @@ def provenance(inputs: pd.DataFrame, rows: pd.DataFrame | None = None, faults: p
             if frame is not None
         },
     )
+
+
+def _people(people: People, rows: int = 1) -> dict[str, Any]:
+    """How many people stand behind each row or point, as the gate on small groups reads it."""
+    if people is None:
+        return {}
+    if isinstance(people, str):
+        return {"people": people}
+    counts = [people] * rows if isinstance(people, int | float) else list(people)
+    return {"people": [None if is_missing(count) else int(count) for count in counts][: rows if rows > 1 else None]}
 
 
 def _origin(source: str | Sequence[str], n: int, note: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from analytics.measures.estimate import Estimate
-from analytics.publish.formats import decimals, is_missing, visible
+from analytics.publish.format import decimals, is_missing, visible
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -244,7 +244,7 @@ def _moved(piece: Evidence) -> str | None:
 
 def _alternative(kind: str, pieces: list[Evidence]) -> str:
     """What could honestly be said instead."""
-    from analytics.publish.formats import write_interval
+    from analytics.publish.format import write_interval
 
     estimates = [p.estimate for p in pieces if p.estimate is not None and p.estimate.source == SAID]
     if kind == "cause":

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 import numpy as np
 import pandas as pd
 
-from analytics.publish.formats import decimals, format_value, visible, write_interval
+from analytics.publish.format import decimals, format_value, visible, write_interval
 from analytics.publish.glyphs import FONTS, covered
 from analytics.publish.html import ACCENT, INK, MUTED, RULE
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from analytics.measures.estimate import SOURCES
 from analytics.publish.claims import PEOPLE, Fault, claim_words, sentences
-from analytics.publish.formats import format_interval, write_interval
+from analytics.publish.format import format_interval, write_interval
 from analytics.tables.periods import Period, parse_period
 
 Json = dict[str, Any]

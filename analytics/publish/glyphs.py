@@ -5,7 +5,7 @@ import unicodedata
 from functools import cache
 from pathlib import Path
 
-from analytics.publish.formats import visible
+from analytics.publish.format import visible
 
 FONTS = Path(__file__).parent / "fonts"  # Fira Sans: text and charts
 LONG_WORD, BREAK_EVERY = 25, 12  # characters: a longer word gets invisible places to break, or it leaves the page

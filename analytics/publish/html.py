@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from analytics.publish.cells import PROVENANCE_HEADS
-from analytics.publish.formats import format_interval, format_value, write_interval
+from analytics.publish.format import format_interval, format_value, write_interval
 
 ACCENT, INK, MUTED, RULE = "#0b5c75", "#1b2126", "#5b656e", "#d8dde1"  # one accent; all else is a shade of one grey
 PAGE_STYLE = f"""

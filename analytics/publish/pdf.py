@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics.publish.cells import PROVENANCE_HEADS
-from analytics.publish.formats import format_interval, visible
+from analytics.publish.format import format_interval, visible
 from analytics.publish.glyphs import FONTS, clean_text, covered, fallback_folder
 from analytics.publish.html import ACCENT, INK, MUTED, RULE, cell_text, evidence_line, origin
 

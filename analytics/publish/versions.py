@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from analytics.publish.formats import write_interval
+from analytics.publish.format import write_interval
 
 FILES = ("report.pdf", "report.html", "notebook.ipynb", "manifest.json", "claims.json")
 VERSIONS, CHANGES, DELIVERY = "versions", "changes.json", "delivery.json"

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from analytics.tables.cases import build_cases
+from analytics.tables.demo.simulate import Truth, simulate
 from analytics.tables.schema import Tables
-from analytics.tables.simulate import Truth, simulate
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu
 
-from analytics.contrast.contrasts import UNTIMELY
 from analytics.contrast.diagnosis import Problem, compare_ranks, diagnose
+from analytics.contrast.groups import UNTIMELY
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.measures.scores import share
 from analytics.tables.cases import case_ids

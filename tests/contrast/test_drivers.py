@@ -361,7 +361,7 @@ def test_theme_impact_refuses_what_it_cannot_answer():
 
 def test_the_planted_truths_of_the_demo_are_found():
     from analytics.tables.cases import build_cases
-    from analytics.tables.simulate import simulate
+    from analytics.tables.demo.simulate import simulate
 
     cases = build_cases(simulate(seed=1, months=24)[0])
     drivers = ["reopens", "transfers", "handle_time_s", "hold_time_s", "qa_score", "updates"]

@@ -10,8 +10,8 @@ from analytics.config import Promise
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.promises import judge_promise, score_promises, verdict
 from analytics.tables.cases import build_cases
+from analytics.tables.demo.simulate import simulate
 from analytics.tables.schema import Tables
-from analytics.tables.simulate import simulate
 
 MADE = date(2026, 1, 1)
 SOLVED = Promise(id="solved", text="Solved in a day.", made_on=MADE, measure="customer_clock_h", threshold=24)

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from analytics.measures.recovery import NO_PROBLEM, is_fixed, score_recovery
+from analytics.tables.demo.simulate import simulate
 from analytics.tables.schema import NotMeasured, Tables
-from analytics.tables.simulate import simulate
 
 
 def complaints(**columns):

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 
 from analytics.measures.invitations import audit_invitations
-from analytics.measures.leavers import estimate_silent_leavers
+from analytics.measures.leaving.leavers import estimate_silent_leavers
 from analytics.measures.response import bound_score, weight_responses
 from analytics.measures.scores import mean_score, net_promoter_score, top_box_share
 from analytics.tables.schema import NotMeasured, Tables
@@ -313,7 +313,7 @@ def test_silent_leavers_without_dates_or_names_are_not_measured():
 
 
 def test_the_planted_pickers_and_silent_leavers_of_the_demo_are_found():
-    from analytics.tables.simulate import simulate
+    from analytics.tables.demo.simulate import simulate
 
     tables, truth = simulate(seed=3, months=12)
     audit = audit_invitations(tables)

@@ -18,7 +18,7 @@ from analytics.publish.blocks import (
     table,
     unknown,
 )
-from analytics.publish.formats import LONGEST_TEXT, format_interval, format_value, visible, write_interval
+from analytics.publish.format import LONGEST_TEXT, format_interval, format_value, visible, write_interval
 from analytics.publish.html import block_html, cell_text
 
 SHARE = Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)

@@ -15,10 +15,10 @@ import pandas as pd
 import pytest
 
 import analytics
-from analytics.publish.catchup import catch_up
-from analytics.publish.deliver import deliver
 from analytics.publish.run import FILES, build_report, report_name
 from analytics.publish.versions import version_of
+from analytics.unattended.catchup import catch_up
+from analytics.unattended.deliver import deliver
 
 KILLS = int(os.environ.get("PERCEPTION_KILLS", "4"))  # 200 in `make bench`
 APRIL = datetime(2025, 4, 2, tzinfo=UTC)

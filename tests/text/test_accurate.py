@@ -6,9 +6,9 @@ from sklearn.metrics import roc_auc_score
 from analytics.text.accurate import FAST_SHARE, AccurateModel, blend
 from analytics.text.clean import mask_brands
 from analytics.text.encoder import MODELS
-from analytics.text.evaluate import load_zero_shot_sets, polarity, vader_score
-from analytics.text.train import PROBABILITIES
-from analytics.text.train_fast import JUDGED_SETS
+from analytics.training.evaluate import load_zero_shot_sets, polarity, vader_score
+from analytics.training.fast import JUDGED_SETS
+from analytics.training.train import PROBABILITIES
 
 # Complaints without a word of sentiment, none of them in the training file.
 IDIOMS = """I am still without hot water after three visits.
@@ -156,7 +156,7 @@ def test_no_texts_give_no_probabilities(model):
 
 
 def test_the_shift_makes_praise_and_blame_err_alike():
-    from analytics.text.finetune import even_shift, shifted
+    from analytics.training.finetune import even_shift, shifted
 
     rng = np.random.default_rng(0)
     label = np.array(["negative", "positive"])[(rng.random(4000) < 0.7).astype(int)]

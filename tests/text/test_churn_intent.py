@@ -7,13 +7,12 @@ import pandas as pd
 import pytest
 
 from analytics.text.churn_intent import (
-    LINES,
     ChurnIntentModel,
     load_churn_intent_model,
     mark,
-    train_churn_intent,
-    training_lines,
 )
+from analytics.training.churn import train_churn_intent, training_lines
+from analytics.training.places import LINES
 
 
 def leaving(text: str, *brands: str) -> float:
@@ -122,7 +121,7 @@ def test_long_and_hostile_text_is_scored_quickly_and_within_bounds() -> None:
 
 
 def test_the_lines_cover_ten_industries_and_both_sides_of_a_switch() -> None:
-    lines = pd.read_csv(LINES)
+    lines = pd.read_csv(LINES / "churn_intent.csv")
     assert len(lines) >= 640
     assert lines["industry"].nunique() == 10
     assert not lines.duplicated(["text", "brand"]).any()
@@ -179,7 +178,7 @@ def test_the_same_pipeline_learns_a_labelled_set_with_folds_grouped_by_text(data
 def test_industries_left_out_of_training_are_still_ranked() -> None:
     from sklearn.metrics import roc_auc_score
 
-    lines = pd.read_csv(LINES, keep_default_na=False)
+    lines = pd.read_csv(LINES / "churn_intent.csv", keep_default_na=False)
     unseen = lines["industry"].isin(["bank", "gym", "airline"])
     learnt, held_out = lines[~unseen], lines[unseen]
     model = ChurnIntentModel().fit(learnt["text"], [[brand] for brand in learnt["brand"]], learnt["churn"])

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.text.evaluate import vader_score
 from analytics.text.score import COLUMNS, score_texts
 from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
+from analytics.training.evaluate import vader_score
 
 HERE = Path(__file__).parent
 SWAPPED = ("United", "Care", "Trust", "Best Buy", "Support")

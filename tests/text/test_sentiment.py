@@ -12,10 +12,10 @@ from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from analytics.text.evaluate import load_zero_shot_sets, polarity, vader_score
 from analytics.text.fast import CLASSES, MODELS, LinearModel, Vectoriser, lexicon, tokenise
 from analytics.text.sentiment import SentimentClassifier, accurate_is_at_hand, load_sentiment_model
-from analytics.text.train_fast import train_fast
+from analytics.training.evaluate import load_zero_shot_sets, polarity, vader_score
+from analytics.training.fast import train_fast
 
 HERE = Path(__file__).parent
 SMALL = ["never again", "love it", "no reply", "so helpful", "awful wait", "great team"] * 2
@@ -179,7 +179,7 @@ def test_a_model_reads_the_same_after_saving(tmp_path: Path) -> None:
 def test_training_is_reproducible_and_its_card_quotes_its_figures(
     tmp_path: Path, datasets: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from analytics.text import evaluate, train
+    from analytics.training import evaluate, train
 
     sets = train.load_training_sets(datasets).groupby("source").head(80)
     monkeypatch.setattr(train, "DATASETS", tmp_path)

@@ -21,7 +21,7 @@ from analytics.text.themes import (
     tag_themes,
     theme_errors,
 )
-from analytics.text.train_heads import NHS, kind_lines, theme_lines
+from analytics.training.heads import NHS, kind_lines, theme_lines
 
 # theme, a sentence that blames, a sentence that praises; none is in data/themes.csv
 SENTENCES = {

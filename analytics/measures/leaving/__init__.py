@@ -1,0 +1,1 @@
+"""Who may leave: what is known of customers, models of leaving, survival, silent leavers."""

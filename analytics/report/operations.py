@@ -1,0 +1,264 @@
+"""The weekly report for the people who run the service: what to act on before customers have to say it again.
+
+Open problems and promises come from the leadership report's own sections; here is what only operations can act on:
+cases beyond the customer's patience, promises about to break, whom to call, and data that are drying up.
+"""
+
+import numpy as np
+import pandas as pd
+from scipy.stats import false_discovery_control, fisher_exact
+
+from analytics.contrast.clocks import median_time
+from analytics.contrast.signals import detect_signals
+from analytics.measures.estimate import OBSERVED, Estimate
+from analytics.measures.promises import score_promises
+from analytics.measures.scores import share
+from analytics.measures.summarise import summarise
+from analytics.publish import blocks
+from analytics.publish.blocks import Block
+from analytics.report.cutoff import STAMPS, known_at
+from analytics.report.story import Story
+from analytics.report.study import Study
+from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section
+from analytics.tables.cases import case_ids
+from analytics.tables.periods import period_of
+from analytics.tables.schema import NotMeasured
+
+RETURNED = 30  # cases with a second contact below which patience is not told
+CLOCKS = ("customer_clock_h", "company_clock_h")
+SPOKE = ("perception_answered", "perception_comments", "perception_complaints")
+
+
+def measure_patience(story: Story) -> Estimate:
+    """Hours after which half of the customers who contacted us again about the same case had done so.
+
+    Observed, not asked: a customer who comes back has run out of patience; how long the others would have waited is not
+    known, so it is an upper limit for nobody and a sign for all.
+
+    Parameters
+    ----------
+    story
+        Its recent contacts are looked at.
+
+    Returns
+    -------
+    Estimate
+        Median hours from the first to the second contact of a case.
+
+    Raises
+    ------
+    NotMeasured
+        If fewer than 30 cases have a second contact.
+
+    References
+    ----------
+    Brookmeyer & Crowley (1982), Biometrics 38, 29-41, for the interval.
+    """
+    contacts = story.recent.contacts
+    if contacts is None:
+        raise NotMeasured("not measured: no table contacts, needed for the customer's patience")
+    attempts = contacts[["started_at"]].assign(case=case_ids(story.recent)["contacts"]).dropna()
+    attempts = attempts.sort_values("started_at", kind="stable")
+    turn = attempts.groupby("case").cumcount()
+    first, second = (attempts[turn == k].set_index("case")["started_at"] for k in (0, 1))
+    hours = pd.Series(pd.to_timedelta((second - first).dropna()) / pd.Timedelta(hours=1), dtype=float)
+    if len(hours) < RETURNED:
+        raise NotMeasured(
+            f"not measured: the customer's patience, for {len(hours)} cases have a second contact (case_id, table "
+            f"contacts), and {RETURNED} are needed"
+        )
+    return median_time(hours, pd.Series(True, hours.index), story.confidence, source=OBSERVED)
+
+
+@section
+def show_beyond_patience(story: Story) -> Section:
+    """Recent cases that have run longer than customers wait, without the customer's word that they are solved."""
+    patience, cases = measure_patience(story), story.cases_recent
+    waiting = cases["ended"].eq("censored") & cases["customer_clock_h"].gt(patience.value)
+    closed = waiting & cases["company_clock_h"].notna()
+    late = share(waiting, source=OBSERVED, confidence=story.confidence)
+    told = blocks.finding(
+        f"{int(waiting.sum()):,} of {late.n:,} recent cases, {figure_of(late)}, are beyond the customer's patience and "
+        f"still without a confirmed end. Our own records call {int(closed.sum()):,} of them closed and "
+        f"{int((waiting & ~closed).sum()):,} open.",
+        [late],
+        better="lower",
+        key="operations:beyond_patience",
+    )
+    basis = blocks.finding(
+        f"Half of the {patience.n:,} customers who contacted us again about the same case had done so within "
+        f"{figure_of(patience)}: this is taken for their patience.",
+        [patience],
+    )
+    by = next((c for c in ("team", "channel", "reason") if c in cases and cases[c].notna().any()), None)
+    shown = [told, basis]
+    if by is not None:
+        table = summarise(
+            cases.assign(late=waiting), lambda s, **k: share(s, source=OBSERVED, **k), by=[by], column="late",
+            minimum=story.k, confidence=story.confidence,
+        )  # fmt: skip
+        shown.append(
+            blocks.table(
+                table, caption=f"Cases beyond the customer's patience, by {by}.", source=OBSERVED, n=late.n,
+                columns={by: by.capitalize(), "value": "Beyond patience", "n": "Cases"},
+                note="Cases begun in the recent periods; closed by us is no end without the customer's word.",
+            )
+        )  # fmt: skip
+    return Section(shown, told)
+
+
+@section
+def show_promises_at_risk(story: Story) -> Section:
+    """Promises that are not kept, and open cases that have passed a promised time or will within the next period."""
+    if not story.config.promises:
+        raise NotMeasured("not measured: no promise is declared in perception.toml ([[promises]])")
+    scored = score_promises(
+        story.config.promises, story.tables_now, story.cases_now, _comments(story), story.confidence
+    ).drop_duplicates("promise")
+    open_now = story.cases_recent[story.cases_recent["ended"] == "censored"]
+    ahead = (story.period.end - story.period.start).total_seconds() / 3600
+    rows = []
+    for promise, (_, row) in zip(story.config.promises, scored.iterrows(), strict=True):
+        scope = open_now if promise.segment is None else open_now[open_now.get("segment") == promise.segment]
+        hours = scope["customer_clock_h"] if promise.measure in CLOCKS else pd.Series(dtype=float)
+        passed = int((hours > promise.threshold).sum()) if len(hours) and promise.threshold is not None else None
+        soon = (
+            int(((hours <= promise.threshold) & (hours > promise.threshold - ahead)).sum())
+            if len(hours) and promise.threshold is not None
+            else None
+        )
+        rows.append(
+            {
+                "promise": promise.text,
+                "view": row["view_verdict"],
+                "records": row["records_verdict"],
+                "passed": passed,
+                "soon": soon,
+            }
+        )
+    table = pd.DataFrame(rows).astype({"passed": "Int64", "soon": "Int64"})
+    risky = table[table["passed"].fillna(0).add(table["soon"].fillna(0)) > 0]
+    told = blocks.finding(
+        f"Open cases have passed the promised time or will within a {story.period.frequency} for {len(risky)} of "
+        f"{len(table)} promises: {int(table['passed'].sum()):,} have, {int(table['soon'].sum()):,} will unless the "
+        "customer says before that it is solved."
+    )
+    listing = blocks.table(
+        table, caption="Promises, and the open cases that put them at risk.", source=OBSERVED, n=len(open_now),
+        columns={"promise": "Promise", "view": "In their view", "records": "By our records",
+                 "passed": "Past the promised time", "soon": f"Will pass it within a {story.period.frequency}"},
+        note="Not counted where the promise is not about time; a case counts until the customer confirms.",
+    )  # fmt: skip
+    return Section([told, listing], told)
+
+
+def _comments(story: Story) -> pd.DataFrame | None:
+    try:
+        return story.comments
+    except NotMeasured:
+        return None
+
+
+@section
+def show_silent_risk(story: Story) -> Section:
+    """How many customers are worth a call, and how many of them never spoke: the size of the list, not the list."""
+    study = Study(story)
+    calls, now = study.calls, study.now
+    known = [c for c in SPOKE if c in now]
+    if not known:
+        raise NotMeasured("not measured: neither answers nor complaints name the customer, needed for silent customers")
+    if len(calls) < story.k:
+        few = blocks.finding(f"Fewer than {story.k} customers are on the list of whom to call.")
+        return Section([few], few)
+    silent = now.loc[now[known].fillna(0).sum(axis=1) == 0, "customer_id"]
+    quiet = share(calls["customer_id"].isin(silent), source=OBSERVED, confidence=story.confidence)
+    told = blocks.finding(
+        f"{len(calls):,} customers are on the list of whom to call; {round(quiet.value * quiet.n):,} of them, "
+        f"{figure_of(quiet)}, never spoke in the year before. The list itself is made in the notebook who_may_leave "
+        "and stands in no report.",
+        [quiet],
+        key="operations:silent_risk",
+        better="lower",
+    )
+    return Section([told], told)
+
+
+@section
+def show_data_drift(story: Story) -> Section:
+    """Whether the data still come in as they did: rows per table, and missing values per column since last period."""
+    shown, unknowns = gather(lambda: _row_counts(story), lambda: _missing_values(story))
+    return Section(shown, shown[0], unknowns)
+
+
+def _row_counts(story: Story) -> list[Block]:
+    rows = []
+    for name, stamp in STAMPS.items():
+        frame = getattr(story.since(story.period.previous(len(story.history) - 1).start), name)
+        if frame is None or stamp not in frame or frame[stamp].isna().all():
+            continue
+        counts = period_of(frame[stamp], story.period.frequency).value_counts().reindex(story.history)
+        filled = counts.loc[counts.first_valid_index() :].fillna(0).astype(float)
+        word = detect_signals(filled, scale=(0, float(filled.max() or 1))).word
+        usual = filled.iloc[:-1].median() if len(filled) > 1 else np.nan
+        rows.append({"table": name, "now": int(filled.iloc[-1]), "usual": usual, "word": word})
+    if not rows:
+        raise NotMeasured("not measured: no table carries dates, needed for how the data come in")
+    table = pd.DataFrame(rows)
+    counted = [f"{row.table} {row.now:,} (usually {row.usual:,.0f})" for row in table.itertuples()]
+    told = blocks.finding(f"Rows in {story.period.label}: {listed(counted)}.", key="operations:rows")
+    listing = blocks.table(
+        table, caption="Rows by table.", source=OBSERVED, n=int(table["now"].sum()),
+        columns={"table": "Table", "now": "This period", "usual": "Usually (median)", "word": "Movement"},
+        formats={"usual": "count"}, note="A word of change needs a passed rule (XmR) against the earlier periods.",
+    )  # fmt: skip
+    return [told, listing]
+
+
+def _missing_values(story: Story) -> list[Block]:
+    """Columns whose share of missing values differs from last period's as it stood at that period's end."""
+    before = story.since(story.period.previous().start)
+    rows = []
+    for name, stamp in STAMPS.items():
+        frame = getattr(before, name)
+        if frame is None or stamp not in frame:
+            continue
+        inside = story.period.contains(frame[stamp])
+        now, then = frame[inside], known_at(frame[~inside], story.period.start)
+        for column in frame.columns.drop(stamp) if min(len(now), len(then)) >= story.k else ():
+            rows.append(_missing_row(name, str(column), now[column].isna(), then[column].isna(), story.confidence))
+    if not rows:
+        raise NotMeasured("not measured: too few rows in this or the last period, needed for missing values")
+    table = pd.DataFrame(rows)
+    changed = table[false_discovery_control(table["p"]) <= 1 - story.confidence].drop(columns="p")
+    told = f"Missing values: {len(changed)} of {len(table)} columns differ from the {story.period.frequency} before"
+    if changed.empty:
+        return [blocks.finding(f"{told}, as far as the counts tell.")]
+    names = listed([f"{row['column']} ({row['table']})" for _, row in changed.head(3).iterrows()])
+    return [
+        blocks.finding(f"{told}; most: {names}.", [estimate_of(row) for _, row in changed.head(3).iterrows()]),
+        blocks.table(
+            changed.sort_values("value", ascending=False), caption="Columns with more or fewer missing values.",
+            source=OBSERVED, n=int(changed["n"].max()), formats={"before": "share"},
+            columns={"table": "Table", "column": "Column", "value": "Missing", "before": "Before", "n": "Rows"},
+            note=f"Fisher's exact test, false discoveries at most {1 - story.confidence:.0%}; each "
+            f"{story.period.frequency} as it stood at its end.",
+        ),
+    ]  # fmt: skip
+
+
+def _missing_row(table: str, column: str, now: pd.Series, then: pd.Series, confidence: float) -> dict[str, object]:
+    cells = [[int(missing.sum()), int((~missing).sum())] for missing in (now, then)]
+    found = vars(share(now, source=OBSERVED, confidence=confidence))
+    return {"table": table, "column": column, **found, "before": then.mean(), "p": fisher_exact(cells).pvalue}
+
+
+def build_operations_page_one(
+    story: Story, patience: Section, perceived: Section, problems: Section, risk: Section, unknowns: Section
+) -> Block:
+    """The week on one page: what waits longest, what customers perceive and name, who may leave, what is not known."""
+    evidence = patience.answer.data["evidence"]
+    numbers = {"Beyond their patience": Estimate(**evidence[0])} if evidence else {}
+    return blocks.page_one(
+        patience.answer, numbers, perceive=perceived.answer, hurts=problems.answer, leaving=risk.answer,
+        unknown=unknowns.answer,
+    )  # fmt: skip

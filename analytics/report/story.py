@@ -1,0 +1,491 @@
+"""What a report is about: one period of one organisation, loaded once and cut off at the period's end.
+
+Every section reads from the `Story`; nothing here draws or words anything.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from threading import Thread
+from typing import Literal
+
+import pandas as pd
+
+from analytics.config import Config, load_config
+from analytics.contrast.problems import NAMED, OTHER, measure_problems
+from analytics.measures.estimate import Estimate
+from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
+from analytics.measures.summarise import summarise
+from analytics.report.cutoff import STAMPS, dated_by, since, tables_at
+from analytics.tables.cases import build_cases
+from analytics.tables.periods import Period, parse_period, period_of
+from analytics.tables.read import read_tables
+from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
+from analytics.text.clean import normalise
+from analytics.text.comments import TEXTS, collect_comments, complained_about, read_comments
+
+HISTORY = 24  # periods before the report's own that trends and limits look at
+TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
+TESTED_WORDS = 60  # one line in sixteen behind the theme heads' error counts has more
+COVERED = 0.1  # share of the period that may lie before the first or after the last row without a caution
+RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
+
+
+@dataclass(frozen=True)
+class Score:
+    """What customers answered: its column, its name alone and as the subject of a sentence, its measure and meaning."""
+
+    column: str
+    name: str
+    subject: str
+    measure: Callable[..., Estimate]
+    meaning: str
+    who: str = "customers who answered"
+
+
+SCORES = {
+    "nps": Score(
+        "nps", "Net Promoter Score", "Net Promoter Score", net_promoter_score, "promoters less detractors, points"
+    ),
+    "csat": Score(
+        "csat", "Satisfied customers", "The share of satisfied customers", top_box_share, "share answering 4 or 5 of 5"
+    ),
+    "ces": Score("ces", "Ease", "The mean rating of ease", customer_effort, "mean of 1 to 7, higher is easier"),
+}
+DISPUTED = Score(  # what customers say of our answers, where no survey asks them
+    "disputed", "Answers disputed", "The share of our answers that customers dispute", share,
+    "share of complaints whose customer disputes the answer, lower is better", "complaints with a known outcome",
+)  # fmt: skip
+
+
+class EmptyPeriodError(ValueError):
+    """The period holds no customer's answer, complaint or contact: there is nothing to report."""
+
+
+class UnfinishedPeriodError(ValueError):
+    """The period is not over: what is known of it is not the whole of it."""
+
+
+@dataclass(frozen=True)
+class Story:
+    """One period of one organisation, with what was known at its end.
+
+    Attributes
+    ----------
+    config, period
+        The settings, and the period in the organisation's zone.
+    tables
+        All rows up to the period's end; what happened later is not in them.
+    log
+        What was read, set aside and why.
+    """
+
+    config: Config
+    period: Period
+    tables: Tables
+    log: ReadLog
+
+    @property
+    def k(self) -> int:
+        """Smallest group of people that may be shown."""
+        return self.config.organisation.minimum_group
+
+    @property
+    def confidence(self) -> float:
+        """Level of every interval in the report."""
+        return self.config.report.confidence
+
+    @cached_property
+    def history(self) -> list[str]:
+        """Names of the periods that trends look at, oldest first, the report's own last."""
+        return [self.period.previous(k).name for k in range(HISTORY, -1, -1)]
+
+    @cached_property
+    def answers(self) -> pd.DataFrame:
+        """Answered surveys with the `period` of the answer, those of the trend's periods only.
+
+        Where no survey carries a score, complaints whose customer disputes our answer or does not, by `received_at`.
+        Raises NotMeasured where there is neither, or none with a date.
+        """
+        surveys, complaints = self.tables.surveys, self.tables.complaints
+        columns = [c for c in SCORES if surveys is not None and c in surveys and surveys[c].notna().any()]
+        if surveys is not None and columns:
+            stamp = next((c for c in ("responded_at", "invited_at") if c in surveys and surveys[c].notna().any()), None)
+            if stamp is None:
+                raise NotMeasured("not measured: no column responded_at (table surveys), needed for scores over time")
+            answered = surveys[surveys[columns].notna().any(axis=1) & surveys[stamp].notna()]
+        elif complaints is not None and DISPUTED.column in complaints and complaints[DISPUTED.column].notna().any():
+            answered = complaints[complaints[DISPUTED.column].notna()].rename(columns={"complaint_id": "response_id"})
+            stamp = STAMPS["complaints"]
+        else:
+            lack = "table surveys" if surveys is None else f"column {', '.join(SCORES)} (table surveys)"
+            raise NotMeasured(f"not measured: no {lack}, needed for scores")
+        answered = answered.assign(period=period_of(answered[stamp], self.config.report.frequency))
+        return answered[answered["period"].isin(self.history)]
+
+    @cached_property
+    def weighted(self) -> bool:
+        """Whether every answer carries the survey's own weight, which the scores then use."""
+        return "weight" in self.answers and bool(self.answers["weight"].notna().all())
+
+    @cached_property
+    def caution(self) -> str:
+        """That the data cover only a part of the period, in a sentence; '' where they reach to both its ends."""
+        start, end = self.period.start, self.period.end
+        stamps = [frame[stamp] for name in STAMPS if (stamp := dated_by(name, frame := getattr(self.tables, name)))]
+        times = pd.concat(stamps)
+        inside = times[self.period.contains(times)]
+        slack = max((end - start) * COVERED, pd.Timedelta(days=1))
+        parts = []
+        if times.min() - start > slack:
+            parts.append(f"begin on {inside.min():%-d %B %Y}")
+        if end - inside.max() > slack:
+            parts.append(f"end on {inside.max():%-d %B %Y}")
+        return f"The data {' and '.join(parts)}: they cover only a part of {self.period.label}." if parts else ""
+
+    @cached_property
+    def scores(self) -> list[Score]:
+        """The scores that customers gave in the period, the leading one first."""
+        now = self.answers[self.answers["period"] == self.period.name]
+        known = (*SCORES.values(), DISPUTED)
+        found = [score for score in known if score.column in now and now[score.column].notna().any()]
+        lead = self.config.report.score
+        if lead is not None and lead not in [score.column for score in found]:
+            raise NotMeasured(f"not measured: no answer in column {lead} in {self.period.label}, the leading score")
+        if not found:
+            raise NotMeasured(
+                f"not measured: nobody gave a score in {self.period.label}, needed for what customers perceive"
+            )
+        return sorted(found, key=lambda score: score.column != lead)
+
+    @property
+    def survey_lead(self) -> Score:
+        """The leading score where a survey asked for it; NotMeasured where complaints are all there is."""
+        if self.scores[0] is DISPUTED:
+            raise NotMeasured(f"not measured: no column {', '.join(SCORES)} (table surveys), needed for scores")
+        return self.scores[0]
+
+    def over_time(self, score: Score) -> pd.DataFrame:
+        """A score by period over the history: period, value, low, high, n; periods without an answer are NaN."""
+        if score.column not in self._series:
+            self._series[score.column] = self._measure_over_time(score)
+        return self._series[score.column].copy()
+
+    @cached_property
+    def _series(self) -> dict[str, pd.DataFrame]:
+        return {}
+
+    def _measure_over_time(self, score: Score) -> pd.DataFrame:
+        frame = self.answers.assign(period=pd.Categorical(self.answers["period"], self.history, ordered=True))
+        weights = "weight" if self.weighted else None
+        series = summarise(
+            frame, score.measure, by=["period"], column=score.column, weights=weights, confidence=self.confidence
+        )
+        series["period"] = series["period"].astype(str)
+        first = series["n"].gt(0).idxmax() if series["n"].gt(0).any() else len(series) - 1
+        return series.loc[first:].reset_index(drop=True)
+
+    @cached_property
+    def invitations(self) -> pd.DataFrame:
+        """Invitations sent in the period, answered or silent; NotMeasured where no invitation is dated."""
+        surveys = self.tables.surveys
+        if surveys is None or "invited_at" not in surveys or surveys["invited_at"].isna().all():
+            raise NotMeasured("not measured: no column invited_at (table surveys), needed for who was asked")
+        return surveys[self.period.contains(surveys["invited_at"])]
+
+    @cached_property
+    def comments(self) -> pd.DataFrame:
+        """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
+        ahead = self.read_ahead()
+        comments = self._read_comments(self.period.start)
+        if ahead.is_alive():  # the other core is still reading: meanwhile, what the report needs next
+            with suppress(NotMeasured):
+                _ = self.cases
+        ahead.join()
+        return comments
+
+    @cached_property
+    def recent_comments(self) -> pd.DataFrame:
+        """As `comments`, texts redacted and kept for all recent periods."""
+        recent = self.comments["period"].isin(self.history[-RECENT:])
+        return self._read_comments(self.period.previous(RECENT - 1).start)[recent]
+
+    def _read_comments(self, shown_from: pd.Timestamp) -> pd.DataFrame:
+        config = self.config
+        comments = read_comments(
+            self._history_tables,
+            brands=config.organisation.brands,
+            model=config.text.model,
+            accurate_limit=config.text.accurate_limit,
+            cache=str(config.resolve("data/derived/scores")),
+            patterns=config.organisation.order_number_patterns,
+            shown_from=shown_from,
+        )
+        if comments.empty:
+            raise NotMeasured("not measured: no text by a customer (comment, text), needed for what they say")
+        return comments.assign(period=period_of(comments["at"], config.report.frequency))
+
+    def read_ahead(self) -> Thread:
+        """Let the accurate model read the period's texts on another core, while this one goes on; begun once.
+
+        Its embeddings stay with the encoder for `critical` to find. Without this call it begins with `comments`.
+        """
+        return self._ahead
+
+    @cached_property
+    def _ahead(self) -> Thread:
+        from analytics.text.encoder import Encoder
+        from analytics.text.themes import read_texts
+
+        known = collect_comments(self.since(self.period.previous().start))
+        known = known[self.period.contains(pd.to_datetime(known["at"]))]
+        now = known[find_rows(known["comment_id"], self._top_marks) < 0]
+        limit, tables = self.config.text.accurate_limit, self._history_tables
+        frames = [(getattr(tables, name), text) for name, (_, _, text) in TEXTS.items()]
+        history = sum(int(frame[text].notna().sum()) for frame, text in frames if frame is not None and text in frame)
+        wanted = self.config.text.model == "auto" and len(now) <= limit < history
+        readings, _, _ = read_texts(now["text"].map(normalise).tolist() if wanted else [])
+        thread = Thread(target=Encoder.load().read_ahead, args=(readings,), daemon=True)
+        thread.start()
+        return thread
+
+    @property
+    def current(self) -> pd.DataFrame:
+        """The period's own texts."""
+        return self.comments[self.comments["period"] == self.period.name]
+
+    @cached_property
+    def written(self) -> pd.DataFrame:
+        """The period's comments that could be read, from one source: surveys where they carry any, else complaints.
+
+        One source only, so that a month with many complaints does not look like a month of worse answers.
+        """
+        now = self.current
+        source = next((name for name in ("surveys", "complaints", "contacts") if (now["source"] == name).any()), None)
+        if source is None:
+            raise NotMeasured(f"not measured: no text by a customer in {self.period.label}")
+        return now[(now["source"] == source) & (now["sentiment"] != "unknown")]
+
+    @property
+    def spoke(self) -> Literal["fast", "accurate"]:
+        """Which of the two shipped models read the history's comments."""
+        return "fast" if self.comments["model"].iloc[0].startswith("fast") else "accurate"
+
+    @cached_property
+    def named_by(self) -> Literal["fast", "accurate"]:
+        """Which theme heads read the period's `critical` texts: the accurate ones where these are few enough."""
+        few = len(self._without_top_marks(self.current)) <= self.config.text.accurate_limit
+        return "accurate" if self.config.text.model == "auto" and few else self.spoke
+
+    @cached_property
+    def unscored(self) -> str:
+        """How many comments of the period could not be read, in words."""
+        now = self.current
+        unread = int((now["sentiment"] == "unknown").sum())
+        return f"{unread:,} of {len(now):,} texts could not be read (empty, another language)."
+
+    @cached_property
+    def problem_table(self) -> pd.DataFrame:
+        """Each theme's share of the period's `critical` writers who name it as a problem, and its movement."""
+        from analytics.text.themes import THEMES, theme_errors
+
+        refuse_long(self.critical["text"], "shares of problems")
+        names = [OTHER, NAMED]
+        errors = {theme: pd.DataFrame(theme_errors(theme, self.named_by), names, names) for theme in THEMES}
+        past = self._without_top_marks(self.comments)
+        table = measure_problems(self.critical, past, self.history, errors, self.confidence)
+        if table["value"].isna().all():
+            raise NotMeasured(
+                "not measured: these texts are tagged more often than the classifier's known errors allow, needed for "
+                "shares of problems"
+            )
+        return table
+
+    @cached_property
+    def critical(self) -> pd.DataFrame:
+        """The period's readable texts that may name a problem: complaints, and comments without the top mark.
+
+        A customer who gave 9 or 10 of 10, or 5 of 5, may mention a theme but holds nothing against anybody; where no
+        score stands beside a comment it is kept. Texts of contacts count only where there are neither. Their themes are
+        read by the heads of `named_by`, even where the history was too much for those.
+        """
+        from analytics.text.themes import tag_themes
+
+        kept = self._without_top_marks(self.current)
+        if kept.empty:
+            raise NotMeasured(
+                f"not measured: nobody complained, or commented without the top mark, in {self.period.label}"
+            )
+        if self.named_by == self.spoke:
+            return kept
+        found = tag_themes(kept["text"], model=self.named_by)
+        themes = pd.Series(found, kept.index, dtype=object)
+        return kept.assign(themes=themes, negative_themes=themes.map(complained_about))
+
+    def _without_top_marks(self, comments: pd.DataFrame) -> pd.DataFrame:
+        sources = ["surveys", "complaints"] if self.comments["source"].ne("contacts").any() else ["contacts"]
+        read = comments[comments["source"].isin(sources) & comments["sentiment"].ne("unknown")]
+        return read[(read["source"] != "surveys") | (find_rows(read["comment_id"], self._top_marks) < 0)]
+
+    @cached_property
+    def _top_marks(self) -> pd.Series:
+        """Ids of the responses that gave the top mark."""
+        surveys = self.tables.surveys
+        if surveys is None:
+            return pd.Series(dtype="str")
+        marks = [surveys[column].ge(mark) for column, mark in TOP_MARKS.items() if column in surveys]
+        return surveys.loc[pd.concat(marks, axis=1).any(axis=1), "response_id"] if marks else pd.Series(dtype="str")
+
+    @cached_property
+    def writers(self) -> str:
+        """Whom shares of problems are about, in words."""
+        sources = set(self.critical["source"])
+        told = "wrote and gave less than the top mark" if len(self._top_marks) else "wrote"
+        words = {"surveys": told, "complaints": "complained", "contacts": "wrote to us"}
+        return "customers who " + " or ".join(
+            words[source] for source in ("complaints", "surveys", "contacts") if source in sources
+        )
+
+    def naming(self, theme: str) -> pd.Series:
+        """Which cases name a theme as a problem: True or False by case_id, over the recent cases of such writers."""
+        past = self.comments[self.comments["period"].isin(self.history[-RECENT:-1])]
+        known = pd.concat([self._without_top_marks(past), self.critical])
+        known = known[known["case_id"].notna()]
+        if known.empty:
+            raise NotMeasured(
+                "not measured: no comment can be tied to a case (contact_id, case_id), needed for a diagnosis"
+            )
+        return known["negative_themes"].map(lambda found: theme in found).groupby(known["case_id"]).any()
+
+    @cached_property
+    def response_rates(self) -> pd.Series | None:
+        """Share of each period's invitations that were answered; None where invitations are not dated."""
+        surveys = self.tables.surveys
+        if surveys is None or not {"invited_at", "responded_at"} <= set(surveys) or surveys["invited_at"].isna().all():
+            return None
+        period = period_of(surveys["invited_at"], self.config.report.frequency)
+        return surveys["responded_at"].notna().groupby(period).mean()
+
+    def since(self, start: pd.Timestamp) -> Tables:
+        """What came in from a moment on, customers whole."""
+        return since(self.tables, start)
+
+    @cached_property
+    def tables_now(self) -> Tables:
+        """What came in within the period."""
+        return self.since(self.period.start)
+
+    @cached_property
+    def recent(self) -> Tables:
+        """What came in within the last periods that a comparison of groups looks at."""
+        return self.since(self.period.previous(RECENT - 1).start)
+
+    @cached_property
+    def cases_recent(self) -> pd.DataFrame:
+        """The cases that began within the recent periods."""
+        return self.cases[self.cases["started_at"] >= self.period.previous(RECENT - 1).start]
+
+    @cached_property
+    def _history_tables(self) -> Tables:
+        return self.since(self.period.previous(HISTORY).start)
+
+    @cached_property
+    def cases(self) -> pd.DataFrame:
+        """Every customer issue begun in the history, with both clocks up to the period's end."""
+        hours = self.config.organisation.office_hours
+        zone = self.config.organisation.zone
+        return build_cases(self._history_tables, office_hours=hours, timezone=zone, until=self.period.end)
+
+    @cached_property
+    def cases_now(self) -> pd.DataFrame:
+        """The cases that began in the period."""
+        return self.cases[self.period.contains(self.cases["started_at"])]
+
+
+def load_story(config: str | Path | Config, period: str) -> Story:
+    """Read everything one report needs and cut it off at the period's end.
+
+    Parameters
+    ----------
+    config
+        perception.toml, or its loaded form.
+    period
+        '2026-10', '2026-Q3' or '2026-W41'; it must be over.
+
+    Returns
+    -------
+    Story
+        What was known at the end of the period.
+
+    Raises
+    ------
+    EmptyPeriodError
+        If nothing of a customer lies in the period; the message says when data begin and end.
+    UnfinishedPeriodError
+        If the period is not over yet.
+    ValueError
+        If settings or data are faulty.
+
+    References
+    ----------
+    The customer's clock and periods: METHODS.md, "Periods".
+
+    Examples
+    --------
+    >>> load_story("no_such.toml", "2026-10")
+    Traceback (most recent call last):
+    ...
+    analytics.config.ConfigError: no_such.toml: 1 fault.
+      No such file. Copy the perception.toml of this project and edit it.
+    """
+    config = config if isinstance(config, Config) else load_config(config)
+    when = parse_period(period).localise(config.organisation.timezone)
+    if when.status(pd.Timestamp.now(config.organisation.zone)) != "complete":
+        last = when.end - pd.Timedelta(days=1)
+        raise UnfinishedPeriodError(f"{period} is not over: its last day is {last:%-d %B %Y}. Report a past one.")
+    tables = read_tables(config)
+    _refuse_empty(tables, when, config)
+    config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})
+    return Story(config, when, tables_at(tables, when.end), tables.log or ReadLog())
+
+
+def has_texts(story: Story) -> bool:
+    """Whether customers wrote anything in the history."""
+    try:
+        return not story.comments.empty
+    except NotMeasured:
+        return False
+
+
+def refuse_long(texts: pd.Series, figure: str) -> None:
+    """Stop a share of labels where half the texts are longer than any on which the classifier's errors are known.
+
+    Raises NotMeasured: error rates of one-line comments say nothing about narratives of a page.
+    """
+    words = texts.str.count(r"\S+").median()
+    if words > TESTED_WORDS:
+        raise NotMeasured(
+            f"not measured: half of these texts have {words:.0f} words or more, and the classifier's errors are known "
+            f"for short comments only, needed for {figure}"
+        )
+
+
+def _refuse_empty(tables: Tables, period: Period, config: Config) -> None:
+    stamps = [
+        getattr(tables, name)[column].dropna()
+        for name in STAMPS
+        for column in (dated_by(name, getattr(tables, name)),)
+        if column is not None
+    ]
+    times = pd.concat(stamps) if stamps else pd.Series(dtype="datetime64[us, UTC]")
+    if times.empty:
+        raise EmptyPeriodError(f"{period.name}: no survey, complaint or contact carries a date. Map a date column.")
+    if not period.contains(times).any():
+        last = period_of(times.sort_values().tail(1), period.frequency).iloc[0]
+        raise EmptyPeriodError(
+            f"{period.name}: no survey, complaint or contact lies in it. The data of {config.organisation.name} "
+            f"run from {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}; "
+            f"the last {period.frequency} with data is {last}."
+        )

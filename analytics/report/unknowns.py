@@ -1,0 +1,20 @@
+"""What we do not know: everything that the sections leave open, each with what would settle it."""
+
+from analytics.publish import blocks
+from analytics.report.story import Story
+from analytics.report.words import (
+    Section,
+)
+
+
+def show_unknowns(story: Story, *sections: Section) -> Section:
+    """Everything that the sections leave open, each with what would settle it; the first that page one does not say."""
+    open_ends = list({b.data["sentence"]: b for section in sections for b in section.unknowns}.values())
+    open_ends += [blocks.unknown(warning) for warning in (*filter(None, [story.caution]), *story.log.warnings)]
+    if not open_ends:
+        line = blocks.finding("Every question of this report has an answer within its intervals.")
+        return Section([line], line)
+    answered = {section.answer.data["sentence"] for section in sections}
+    first, *second = [b for b in open_ends if b.data["sentence"] not in answered][:2] or open_ends[:1]
+    told = " ".join(block.data["sentence"] for block in (first, *second))
+    return Section(open_ends, blocks.unknown(told, first.data["settle"]))

@@ -1,0 +1,1 @@
+"""The same functions by partition, past one machine."""

@@ -1,0 +1,1 @@
+"""The demo operation, whose truths are known."""

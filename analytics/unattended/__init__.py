@@ -1,0 +1,1 @@
+"""Reports without anybody watching: catching up, delivery, schedules."""

@@ -1,0 +1,292 @@
+"""The story of a period: cut off at its end, and sections that say only what it knows."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics import report
+from analytics.config import load_config
+from analytics.publish.claims import ClaimError
+from analytics.publish.collect import refuse_unfounded
+from analytics.report import last_time
+from analytics.report.story import EmptyPeriodError, load_story
+from analytics.tables.demo.simulate import write_demo
+
+SECTIONS = (
+    report.show_perception,
+    report.show_problems,
+    report.show_explanation,
+    report.show_leaving,
+    report.show_promises,
+    report.show_recovery,
+    report.show_last_time,
+)
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("organisation")
+    write_demo(folder / "data" / "demo", seed=0, months=14, customers=7_000)
+    path = folder / "perception.toml"
+    path.write_text((ROOT / "perception.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def story(settings):
+    return load_story(settings, "2026-10")
+
+
+def surveys_only(folder, frame, **report):
+    frame.to_csv(folder / "surveys.csv", index=False)
+    lines = ['[organisation]\nname = "Acme"\n[sources.surveys]\npath = "surveys.csv"\n[report]\n']
+    lines += [f'{key} = "{value}"\n' for key, value in report.items()]
+    (folder / "perception.toml").write_text("".join(lines), encoding="utf-8")
+    return folder / "perception.toml"
+
+
+def monthly(months=12, per_month=60, seed=0):
+    rng = np.random.default_rng(seed)
+    starts = pd.date_range("2025-11-01", periods=months, freq="MS")
+    invited = pd.DatetimeIndex([day + pd.Timedelta(hours=12 * i) for day in starts for i in range(per_month)])
+    nps = rng.choice([10, 9, 8, 7, 6, 3], len(invited), p=[0.25, 0.2, 0.2, 0.1, 0.15, 0.1]).astype(float)
+    ids = [f"r{i}" for i in range(len(invited))]
+    frame = {"response_id": ids, "invited_at": invited, "responded_at": invited + pd.Timedelta(hours=5), "nps": nps}
+    return pd.DataFrame(frame)
+
+
+def sentences(section):
+    return [block.data["sentence"] for block in section.blocks if block.kind == "finding"]
+
+
+def test_what_happened_after_the_period_is_not_known_to_it(settings):
+    past = load_story(settings, "2026-06")
+    end = past.period.end
+    assert past.tables.surveys["responded_at"].max() < end
+    assert past.tables.contacts["started_at"].max() < end
+    assert past.tables.contacts["confirmed_at"].max() < end
+    late = past.tables.surveys[past.tables.surveys["responded_at"].isna()]
+    assert late[["nps", "csat", "ces", "comment"]].isna().all(axis=None), "an answer given later is still silence"
+
+
+def test_the_same_period_tells_the_same_story_whenever_it_is_built(settings, story):
+    earlier = load_story(settings, "2026-09")
+    later = story.over_time(story.scores[0]).set_index("period")["value"]
+    assert earlier.over_time(earlier.scores[0]).set_index("period")["value"]["2026-09"] == later["2026-09"]
+
+
+def test_an_empty_period_names_the_last_one_with_data(tmp_path):
+    path = surveys_only(tmp_path, monthly())
+    with pytest.raises(
+        EmptyPeriodError, match="data of Acme run from 2025-11-01 to 2026-10-30; the last month with data is"
+    ):
+        load_story(path, "2024-01")
+
+
+def test_a_period_that_is_not_over_is_refused(settings):
+    with pytest.raises(ValueError, match="2150-01 is not over: its last day is 31 January 2150"):
+        load_story(settings, "2150-01")
+
+
+def test_a_leading_score_that_nobody_gave_is_not_measured(tmp_path):
+    story = load_story(surveys_only(tmp_path, monthly(), score="csat"), "2026-10")
+    assert "Not measured: no answer in column csat" in sentences(report.show_perception(story))[0]
+
+
+def test_the_headline_says_who_answered_and_that_nothing_moved(story):
+    first = sentences(report.show_perception(story))[0]
+    assert first.startswith("Net Promoter Score was ") and "of those asked" in first
+    assert "No change: it lies within its usual movement." in first
+
+
+def test_dropping_unhappy_answers_moves_the_headline_to_unknown_and_never_up(tmp_path):
+    frame = monthly(months=12, per_month=60)
+    last, unhappy = frame["invited_at"] >= "2026-10-01", frame["nps"] <= 6
+    dropped = last & unhappy & (np.random.default_rng(1).random(len(frame)) < 0.9)
+    frame.loc[dropped, ["responded_at", "nps"]] = None
+    first = report.show_perception(load_story(surveys_only(tmp_path, frame), "2026-10")).blocks[0]
+    assert first.data["signal"] != "rose"
+    assert "We cannot tell yet whether it moved" in first.data["sentence"]
+
+
+def test_a_real_fall_is_called_a_fall(tmp_path):
+    frame = monthly(months=12, per_month=60)
+    frame.loc[frame["invited_at"] >= "2026-10-01", "nps"] = 3.0
+    perceived = report.show_perception(load_story(surveys_only(tmp_path, frame), "2026-10"))
+    assert perceived.blocks[0].data["signal"] == "fell"
+
+
+def test_missing_tables_become_honest_lines(tmp_path):
+    story = load_story(surveys_only(tmp_path, monthly()), "2026-10")
+    for make in (report.show_problems, report.show_explanation, report.show_recovery):
+        assert any("not measured" in text.lower() for text in sentences(make(story))), make.__name__
+    assert sentences(report.show_promises(story)) == ["No promise is declared."]
+
+
+def test_seldom_asked_cases_stand_on_page_one(story):
+    perceived = report.show_perception(story)
+    page = report.build_page_one(story, perceived, perceived, perceived, report.show_unknowns(story, perceived))
+    assert "Cases not closed are seldom asked" in page.data["answers"][-1]["sentence"]
+    assert page.data["answers"][-1]["level"] == "unknown"
+
+
+def test_promises_and_recovery_keep_the_planted_truths(story):
+    promises, recovery = report.show_promises(story), report.show_recovery(story)
+    callback = next(s for s in sentences(promises) if s.startswith("“We call you back when we say we will.”"))
+    assert "not kept in the customers' view" in callback
+    assert any("as a person, not a number.” is kept" in s for s in sentences(promises))
+    assert "went to customers whose problem was not fixed (said by customers)" in sentences(recovery)[0]
+
+
+def test_the_first_report_says_that_there_is_nothing_to_test_again(story):
+    assert "No readable report of September 2026 is published" in sentences(report.show_last_time(story))[0]
+
+
+def test_a_problem_named_last_time_is_tested_again_even_where_it_is_no_open_problem_now(story, monkeypatch):
+    quiet = story.problem_table[~story.problem_table["open"]].dropna(subset="value").iloc[0]
+    said = {"value": quiet["value"], "low": quiet["low"], "high": quiet["high"], "n": 300, "unit": "share"}
+    claim = {"key": f"problem:{quiet['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
+    monkeypatch.setattr(last_time, "read_claims", lambda folder, period: [claim])
+    shown = report.show_last_time(story, report.show_problems(story)).blocks
+    assert "1 held, 0 did not, 0 cannot be told" in shown[0].data["sentence"]
+
+
+def test_a_problem_of_too_few_is_not_shown_by_testing_it_again(story, monkeypatch):
+    table = story.problem_table
+    few = table.assign(n=story.k - 1)
+    monkeypatch.setitem(story.__dict__, "problem_table", few)
+    known = few.dropna(subset="value").iloc[0]
+    said = {"value": known["value"], "low": known["low"], "high": known["high"], "n": 300, "unit": "share"}
+    claim = {"key": f"problem:{known['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
+    monkeypatch.setattr(last_time, "read_claims", lambda folder, period: [claim])
+    told, listing = report.show_last_time(story).blocks
+    assert "0 held, 0 did not, 1 cannot be told" in told.data["sentence"]
+    assert listing.as_json()["rows"] == [["It is named.", "cannot tell", None, None]]
+
+
+def test_every_sentence_of_the_sections_passes_the_claim_guard(story):
+    for make in (
+        report.show_perception,
+        report.show_answers,
+        report.show_recovery,
+        report.show_over_time,
+        report.show_by_group,
+    ):
+        refuse_unfounded([block.as_json() for block in make(story).blocks])
+
+
+@pytest.mark.parametrize("customers", [1_000, 3_000])
+def test_every_section_of_a_small_organisation_passes_the_gates(tmp_path, customers):
+    write_demo(tmp_path / "data" / "demo", seed=0, months=24, customers=customers)
+    path = tmp_path / "perception.toml"
+    path.write_text((ROOT / "perception.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    small = load_story(path, "2026-10")
+    for make in SECTIONS:
+        refuse_unfounded([block.as_json() for block in make(small).blocks], k=small.k, period=small.period)
+
+
+def test_the_guard_would_stop_a_section_that_praises(story):
+    praised = report.show_perception(story).blocks[0]
+    wrong = replace(praised, data=praised.data | {"sentence": "Service is excellent.", "evidence": []})
+    with pytest.raises(ClaimError):
+        refuse_unfounded([wrong.as_json()])
+
+
+def test_scores_are_weighted_by_design_weights_where_every_answer_has_one(tmp_path):
+    frame = monthly(months=1, per_month=40).assign(weight=lambda f: np.where(f["nps"] >= 9, 3.0, 1.0))
+    story = load_story(surveys_only(tmp_path, frame), "2025-11")
+    value = story.over_time(story.scores[0])["value"].iloc[-1]
+    w, s = frame["weight"], frame["nps"]
+    assert value == pytest.approx(100 * (w[s >= 9].sum() - w[s <= 6].sum()) / w.sum())
+
+
+def test_settings_of_the_frequency_follow_the_period(settings):
+    quarter = load_story(settings, "2026-Q3")
+    assert quarter.history[-2:] == ["2026-Q2", "2026-Q3"]
+    assert load_config(settings).report.frequency == "month"
+
+
+def complaints_only(folder, months=10, per_month=80, seed=0):
+    rng = np.random.default_rng(seed)
+    starts = pd.date_range("2026-01-01", periods=months, freq="MS")
+    days = pd.DatetimeIndex([day + pd.Timedelta(hours=8 * i) for day in starts for i in range(per_month)])
+    remedy = rng.choice(["none", "full"], len(days))
+    frame = pd.DataFrame({"complaint_id": [f"k{i}" for i in range(len(days))], "received_at": days, "remedy": remedy})
+    frame["disputed"] = rng.random(len(days)) < np.where(remedy == "none", 0.5, 0.1)
+    frame["category"] = np.where(np.arange(len(days)) % 4 == 0, "billing", "repairs")
+    frame.to_csv(folder / "complaints.csv", index=False)
+    (folder / "perception.toml").write_text(
+        '[organisation]\nname = "Acme"\n[sources.complaints]\npath = "complaints.csv"\n', encoding="utf-8"
+    )
+    return frame, load_story(folder / "perception.toml", "2026-10")
+
+
+def test_where_no_survey_asks_disputed_answers_are_what_customers_perceive(tmp_path):
+    frame, story = complaints_only(tmp_path)
+    perceived = report.show_perception(story)
+    now = frame[frame["received_at"].dt.month == 10]
+    assert perceived.blocks[0].data["evidence"][0]["value"] == pytest.approx(now["disputed"].mean())
+    assert perceived.blocks[0].data["better"] == "lower"
+    explained = report.show_explanation(story)
+    lines = "\n".join(b.data.get("text", b.data.get("sentence", "")) for b in explained.blocks)
+    assert "Answers that customers dispute" in lines and "No relief: answers disputed" not in lines
+    assert "Full relief: answers disputed" in lines and "points below the others" in lines
+    sections = [perceived, report.show_problems(story), explained, report.show_recovery(story)]
+    refuse_unfounded([b.as_json() for part in sections for b in part.blocks], story.k, story.period)
+
+
+def test_without_texts_complaints_are_shown_by_recorded_category(tmp_path):
+    _, story = complaints_only(tmp_path)
+    problems = report.show_problems(story)
+    assert "80 complaints came in October 2026; 75 %" in problems.answer.data["sentence"]
+    assert "recorded under “repairs”" in problems.answer.data["sentence"]
+    assert [b.data["level"] for b in problems.unknowns] == ["unknown"]
+    assert "follows with" in problems.blocks[1].data["sentence"]
+
+
+def test_page_one_never_says_its_headline_twice(tmp_path):
+    _, story = complaints_only(tmp_path)
+    story = replace(story, tables=replace(story.tables, complaints=story.tables.complaints.drop(columns="disputed")))
+    told = [report.show_perception(story), report.show_problems(story), report.show_leaving(story)]
+    page = report.build_page_one(story, *told, report.show_unknowns(story, *told))
+    headline = page.data["headline"]["sentence"]
+    assert "recorded under" in headline
+    assert headline not in [answer["sentence"] for answer in page.data["answers"]]
+
+
+def test_a_survey_without_scores_names_the_columns_it_lacks(tmp_path):
+    frame = monthly().drop(columns="nps")
+    told = report.show_perception(load_story(surveys_only(tmp_path, frame), "2026-10")).answer.data
+    assert told["sentence"] == "Scores: not measured, no column nps, csat, ces (table surveys)."
+    assert told["settle"] == "a column of the export mapped to nps, csat, ces in table surveys"
+
+
+def test_a_period_that_the_data_cover_in_part_carries_a_caution(tmp_path):
+    frame = monthly(months=12, per_month=60)
+    cut = frame[frame["invited_at"] < "2026-10-20"]
+    assert load_story(surveys_only(tmp_path, cut), "2026-10").caution == (
+        "The data end on 19 October 2026: they cover only a part of October 2026."
+    )
+    assert load_story(surveys_only(tmp_path, frame), "2026-09").caution == ""
+
+
+def test_missing_things_are_named_once_with_all_they_are_needed_for(tmp_path):
+    frame = monthly()
+    unknowns = report.show_leaving(load_story(surveys_only(tmp_path, frame), "2026-10")).unknowns
+    told = [b.data["sentence"] for b in unknowns]
+    assert "Silent leavers and who may leave: not measured, no table customers." in told
+    assert sum("no table customers" in sentence for sentence in told) == 1
+
+
+def test_complaints_about_a_broken_promise_are_told_from_wishes_for_what_was_never_offered(story):
+    told = next(b.data for b in report.show_recovery(story).blocks if b.data.get("key") == "complaints:promise")
+    complaints = story.tables_now.complaints
+    shares = complaints["kind"].value_counts(normalize=True)
+    broken, wished = told["evidence"]
+    assert broken["low"] <= shares.get("promise_broken", 0.0) <= broken["high"]
+    assert wished["low"] <= shares.get("not_offered", 0.0) <= wished["high"]
+    assert 0 < wished["value"] < 0.5
