@@ -17,7 +17,16 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.perception import judge, score_chart
 from analytics.report.story import RECENT, Story
-from analytics.report.words import THEME_WORDS, Section, capital, estimate_of, figure_of, gather, section
+from analytics.report.words import (
+    THEME_WORDS,
+    Section,
+    capital,
+    contrast_sentences,
+    estimate_of,
+    figure_of,
+    gather,
+    section,
+)
 from analytics.tables.schema import NotMeasured
 from analytics.text.phrases import distinctive_phrases
 from analytics.text.quotes import pick_quotes
@@ -140,14 +149,15 @@ def _groups(story: Story) -> list[str]:
 
 def _group(story: Story, by: str) -> list[Block]:
     lead = story.scores[0]
-    found = contrast_groups(story.cases_recent, lead.column, by, minimum=story.k, confidence=story.confidence)
-    rows = found.frame.dropna(subset="value")
+    groups = contrast_groups(story.cases_recent, lead.column, by, minimum=story.k, confidence=story.confidence)
+    rows = groups.dropna(subset="value")
     if rows.empty:
         return []
     name = "group" if "group" in rows else by
     fig = figures.plot_intervals(rows.assign(n=rows["n"].astype(int)), by=name, label=lead.name)
-    evidence = [estimate_of(row) for _, row in rows.assign(source=SAID).iterrows()]
-    shown: list[Block] = [blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in found.sentences), evidence)]
+    evidence = [estimate_of(row) for _, row in rows.iterrows()]
+    lines = [f"- {capital(sentence)}" for sentence in contrast_sentences(groups, by)]
+    shown: list[Block] = [blocks.prose("\n".join(lines), evidence)]
     shown.append(
         blocks.figure(
             fig, alt=f"{lead.name} by {by}, {len(rows)} groups with intervals.", caption=f"{lead.name} by {by}.",

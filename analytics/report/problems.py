@@ -23,6 +23,7 @@ from analytics.report.words import (
     figure_of,
     listed,
     not_known,
+    rule_of,
     section,
 )
 from analytics.tables.periods import period_of
@@ -69,7 +70,8 @@ def show_problems(story: Story) -> Section:
     next_named = [name_problem(row) for _, row in named.iloc[1:EXPLAINED].iterrows()]
     moved = [
         blocks.finding(
-            f"{capital(THEME_WORDS[r['theme']])}: it {r['word']} against the earlier periods ({r['reason']}).",
+            f"{capital(THEME_WORDS[r['theme']])}: it {r['word']} against the earlier periods "
+            f"({rule_of(r['rule'], r['latest'], r['low limit'], r['high limit'])}).",
             [estimate_of(r)],
             r["word"],
             better="lower",
