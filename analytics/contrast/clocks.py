@@ -69,11 +69,11 @@ def median_time(
     times, ends = hours[measured].to_numpy(dtype=float), finished[measured].to_numpy(dtype=bool)
     moments, ended, at_risk = _life_table(times, ends)
     with np.errstate(divide="ignore", invalid="ignore"):
-        left = np.cumprod(1 - ended / at_risk)
-        error = np.sqrt(np.cumsum(ended / (at_risk * (at_risk - ended)))) / np.abs(np.log(left))
-        z = np.where(left > 0, (np.log(-np.log(left)) - np.log(-np.log(1 - share))) / error, np.inf)
+        open_share = np.cumprod(1 - ended / at_risk)
+        error = np.sqrt(np.cumsum(ended / (at_risk * (at_risk - ended)))) / np.abs(np.log(open_share))
+        z = np.where(open_share > 0, (np.log(-np.log(open_share)) - np.log(-np.log(1 - share))) / error, np.inf)
     reach = z_score(confidence)
-    value = _first(moments[left < 1 - share - 1e-12], np.nan)
+    value = _first(moments[open_share < 1 - share - 1e-12], np.nan)
     low, high = (
         _first(moments[z >= -reach], _followed(times, moments, confidence, share)),
         _first(moments[z > reach], np.nan),
@@ -132,10 +132,10 @@ def summarise_clock(
     require(cases, [clock, "ended", *by], "the clocks")
     confirmed = cases["ended"].eq("confirmed")
     ends = confirmed if clock != "company_clock_h" else pd.Series(True, index=cases.index)
-    named = cases.assign(_ends=ends, _confirmed=confirmed, **{column: name_groups(cases[column]) for column in by})
+    groups = cases.assign(_ends=ends, _confirmed=confirmed, **{column: name_groups(cases[column]) for column in by})
     tail = ["measure", "value", "low", "high", "n", "unit", "source", "confirmed", "quarter", "people"]
     rows = []
-    for key, group in named.groupby(by) if by else [((), named)]:
+    for key, group in groups.groupby(by) if by else [((), groups)]:
         e = Estimate(np.nan, np.nan, np.nan, 0, "hours", CLOCKS[clock])
         if group[clock].notna().any():
             e = median_time(group[clock], group["_ends"], confidence, CLOCKS[clock])

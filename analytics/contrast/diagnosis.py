@@ -301,10 +301,10 @@ def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confide
     x, mine = np.asarray(values, dtype=float), np.asarray(has, dtype=bool)
     codes = pd.factorize(stratum, use_na_sentinel=False)[0]
     m, n = (np.bincount(codes, weights=side, minlength=codes.max(initial=-1) + 1)[codes] for side in (mine, ~mine))
-    kept = (m > 0) & (n > 0)
-    if not kept.any():
+    paired = (m > 0) & (n > 0)
+    if not paired.any():
         return dict.fromkeys(("superiority", "low", "high", "p_value"), np.nan)
-    x, mine, codes, m, n = (array[kept] for array in (x, mine, codes, m, n))
+    x, mine, codes, m, n = (array[paired] for array in (x, mine, codes, m, n))
     (rank, ties), (own, _) = _ranks(x, codes), _ranks(x, 2 * codes + mine)
     size, same, other = m + n, np.where(mine, m, n), np.where(mine, n, m)
     below = (rank - own) / other  # share of the other side below this case

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.contrast.diagnosis import measured_values
-from analytics.contrast.groups import perceived_points
+from analytics.contrast.groups import check_score, perceived_points
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.tables.periods import Frequency, period_of
 from analytics.tables.schema import require
@@ -33,8 +33,6 @@ class Drift:
     word
         'slow race to the bottom' (cost and perception both fell), 'perception fell', 'perception rose', 'no change in
         perception' or 'cannot tell'.
-    points
-        One row per period: cost, perception, n (answers).
     cost_change, perception_change
         Change along the straight line from the first to the last period: relative for cost, in points for perception.
     lags
@@ -43,7 +41,6 @@ class Drift:
     """
 
     word: str
-    points: pd.DataFrame
     cost_change: Estimate
     perception_change: Estimate
     lags: pd.DataFrame
@@ -83,7 +80,7 @@ def find_drift(
     Returns
     -------
     Drift
-        Verdict, points, changes and lags.
+        Verdict, changes and lags.
 
     Raises
     ------
@@ -103,10 +100,7 @@ def find_drift(
     >>> find_drift(cases, "cost").word
     'cannot tell'
     """
-    if perception not in ("csat", "nps", "ces"):
-        raise ValueError(
-            f"perception {perception!r} is not a score that customers give. Expected 'csat', 'nps' or 'ces'."
-        )
+    check_score(perception)
     require(cases, ["started_at", cost, perception], "cost against perception")
     points = _points(cases, cost, perception, frequency)
     whole = points.dropna()
@@ -116,7 +110,7 @@ def find_drift(
     cost_change = Estimate(change, low, high, len(whole), "share", OBSERVED)
     felt_change = Estimate(*felt_line[:3], int(points["n"].sum()), "score" if perception == "ces" else "points", SAID)
     word = _word(cost_change, felt_change, len(whole))
-    return Drift(word, points, cost_change, felt_change, _lags(whole, longest_lag, confidence))
+    return Drift(word, cost_change, felt_change, _lags(whole, longest_lag, confidence))
 
 
 def _points(cases: pd.DataFrame, cost: str, perception: str, frequency: Frequency) -> pd.DataFrame:

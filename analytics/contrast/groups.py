@@ -25,6 +25,7 @@ PERCEIVED: dict[str, tuple[str, Callable[..., Estimate]]] = {  # column: what it
     "confirmed": ("cases that customers confirmed", share),
     "confirmed_fixed": ("complaints that customers say are fixed", share),
 }
+PERCEPTIONS = ("csat", "nps", "ces")
 WITHIN = ("reason", "channel", "segment")  # kinds of case that are compared like with like
 BANDS = ("lowest third", "middle third", "highest third")
 TURNS, VANISHES, ALONE = "turns", "vanishes", "alone"  # what becomes of a difference among cases of the same kind
@@ -112,6 +113,14 @@ def contrast_groups(
     frame = suppress(pd.DataFrame(rows), minimum, by=[by])
     differs = control_false_discoveries(frame["p_value"], 1 - confidence)
     return frame.assign(differs=differs, mix=_mix(frame, differs))
+
+
+def check_score(perception: str) -> None:
+    """Refuse a perception that is no score of the customers' own."""
+    if perception not in PERCEPTIONS:
+        raise ValueError(
+            f"perception {perception!r} is not a score that customers give. Expected 'csat', 'nps' or 'ces'."
+        )
 
 
 def perceived_points(answers: pd.Series) -> pd.Series:

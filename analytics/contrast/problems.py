@@ -96,8 +96,8 @@ def _movement(comments: pd.DataFrame, history: Sequence[str], themes: Sequence[s
     per_period = comments["period"].value_counts().reindex(list(history)).fillna(0)
     first = per_period.gt(0).to_numpy().argmax()
     per_period = per_period.iloc[first:]
-    named = comments[["period", "negative_themes"]].explode("negative_themes")
-    counts = pd.crosstab(named["period"], named["negative_themes"])
+    themes_named = comments[["period", "negative_themes"]].explode("negative_themes")
+    counts = pd.crosstab(themes_named["period"], themes_named["negative_themes"])
     counts = counts.reindex(index=per_period.index, columns=pd.Index(themes), fill_value=0)
     shares = counts.div(per_period.where(per_period > 0), axis=0)
     tidy = shares.rename_axis("period").reset_index().melt("period", var_name="theme", value_name="value")

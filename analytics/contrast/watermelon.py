@@ -12,7 +12,7 @@ import pandas as pd
 
 from analytics.config import Target
 from analytics.contrast.clocks import count_people, name_groups
-from analytics.contrast.groups import PERCEIVED, perceived_points
+from analytics.contrast.groups import PERCEIVED, check_score, perceived_points
 from analytics.contrast.signals import control_false_discoveries
 from analytics.measures.intervals import wilson_bounds, z_score
 from analytics.tables.schema import require
@@ -98,10 +98,7 @@ def find_watermelons(
     >>> find_watermelons(cases, [target])[["group", "inside_verdict", "perceived_verdict", "finding"]].values.tolist()
     [['a', 'green', 'red', 'watermelon'], ['b', 'green', 'content', '']]
     """
-    if perception not in ("csat", "nps", "ces"):
-        raise ValueError(
-            f"perception {perception!r} is not a score that customers give. Expected 'csat', 'nps' or 'ces'."
-        )
+    check_score(perception)
     require(cases, [perception], "watermelons")
     cases = cases.reset_index(drop=True)
     contacts = None if contacts is None else contacts.reset_index(drop=True)
@@ -205,7 +202,7 @@ def _findings(table: pd.DataFrame, confidence: float) -> np.ndarray:
     melon = table["inside_verdict"].eq("green") & table["perceived_verdict"].eq("red")
     reverse = table["inside_verdict"].eq("red") & table["perceived_verdict"].eq("content")
     names = [WATERMELON, REVERSE]
-    return np.select([stands[name] & seen for name, seen in zip(names, (melon, reverse), strict=True)], names, "")
+    return np.select([stands[name] & both for name, both in zip(names, (melon, reverse), strict=True)], names, "")
 
 
 def _false_alarms(
@@ -229,9 +226,9 @@ def _false_alarms(
     red, content = _normal_tails(z)
     p = np.hstack([np.maximum(table["p_green"].to_numpy(), red), np.maximum(table["p_not_green"].to_numpy(), content)])
     reach, inside = z_score(confidence), table["inside_verdict"]
-    seen = np.hstack([inside.eq("green").to_numpy() & (z < -reach), inside.eq("red").to_numpy() & (z > reach)])
+    visible = np.hstack([inside.eq("green").to_numpy() & (z < -reach), inside.eq("red").to_numpy() & (z > reach)])
     tested = ~np.isnan(p).any(axis=0)
     if not tested.any():
         return 0.0
     stands = false_discovery_control(p[:, tested], axis=1) <= 1 - confidence
-    return float((stands & seen[:, tested]).any(axis=1).mean())
+    return float((stands & visible[:, tested]).any(axis=1).mean())

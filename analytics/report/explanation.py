@@ -13,7 +13,7 @@ from analytics.contrast.clocks import compare_clocks, count_people
 from analytics.contrast.diagnosis import COUNTS, FEW, MEASURES, NO_COLUMN, Diagnosis, Problem, diagnose
 from analytics.contrast.drift import CANNOT_TELL, PERCEPTION_FELL, PERCEPTION_ROSE, RACE, SHORTEST, Drift, find_drift
 from analytics.contrast.drivers import BETWEEN, WITHIN, rank_drivers
-from analytics.contrast.groups import PERCEIVED, contrast_groups
+from analytics.contrast.groups import PERCEIVED, PERCEPTIONS, contrast_groups
 from analytics.contrast.watermelon import WATERMELON, find_watermelons
 from analytics.measures.estimate import OBSERVED, SAID, Estimate, span
 from analytics.publish import blocks, figures
@@ -38,7 +38,6 @@ from analytics.report.words import (
 from analytics.tables.schema import NotMeasured, require
 
 DRIVERS = ("first_response_h", "transfers", "reopens", "contacts", "handle_time_s", "hold_time_s", "wait_time_s")
-SCORED = ("csat", "nps", "ces")
 RECORDED = 0.5  # share of cases that must carry a figure before it may speak for them
 DRAWN = 8  # recorded figures drawn for a problem
 NAMED_APART = 3  # figures that a chart's title names; of more it gives the number
@@ -52,30 +51,32 @@ DISAGREEMENTS = {
 @section
 def show_explanation(story: Story) -> Section:
     """What differs inside between cases with an open problem and comparable ones; drivers, watermelons, drift."""
-    named, lacks = _open_problems(story)
+    problems, lacks = _open_problems(story)
     disputes = _disputes(story)
-    if not named and disputes is None:
+    if disputes:
+        problems.append(disputes)
+    if not problems:
         if lacks:
             return Section(lacks, lacks[0], lacks)
         nothing = blocks.finding("No problem is open, so no internal figure is shown: they only explain problems.")
         return Section([nothing], nothing)
-    shown, unknowns = gather(
-        *(functools.partial(_diagnosis, story, problem) for problem in [*named, *([disputes] if disputes else [])]),
+    parts, unknowns = gather(
+        *(functools.partial(_diagnosis, story, problem) for problem in problems),
         *([lambda: _relief(story)] if disputes else []),
         lambda: _clocks(story),
         lambda: _drivers(story),
         lambda: _watermelons(story),
         lambda: _drift(story),
     )
-    answer = next((b for b in shown if b.kind == "finding"), shown[0])
-    return Section([*lacks, *shown], answer, [*lacks, *unknowns])
+    answer = next((b for b in parts if b.kind == "finding"), parts[0])
+    return Section([*lacks, *parts], answer, [*lacks, *unknowns])
 
 
 def _open_problems(story: Story) -> tuple[list[Problem], list[Block]]:
     """The open themes, the most named first, or the one line that says why none can be told."""
     try:
-        named = story.problem_table
-        rows = [row for _, row in named[named["open"]].head(EXPLAINED).iterrows()]
+        table = story.problem_table
+        rows = [row for _, row in table[table["open"]].head(EXPLAINED).iterrows()]
         return [
             Problem(THEME_WORDS[row["theme"]], story.naming(row["theme"]), estimate_of(row), key=row["theme"])
             for row in rows
@@ -137,12 +138,12 @@ def _diagnosis(story: Story, problem: Problem) -> list[Block]:
     if problem.key == DISPUTED.column and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
         lines.append(UNTIMELY)
     sentence = f"Customers say: {problem.name}, {counted(problem.evidence)} in {story.period.label}."
-    shown: list[Block] = [
+    account: list[Block] = [
         blocks.prose(f"### {capital(problem.name)}"),
         blocks.finding(sentence, evidence, people=people),
         blocks.prose("\n".join(f"- {line}" for line in lines), evidence),
     ]
-    return [*shown, _diagnosis_chart(diagnosis)] if frame["superiority"].notna().any() else shown
+    return [*account, _diagnosis_chart(diagnosis)] if frame["superiority"].notna().any() else account
 
 
 def _company_says(diagnosis: Diagnosis) -> str:
@@ -207,7 +208,7 @@ def _diagnosis_chart(diagnosis: Diagnosis) -> Block:
         verdict = f"{len(names)} of {len(rows)} recorded figures differ"
     away = (rows["value"] - 0.5).abs().where(~rows["differs"], 1.0)  # those that differ first
     drawn = rows.loc[away.sort_values(ascending=False, kind="stable").index[:DRAWN]]
-    left = f" Drawn: the {len(drawn)} of {len(rows)} figures furthest apart." if len(drawn) < len(rows) else ""
+    rest = f" Drawn: the {len(drawn)} of {len(rows)} figures furthest apart." if len(drawn) < len(rows) else ""
     return blocks.figure(
         figures.plot_intervals(
             drawn,
@@ -221,7 +222,7 @@ def _diagnosis_chart(diagnosis: Diagnosis) -> Block:
         caption=f"{capital(diagnosis.problem.name)}: {verdict}.",
         source=OBSERVED,
         n=int(rows["n"].max()),
-        note=f"50 % means no difference. Compared within reason, channel and segment; a difference is no cause.{left}",
+        note=f"50 % means no difference. Compared within reason, channel and segment; a difference is no cause.{rest}",
         people=drawn["people"],
     )
 
@@ -230,7 +231,7 @@ def _watermelons(story: Story) -> list[Block]:
     """Targets met where customers are worse off, and missed where they are content."""
     if not story.config.targets:
         return []
-    perception = _first(story.cases) or SCORED[0]
+    perception = _first(story.cases) or PERCEPTIONS[0]
     table = find_watermelons(
         story.cases_recent,
         story.config.targets,
@@ -293,8 +294,8 @@ def _clocks(story: Story) -> list[Block]:
     table = compare_clocks(cases, [by] if by else [], story.confidence, story.k).assign(group="all cases")
     group = by or "group"
     cells = table.assign(cell=[_clock_cell(row) for _, row in table.iterrows()])
-    asked = cells[cells["measure"] == "customer_clock_h"].set_index(group)[["n", "confirmed", "people"]]
-    shown = cells.pivot(index=group, columns="measure", values="cell").join(asked).reset_index()
+    counts = cells[cells["measure"] == "customer_clock_h"].set_index(group)[["n", "confirmed", "people"]]
+    rows = cells.pivot(index=group, columns="measure", values="cell").join(counts).reset_index()
     heads = {
         group: group.capitalize(), "n": "Cases", "confirmed": "Confirmed", "customer_clock_h": "Customer's clock",
         "company_clock_h": "Company's clock", "gap_h": "Gap",
@@ -302,11 +303,11 @@ def _clocks(story: Story) -> list[Block]:
     return [
         blocks.prose("### Two clocks"),
         blocks.table(
-            shown,
+            rows,
             caption="Median hours from first attempt to the customer's own confirmation, and by the company's stamps.",
             source=[SAID, OBSERVED],
-            n=int(asked["n"].sum()),
-            columns={column: head for column, head in heads.items() if column in shown},
+            n=int(counts["n"].sum()),
+            columns={column: head for column, head in heads.items() if column in rows},
             formats={"confirmed": "share"},
             note=f"Cases of the last {RECENT} {story.period.frequency}s; those not confirmed count as unfinished. "
             "Where fewer than half have confirmed, the median is not known: the time by which a quarter had is given.",
@@ -380,7 +381,7 @@ def _name(measure: str) -> str:
 
 def _first(cases: pd.DataFrame) -> str | None:
     """The first score that any case carries."""
-    return next((score for score in SCORED if score in cases and cases[score].notna().any()), None)
+    return next((score for score in PERCEPTIONS if score in cases and cases[score].notna().any()), None)
 
 
 def _drift(story: Story) -> list[Block]:
@@ -392,7 +393,7 @@ def _drift(story: Story) -> list[Block]:
             f"not measured: neither cost nor handle_time_s (table contacts) is known for {RECORDED:.0%} of the cases, "
             "needed for cost against perception"
         )
-    perception = _first(cases) or SCORED[0]
+    perception = _first(cases) or PERCEPTIONS[0]
     drift = find_drift(cases, cost, perception, story.period.frequency, confidence=story.confidence)
     sentence = _drift_sentence(drift, PERCEIVED[perception][0], _name(cost), story.period.frequency)
     head = blocks.prose("### Cost against perception")

@@ -26,7 +26,7 @@ from analytics.report.study import Study
 from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section
 from analytics.tables.cases import case_ids
 from analytics.tables.periods import period_of
-from analytics.tables.schema import NotMeasured
+from analytics.tables.schema import NotMeasured, Tables
 
 RETURNED = 30  # cases with a second contact below which patience is not told
 CLOCKS = ("customer_clock_h", "company_clock_h")
@@ -199,9 +199,8 @@ def show_data_drift(story: Story) -> Section:
 
 def _row_counts(story: Story) -> list[Block]:
     rows = []
-    for name, stamp in STAMPS.items():
-        frame = getattr(story.since(story.period.previous(len(story.history) - 1).start), name)
-        if frame is None or stamp not in frame or frame[stamp].isna().all():
+    for name, stamp, frame in _stamped(story.since(story.period.previous(len(story.history) - 1).start)):
+        if frame[stamp].isna().all():
             continue
         counts = period_of(frame[stamp], story.period.frequency).value_counts().reindex(story.history)
         filled = counts.loc[counts.first_valid_index() :].fillna(0).astype(float)
@@ -224,12 +223,8 @@ def _row_counts(story: Story) -> list[Block]:
 
 def _missing_values(story: Story) -> list[Block]:
     """Columns whose share of missing values differs from last period's as it stood at that period's end."""
-    before = story.since(story.period.previous().start)
     rows = []
-    for name, stamp in STAMPS.items():
-        frame = getattr(before, name)
-        if frame is None or stamp not in frame:
-            continue
+    for name, stamp, frame in _stamped(story.since(story.period.previous().start)):
         inside = story.period.contains(frame[stamp])
         now, then = frame[inside], known_at(frame[~inside], story.period.start)
         for column in frame.columns.drop(stamp) if min(len(now), len(then)) >= story.k else ():
@@ -253,6 +248,12 @@ def _missing_values(story: Story) -> list[Block]:
             people=blocks.RECORDS,
         ),
     ]  # fmt: skip
+
+
+def _stamped(tables: Tables) -> list[tuple[str, str, pd.DataFrame]]:
+    """Each table that carries dates: its name, the column of dates, its rows."""
+    frames = ((name, stamp, getattr(tables, name)) for name, stamp in STAMPS.items())
+    return [(name, stamp, frame) for name, stamp, frame in frames if frame is not None and stamp in frame]
 
 
 def _missing_row(table: str, column: str, now: pd.Series, then: pd.Series, confidence: float) -> dict[str, object]:
