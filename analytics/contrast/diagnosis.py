@@ -212,8 +212,7 @@ def diagnose(
     frame = pd.DataFrame([_contrast(comparable, name, k, confidence) for name in names], columns=FRAME)
     frame["differs"] = control_false_discoveries(frame["p_value"], 1 - confidence)
     mine, paired = heard[heard["_has"]], int(comparable["_has"].sum())
-    others = len(comparable) - paired
-    return Diagnosis(problem, frame, len(mine), paired, others, tuple(present), _own_account(mine, k))
+    return Diagnosis(problem, frame, len(mine), paired, len(comparable) - paired, tuple(present), _own_account(mine, k))
 
 
 def _check(problem: Problem) -> None:

@@ -9,12 +9,11 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.clocks import count_people, name_groups
+from analytics.contrast.clocks import count_people, name_groups, withhold
 from analytics.contrast.signals import control_false_discoveries
-from analytics.measures.estimate import SAID, Estimate
+from analytics.measures.estimate import Estimate
 from analytics.measures.intervals import z_score
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
-from analytics.measures.suppress import suppress
 from analytics.tables.schema import require
 
 PERCEIVED: dict[str, tuple[str, Callable[..., Estimate]]] = {  # column: what it says, its measure
@@ -72,7 +71,7 @@ def contrast_groups(
         One row per group: measure, value, low, high, n, unit, source; `difference` from the comparison with its
         interval, `p_value`, `differs` (after Benjamini-Hochberg over the groups); `adjusted` difference among cases of
         the same kind with its interval; `mix` where the two disagree: 'turns', 'vanishes', 'alone' (no such
-        cases elsewhere) or ''; `people`; `reason` where the group is suppressed.
+        cases elsewhere) or ''; `people`; `withheld`, why the group is suppressed, or ''.
 
     Raises
     ------
@@ -110,7 +109,7 @@ def contrast_groups(
         against = answered["_group"].isin([baseline]) if baseline is not None else ~inside
         row = _compare(answered, measure, inside, against & ~inside, strata, confidence)
         rows.append({by: group, "people": count_people(answered[inside])} | row)
-    frame = suppress(pd.DataFrame(rows), minimum, by=[by])
+    frame = withhold(pd.DataFrame(rows), minimum, [by])
     differs = control_false_discoveries(frame["p_value"], 1 - confidence)
     return frame.assign(differs=differs, mix=_mix(frame, differs))
 
@@ -155,8 +154,7 @@ def _compare(
     """One group's figure and its difference from the comparison, crude and among cases of the same kind."""
     summary = PERCEIVED[measure][1]
     mine = summary(answered.loc[inside, measure], confidence=confidence)
-    row = {"measure": measure, "value": mine.value, "low": mine.low, "high": mine.high, "n": mine.n, "unit": mine.unit}
-    row["source"] = SAID
+    row = {"measure": measure} | vars(mine)
     empty = dict.fromkeys(("difference", "difference_low", "difference_high", "p_value"), np.nan)
     empty |= dict.fromkeys(("adjusted", "adjusted_low", "adjusted_high"), np.nan)
     if not against.any():

@@ -107,8 +107,8 @@ def find_watermelons(
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(parts, ignore_index=True)
-    table["p_value"] = _candidates(table).min(axis=1)
-    table["finding"] = _findings(table, confidence)
+    p_values = _candidates(table)
+    table["p_value"], table["finding"] = p_values.min(axis=1), _findings(table, p_values, confidence)
     table["false_alarms"] = _false_alarms(cases, table, points, confidence, np.random.default_rng(seed))
     return table[COLUMNS]
 
@@ -196,9 +196,9 @@ def _candidates(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(both)
 
 
-def _findings(table: pd.DataFrame, confidence: float) -> np.ndarray:
-    p = _candidates(table)
-    stands = control_false_discoveries(pd.concat([p[WATERMELON], p[REVERSE]], keys=p.columns), 1 - confidence)
+def _findings(table: pd.DataFrame, p_values: pd.DataFrame, confidence: float) -> np.ndarray:
+    """The finding of each row: both verdicts, and a p-value that stands among all."""
+    stands = control_false_discoveries(pd.concat(dict(p_values.items())), 1 - confidence)
     melon = table["inside_verdict"].eq("green") & table["perceived_verdict"].eq("red")
     reverse = table["inside_verdict"].eq("red") & table["perceived_verdict"].eq("content")
     names = [WATERMELON, REVERSE]

@@ -204,7 +204,7 @@ def contrast_sentences(groups: pd.DataFrame, by: str, before: str | None = None)
         sentences = [f"No difference in {PERCEIVED[measure][0]} between groups of {by} is shown."]
     cautions = named[~named["differs"] & named["mix"].ne("")]
     sentences += [f"{row['name']}: {MIX_WORDS[row['mix']]}." for _, row in cautions.iterrows()]
-    if hidden := int(groups["reason"].ne("").sum()):
+    if hidden := int(groups["withheld"].ne("").sum()):
         sentences.append(f"{hidden} of {len(groups)} groups are too small to show.")
     return [*sentences, UNTIMELY] if (measure, by) == ("disputed", "timely") else sentences
 

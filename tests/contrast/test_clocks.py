@@ -64,9 +64,15 @@ def test_both_clocks_and_their_gap_stand_side_by_side_by_team():
 def test_groups_of_few_customers_are_suppressed():
     frame = cases([5.0] * 34, [True] * 34, team=["a"] * 14 + ["b"] * 16 + ["c"] * 4, customer_id=range(34))
     table = summarise_clock(frame, ["team"]).set_index("team")
-    assert table.loc["c", "reason"] == "fewer than 10 people"
+    assert table.loc["c", "withheld"] == "fewer than 10 people"
     assert table.loc["c", ["value", "n", "quarter", "people"]].isna().all()
     assert table["value"].notna().sum() == 1  # a second group hides the first from subtraction
+
+
+def test_clocks_by_reason_keep_the_names_of_reasons():
+    frame = cases([5.0] * 40, [True] * 40, reason=["bill", "fault"] * 20)
+    table = summarise_clock(frame, ["reason"])
+    assert table[["reason", "withheld"]].to_numpy().tolist() == [["bill", ""], ["fault", ""]]
 
 
 def test_a_missing_group_is_named_and_a_missing_clock_is_not_measured():
