@@ -80,7 +80,7 @@ def keep_version(staged: Path, folder: Path) -> int:
     if (folder / VERSIONS).is_dir():
         shutil.copytree(folder / VERSIONS, staged / VERSIONS, copy_function=_link)
     _take(folder, staged, [DELIVERY])
-    if _digest(folder / "report.pdf") == _digest(staged / "report.pdf"):
+    if digest(folder / "report.pdf") == digest(staged / "report.pdf"):
         _take(folder, staged, [CHANGES])
         return before
     kept = staged / VERSIONS / f"v{before}"
@@ -191,5 +191,6 @@ def _link(source: str | Path, target: str | Path) -> None:
         shutil.copy2(source, target)
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -41,7 +41,7 @@ def no_kernel(monkeypatch, published):
     def execute(notebook, values, root, cell_limit):
         return nbformat.from_dict(executed)
 
-    monkeypatch.setattr(run, "_execute", execute)
+    monkeypatch.setattr(run, "execute", execute)
 
 
 def test_a_report_is_published_complete(published):
@@ -106,7 +106,7 @@ def test_a_second_run_leaves_the_same_pdf(config, published):
     ],
 )
 def test_a_wrong_name_or_parameter_is_refused_before_anything_runs(config, monkeypatch, name, parameters, message):
-    monkeypatch.setattr(run, "_execute", lambda *_: pytest.fail("the notebook ran"))
+    monkeypatch.setattr(run, "execute", lambda *_: pytest.fail("the notebook ran"))
     with pytest.raises(ValueError, match=message):
         build_report(name, "2025-03", config, parameters)
 
@@ -191,7 +191,7 @@ def test_a_full_disk_or_missing_permission_leaves_the_old_report(copy, no_kernel
 
 
 def test_two_runs_at_once_take_turns(copy, no_kernel, monkeypatch):
-    inside, most, execute = [], [], run._execute
+    inside, most, execute = [], [], run.execute
 
     def slow(*args):
         inside.append(1)
@@ -200,7 +200,7 @@ def test_two_runs_at_once_take_turns(copy, no_kernel, monkeypatch):
         inside.pop()
         return execute(*args)
 
-    monkeypatch.setattr(run, "_execute", slow)
+    monkeypatch.setattr(run, "execute", slow)
     faults = []
 
     def build():
