@@ -24,7 +24,7 @@ START_LIMIT = 180  # seconds for a kernel to start: the usual 60 is too short on
 LONGEST_BASE = 70  # bytes of a folder of temporary files: an address of a socket in it may have about 100
 
 
-def loadload_papermill() -> ModuleType:
+def load_papermill() -> ModuleType:
     """papermill, without the grammar of IRIs that jsonschema builds at its import for a check no notebook asks for.
 
     That grammar takes 1.7 seconds; where the module is absent, jsonschema leaves the check out.
