@@ -192,9 +192,7 @@ def score(
 
 @app.command()
 def prepare(
-    output: Annotated[
-        Path, typer.Option(help="Gets a folder for each table and for cases, and summary.csv.")
-    ] = PREPARED,
+    output: Annotated[Path, typer.Option(help="Gets a folder for each table, for cases, and summary.csv.")] = PREPARED,
     scheduler: Scheduler = None,
     workers: Workers = None,
     config: ConfigPath = CONFIG,

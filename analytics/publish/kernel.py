@@ -48,7 +48,7 @@ def execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: floa
     papermill = load_papermill()
     Thread(target=_load_writers, daemon=True).start()  # this process only waits until the kernel is done
     try:
-        with _private_folder() as private:
+        with private_folder() as private:
             sockets = {"transport": "ipc", "ip": f"{private}/kernel"}  # no port that others could listen to
             kernel = traitlets.config.Config({"KernelManager": sockets | {"connection_file": f"{private}/kernel.json"}})
             return papermill.execute_notebook(
@@ -73,7 +73,7 @@ def execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: floa
 
 
 @contextmanager
-def _private_folder() -> Iterator[Path]:
+def private_folder() -> Iterator[Path]:
     """A folder for the sockets of one kernel, under a lock that ends with this process; those of dead runs are removed.
 
     Only what a kernel leaves is removed, and only from folders that this user owns.

@@ -169,7 +169,7 @@ def score_parts(frame: "dd.DataFrame", column: str, *, model: str = "fast", **op
 
 
 def score_folder(file: Path, output: Path, column: str, brands: Sequence[str], model: str) -> None:
-    """Score a file or folder of texts into a folder: ids, times, scores and categories come along, no name or other text.
+    """Score a file or folder of texts into a folder; ids, times and categories come along, no name or other text.
 
     Raises
     ------

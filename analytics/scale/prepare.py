@@ -11,10 +11,9 @@ import pandas as pd
 
 from analytics.config import Config, Source
 from analytics.measures.scores import customer_effort, net_promoter_score, net_sentiment, top_box_share
+from analytics.scale import partitions
 from analytics.scale.cases import write_cases
-from analytics.scale.partitions import (
-    KEPT, collect_names, read_parts, score_parts, summarise_by_partition, write_parts,
-)  # fmt: skip
+from analytics.scale.partitions import KEPT, read_parts, write_parts
 from analytics.tables.check import Piece, check_table
 from analytics.tables.maps import ExportMap, TableMap, apply_map, plain_map
 from analytics.tables.periods import period_of
@@ -64,13 +63,13 @@ def prepare(config: Config, output: Path, until: pd.Timestamp) -> list[Path]:
     organisation = config.organisation
     options: dict[str, Any] = {
         "brands": organisation.brands, "patterns": organisation.order_number_patterns,
-        "names": collect_names(list(typed.values())),
+        "names": partitions.collect_names(list(typed.values())),
         "model": "fast" if config.text.model == "auto" else config.text.model,
     }  # fmt: skip
     for table, frame in typed.items():
         text = TEXTS[table][2] if table in TEXTS else None
         if text is not None and text in frame.columns:
-            frame = score_parts(frame, text, **options)
+            frame = partitions.score_parts(frame, text, **options)
         private = [c for c in NAME_COLUMNS if c in frame.columns and c not in KEPT]
         write_parts(frame.drop(columns=private), output / table)
     ready = {table: read_parts([output / table]) for table in typed}
@@ -132,7 +131,7 @@ def _summarise(tables: "dict[str, dd.DataFrame]", config: Config) -> pd.DataFram
             continue
         dated = frame.dropna(subset=[stamp]).map_partitions(_with_period, stamp, config.report.frequency, columns)
         for column in columns:
-            rows = summarise_by_partition(
+            rows = partitions.summarise_by_partition(
                 dated, MEASURES[column], ["period"], column=column, confidence=config.report.confidence
             )
             rows.insert(0, "table", table)
