@@ -192,7 +192,7 @@ def tell_changes(changes: Json | None) -> list[str]:
     """What a changes.json says, one sentence per figure."""
     if changes is None:
         return []
-    if not changes.get("comparable"):
+    if not changes.get("comparable") or not {"figures", "newly_said"} <= {*changes}:
         return ["The claims published before could not be read, so what changed is not known."]
     sentences = []
     for change in changes["figures"]:
