@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from analytics.measures.estimate import SAID, SOURCES, Estimate
+from analytics.measures.suppress import TOTAL
 from analytics.publish.cells import column_cells, column_head, estimate_cell, interval_columns, json_cell
 from analytics.publish.format import FORMATS, is_missing, visible, worded
 from analytics.publish.html import block_html
+from analytics.publish.people import RECORDS, People, count_people, mark_groups
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,11 +24,7 @@ if TYPE_CHECKING:
 MIME = "application/vnd.perception.block+json"
 SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
 QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "What we do not know")
-RECORDS = "records"  # instead of a number of people: rows of data or settings, which tell of nobody
 ROWS_SHOWN = 200  # of a longer table; the rest stays in the data, and the note says so
-
-
-People = int | str | Iterable[Any] | None
 
 
 @dataclass(frozen=True)
@@ -278,7 +276,7 @@ def figure(
             raise ValueError(f"figure needs {name}=: found an empty text. Say what the chart shows.")
     lettered, outlined = draw(fig)
     data = {"alt": visible(alt), "caption": worded(caption), "svg": lettered, "outlined": outlined}
-    return Block("figure", {**data, **_origin(source, n, note), **_people(people)})
+    return Block("figure", {**data, **_origin(source, n, note), **count_people(people)})
 
 
 def table(
@@ -291,6 +289,8 @@ def table(
     formats: Mapping[str, str] | None = None,
     note: str = "",
     people: People = None,
+    by: Sequence[str] = (),
+    total: str = TOTAL,
 ) -> Block:
     """Show a frame; numbers stay numbers until they are drawn.
 
@@ -311,8 +311,13 @@ def table(
         Column -> one of 'text', 'count', 'number', 'number1', 'number2', 'share', 'share1', 'points', 'hours',
         'date', 'yes/no'.
     people
-        Distinct people behind each row: the name of a column, values in the order of the rows, or one number for all;
+        Distinct people behind each row: the name of a column (or of several: the smallest count decides), values in
+        the order of the rows, or one number for all; missing in a row that is withheld, as `suppress` leaves it.
         `RECORDS` where rows tell of data or settings and of nobody.
+    by
+        Columns that label a row, all that a withheld row shows; without them the texts left of the first figure.
+    total
+        What is written for `TOTAL`, the label by which `suppress` marks the row that adds up the others.
 
     Returns
     -------
@@ -328,7 +333,7 @@ def table(
     --------
     >>> import pandas as pd
     >>> teams = pd.DataFrame({"team": ["North"], "value": [0.62], "low": [0.58], "high": [0.66], "unit": ["share"]})
-    >>> table(teams, caption="North leads.", source=SAID, n=1204).data["rows"]
+    >>> table(teams, caption="North leads.", source=SAID, n=1204, people=620).data["rows"]
     [['North', {'value': 0.62, 'low': 0.58, 'high': 0.66, 'unit': 'share', 'places': 0}]]
     """
     formats = dict(formats or {})
@@ -343,14 +348,19 @@ def table(
     hidden = {side for pair in bounds.values() for side in pair}
     hidden |= {"unit", "measure", "source"} if "value" in bounds else set()
     shown = list(columns) if columns else [c for c in frame.columns if c not in hidden]
-    cells = [column_cells(frame.head(ROWS_SHOWN), column, bounds, formats) for column in shown]
+    drawn = frame.head(ROWS_SHOWN)
     heads = [column_head(frame, column, columns or {}, formats) for column in shown]
+    groups = mark_groups(drawn, heads, shown, by)
+    rows = [list(row) for row in zip(*(column_cells(drawn, c, bounds, formats) for c in shown), strict=True)]
+    for row, column in groups["totals"]:
+        rows[row][column] = visible(total)
     if len(frame) > ROWS_SHOWN:
         note = f"{note} The first {ROWS_SHOWN:,} of {len(frame):,} rows are shown.".strip()
-    rows = [list(row) for row in zip(*cells, strict=True)]
-    counts = frame[people] if isinstance(people, str) and people != RECORDS else people
     data = {"caption": worded(caption), "columns": heads, "rows": rows, **_origin(source, n, note)}
-    return Block("table", data | _people(counts, len(frame.head(ROWS_SHOWN))))
+    counts = count_people(people, frame)
+    if counts.get("people", RECORDS) != RECORDS:
+        counts["people"] = counts["people"][:ROWS_SHOWN]
+    return Block("table", data | counts | groups)
 
 
 def quotes(
@@ -400,7 +410,9 @@ def quotes(
         raise ValueError(f"quotes has {len(texts)} texts but {len(contexts)} contexts: give one for each, or none.")
     pairs = zip(texts, contexts or [""] * len(texts), strict=True)
     words = [{"text": visible(text), "context": visible(context)} for text, context in pairs]
-    return Block("quotes", {"caption": worded(caption), "quotes": words, **_origin(source, n, note), **_people(people)})
+    return Block(
+        "quotes", {"caption": worded(caption), "quotes": words, **_origin(source, n, note), **count_people(people)}
+    )
 
 
 def prose(text: str, evidence: Sequence[Estimate] = ()) -> Block:
@@ -463,16 +475,6 @@ def provenance(inputs: pd.DataFrame, rows: pd.DataFrame | None = None, faults: p
             if frame is not None
         },
     )
-
-
-def _people(people: People, rows: int = 1) -> dict[str, Any]:
-    """How many people stand behind each row or point, as the gate on small groups reads it."""
-    if people is None:
-        return {}
-    if isinstance(people, str):
-        return {"people": people}
-    counts = [people] * rows if isinstance(people, int | float) else list(people)
-    return {"people": [None if is_missing(count) else int(count) for count in counts][: rows if rows > 1 else None]}
 
 
 def _origin(source: str | Sequence[str], n: int, note: str) -> dict[str, Any]:

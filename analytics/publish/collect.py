@@ -116,7 +116,7 @@ def refuse_unfounded(blocks: Sequence[Json], k: int = 10, period: Period | None 
     for section, block in _sectioned(blocks):
         faults += check_block(block, k)
         for claim in _found(block):
-            faults += check_finding(claim, k)
+            faults += check_finding(claim)
             faults += check_claims(claim["sentence"], _evidence(claim))
             faults += check_claims(claim["settle"])
         if block["kind"] == "prose":
@@ -125,7 +125,7 @@ def refuse_unfounded(blocks: Sequence[Json], k: int = 10, period: Period | None 
             faults += check_claims(text, [] if block["kind"] == "markdown" else carried.get(section, []))
         own = [block["text"]] if block["kind"] == "prose" else [claim["sentence"] for claim in _found(block)]
         for text in (*own, *_around(block)):
-            faults += check_sentences(text, period)
+            faults += check_sentences(text, period, k)
     if faults:
         raise ClaimError(list(dict.fromkeys(faults)))
 

@@ -13,6 +13,7 @@ import pandas as pd
 from analytics.measures.estimate import SOURCES
 from analytics.publish.claims import PEOPLE, Fault, claim_words, sentences
 from analytics.publish.format import format_interval, write_interval
+from analytics.publish.people import check_counts, check_people, empty
 from analytics.tables.periods import Period, parse_period
 
 Json = dict[str, Any]
@@ -35,13 +36,6 @@ COMPARED = re.compile(
     r"(?i)\b(?:(?:on|until|before|after|over|with|to)|(?:than|since|from|against|versus|between)(?: \S+){0,4}?)"
     r"(?: in)?(?: the)? ?$"
 )
-COUNT = re.compile(  # headings of columns that count people, or rows of which a person has one or more
-    r"(?i)n\b.*|people|persons|asked|answer(?:s|ed)|respon(?:dents|ses)|cases|compla(?:ints|iners)|comments|texts|writers|"
-    rf"leavers|(?:number of )?{PEOPLE}(?: asked| answered)?"
-)
-SETTING = re.compile(r"(?i)goal|target|threshold|promised to|rank")  # figures of our own choice, which tell of nobody
-DATA_ROWS = ("table", "column", "file")  # headings of tables that count rows of data by kind, not people
-TOTALS = re.compile(r"(?i)all(?: \w+)?|total|overall|everyone|together|sum")
 GESTURE = (
     r"\b(?:vouchers?|good ?will|gifts?|gestures?|credited|credit notes?|apolog(?:y|ies|i[sz]ed|i[sz]ing)|"
     r"compensat(?:ion|ed|ing)|discounts?|flowers|free months?|bonus(?:es)?)\b"
@@ -65,8 +59,8 @@ GESTURE_AS_FIX = tuple(
 NOT_SO = re.compile(r"(?i)\b(?:not|no|never|without|whether|nor|neither|only|merely|rather than|instead of)\b|n['’]t\b")
 
 
-def check_finding(claim: Json, k: int = 10) -> Iterator[Fault]:
-    """A finding's written figures must be those of its evidence, which must exist and rest on k people or more."""
+def check_finding(claim: Json) -> Iterator[Fault]:
+    """A finding's written figures must be those of its evidence, and somebody must stand behind it."""
     sentence, evidence = claim["sentence"], claim["evidence"]
     if evidence and claim["level"] == "finding" and all(e["n"] == 0 for e in evidence):
         yield Fault(
@@ -74,8 +68,6 @@ def check_finding(claim: Json, k: int = 10) -> Iterator[Fault]:
             'Make it unknown(…): "not known", with what would settle it.',
         )  # fmt: skip
     yield from _figures(sentence, evidence, claim["level"])
-    for e in evidence:
-        yield from _small(sentence, e["n"], k)
 
 
 def _figures(sentence: str, evidence: Sequence[Json], level: str) -> Iterator[Fault]:
@@ -119,9 +111,10 @@ def _plain(text: str) -> str:
     return re.sub(r"[\s+]", "", text).replace("−", "-").replace("to", "–")
 
 
-def check_sentences(text: str, period: Period | None = None) -> Iterator[Fault]:
-    """Sentences that claim for another period, or count a gesture as a fix."""
+def check_sentences(text: str, period: Period | None = None, k: int = 10) -> Iterator[Fault]:
+    """Sentences that count fewer than k people, claim for another period, or count a gesture as a fix."""
     for sentence in sentences(text):
+        yield from check_counts(sentence, k)
         if period is not None and (old := _other_period(sentence, period)) and any(claim_words(sentence)):
             yield Fault(
                 sentence, f'claims something for "{old}", but this report is about {period.label}.',
@@ -166,89 +159,11 @@ def _overlaps(named: Mapping[str, str | None], period: Period) -> bool:
 
 
 def check_block(block: Json, k: int = 10) -> Iterator[Fault]:
-    """A block's source label, the people behind it, and the cells of a table."""
-    about_rows = any(
-        head["label"].lower() in DATA_ROWS for head in block.get("columns", []) if block["kind"] == "table"
-    )
-    shown = (
-        [block] if block["kind"] in ("figure", "table", "quotes") else [block["trend"]] if block.get("trend") else []
-    )
-    for part in shown:
-        if not set(str(part.get("source") or "none").split(", ")) <= set(SOURCES):
+    """The source label of a block, the people behind it, and figures of page one with nobody behind them."""
+    for part in filter(None, (block, block.get("trend"), block.get("headline"), *block.get("answers", []))):
+        if "caption" in part and not set(str(part.get("source") or "none").split(", ")) <= set(SOURCES):
             yield Fault(part["caption"], "has no source label.", f"Give source=: {', '.join(SOURCES)}.")
-        if not about_rows:
-            yield from _small(part["caption"], part.get("n", 0), k)
+        yield from check_people(part, k)
     for number in block.get("numbers", []):
-        yield from _small(number["label"], number["n"], k)
         if number["n"] == 0 and number["value"] is not None:
-            yield _zero(number["label"])
-    if block["kind"] == "table" and not about_rows:
-        yield from _cells(block, k)
-
-
-def _small(place: str, n: int, k: int) -> Iterator[Fault]:
-    if 0 < n < k:
-        yield Fault(
-            place, f"rests on {n} people: groups of fewer than {k} are never shown.",
-            f'Say "fewer than {k} people answered, so no figure is shown".',
-        )  # fmt: skip
-
-
-def _zero(place: str) -> Fault:
-    return Fault(place, "shows a figure with nobody behind it: unknown is not zero.", 'Show "not known" (NaN).')
-
-
-def _cells(table: Json, k: int) -> Iterator[Fault]:
-    """Rows of fewer than k people that show a figure, figures with nobody behind them, and what a total gives away."""
-    heads, rows = table["columns"], table["rows"]
-    counts = [
-        i
-        for i, head in enumerate(heads)
-        if COUNT.fullmatch(head["label"].strip())
-        and head["format"] in ("count", "number")
-        and all(row[i] is None or (_is_number(row[i]) and row[i] == int(row[i])) for row in rows)
-    ]
-    figures = [
-        i
-        for i, head in enumerate(heads)
-        if i not in counts and not SETTING.fullmatch(head["label"].strip()) and any(_figure(row[i]) for row in rows)
-    ]
-    for row in rows:
-        people = [row[i] for i in counts if row[i] is not None]
-        shows = any(_figure(row[i]) for i in figures) or not figures
-        if shows and (few := [n for n in people if 0 < n < k]):
-            yield from _small(_place(table, row), int(min(few)), k)
-        if people and max(people) == 0 and any(_figure(row[i]) for i in figures if isinstance(row[i], dict)):
-            yield _zero(_place(table, row))
-    yield from _subtracted(table, counts)
-
-
-def _subtracted(table: Json, counts: list[int]) -> Iterator[Fault]:
-    """The one blank count of a line whose total is shown."""
-    rows = table["rows"]
-    groups = range(min((i for i, head in enumerate(table["columns"]) if head["right"]), default=0))  # left of figures
-    for group in groups:
-        for total in (row for row in rows if TOTALS.fullmatch(str(row[group]))):
-            others = [i for i in groups if i != group]
-            line = [row for row in rows if row is not total and all(row[i] == total[i] for i in others)]
-            for i in counts:
-                blank = [row for row in line if row[i] is None]
-                if total[i] is not None and len(blank) == 1 < len(line):
-                    yield Fault(
-                        _place(table, blank[0]),
-                        f"is blank, yet follows from {total[group]!r} less the other rows.",
-                        "Use suppress(…), which withholds a second group, or leave the total out.",
-                    )
-
-
-def _place(table: Json, row: list[Any]) -> str:
-    return f"{table['caption']} Row {', '.join(cell for cell in row if isinstance(cell, str))}"
-
-
-def _figure(cell: object) -> bool:
-    """Whether a cell shows a figure: a number, or an estimate that is known."""
-    return cell["value"] is not None if isinstance(cell, dict) else _is_number(cell)
-
-
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, int | float) and not isinstance(cell, bool)
+            yield empty(number["label"])

@@ -121,4 +121,4 @@ def test_the_vendored_face_comes_with_its_licence():
 @pytest.mark.parametrize(("alt", "caption", "missing"), [("", "c", "alt"), ("a", " ", "caption")])
 def test_a_figure_without_alt_text_or_finding_is_refused(alt, caption, missing):
     with pytest.raises(ValueError, match=f"figure needs {missing}="):
-        figure(plot_series(POINTS), alt=alt, caption=caption, source=SAID, n=6)
+        figure(plot_series(POINTS), alt=alt, caption=caption, source=SAID, n=6, people=60)
