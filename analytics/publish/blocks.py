@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from analytics.measures.estimate import SAID, SOURCES, Estimate
 from analytics.measures.suppress import TOTAL
 from analytics.publish.cells import column_cells, column_head, estimate_cell, interval_columns, json_cell
-from analytics.publish.format import FORMATS, is_missing, visible, worded
+from analytics.publish.format import FORMATS, QUESTIONS, is_missing, visible, worded
 from analytics.publish.html import block_html
 from analytics.publish.people import RECORDS, People, count_people, mark_groups
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 MIME = "application/vnd.perception.block+json"
 SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
-QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "What we do not know")
 ROWS_SHOWN = 200  # of a longer table; the rest stays in the data, and the note says so
 
 

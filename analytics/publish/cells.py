@@ -15,14 +15,6 @@ if TYPE_CHECKING:
 
 Json = None | bool | int | float | str | dict[str, Any]
 
-PROVENANCE_HEADS = {  # columns of the lists of what was read, as a reader sees them
-    "sha256": "SHA-256 (start)",
-    "n": "Rows",
-    "left_out": "Left out by the map",
-    "quarantined": "Set aside",
-    "cells": "Values set to missing",
-}
-
 
 def estimate_cell(estimate: Estimate) -> dict[str, Any]:
     """An estimate as JSON can hold it; anything else is refused, for a bare number has no interval."""

@@ -6,11 +6,25 @@ Frames keep their numbers; these functions are called only where something is dr
 import math
 import re
 import unicodedata
+from collections.abc import Mapping
 from numbers import Number
+from typing import Any
 
 from analytics.measures.estimate import span
 
+# the report's furniture: the only words for readers in this room, all others are handed in
 NOT_KNOWN = "not known"
+NOTHING = ("", "–", NOT_KNOWN, "too few")  # cells that show nothing
+QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "What we do not know")
+WORDS = {"unknown": "We do not know", "settle": "What would settle it:", "none": "None.", "page": "Page", "of": "of"}
+PROVENANCE = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
+PROVENANCE_HEADS = {  # columns of the lists of what was read; the others by their own names
+    "sha256": "SHA-256 (start)",
+    "n": "Rows",
+    "left_out": "Left out by the map",
+    "quarantined": "Set aside",
+    "cells": "Values set to missing",
+}
 LONGEST_TEXT = 6_000  # characters; a longer text is cut with a visible note, or one cell could fill a report
 # Control characters, halves of surrogate pairs, non-characters, and marks that reorder the text around them: none has
 # a shape of its own, and each can break XML, JSON or the reading order.
@@ -53,6 +67,11 @@ def worded(text: object) -> str:
     'Met in 98 % of cases (−3 to +2 points) of 2026-10'
     """
     return re.sub(r"(?<![\w-])-(?=\d)", "−", re.sub(r"(?<=\d)%", " %", visible(text)))
+
+
+def head_of(column: str) -> str:
+    """A column of the lists of what was read, as a reader sees it."""
+    return PROVENANCE_HEADS.get(column, column.capitalize())
 
 
 def is_missing(value: object) -> bool:
@@ -177,6 +196,17 @@ def write_interval(value: float, low: float, high: float, unit: str, places: int
     """
     figure, bounds = format_interval(value, low, high, unit, places)
     return f"{figure} ({bounds})" if bounds else figure
+
+
+def write_estimate(cell: Mapping[str, Any]) -> str:
+    """Write an estimate as a block carries it: a mapping of value, low, high, unit, and places where a column has them.
+
+    Examples
+    --------
+    >>> write_estimate({"value": 0.62, "low": 0.58, "high": 0.66, "unit": "share", "places": 1})
+    '62.0 % (58.0–66.0)'
+    """
+    return write_interval(cell["value"], cell["low"], cell["high"], cell["unit"], cell.get("places"))
 
 
 def _number(value: float, style: str) -> str:

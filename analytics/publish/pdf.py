@@ -11,10 +11,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from analytics.publish.cells import PROVENANCE_HEADS
-from analytics.publish.format import format_interval, visible
+from analytics.publish.format import PROVENANCE, WORDS, head_of, visible
 from analytics.publish.glyphs import FONTS, clean_text, covered, fallback_folder
-from analytics.publish.html import ACCENT, INK, MUTED, RULE, cell_text, evidence_line, origin
+from analytics.publish.html import COLOURS, cell_text, evidence_line, number_lines, origin, written_rows
 
 TEMPLATE = Path(__file__).parent / "report.typ"
 PAPERS = ("a4", "us-letter")
@@ -75,7 +74,8 @@ def compile_pdf(
         "lang": cover.lang,
         "paper": paper,
         "dated": timestamp is not None,
-        "colours": {"accent": ACCENT, "ink": INK, "muted": MUTED, "rule": RULE},
+        "colours": COLOURS,
+        "words": WORDS,
         "blocks": lay_out(blocks, cover.title),
     }
     # only these folders: no system font can enter, and a file looks the same on every machine
@@ -213,14 +213,13 @@ def _inline(tokens: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _number(number: Mapping[str, Any]) -> dict[str, Any]:
-    figure, bounds = format_interval(number["value"], number["low"], number["high"], number["unit"])
-    below = " · ".join(filter(None, [bounds, f"n = {number['n']:,}"]))
+    lines = number_lines(number)
     drawn = None
-    if bounds and number["unit"] in SCALES:
+    if lines["bounds"] and number["unit"] in SCALES:
         start, end, *ends = SCALES[number["unit"]]
         shares = {key: (number[key] - start) / (end - start) for key in ("value", "low", "high")}
         drawn = {**shares, "start": ends[0], "end": ends[1]}
-    return {"label": number["label"], "figure": figure, "below": below, "note": number["note"], "drawn": drawn}
+    return {"label": number["label"], "note": number["note"], "drawn": drawn, **lines}
 
 
 def _kpis(block: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -255,9 +254,8 @@ def _figure(block: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _table(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = [[cell_text(v, c["format"]) for v, c in zip(row, block["columns"], strict=True)] for row in block["rows"]]
     columns: list[dict[str, Any]] = [{"label": c["label"], "right": c["right"]} for c in block["columns"]]
-    return [_grid(block["caption"], columns, rows, origin(block))]
+    return [_grid(block["caption"], columns, written_rows(block), origin(block))]
 
 
 SHORT = 20  # characters that a column may take whole; longer cells share what is left by their length
@@ -279,24 +277,15 @@ def _quotes(block: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _provenance(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    captions = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
     grids = []
-    for name, caption in captions.items():
-        frame = block.get(name, {"columns": [], "rows": []})
-        if frame["rows"]:
-            columns = [
-                {"label": PROVENANCE_HEADS.get(key, key.capitalize()), "right": isinstance(value, int | float)}
-                for key, value in zip(frame["columns"], frame["rows"][0], strict=True)
-            ]
+    for name, caption in PROVENANCE.items():
+        if rows := block.get(name, {"rows": []})["rows"]:
+            keys = block[name]["columns"]
+            right = [isinstance(value, int | float) for value in rows[0]]
+            columns = [{"label": head_of(key), "right": side} for key, side in zip(keys, right, strict=True)]
             # a checksum shows its first twelve characters here; the whole of it stands in manifest.json
-            cells = [
-                [
-                    cell_text(v[:12] if k == "sha256" and v else v, "count")
-                    for k, v in zip(frame["columns"], row, strict=True)
-                ]
-                for row in frame["rows"]
-            ]
-            grids.append(_grid(caption, columns, cells, ""))
+            short = [[v[:12] if k == "sha256" and v else v for k, v in zip(keys, row, strict=True)] for row in rows]
+            grids.append(_grid(caption, columns, [[cell_text(v, "count") for v in row] for row in short], ""))
     return grids
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from analytics.measures.suppress import TOTAL
 from analytics.publish.claims import PEOPLE, Fault
-from analytics.publish.format import NOT_KNOWN, is_missing
+from analytics.publish.format import NOTHING, is_missing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 People = int | str | Iterable[Any] | None
 RECORDS = "records"  # instead of a number of people: rows of data or settings, which tell of nobody
-NOTHING = ("", "–", NOT_KNOWN, "too few")  # texts of a cell that shows nothing
 REASON = "reason"  # the column in which `suppress` says why a row is withheld
 COUNTED = re.compile(  # "n = 7", "7 customers", but not "1 in 7 customers" or "fewer than 7 customers"
     r"\bn ?= ?(?P<n>\d[\d,]*)|(?<!fewer than )(?<!less than )(?<!under )(?<!in )"
