@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from analytics.measures.estimate import SAID, Estimate
 
@@ -18,16 +18,6 @@ MINIMUM_N = 30  # answers below which no level is claimed: a Wilson interval is 
 NEUTRAL = {"points": 0.0, "share": 0.5, "score": None}  # the middle of a scale whose ends are known
 KINDS = ("certain", "cause", "rank", "good", "bad", "better", "worse", "up", "down")
 WANTED = {"better": "rose", "worse": "fell", "up": "rose", "down": "fell"}
-PEOPLE = (  # what customers are called
-    r"(?:customers?|clients?|people|users?|members?|patients?|passengers?|guests?|callers?|residents?|tenants?|shoppers?|"
-    r"policy ?holders?|families|visitors?|buyers?|subscribers?|citizens?|commuters?|parents?|students?|travellers?|"
-    r"households?)"
-)
-SERVICE = (  # what they judge
-    r"(?:services?|service levels?|satisfaction|(?:the |our )?scores?|ratings?|perception|nps|net promoter score|"
-    r"sentiment|loyalty|trust|confidence|reputation|performance|quality|experience|support|care|retention|response|feedback|"
-    r"results?)"
-)
 SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
 
 
@@ -139,14 +129,23 @@ def sentences(text: str) -> list[str]:
     return [re.sub(r"\s+", " ", part).strip() for part in parts if part.strip()]
 
 
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+
+
 @cache
-def _patterns() -> dict[str, re.Pattern[str]]:
-    """One pattern of whole words for each list of claim_words.toml."""
-    lists = tomllib.loads((Path(__file__).parent / "claim_words.toml").read_text(encoding="utf-8"))
-    words = {
-        kind: "|".join(found).replace("PEOPLE", PEOPLE).replace("SERVICE", SERVICE) for kind, found in lists.items()
+def patterns() -> dict[str, re.Pattern[str]]:
+    """What is looked for in sentences: the patterns of patterns.toml, and one for each list of claim_words.toml."""
+    file = _read("patterns.toml")
+    parts = {name: part.replace("\n", "") for name, part in file["parts"].items()}
+    whole = {
+        name: re.sub(r"\{([A-Z_]+)\}", lambda match: parts[match[1]], pattern.replace("\n", ""))
+        for name, pattern in file["patterns"].items()
     }
-    return {kind: re.compile(rf"(?<![\w-])(?:{found})(?![\w-])", re.IGNORECASE) for kind, found in words.items()}
+    for kind, words in _read("claim_words.toml").items():
+        listing = "|".join(words).replace("PEOPLE", parts["PEOPLE"]).replace("SERVICE", parts["SERVICE"])
+        whole[kind] = rf"(?i)(?<![\w-])(?:{listing})(?![\w-])"
+    return {name: re.compile(pattern) for name, pattern in whole.items()}
 
 
 def claim_words(sentence: str) -> Iterator[tuple[str, str]]:
@@ -157,15 +156,15 @@ def claim_words(sentence: str) -> Iterator[tuple[str, str]]:
     >>> list(claim_words("Service was excellent, but whether it improved is not known."))
     [('good', 'excellent')]
     """
-    patterns = _patterns()
+    word = patterns()
     if sentence.endswith("?"):
         return
-    plain = re.sub(r"(?i)n['’]t\b", " not", patterns["innocent"].sub(lambda match: "·" * len(match[0]), sentence))
+    plain = re.sub(r"(?i)n['’]t\b", " not", word["innocent"].sub(lambda match: "·" * len(match[0]), sentence))
     plain = re.sub(r" ?\((?:[\d\s.,+−–%-]|to)*\)", "", plain)  # an interval ends no clause
     for clause in re.split(r"[;:()–—]|,(?= )|\b(?:but|yet|although|though|while|whereas)\b", plain):
-        hedge, counted = patterns["hedges"].search(clause), patterns["counted"].search(clause)
+        hedge, counted = word["hedges"].search(clause), word["counted"].search(clause)
         for kind in KINDS:
-            match = patterns[kind].search(clause)
+            match = word[kind].search(clause)
             if match and (hedge is None or match.start() < hedge.end()):
                 yield "counted" if counted and match.start() >= counted.end() else kind, match[0]
 

@@ -5,58 +5,19 @@ Each takes what it looks at and yields a `Fault`: the place, the reason, what co
 
 import math
 import re
+from calendar import month_name
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
 from analytics.measures.estimate import SOURCES
-from analytics.publish.claims import PEOPLE, Fault, claim_words, sentences
+from analytics.publish.claims import Fault, claim_words, patterns, sentences
 from analytics.publish.format import format_interval, write_interval
 from analytics.publish.people import check_counts, check_people, empty
 from analytics.tables.periods import Period, parse_period
 
 Json = dict[str, Any]
-NUMBER = r"[+−-]?\d[\d,]*(?:\.\d+)?"
-INTERVAL = re.compile(rf"(?P<figure>{NUMBER})(?P<unit> ?%| h)? \((?P<low>{NUMBER})(?:–| to )(?P<high>{NUMBER})\)")
-SHARE = re.compile(rf"({NUMBER}) ?% (?:of (?:the |our |all )*{PEOPLE}|(?:are|were) (?!not )(?:\w+ )?satisfied)\b")
-POINTS = re.compile(rf"\b(?:NPS|Net Promoter Score) (?:is|was|stands at|stood at|reached) ({NUMBER})(?![\d,.]* \()")
-ANSWERED = re.compile(rf"([\d,]+) {PEOPLE} who (?:answered|wrote|responded)\b")
-MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-NAMED_PERIOD = re.compile(
-    rf"\b(?:(?P<month>{'|'.join(MONTHS)}) (?P<year>20\d\d)|(?P<name>20\d\d-(?:Q[1-4]|W\d\d|[01]\d))(?![-\d])"
-    r"|Q(?P<q>[1-4]) (?P<q_year>20\d\d)|quarter (?P<n>[1-4]) of (?P<n_year>20\d\d)|[Ii]n (?P<only_year>20\d\d)"
-    rf"|(?:[Ii]n|[Dd]uring|[Tt]hroughout) (?P<bare>{'|'.join(MONTHS)})(?! 20\d\d)"
-    r"|(?P<last>(?i:last|previous|prior) (?:week|month|quarter|year)(?! of)))\b"
-)
-COMPARED = re.compile(
-    r"(?i)\b(?:(?:on|until|before|after|over|with|to)|(?:than|since|from|against|versus|between)(?: \S+){0,4}?)"
-    r"(?: in)?(?: the)? ?$"
-)
-GESTURE = (
-    r"\b(?:vouchers?|good ?will|gifts?|gestures?|credited|credit notes?|apolog(?:y|ies|i[sz]ed|i[sz]ing)|"
-    r"compensat(?:ion|ed|ing)|discounts?|flowers|free months?|bonus(?:es)?)\b"
-)
-FIXED = (
-    r"\b(?:re)?(?:solved|solution|fix(?:ed)?|settled|closed|remedied|made good|put right|made up for|cured|repaired)\b"
-)
-AS_MEANS = r"\b(?:with|by|through|via|using|thanks to|in the form of|or|including|counting|plus|either)\b"
-HENCE = r"\b(?:so|hence|thus|therefore|thereby|which|means?|(?:counts?|counted|treated|recorded|regarded) as)\b"
-SOLVES = r"(?: \w+){0,3}? (?:made up for|made good|(?:re)?(?:solv|fix|settl|clos|remedi|cur)(?:ed|es))\b"
-WHAT = r"(?= (?:the|their|all|most|every|many|it|her|his|these|those|\d))"
-NEAR = r"[^.;:,]{0,30}?"
-GESTURE_AS_FIX = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        FIXED + NEAR + AS_MEANS + NEAR + GESTURE,  # resolved with a voucher
-        GESTURE + r"[^.;:]{0,30}?" + HENCE + NEAR + FIXED,  # compensated, so solved
-        GESTURE + SOLVES + WHAT,  # vouchers solved most of the complaints
-    )
-)
-NOT_SO = re.compile(r"(?i)\b(?:not|no|never|without|whether|nor|neither|only|merely|rather than|instead of)\b|n['’]t\b")
 
 
 def check_finding(claim: Json) -> Iterator[Fault]:
@@ -78,17 +39,17 @@ def _figures(sentence: str, evidence: Sequence[Json], level: str) -> Iterator[Fa
     reason = "writes {}, which is not the figure of any evidence cited for it."
     written = {_bracketed(e, places) for e in known for places in (0, 1, 2)}
     if known or level == "finding":  # an unknown may show figures of which it says that they settle nothing
-        for found in INTERVAL.finditer(sentence):
+        for found in patterns()["interval"].finditer(sentence):
             if _plain(found[0]) not in written:
                 yield Fault(sentence, reason.format(found[0]), honest)
-    for pattern, unit in ((SHARE, "share"), (POINTS, "points")):
+    for unit in ("share", "points"):
         values = [e for e in known if e["unit"] == unit]
         heads = {_alone(e["value"], unit, places) for e in values for places in (0, 1, 2)}
-        for found in pattern.finditer(sentence):
+        for found in patterns()[unit].finditer(sentence):
             if heads and _plain(found[1]) not in {head.removesuffix("%") for head in heads}:
                 yield Fault(sentence, reason.format(found[0]), honest)
     counts = {e["n"] for e in known}
-    for found in ANSWERED.finditer(sentence):
+    for found in patterns()["answered"].finditer(sentence):
         if counts and int(found[1].replace(",", "")) not in counts:
             yield Fault(sentence, reason.format(found[0]), f"The evidence rests on {' and '.join(map(str, counts))}.")
 
@@ -120,24 +81,22 @@ def check_sentences(text: str, period: Period | None = None, k: int = 10) -> Ite
                 sentence, f'claims something for "{old}", but this report is about {period.label}.',
                 "Say what this period's figures show; what was said before stands under “What we said last time”.",
             )  # fmt: skip
-        for pattern in GESTURE_AS_FIX:
-            found = pattern.search(sentence)
-            if found and not sentence.endswith("?") and not NOT_SO.search(sentence):
-                yield Fault(
-                    sentence, f'counts a gesture as a fix ("{found[0]}"): goodwill solves no problem.',
-                    "Say both: how many problems were fixed, and how many customers got a gesture without a fix.",
-                )  # fmt: skip
-                break
+        gesture = patterns()["gesture_as_fix"].search(sentence)
+        if gesture and not sentence.endswith("?") and not patterns()["not_so"].search(sentence):
+            yield Fault(
+                sentence, f'counts a gesture as a fix ("{gesture[0]}"): goodwill solves no problem.',
+                "Say both: how many problems were fixed, and how many customers got a gesture without a fix.",
+            )  # fmt: skip
 
 
 def _other_period(sentence: str, period: Period) -> str:
     """The period a sentence speaks of that shares no day with the report's own, unless it only compares with it."""
     old = ""
-    for found in NAMED_PERIOD.finditer(sentence):
+    for found in patterns()["period"].finditer(sentence):
         own = not found["last"] and _overlaps(found.groupdict(), period)
         if own:
             return ""
-        if not COMPARED.search(sentence[: found.start()]):
+        if not patterns()["compared"].search(sentence[: found.start()]):
             old = old or found[0]
     return old
 
@@ -149,7 +108,7 @@ def _overlaps(named: Mapping[str, str | None], period: Period) -> bool:
     if named["only_year"]:
         return start.year <= int(named["only_year"]) <= end.year
     month, quarter = named["month"], named["q"] or named["n"]
-    name = f"{named['year']}-{MONTHS.index(month) + 1:02d}" if month else named["name"] or ""
+    name = f"{named['year']}-{list(month_name).index(month):02d}" if month else named["name"] or ""
     name = f"{named['q_year'] or named['n_year']}-Q{quarter}" if quarter else name
     try:
         other = parse_period(name)

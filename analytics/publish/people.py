@@ -6,13 +6,12 @@ for every kind of block. Nothing here reads a heading.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Number
 from typing import TYPE_CHECKING, Any
 
 from analytics.measures.suppress import TOTAL
-from analytics.publish.claims import PEOPLE, Fault
+from analytics.publish.claims import Fault, patterns
 from analytics.publish.format import NOTHING, is_missing
 
 if TYPE_CHECKING:
@@ -22,10 +21,6 @@ Json = dict[str, Any]
 People = int | str | Iterable[Any] | None
 RECORDS = "records"  # instead of a number of people: rows of data or settings, which tell of nobody
 REASON = "reason"  # the column in which `suppress` says why a row is withheld
-COUNTED = re.compile(  # "n = 7", "7 customers", but not "1 in 7 customers" or "fewer than 7 customers"
-    r"\bn ?= ?(?P<n>\d[\d,]*)|(?<!fewer than )(?<!less than )(?<!under )(?<!in )"
-    rf"(?<![\d.,])(?P<people>\d[\d,]*) {PEOPLE}\b"
-)
 
 
 def count_people(people: People, frame: pd.DataFrame | None = None) -> Json:
@@ -147,7 +142,7 @@ def check_counts(sentence: str, k: int = 10) -> Iterator[Fault]:
     >>> [fault.reason for fault in check_counts("Of 7 customers all wrote.")]
     ['rests on 7 people: groups of fewer than 10 are never shown.']
     """
-    for count in COUNTED.finditer(sentence):
+    for count in patterns()["count"].finditer(sentence):
         yield from _few(sentence, int((count["n"] or count["people"]).replace(",", "")), k)
 
 
