@@ -16,7 +16,8 @@ from analytics.measures.estimate import span
 NOT_KNOWN = "not known"
 NOTHING = ("", "–", NOT_KNOWN, "too few")  # cells that show nothing
 QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "What we do not know")
-WORDS = {"unknown": "We do not know", "settle": "What would settle it:", "none": "None.", "page": "Page", "of": "of"}
+WORDS = {"unknown": "We do not know", "settle": "What would settle it:", "page": "Page", "of": "of"}
+WORDS |= {"none": "None.", "limits": "usual range", "whole": "all"}
 PROVENANCE = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
 PROVENANCE_HEADS = {  # columns of the lists of what was read; the others by their own names
     "sha256": "SHA-256 (start)",
@@ -139,7 +140,9 @@ def decimals(width: float, unit: str) -> int:
     return 0 if drawn >= 2 and unit != "score" else 1 if drawn >= 0.2 or unit == "share" else 2
 
 
-def format_interval(value: float, low: float, high: float, unit: str, places: int | None = None) -> tuple[str, str]:
+def format_interval(
+    value: float, low: float, high: float, unit: str, places: int | None = None, exact: bool = False
+) -> tuple[str, str]:
     """Write an estimate as two strings, the figure and its bounds, with as many decimals as the interval supports.
 
     Parameters
@@ -151,6 +154,8 @@ def format_interval(value: float, low: float, high: float, unit: str, places: in
         which is written after the figure.
     places
         Decimals, where several figures should share them; None asks `decimals`.
+    exact
+        Keep `places` even where they make the bounds look alike.
 
     Returns
     -------
@@ -168,7 +173,8 @@ def format_interval(value: float, low: float, high: float, unit: str, places: in
         return NOT_KNOWN, ""
     scale = 100 if unit == "share" else 1
     known = not (is_missing(low) or is_missing(high))
-    if places is None or (known and high > low and round(low * scale, places) == round(high * scale, places)):
+    alike = places is not None and known and high > low and round(low * scale, places) == round(high * scale, places)
+    if places is None or (alike and not exact):
         places = decimals(high - low if known else math.nan, unit)  # an interval is never written as if it had no width
     signed = "+" if unit == "points" else ""
     figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if known else (value,)))

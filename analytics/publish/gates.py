@@ -3,17 +3,17 @@
 Each takes what it looks at and yields a `Fault`: the place, the reason, what could honestly stand there instead.
 """
 
-import math
 import re
 from calendar import month_name
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import pandas as pd
 
 from analytics.measures.estimate import SOURCES
 from analytics.publish.claims import Fault, claim_words, patterns, sentences
-from analytics.publish.format import format_interval, write_interval
+from analytics.publish.format import format_interval, write_estimate
 from analytics.publish.people import check_counts, check_people, empty
 from analytics.tables.periods import Period, parse_period
 
@@ -33,38 +33,27 @@ def check_finding(claim: Json) -> Iterator[Fault]:
 
 def _figures(sentence: str, evidence: Sequence[Json], level: str) -> Iterator[Fault]:
     """Figures in a sentence that no evidence of it carries."""
-    known = [e for e in evidence if e["value"] is not None]
-    cited = "; ".join(write_interval(e["value"], e["low"], e["high"], e["unit"]) for e in known)
-    honest = f'Say what the evidence shows: "{cited}".' if cited else "Cite the estimate as evidence."
-    reason = "writes {}, which is not the figure of any evidence cited for it."
-    written = {_bracketed(e, places) for e in known for places in (0, 1, 2)}
-    if known or level == "finding":  # an unknown may show figures of which it says that they settle nothing
-        for found in patterns()["interval"].finditer(sentence):
-            if _plain(found[0]) not in written:
-                yield Fault(sentence, reason.format(found[0]), honest)
+    defined = [e for e in evidence if e["value"] is not None]
+    writings = {e["unit"]: set() for e in defined} | {"share": set(), "points": set(), "": set()}
+    for e, places in product(defined, (0, 1, 2)):
+        figure, bounds = format_interval(e["value"], e["low"], e["high"], e["unit"], places, exact=True)
+        writings[""].add(_plain(f"{figure} ({bounds})" if bounds else figure))
+        writings[e["unit"]].add(_plain(figure).removesuffix("%"))
+    wrong = []
+    if defined or level == "finding":  # an unknown may show figures of which it says that they settle nothing
+        wrong = [m[0] for m in patterns()["interval"].finditer(sentence) if _plain(m[0]) not in writings[""]]
     for unit in ("share", "points"):
-        values = [e for e in known if e["unit"] == unit]
-        heads = {_alone(e["value"], unit, places) for e in values for places in (0, 1, 2)}
-        for found in patterns()[unit].finditer(sentence):
-            if heads and _plain(found[1]) not in {head.removesuffix("%") for head in heads}:
-                yield Fault(sentence, reason.format(found[0]), honest)
-    counts = {e["n"] for e in known}
-    for found in patterns()["answered"].finditer(sentence):
-        if counts and int(found[1].replace(",", "")) not in counts:
-            yield Fault(sentence, reason.format(found[0]), f"The evidence rests on {' and '.join(map(str, counts))}.")
-
-
-def _alone(value: float, unit: str, places: int) -> str:
-    """A figure without its interval, with so many decimals."""
-    return _plain(format_interval(value, math.nan, math.nan, unit, places)[0])
-
-
-def _bracketed(e: Json, places: int) -> str:
-    """A figure with its interval in brackets, with so many decimals even where they make the bounds look alike."""
-    figure = _alone(e["value"], e["unit"], places)
-    ends = [_alone(e[end], e["unit"], places) if e[end] is not None else "" for end in ("low", "high")]
-    suffix = figure.lstrip("0123456789.,-")
-    return f"{figure}({'–'.join(end.removesuffix(suffix) for end in ends)})" if all(ends) else figure
+        matches = patterns()[unit].finditer(sentence) if writings[unit] else ()
+        wrong += [m[0] for m in matches if _plain(m[1]) not in writings[unit]]
+    cited = "; ".join(map(write_estimate, defined))
+    honest = f'Say what the evidence shows: "{cited}".' if cited else "Cite the estimate as evidence."
+    counts = {e["n"] for e in defined}
+    for match in patterns()["answered"].finditer(sentence) if counts else ():
+        if int(match[1].replace(",", "")) not in counts:
+            wrong.append(match[0])
+            honest = f"The evidence rests on {' and '.join(map(str, counts))}."
+    for figure in wrong:
+        yield Fault(sentence, f"writes {figure}, which is not the figure of any evidence cited for it.", honest)
 
 
 def _plain(text: str) -> str:
@@ -91,14 +80,13 @@ def check_sentences(text: str, period: Period | None = None, k: int = 10) -> Ite
 
 def _other_period(sentence: str, period: Period) -> str:
     """The period a sentence speaks of that shares no day with the report's own, unless it only compares with it."""
-    old = ""
-    for found in patterns()["period"].finditer(sentence):
-        own = not found["last"] and _overlaps(found.groupdict(), period)
-        if own:
+    others = []
+    for name in patterns()["period"].finditer(sentence):
+        if not name["last"] and _overlaps(name.groupdict(), period):
             return ""
-        if not patterns()["compared"].search(sentence[: found.start()]):
-            old = old or found[0]
-    return old
+        if not patterns()["compared"].search(sentence[: name.start()]):
+            others.append(name[0])
+    return next(iter(others), "")
 
 
 def _overlaps(named: Mapping[str, str | None], period: Period) -> bool:

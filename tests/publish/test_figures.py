@@ -8,7 +8,7 @@ import pytest
 
 from analytics.measures.estimate import SAID
 from analytics.publish.blocks import figure
-from analytics.publish.figures import FONTS, STYLE, draw, plot_intervals, plot_series, plot_shares, use_style
+from analytics.publish.figures import FONTS, STYLE, draw, plot_intervals, plot_series, plot_shares, styled
 from analytics.publish.html import ACCENT
 
 POINTS = pd.DataFrame(
@@ -95,12 +95,15 @@ def test_drawing_leaves_matplotlib_as_it_was():
     assert dict(matplotlib.rcParams) == before
 
 
-def test_use_style_sets_the_face_for_charts_drawn_by_hand():
-    with matplotlib.rc_context():
-        use_style()
-        assert matplotlib.rcParams["font.family"] == STYLE["font.family"]
-        found = matplotlib.font_manager.findfont("Fira Sans")
-    assert found.startswith(str(FONTS))
+def test_charts_drawn_by_hand_can_take_the_style():
+    @styled
+    def face():
+        return matplotlib.rcParams["font.family"], matplotlib.font_manager.findfont("Fira Sans")
+
+    before = matplotlib.rcParams["font.family"]
+    assert face()[0] == STYLE["font.family"]
+    assert face()[1].startswith(str(FONTS))
+    assert matplotlib.rcParams["font.family"] == before
 
 
 def test_accent_and_greys_differ_in_lightness_so_that_a_chart_reads_in_grey():
