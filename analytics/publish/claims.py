@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analytics.measures.estimate import SAID, Estimate
+from analytics.publish.cells import read_estimate
 
 MINIMUM_N = 30  # answers below which no level is claimed: a Wilson interval is then wider than 30 points
 NEUTRAL = {"points": 0.0, "share": 0.5, "score": None}  # the middle of a scale whose ends are known
@@ -169,13 +170,18 @@ def claim_words(sentence: str) -> Iterator[tuple[str, str]]:
                 yield "counted" if counted and match.start() >= counted.end() else kind, match[0]
 
 
+def good_side(estimate: Estimate) -> Literal["higher", "lower"]:
+    """Which way is good for customers where nobody says: fewer hours, more of all else."""
+    return "lower" if estimate.unit in ("hours", "seconds") else "higher"
+
+
 def _as_evidence(item: object) -> Evidence:
     if isinstance(item, Evidence):
         return item
-    if isinstance(item, Estimate):
-        return Evidence(item, better="lower" if item.unit in ("hours", "seconds") else "higher")
     if isinstance(item, dict):
-        return _as_evidence(Estimate(**{key: item[key] for key in ("value", "low", "high", "n", "unit", "source")}))
+        item = read_estimate(item)
+    if isinstance(item, Estimate):
+        return Evidence(item, better=good_side(item))
     word = getattr(item, "word", item)
     if word in SIGNALS:
         return Evidence(signal=str(word))

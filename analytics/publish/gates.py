@@ -34,7 +34,7 @@ def check_finding(claim: Json) -> Iterator[Fault]:
 def _figures(sentence: str, evidence: Sequence[Json], level: str) -> Iterator[Fault]:
     """Figures in a sentence that no evidence of it carries."""
     defined = [e for e in evidence if e["value"] is not None]
-    writings = {e["unit"]: set() for e in defined} | {"share": set(), "points": set(), "": set()}
+    writings: dict[str, set[str]] = {unit: set() for unit in ("", "share", "points", *(e["unit"] for e in defined))}
     for e, places in product(defined, (0, 1, 2)):
         figure, bounds = format_interval(e["value"], e["low"], e["high"], e["unit"], places, exact=True)
         writings[""].add(_plain(f"{figure} ({bounds})" if bounds else figure))
@@ -48,12 +48,12 @@ def _figures(sentence: str, evidence: Sequence[Json], level: str) -> Iterator[Fa
     cited = "; ".join(map(write_estimate, defined))
     honest = f'Say what the evidence shows: "{cited}".' if cited else "Cite the estimate as evidence."
     counts = {e["n"] for e in defined}
+    faults = dict.fromkeys(wrong, honest)
     for match in patterns()["answered"].finditer(sentence) if counts else ():
         if int(match[1].replace(",", "")) not in counts:
-            wrong.append(match[0])
-            honest = f"The evidence rests on {' and '.join(map(str, counts))}."
-    for figure in wrong:
-        yield Fault(sentence, f"writes {figure}, which is not the figure of any evidence cited for it.", honest)
+            faults[match[0]] = f"The evidence rests on {' and '.join(map(str, counts))}."
+    for figure, alternative in faults.items():
+        yield Fault(sentence, f"writes {figure}, which is not the figure of any evidence cited for it.", alternative)
 
 
 def _plain(text: str) -> str:
