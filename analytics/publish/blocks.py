@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Any, Literal
 from analytics.measures.estimate import SAID, SOURCES, Estimate
 from analytics.measures.suppress import TOTAL
 from analytics.publish.cells import column_cells, column_head, estimate_cell, interval_columns, json_cell
+from analytics.publish.claims import SIGNALS
 from analytics.publish.format import FORMATS, QUESTIONS, is_missing, visible, worded
 from analytics.publish.html import block_html
-from analytics.publish.people import RECORDS, People, count_people, mark_groups
+from analytics.publish.people import RECORDS, People, column_names, count_people, mark_groups
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 MIME = "application/vnd.perception.block+json"
-SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
 ROWS_SHOWN = 200  # of a longer table; the rest stays in the data, and the note says so
 
 
@@ -59,11 +59,6 @@ def kpis(numbers: Mapping[str, Estimate], notes: Mapping[str, str] | None = None
     notes
         Label -> a few words under the figure, such as the signal word.
 
-    Returns
-    -------
-    Block
-        Of kind 'kpis'.
-
     Raises
     ------
     ValueError
@@ -96,7 +91,7 @@ def finding(
     key: str = "",
     people: int | None = None,
 ) -> Block:
-    """One sentence that the report claims, with what carries it.
+    """One sentence that the report claims, with what carries it; both go to claims.json.
 
     Parameters
     ----------
@@ -116,11 +111,6 @@ def finding(
         What the sentence is about, such as 'score:nps': the next report tests the same claim again by this name.
     people
         Distinct people behind the smallest group that the sentence tells of; None: the smallest n of its evidence.
-
-    Returns
-    -------
-    Block
-        Of kind 'finding'; its sentence and evidence go to claims.json.
 
     Raises
     ------
@@ -154,11 +144,6 @@ def unknown(sentence: str, settle: str = "") -> Block:
     settle
         What would settle it.
 
-    Returns
-    -------
-    Block
-        Of kind 'finding' and level 'unknown'.
-
     Examples
     --------
     >>> unknown("Why chat users leave is not known.", settle="Ask them.").data["level"]
@@ -179,7 +164,7 @@ def page_one(
     basis: str = "",
     trend: Block | None = None,
 ) -> Block:
-    """Build the first page, which tells the whole story in sixty seconds.
+    """Build the first page, which tells the whole story in sixty seconds and comes first wherever its cell stands.
 
     Parameters
     ----------
@@ -193,11 +178,6 @@ def page_one(
         Who was asked and who answered, in one line under the headline.
     trend
         A low `figure` (about 1.6 inches high) of the leading score over time.
-
-    Returns
-    -------
-    Block
-        Of kind 'page_one'; it comes first in the report wherever its cell stands.
 
     Raises
     ------
@@ -258,11 +238,6 @@ def figure(
     people
         Distinct people behind each drawn point, or behind each of them at least; `RECORDS` where it tells of nobody.
 
-    Returns
-    -------
-    Block
-        Of kind 'figure'.
-
     Raises
     ------
     ValueError
@@ -270,12 +245,10 @@ def figure(
     """
     from analytics.publish.figures import draw
 
-    for name, text in (("alt", alt), ("caption", caption)):
-        if not str(text).strip():
-            raise ValueError(f"figure needs {name}=: found an empty text. Say what the chart shows.")
+    _need("figure", alt=alt, caption=caption)
     lettered, outlined = draw(fig)
     data = {"alt": visible(alt), "caption": worded(caption), "svg": lettered, "outlined": outlined}
-    return Block("figure", {**data, **_origin(source, n, note), **count_people(people)})
+    return Block("figure", data | _origin(source, n, note) | count_people(people))
 
 
 def table(
@@ -294,7 +267,8 @@ def table(
     """Show a frame; numbers stay numbers until they are drawn.
 
     A tidy frame of estimates (value, low, high, unit, as `summarise` returns) shows one column '62 % (58–66)'. So
-    does any column X that stands beside X_low and X_high, in the unit that `formats` gives it.
+    does any column X that stands beside X_low and X_high, in the unit that `formats` gives it. A missing value is
+    shown as 'not known'.
 
     Parameters
     ----------
@@ -318,11 +292,6 @@ def table(
     total
         What is written for `TOTAL`, the label by which `suppress` marks the row that adds up the others.
 
-    Returns
-    -------
-    Block
-        Of kind 'table'. Missing values are shown as 'not known'.
-
     Raises
     ------
     ValueError
@@ -336,30 +305,29 @@ def table(
     [['North', {'value': 0.62, 'low': 0.58, 'high': 0.66, 'unit': 'share', 'places': 0}]]
     """
     formats = dict(formats or {})
-    if not str(caption).strip():
-        raise ValueError("table needs caption=: found an empty text. Say what the table shows.")
-    for given, what in ((columns, "columns"), (formats, "formats")):
-        if absent := [c for c in given or () if c not in frame.columns]:
+    _need("table", caption=caption)
+    used = {"columns": columns or (), "formats": formats, "by": by, "people": column_names(people)}
+    for what, given in used.items():
+        if absent := [c for c in given if c not in frame]:
             raise ValueError(f"table has no column {absent[0]!r} for {what}. It has: {', '.join(map(str, frame))}.")
     if bad := [f"{c}: {f!r}" for c, f in formats.items() if f not in FORMATS]:
         raise ValueError(f"format {bad[0]} is not known. Expected one of: {', '.join(FORMATS)}.")
     bounds = interval_columns(frame)
     hidden = {side for pair in bounds.values() for side in pair}
     hidden |= {"unit", "measure", "source"} if "value" in bounds else set()
-    shown = list(columns) if columns else [c for c in frame.columns if c not in hidden]
-    drawn = frame.head(ROWS_SHOWN)
-    heads = [column_head(frame, column, columns or {}, formats) for column in shown]
-    groups = mark_groups(drawn, heads, shown, by)
-    rows = [list(row) for row in zip(*(column_cells(drawn, c, bounds, formats) for c in shown), strict=True)]
-    for row, column in groups["totals"]:
-        rows[row][column] = visible(total)
+    names: list[Any] = list(columns or [c for c in frame if c not in hidden])
+    heads = [column_head(frame, c, columns or {}, formats) for c in names]
+    counts = count_people(people, frame)
     if len(frame) > ROWS_SHOWN:
         note = f"{note} The first {ROWS_SHOWN:,} of {len(frame):,} rows are shown.".strip()
-    data = {"caption": worded(caption), "columns": heads, "rows": rows, **_origin(source, n, note)}
-    counts = count_people(people, frame)
-    if counts.get("people", RECORDS) != RECORDS:
-        counts["people"] = counts["people"][:ROWS_SHOWN]
-    return Block("table", data | counts | groups)
+        frame = frame.head(ROWS_SHOWN)
+        counts = {key: rows if rows == RECORDS else rows[:ROWS_SHOWN] for key, rows in counts.items()}
+    groups = mark_groups(frame, heads, names, by)
+    rows = [list(row) for row in zip(*(column_cells(frame, c, bounds, formats) for c in names), strict=True)]
+    for row, column in groups["totals"]:
+        rows[row][column] = visible(total)
+    data = {"caption": worded(caption), "columns": heads, "rows": rows}
+    return Block("table", data | _origin(source, n, note) | counts | groups)
 
 
 def quotes(
@@ -388,11 +356,6 @@ def quotes(
         As for `figure`.
     people
         Distinct people who wrote the n texts.
-
-    Returns
-    -------
-    Block
-        Of kind 'quotes'.
 
     Raises
     ------
@@ -424,11 +387,6 @@ def prose(text: str, evidence: Sequence[Estimate] = ()) -> Block:
     evidence
         Estimates that the claim guard may take into account.
 
-    Returns
-    -------
-    Block
-        Of kind 'prose'.
-
     Examples
     --------
     >>> prose("Nothing *moved* this month.").kind
@@ -449,11 +407,6 @@ def provenance(inputs: pd.DataFrame, rows: pd.DataFrame | None = None, faults: p
     faults
         One row per kind of fault and why (as in ``ReadLog.faults``).
 
-    Returns
-    -------
-    Block
-        Of kind 'provenance'.
-
     Examples
     --------
     >>> import pandas as pd
@@ -461,19 +414,18 @@ def provenance(inputs: pd.DataFrame, rows: pd.DataFrame | None = None, faults: p
     {'columns': ['table', 'rows'], 'rows': [['surveys', 2]]}
     """
     frames = {"inputs": inputs, "rows": rows, "faults": faults}
-    return Block(
-        "provenance",
-        {
-            name: {
-                "columns": [visible(column) for column in frame],
-                "rows": [
-                    list(map(json_cell, row)) for row in frame.head(ROWS_SHOWN).itertuples(index=False, name=None)
-                ],
-            }
-            for name, frame in frames.items()
-            if frame is not None
-        },
-    )
+    return Block("provenance", {name: _plain(frame) for name, frame in frames.items() if frame is not None})
+
+
+def _plain(frame: pd.DataFrame) -> dict[str, Any]:
+    cells = [list(map(json_cell, row)) for row in frame.head(ROWS_SHOWN).itertuples(index=False, name=None)]
+    return {"columns": list(map(visible, frame)), "rows": cells}
+
+
+def _need(block: str, **texts: str) -> None:
+    for name, text in texts.items():
+        if not str(text).strip():
+            raise ValueError(f"{block} needs {name}=: found an empty text. Say what the {block} shows.")
 
 
 def _origin(source: str | Sequence[str], n: int, note: str) -> dict[str, Any]:

@@ -15,8 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 import numpy as np
 import pandas as pd
 
-from analytics.publish.format import WORDS, decimals, format_value, visible, write_estimate, write_interval
-from analytics.publish.glyphs import FONTS, covered
+from analytics.publish.format import FONTS, WORDS, covered, decimals, format_value, visible, write_estimate
 from analytics.publish.html import ACCENT, INK, MUTED, RULE
 
 if TYPE_CHECKING:
@@ -190,7 +189,7 @@ def plot_intervals(
     if reference is not None:
         level = reference * (100 if unit == "share" else 1)
         ax.axvline(level, color=MIDDLE, linewidth=0.9, zorder=1)
-        total = f"{WORDS['whole']}: {write_interval(reference, np.nan, np.nan, unit)}"
+        total = f"{WORDS['whole']}: {write_estimate({'value': reference, 'low': None, 'high': None, 'unit': unit})}"
         _write(ax, level, len(rows) - 0.4, total, MUTED, offset=(4, 0), size=7.5)
     y = np.arange(len(rows))
     colours = [ACCENT if highlight in (None, name) else MIDDLE for name in rows[by]]
@@ -242,11 +241,11 @@ def plot_shares(frame: pd.DataFrame, *, by: str, label: str = "", highlight: str
 def _groups(frame: pd.DataFrame, by: str, unit: str) -> tuple[Figure, Axes, pd.DataFrame, list[np.ndarray]]:
     """A line for each group, smallest first, with its figure as text, and value and bounds in the axis's unit."""
     rows = frame.sort_values("value", ascending=True, na_position="first", kind="stable").reset_index(drop=True)
-    places = decimals(float((rows["high"] - rows["low"]).median()), unit)
-    figures = zip(rows["value"], rows["low"], rows["high"], strict=True)
+    style = {"unit": unit, "places": decimals(float((rows["high"] - rows["low"]).median()), unit)}
+    figures = rows[["value", "low", "high"]].to_dict("records")
     fig, ax = _axes(0.62 + 0.27 * len(rows))
     ax.set_yticks(np.arange(len(rows)), [_clip(name) for name in rows[by]], color=INK)
-    return fig, ax, rows.assign(text=[write_interval(*f, unit, places) for f in figures]), _scaled(rows, unit)
+    return fig, ax, rows.assign(text=[write_estimate(f | style) for f in figures]), _scaled(rows, unit)
 
 
 def _scaled(frame: pd.DataFrame, unit: str, columns: Sequence[str] = ("value", "low", "high")) -> list[np.ndarray]:

@@ -11,8 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from analytics.publish.format import PROVENANCE, WORDS, head_of, visible
-from analytics.publish.glyphs import FONTS, clean_text, covered, fallback_folder
+from analytics.publish.format import FONTS, PROVENANCE, WORDS, clean_text, covered, fallback_folder, head_of, visible
 from analytics.publish.html import COLOURS, cell_text, evidence_line, number_lines, origin, written_rows
 
 TEMPLATE = Path(__file__).parent / "report.typ"
@@ -67,11 +66,9 @@ def compile_pdf(
     if paper not in PAPERS:
         raise ValueError(f"paper {paper!r} is not known. Expected one of: {', '.join(PAPERS)}.")
     report = {
+        **vars(cover),
         "title": " · ".join(filter(None, [cover.title, cover.organisation, cover.period])),
         "name": cover.title,
-        "organisation": cover.organisation,
-        "period": cover.period,
-        "lang": cover.lang,
         "paper": paper,
         "dated": timestamp is not None,
         "colours": COLOURS,

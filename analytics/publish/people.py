@@ -6,8 +6,7 @@ for every kind of block. Nothing here reads a heading.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from numbers import Number
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from analytics.measures.suppress import TOTAL
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Json = dict[str, Any]
-People = int | str | Iterable[Any] | None
+People = int | str | Collection[Any] | None
 RECORDS = "records"  # instead of a number of people: rows of data or settings, which tell of nobody
 REASON = "reason"  # the column in which `suppress` says why a row is withheld
 
@@ -42,7 +41,7 @@ def count_people(people: People, frame: pd.DataFrame | None = None) -> Json:
     Raises
     ------
     ValueError
-        If a column is absent or there is not one number for each row.
+        If there is not one number for each row.
 
     Examples
     --------
@@ -53,17 +52,21 @@ def count_people(people: People, frame: pd.DataFrame | None = None) -> Json:
         return {}
     if isinstance(people, str) and people == RECORDS:
         return {"people": RECORDS}
-    counts = [people] if isinstance(people, str | Number) else list(people)  # type: ignore[arg-type]
+    counts: list[Any] = list(people) if isinstance(people, Collection) else [people]
     if frame is not None:
-        if counts and all(isinstance(name, str) for name in counts):
-            if absent := [name for name in counts if name not in frame]:
-                raise ValueError(f"table has no column {absent[0]!r} for people. It has: {', '.join(map(str, frame))}.")
-            counts = [smallest(row) for row in frame[counts].itertuples(index=False, name=None)]
-        elif isinstance(people, Number):
+        if names := column_names(people):
+            counts = [smallest(row) for row in frame[names].itertuples(index=False, name=None)]
+        elif not isinstance(people, Collection):
             counts *= len(frame)
-        elif len(counts) != len(frame):
+        if len(counts) != len(frame):
             raise ValueError(f"people has {len(counts)} values for {len(frame)} rows: give one for each.")
     return {"people": [None if is_missing(count) else int(count) for count in counts]}
+
+
+def column_names(people: People) -> list[str]:
+    """The columns that `people` names, if it names any."""
+    names = [people] if isinstance(people, str) else list(people) if isinstance(people, Collection) else []
+    return names if RECORDS not in names and all(isinstance(name, str) for name in names) else []
 
 
 def smallest(counts: Iterable[Any]) -> Any:  # noqa: ANN401
@@ -95,8 +98,6 @@ def mark_groups(frame: pd.DataFrame, heads: Sequence[Json], columns: Sequence[An
     dict
         ``labels`` and ``reasons``: positions of columns; ``totals``: pairs of row and column.
     """
-    if absent := [column for column in by if column not in frame]:
-        raise ValueError(f"table has no column {absent[0]!r} for by. It has: {', '.join(map(str, frame))}.")
     figures = [i for i, head in enumerate(heads) if head["right"]]
     labels = [columns.index(c) for c in by if c in columns] if by else list(range(min(figures, default=1)))
     marked = [(frame[columns[i]].astype(object) == TOTAL).to_numpy() for i in labels]
@@ -191,13 +192,12 @@ def _check_subtraction(table: Mapping[str, Any], counts: Sequence[int | None], k
     rows, labels = table["rows"], table.get("labels", [0])
     lines = []
     for total, column in table.get("totals", []):
-        others = [i for i in labels if i != column]
-        line = [i for i, row in enumerate(rows) if i != total and all(row[j] == rows[total][j] for j in others)]
+        line = [i for i, row in enumerate(rows) if all(row[j] == rows[total][j] for j in labels if j != column)]
         if counts[total] is not None:
-            lines.append((line, f"{rows[total][column]!r}"))
-    known = [n for n in counts if n is not None]
-    for whole, rest, name in ((table["n"], sum(known), "n"), (max(known, default=0), 0, "the largest row")):
-        remainder = whole - (rest or sum(known) - whole)
+            lines.append(([i for i in line if i != total], repr(rows[total][column])))
+    present = [n for n in counts if n is not None]
+    largest = max(present, default=0)
+    for remainder, name in ((table["n"] - sum(present), "n"), (2 * largest - sum(present), "the largest row")):
         if 0 < remainder < k:
             lines.append((list(range(len(rows))), name))
     for line, name in lines:

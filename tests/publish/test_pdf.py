@@ -8,7 +8,7 @@ from pypdf import PdfReader
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish.blocks import RECORDS, figure, finding, kpis, page_one, prose, provenance, quotes, table, unknown
 from analytics.publish.figures import plot_series
-from analytics.publish.glyphs import clean_text
+from analytics.publish.format import clean_text
 from analytics.publish.pdf import Cover, compile_pdf, flow, lay_out
 
 SHARE = Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)
