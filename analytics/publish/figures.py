@@ -189,8 +189,8 @@ def plot_intervals(
     if reference is not None:
         level = reference * (100 if unit == "share" else 1)
         ax.axvline(level, color=MIDDLE, linewidth=0.9, zorder=1)
-        total = f"{WORDS['whole']}: {write_estimate({'value': reference, 'low': None, 'high': None, 'unit': unit})}"
-        _write(ax, level, len(rows) - 0.4, total, MUTED, offset=(4, 0), size=7.5)
+        whole = write_estimate({"value": reference, "low": None, "high": None, "unit": unit})
+        _write(ax, level, len(rows) - 0.4, f"{WORDS['whole']}: {whole}", MUTED, offset=(4, 0), size=7.5)
     y = np.arange(len(rows))
     colours = [ACCENT if highlight in (None, name) else MIDDLE for name in rows[by]]
     ax.hlines(y, low, high, color=colours, alpha=0.4, linewidth=4.5)
@@ -242,7 +242,7 @@ def _groups(frame: pd.DataFrame, by: str, unit: str) -> tuple[Figure, Axes, pd.D
     """A line for each group, smallest first, with its figure as text, and value and bounds in the axis's unit."""
     rows = frame.sort_values("value", ascending=True, na_position="first", kind="stable").reset_index(drop=True)
     style = {"unit": unit, "places": decimals(float((rows["high"] - rows["low"]).median()), unit)}
-    figures = rows[["value", "low", "high"]].to_dict("records")
+    figures: Any = rows[["value", "low", "high"]].to_dict("records")
     fig, ax = _axes(0.62 + 0.27 * len(rows))
     ax.set_yticks(np.arange(len(rows)), [_clip(name) for name in rows[by]], color=INK)
     return fig, ax, rows.assign(text=[write_estimate(f | style) for f in figures]), _scaled(rows, unit)
