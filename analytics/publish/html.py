@@ -1,4 +1,4 @@
-"""A block as HTML, for JupyterLab and the HTML copy of a report: the template block.html, filled with escaped text."""
+"""A block as HTML, for JupyterLab and the HTML copy of a report: a template filled with escaped text."""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -7,7 +7,15 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analytics.publish.format import PROVENANCE, WORDS, format_interval, format_value, head_of, write_estimate
+from analytics.publish.format import (
+    PROVENANCE,
+    WORDS,
+    format_interval,
+    format_value,
+    head_of,
+    join_answers,
+    write_estimate,
+)
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -47,10 +55,10 @@ def _template() -> "Template":
     markdown = mistune.create_markdown(escape=True)
     names: dict[str, Any] = {"colours": COLOURS, "WORDS": WORDS, "markdown": lambda text: Markup(markdown(text))}
     names["base64"] = lambda text: base64.b64encode(text.encode()).decode()
-    own = (origin, evidence_line, number_lines, written_rows, provenance_grids)
+    own = (origin, evidence_line, number_lines, written_rows, provenance_grids, join_answers)
     kept = Environment(autoescape=True, finalize=lambda x: x if isinstance(x, Markup) else Markup(escape(str(x))))
     kept.globals |= names | {function.__name__: function for function in own}
-    return kept.from_string((Path(__file__).parent / "block.html").read_text(encoding="utf-8"))
+    return kept.from_string((Path(__file__).parent / "templates" / "block.html.j2").read_text(encoding="utf-8"))
 
 
 def origin(block: Mapping[str, Any]) -> str:

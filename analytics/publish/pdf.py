@@ -11,7 +11,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from analytics.publish.format import FONTS, PROVENANCE, WORDS, clean_text, covered, fallback_folder, head_of, visible
+from analytics.publish.format import (
+    FONTS,
+    PROVENANCE,
+    WORDS,
+    clean_text,
+    covered,
+    fallback_folder,
+    head_of,
+    join_answers,
+    visible,
+)
 from analytics.publish.html import COLOURS, cell_text, evidence_line, number_lines, origin, written_rows
 
 TEMPLATE = Path(__file__).parent / "report.typ"
@@ -220,7 +230,7 @@ def _present(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     if kind == "provenance":
         return _provenance(block)
     if kind == "page_one":
-        answers = [answer | {"unknown": answer["level"] == "unknown"} for answer in block["answers"]]
+        answers = [answer | {"unknown": answer["level"] == "unknown"} for answer in join_answers(block["answers"])]
         trend = _present({**block["trend"], "kind": "figure"})[0] if block["trend"] else None
         data |= {"headline": block["headline"]["sentence"], "answers": answers, "trend": trend}
     if "numbers" in block:
