@@ -139,10 +139,10 @@ def decimals(width: float, unit: str) -> int:
     >>> decimals(0.08, "share"), decimals(0.01, "share"), decimals(0.3, "score")
     (0, 1, 1)
     """
-    drawn = width * (100 if unit == "share" else 1)
-    if math.isnan(drawn):
+    wide = width * (100 if unit == "share" else 1)
+    if math.isnan(wide):
         return 1 if unit == "score" else 0
-    return 0 if drawn >= 2 and unit != "score" else 1 if drawn >= 0.2 or unit == "share" else 2
+    return 0 if wide >= 2 and unit != "score" else 1 if wide >= 0.2 or unit == "share" else 2
 
 
 def format_interval(
@@ -177,12 +177,14 @@ def format_interval(
     if is_missing(value):
         return NOT_KNOWN, ""
     scale = 100 if unit == "share" else 1
-    known = not (is_missing(low) or is_missing(high))
-    alike = places is not None and known and high > low and round(low * scale, places) == round(high * scale, places)
+    bounded = not (is_missing(low) or is_missing(high))
+    alike = places is not None and bounded and high > low and round(low * scale, places) == round(high * scale, places)
     if places is None or (alike and not exact):
-        places = decimals(high - low if known else math.nan, unit)  # an interval is never written as if it had no width
+        places = decimals(
+            high - low if bounded else math.nan, unit
+        )  # an interval is never written as if it had no width
     signed = "+" if unit == "points" else ""
-    figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if known else (value,)))
+    figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if bounded else (value,)))
     suffix = {"share": " %", "hours": " h", "points": "", "score": ""}.get(unit, f" {unit}" if unit else "")
     return figure + suffix, span(*ends) if ends else ""
 
@@ -284,8 +286,8 @@ def covered(text: str) -> str:
     str
         Characters the compiler can draw.
     """
-    known = _coverage()
-    return "".join(c if c in known or c in "\n\t" else _stand_in(c) for c in text)
+    drawable = _coverage()
+    return "".join(c if c in drawable or c in "\n\t" else _stand_in(c) for c in text)
 
 
 def _stand_in(char: str) -> str:
