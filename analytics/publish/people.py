@@ -91,7 +91,7 @@ def mark_groups(frame: pd.DataFrame, heads: Sequence[Json], columns: Sequence[An
     heads, columns
         Headings and names of the columns shown.
     by
-        Columns that label a row; without them the texts left of the first figure, or the first column alone.
+        Columns that label a row; without them the first, and the texts beside it left of the first figure.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def mark_groups(frame: pd.DataFrame, heads: Sequence[Json], columns: Sequence[An
         ``labels`` and ``reasons``: positions of columns; ``totals``: pairs of row and column.
     """
     figures = [i for i, head in enumerate(heads) if head["right"]]
-    labels = [columns.index(c) for c in by if c in columns] if by else list(range(min(figures, default=1)))
+    labels = [columns.index(c) for c in by if c in columns] if by else list(range(max(1, min(figures, default=1))))
     marked = [(frame[columns[i]].astype(object) == TOTAL).to_numpy() for i in labels]
     totals = [[row, i] for i, column in zip(labels, marked, strict=True) for row in column.nonzero()[0].tolist()]
     return {"labels": labels, "reasons": [i for i, c in enumerate(columns) if c == REASON], "totals": totals}
@@ -179,7 +179,7 @@ def _check_rows(table: Mapping[str, Any], counts: Sequence[int | None], k: int) 
             yield from _few(place, cell.get("n", 0), k)
         if n == 0 and any(map(_shows, figures)):
             yield empty(place)
-        if n is None and any(_shows(cell) for i, cell in enumerate(row) if i not in kept):
+        if n is None and any(_shows(cell) for i, cell in enumerate(row) if i not in kept or isinstance(cell, dict)):
             yield Fault(
                 place, "shows figures or words of a group whose people are withheld.",
                 "Blank every cell but its label: suppress(…) does so for figures.",

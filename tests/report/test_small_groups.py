@@ -158,6 +158,13 @@ def test_a_withheld_row_keeps_all_its_group_labels_and_no_other_text():
         shows(frame.assign(promise=["a", "b", "c"]), by=["segment"])
 
 
+def test_a_number_in_the_first_column_labels_its_row():
+    frame = pd.DataFrame({"gestures": [1, 2, 3], "value": [0.1, 0.2, 0.3], "people": [90, 40, 6]})
+    shows(suppress(frame, by=["gestures"]), n=0)
+    with pytest.raises(ClaimError, match="withheld"):
+        shows(pd.DataFrame({"share": [SHARE, SHARE], "people": [90, np.nan]}), n=0)
+
+
 def test_a_total_is_known_by_its_mark_and_not_by_its_word():
     frame = pd.DataFrame({"team": ["North", "South", "East", TOTAL], "people": [40, 25, np.nan, 95]})
     with pytest.raises(ClaimError, match="'jeder' less the other rows"):
@@ -203,6 +210,7 @@ SMALL = ["Of 7 customers who left, all wrote.", "Satisfied customers (n = 7).", 
 LARGE = [
     "Groups of fewer than 10 customers are left out.",
     "1 in 5 customers wrote.",
+    "Q3 customers wrote as often.",
     "17 customers of 4 teams; n = 120.",
 ]
 
