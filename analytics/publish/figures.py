@@ -6,6 +6,7 @@ The helpers take tidy frames and return Matplotlib figures for `blocks.figure`; 
 from __future__ import annotations
 
 import io
+import re
 import tomllib
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -93,9 +94,16 @@ def draw(fig: Figure) -> tuple[str, str]:
         with matplotlib.rc_context({**STYLE, "svg.fonttype": letters}):
             fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
         fig.set_layout_engine(None)  # the second drawing keeps the places of the first, and tries no layout
-        drawings.append(target.getvalue())
+        drawings.append(_numbered(target.getvalue()))
     fig.set_layout_engine(layout)
     return drawings[0], drawings[1]
+
+
+def _numbered(svg: str) -> str:
+    """A drawing with its inner names counted: Matplotlib hashes the last bits of places, which machines differ in."""
+    for number, name in enumerate(dict.fromkeys(re.findall(r'id="([a-z][0-9a-f]{10})"', svg))):
+        svg = svg.replace(name, f"{name[0]}{number}")
+    return svg
 
 
 @styled

@@ -83,6 +83,17 @@ def test_the_same_data_draw_the_same_bytes():
     assert "<dc:date>" not in draw(plot_series(POINTS))[0]
 
 
+def test_the_last_bits_of_a_place_change_no_byte():
+    def drawing(nudge):
+        fig = plot_series(POINTS)
+        fig.set_layout_engine(None)
+        left, bottom, width, height = fig.axes[0].get_position().bounds
+        fig.axes[0].set_position((left + nudge, bottom, width, height))
+        return draw(fig)
+
+    assert drawing(0.0) == drawing(1e-12)
+
+
 def test_text_is_text_in_the_report_face_for_the_pdf_and_shapes_for_the_screen():
     fig = plot_series(POINTS)
     assert re.search(r"<text[^>]*Fira Sans", draw(fig)[0])
