@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 People = int | str | Collection[Any] | None
 RECORDS = "records"  # instead of a number of people: rows of data or settings, which tell of nobody
-REASON = "reason"  # the column in which `suppress` says why a row is withheld
+REASONS = ("reason", "withheld")  # columns in which `suppress` and its like say why a row is withheld
 
 
 def count_people(people: People, frame: pd.DataFrame | None = None) -> Json:
@@ -102,7 +102,7 @@ def mark_groups(frame: pd.DataFrame, heads: Sequence[Json], columns: Sequence[An
     labels = [columns.index(c) for c in by if c in columns] if by else list(range(max(1, min(figures, default=1))))
     marked = [(frame[columns[i]].astype(object) == TOTAL).to_numpy() for i in labels]
     totals = [[row, i] for i, column in zip(labels, marked, strict=True) for row in column.nonzero()[0].tolist()]
-    return {"labels": labels, "reasons": [i for i, c in enumerate(columns) if c == REASON], "totals": totals}
+    return {"labels": labels, "reasons": [i for i, c in enumerate(columns) if c in REASONS], "totals": totals}
 
 
 def check_people(block: Mapping[str, Any], k: int = 10) -> Iterator[Fault]:
