@@ -16,7 +16,8 @@ from analytics.publish.cells import column_cells, column_head, estimate_cell, in
 from analytics.publish.claims import SIGNALS
 from analytics.publish.format import FORMATS, QUESTIONS, is_missing, visible, worded
 from analytics.publish.html import block_html
-from analytics.publish.people import RECORDS, People, column_names, count_people, mark_groups
+from analytics.publish.people import RECORDS as RECORDS
+from analytics.publish.people import People, column_names, count_people, mark_groups
 
 if TYPE_CHECKING:
     import pandas as pd
