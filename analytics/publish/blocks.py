@@ -11,22 +11,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from analytics.measures.estimate import SAID, SOURCES, Estimate
+from analytics.measures.suppress import TOTAL
 from analytics.publish.cells import column_cells, column_head, estimate_cell, interval_columns, json_cell
-from analytics.publish.format import FORMATS, is_missing, visible, worded
+from analytics.publish.claims import SIGNALS
+from analytics.publish.format import FORMATS, QUESTIONS, is_missing, visible, worded
 from analytics.publish.html import block_html
+from analytics.publish.people import RECORDS as RECORDS
+from analytics.publish.people import People, column_names, count_people, mark_groups
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 MIME = "application/vnd.perception.block+json"
-SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
-QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "What we do not know")
-RECORDS = "records"  # instead of a number of people: rows of data or settings, which tell of nobody
 ROWS_SHOWN = 200  # of a longer table; the rest stays in the data, and the note says so
-
-
-People = int | str | Iterable[Any] | None
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,9 @@ class Block:
         return {"text/plain": f"<{self.kind} block>", "text/html": block_html(self.as_json()), MIME: self.as_json()}
 
 
+Answer = Block | str | list[Block]
+
+
 def kpis(numbers: Mapping[str, Estimate], notes: Mapping[str, str] | None = None) -> Block:
     """Up to four figures in a row, each with its interval drawn.
 
@@ -61,11 +62,6 @@ def kpis(numbers: Mapping[str, Estimate], notes: Mapping[str, str] | None = None
         Label -> `Estimate`.
     notes
         Label -> a few words under the figure, such as the signal word.
-
-    Returns
-    -------
-    Block
-        Of kind 'kpis'.
 
     Raises
     ------
@@ -99,7 +95,7 @@ def finding(
     key: str = "",
     people: int | None = None,
 ) -> Block:
-    """One sentence that the report claims, with what carries it.
+    """One sentence that the report claims, with what carries it; both go to claims.json.
 
     Parameters
     ----------
@@ -119,11 +115,6 @@ def finding(
         What the sentence is about, such as 'score:nps': the next report tests the same claim again by this name.
     people
         Distinct people behind the smallest group that the sentence tells of; None: the smallest n of its evidence.
-
-    Returns
-    -------
-    Block
-        Of kind 'finding'; its sentence and evidence go to claims.json.
 
     Raises
     ------
@@ -157,11 +148,6 @@ def unknown(sentence: str, settle: str = "") -> Block:
     settle
         What would settle it.
 
-    Returns
-    -------
-    Block
-        Of kind 'finding' and level 'unknown'.
-
     Examples
     --------
     >>> unknown("Why chat users leave is not known.", settle="Ask them.").data["level"]
@@ -174,15 +160,15 @@ def page_one(
     headline: Block | str,
     numbers: Mapping[str, Estimate],
     *,
-    perceive: Block | str,
-    hurts: Block | str,
-    leaving: Block | str,
-    unknown: Block | str,
+    perceive: Answer,
+    hurts: Answer,
+    leaving: Answer,
+    unknown: Answer,
     notes: Mapping[str, str] | None = None,
     basis: str = "",
     trend: Block | None = None,
 ) -> Block:
-    """Build the first page, which tells the whole story in sixty seconds.
+    """Build the first page, which tells the whole story in sixty seconds and comes first wherever its cell stands.
 
     Parameters
     ----------
@@ -191,16 +177,12 @@ def page_one(
     numbers, notes
         Up to three, as for `kpis`.
     perceive, hurts, leaving, unknown
-        Short answers to the four questions of `QUESTIONS`, each a `finding` or a sentence.
+        Short answers to the four questions of `QUESTIONS`, each a `finding` or a sentence, or several: each then has
+        its own evidence and signal.
     basis
         Who was asked and who answered, in one line under the headline.
     trend
         A low `figure` (about 1.6 inches high) of the leading score over time.
-
-    Returns
-    -------
-    Block
-        Of kind 'page_one'; it comes first in the report wherever its cell stands.
 
     Raises
     ------
@@ -217,13 +199,15 @@ def page_one(
         raise ValueError(f"page one takes three numbers at most, not {len(numbers)}. Put the others in kpis.")
     if trend is not None and trend.kind != "figure":
         raise ValueError(f"trend is a {trend.kind} block: expected a figure.")
-    sentences = [s if isinstance(s, Block) else finding(s) for s in (headline, perceive, hurts, leaving, unknown)]
-    answers = [{"question": q, **s.data} for q, s in zip(QUESTIONS, sentences[1:], strict=True)]
-    answers[-1]["level"] = "unknown"
+    given = [part if isinstance(part, list) else [part] for part in (headline, perceive, hurts, leaving, unknown)]
+    top, *parts = [[s if isinstance(s, Block) else finding(s) for s in part] for part in given]
+    answers = [{"question": q, **s.data} for q, part in zip(QUESTIONS, parts, strict=True) for s in part]
+    for answer in answers[-len(parts[-1]) :]:
+        answer["level"] = "unknown"
     return Block(
         "page_one",
         {
-            "headline": sentences[0].data,
+            "headline": top[0].data,
             "numbers": kpis(numbers, notes).data["numbers"] if numbers else [],
             "answers": answers,
             "basis": worded(basis),
@@ -261,11 +245,6 @@ def figure(
     people
         Distinct people behind each drawn point, or behind each of them at least; `RECORDS` where it tells of nobody.
 
-    Returns
-    -------
-    Block
-        Of kind 'figure'.
-
     Raises
     ------
     ValueError
@@ -273,12 +252,10 @@ def figure(
     """
     from analytics.publish.figures import draw
 
-    for name, text in (("alt", alt), ("caption", caption)):
-        if not str(text).strip():
-            raise ValueError(f"figure needs {name}=: found an empty text. Say what the chart shows.")
+    _need("figure", alt=alt, caption=caption)
     lettered, outlined = draw(fig)
     data = {"alt": visible(alt), "caption": worded(caption), "svg": lettered, "outlined": outlined}
-    return Block("figure", {**data, **_origin(source, n, note), **_people(people)})
+    return Block("figure", data | _origin(source, n, note) | count_people(people))
 
 
 def table(
@@ -291,11 +268,14 @@ def table(
     formats: Mapping[str, str] | None = None,
     note: str = "",
     people: People = None,
+    by: Sequence[str] = (),
+    total: str = TOTAL,
 ) -> Block:
     """Show a frame; numbers stay numbers until they are drawn.
 
     A tidy frame of estimates (value, low, high, unit, as `summarise` returns) shows one column '62 % (58–66)'. So
-    does any column X that stands beside X_low and X_high, in the unit that `formats` gives it.
+    does any column X that stands beside X_low and X_high, in the unit that `formats` gives it. A missing value is
+    shown as 'not known'.
 
     Parameters
     ----------
@@ -311,13 +291,13 @@ def table(
         Column -> one of 'text', 'count', 'number', 'number1', 'number2', 'share', 'share1', 'points', 'hours',
         'date', 'yes/no'.
     people
-        Distinct people behind each row: the name of a column, values in the order of the rows, or one number for all;
+        Distinct people behind each row: the name of a column (or of several: the smallest count decides), values in
+        the order of the rows, or one number for all; missing in a row that is withheld, as `suppress` leaves it.
         `RECORDS` where rows tell of data or settings and of nobody.
-
-    Returns
-    -------
-    Block
-        Of kind 'table'. Missing values are shown as 'not known'.
+    by
+        Columns that label a row, all that a withheld row shows; without them the texts left of the first figure.
+    total
+        What is written for `TOTAL`, the label by which `suppress` marks the row that adds up the others.
 
     Raises
     ------
@@ -328,29 +308,33 @@ def table(
     --------
     >>> import pandas as pd
     >>> teams = pd.DataFrame({"team": ["North"], "value": [0.62], "low": [0.58], "high": [0.66], "unit": ["share"]})
-    >>> table(teams, caption="North leads.", source=SAID, n=1204).data["rows"]
+    >>> table(teams, caption="North leads.", source=SAID, n=1204, people=620).data["rows"]
     [['North', {'value': 0.62, 'low': 0.58, 'high': 0.66, 'unit': 'share', 'places': 0}]]
     """
     formats = dict(formats or {})
-    if not str(caption).strip():
-        raise ValueError("table needs caption=: found an empty text. Say what the table shows.")
-    for given, what in ((columns, "columns"), (formats, "formats")):
-        if absent := [c for c in given or () if c not in frame.columns]:
+    _need("table", caption=caption)
+    used = {"columns": columns or (), "formats": formats, "by": by, "people": column_names(people)}
+    for what, given in used.items():
+        if absent := [c for c in given if c not in frame]:
             raise ValueError(f"table has no column {absent[0]!r} for {what}. It has: {', '.join(map(str, frame))}.")
     if bad := [f"{c}: {f!r}" for c, f in formats.items() if f not in FORMATS]:
         raise ValueError(f"format {bad[0]} is not known. Expected one of: {', '.join(FORMATS)}.")
     bounds = interval_columns(frame)
     hidden = {side for pair in bounds.values() for side in pair}
     hidden |= {"unit", "measure", "source"} if "value" in bounds else set()
-    shown = list(columns) if columns else [c for c in frame.columns if c not in hidden]
-    cells = [column_cells(frame.head(ROWS_SHOWN), column, bounds, formats) for column in shown]
-    heads = [column_head(frame, column, columns or {}, formats) for column in shown]
+    names: list[Any] = list(columns or [c for c in frame if c not in hidden])
+    heads = [column_head(frame, c, columns or {}, formats) for c in names]
+    counts = count_people(people, frame)
     if len(frame) > ROWS_SHOWN:
         note = f"{note} The first {ROWS_SHOWN:,} of {len(frame):,} rows are shown.".strip()
-    rows = [list(row) for row in zip(*cells, strict=True)]
-    counts = frame[people] if isinstance(people, str) and people != RECORDS else people
-    data = {"caption": worded(caption), "columns": heads, "rows": rows, **_origin(source, n, note)}
-    return Block("table", data | _people(counts, len(frame.head(ROWS_SHOWN))))
+        frame = frame.head(ROWS_SHOWN)
+        counts = {key: rows if rows == RECORDS else rows[:ROWS_SHOWN] for key, rows in counts.items()}
+    groups = mark_groups(frame, heads, names, by)
+    rows = [list(row) for row in zip(*(column_cells(frame, c, bounds, formats) for c in names), strict=True)]
+    for row, column in groups["totals"]:
+        rows[row][column] = visible(total)
+    data = {"caption": worded(caption), "columns": heads, "rows": rows}
+    return Block("table", data | _origin(source, n, note) | counts | groups)
 
 
 def quotes(
@@ -380,11 +364,6 @@ def quotes(
     people
         Distinct people who wrote the n texts.
 
-    Returns
-    -------
-    Block
-        Of kind 'quotes'.
-
     Raises
     ------
     ValueError
@@ -400,7 +379,9 @@ def quotes(
         raise ValueError(f"quotes has {len(texts)} texts but {len(contexts)} contexts: give one for each, or none.")
     pairs = zip(texts, contexts or [""] * len(texts), strict=True)
     words = [{"text": visible(text), "context": visible(context)} for text, context in pairs]
-    return Block("quotes", {"caption": worded(caption), "quotes": words, **_origin(source, n, note), **_people(people)})
+    return Block(
+        "quotes", {"caption": worded(caption), "quotes": words, **_origin(source, n, note), **count_people(people)}
+    )
 
 
 def prose(text: str, evidence: Sequence[Estimate] = ()) -> Block:
@@ -412,11 +393,6 @@ def prose(text: str, evidence: Sequence[Estimate] = ()) -> Block:
         Markdown: paragraphs, lists, emphasis, headings from level 2 down. Never put a customer's text here.
     evidence
         Estimates that the claim guard may take into account.
-
-    Returns
-    -------
-    Block
-        Of kind 'prose'.
 
     Examples
     --------
@@ -438,11 +414,6 @@ def provenance(inputs: pd.DataFrame, rows: pd.DataFrame | None = None, faults: p
     faults
         One row per kind of fault and why (as in ``ReadLog.faults``).
 
-    Returns
-    -------
-    Block
-        Of kind 'provenance'.
-
     Examples
     --------
     >>> import pandas as pd
@@ -450,29 +421,18 @@ def provenance(inputs: pd.DataFrame, rows: pd.DataFrame | None = None, faults: p
     {'columns': ['table', 'rows'], 'rows': [['surveys', 2]]}
     """
     frames = {"inputs": inputs, "rows": rows, "faults": faults}
-    return Block(
-        "provenance",
-        {
-            name: {
-                "columns": [visible(column) for column in frame],
-                "rows": [
-                    list(map(json_cell, row)) for row in frame.head(ROWS_SHOWN).itertuples(index=False, name=None)
-                ],
-            }
-            for name, frame in frames.items()
-            if frame is not None
-        },
-    )
+    return Block("provenance", {name: _plain(frame) for name, frame in frames.items() if frame is not None})
 
 
-def _people(people: People, rows: int = 1) -> dict[str, Any]:
-    """How many people stand behind each row or point, as the gate on small groups reads it."""
-    if people is None:
-        return {}
-    if isinstance(people, str):
-        return {"people": people}
-    counts = [people] * rows if isinstance(people, int | float) else list(people)
-    return {"people": [None if is_missing(count) else int(count) for count in counts][: rows if rows > 1 else None]}
+def _plain(frame: pd.DataFrame) -> dict[str, Any]:
+    cells = [list(map(json_cell, row)) for row in frame.head(ROWS_SHOWN).itertuples(index=False, name=None)]
+    return {"columns": list(map(visible, frame)), "rows": cells}
+
+
+def _need(block: str, **texts: str) -> None:
+    for name, text in texts.items():
+        if not str(text).strip():
+            raise ValueError(f"{block} needs {name}=: found an empty text. Say what the {block} shows.")
 
 
 def _origin(source: str | Sequence[str], n: int, note: str) -> dict[str, Any]:

@@ -15,14 +15,6 @@ if TYPE_CHECKING:
 
 Json = None | bool | int | float | str | dict[str, Any]
 
-PROVENANCE_HEADS = {  # columns of the lists of what was read, as a reader sees them
-    "sha256": "SHA-256 (start)",
-    "n": "Rows",
-    "left_out": "Left out by the map",
-    "quarantined": "Set aside",
-    "cells": "Values set to missing",
-}
-
 
 def estimate_cell(estimate: Estimate) -> dict[str, Any]:
     """An estimate as JSON can hold it; anything else is refused, for a bare number has no interval."""
@@ -32,10 +24,16 @@ def estimate_cell(estimate: Estimate) -> dict[str, Any]:
     return {**number, "n": int(estimate.n), "unit": estimate.unit, "source": estimate.source}
 
 
+def read_estimate(cell: Mapping[str, Any]) -> Estimate:
+    """The estimate that a cell made by `estimate_cell` holds."""
+    numbers = {key: math.nan if cell[key] is None else cell[key] for key in ("value", "low", "high")}
+    return Estimate(**numbers, n=cell["n"], unit=cell["unit"], source=cell["source"])
+
+
 def interval_columns(frame: pd.DataFrame) -> dict[Any, tuple[Any, Any]]:
     """Columns that have bounds beside them -> the names of the bounds."""
-    found = {c: (f"{c}_low", f"{c}_high") for c in frame if {f"{c}_low", f"{c}_high"} <= set(frame)}
-    return found | ({"value": ("low", "high")} if {"value", "low", "high"} <= set(frame) else {})
+    pairs = {c: (f"{c}_low", f"{c}_high") for c in frame if {f"{c}_low", f"{c}_high"} <= set(frame)}
+    return pairs | ({"value": ("low", "high")} if {"value", "low", "high"} <= set(frame) else {})
 
 
 def column_cells(
@@ -46,19 +44,14 @@ def column_cells(
         return [json_cell(value) for value in frame[column]]
     low, high = bounds[column]
     style = formats.get(column, "number")
-    fixed = {"number": "score"}.get(style.rstrip("0123456789"), style.rstrip("0123456789"))
-    units = frame["unit"] if column == "value" and "unit" in frame and column not in formats else [fixed] * len(frame)
+    plain = style.rstrip("0123456789").replace("number", "score")
+    units = frame["unit"] if column == "value" and "unit" in frame and column not in formats else [plain] * len(frame)
     typical = float((frame[high] - frame[low]).median())  # one column, one number of decimals
     places = {unit: int(style[-1]) if style[-1].isdigit() else decimals(typical, unit) for unit in set(units)}
+    numbers = (map(json_cell, frame[name]) for name in (column, low, high))
     return [
-        {
-            "value": json_cell(v),
-            "low": json_cell(lo),
-            "high": json_cell(hi),
-            "unit": visible(unit),
-            "places": places[unit],
-        }
-        for v, lo, hi, unit in zip(frame[column], frame[low], frame[high], units, strict=True)
+        {"value": value, "low": below, "high": above, "unit": visible(unit), "places": places[unit]}
+        for value, below, above, unit in zip(*numbers, units, strict=True)
     ]
 
 

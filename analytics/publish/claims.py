@@ -10,24 +10,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from analytics.measures.estimate import SAID, Estimate
+from analytics.publish.cells import read_estimate
+from analytics.publish.format import write_interval
 
 MINIMUM_N = 30  # answers below which no level is claimed: a Wilson interval is then wider than 30 points
 NEUTRAL = {"points": 0.0, "share": 0.5, "score": None}  # the middle of a scale whose ends are known
 KINDS = ("certain", "cause", "rank", "good", "bad", "better", "worse", "up", "down")
+OPPOSITE = {"rose": "fell", "fell": "rose"}
 WANTED = {"better": "rose", "worse": "fell", "up": "rose", "down": "fell"}
-PEOPLE = (  # what customers are called
-    r"(?:customers?|clients?|people|users?|members?|patients?|passengers?|guests?|callers?|residents?|tenants?|shoppers?|"
-    r"policy ?holders?|families|visitors?|buyers?|subscribers?|citizens?|commuters?|parents?|students?|travellers?|"
-    r"households?)"
-)
-SERVICE = (  # what they judge
-    r"(?:services?|service levels?|satisfaction|(?:the |our )?scores?|ratings?|perception|nps|net promoter score|"
-    r"sentiment|loyalty|trust|confidence|reputation|performance|quality|experience|support|care|retention|response|feedback|"
-    r"results?)"
-)
 SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
 
 
@@ -117,9 +110,8 @@ def check_claims(text: str, evidence: Iterable[object] = ()) -> list[Fault]:
     faults = []
     for sentence in sentences(text):
         for kind, word in claim_words(sentence):
-            reason = _objection(kind, word, pieces)
-            if reason:
-                faults.append(Fault(sentence, reason, _alternative(kind, pieces)))
+            if reason := _objection(kind, pieces):
+                faults.append(Fault(sentence, f'says "{word}", but {reason}', _alternative(kind, pieces)))
                 break  # one reason is enough to hold a sentence back
     return faults
 
@@ -139,14 +131,23 @@ def sentences(text: str) -> list[str]:
     return [re.sub(r"\s+", " ", part).strip() for part in parts if part.strip()]
 
 
+def _read(name: str) -> dict[str, Any]:
+    return tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
+
+
 @cache
-def _patterns() -> dict[str, re.Pattern[str]]:
-    """One pattern of whole words for each list of claim_words.toml."""
-    lists = tomllib.loads((Path(__file__).parent / "claim_words.toml").read_text(encoding="utf-8"))
-    words = {
-        kind: "|".join(found).replace("PEOPLE", PEOPLE).replace("SERVICE", SERVICE) for kind, found in lists.items()
+def patterns() -> dict[str, re.Pattern[str]]:
+    """What is looked for in sentences: the patterns of patterns.toml, and one for each list of claim_words.toml."""
+    file = _read("patterns.toml")
+    parts = {name: part.replace("\n", "") for name, part in file["parts"].items()}
+    whole = {
+        name: re.sub(r"\{([A-Z_]+)\}", lambda match: parts[match[1]], pattern.replace("\n", ""))
+        for name, pattern in file["patterns"].items()
     }
-    return {kind: re.compile(rf"(?<![\w-])(?:{found})(?![\w-])", re.IGNORECASE) for kind, found in words.items()}
+    for kind, words in _read("claim_words.toml").items():
+        listing = "|".join(words).replace("PEOPLE", parts["PEOPLE"]).replace("SERVICE", parts["SERVICE"])
+        whole[kind] = rf"(?i)(?<![\w-])(?:{listing})(?![\w-])"
+    return {name: re.compile(pattern) for name, pattern in whole.items()}
 
 
 def claim_words(sentence: str) -> Iterator[tuple[str, str]]:
@@ -157,68 +158,70 @@ def claim_words(sentence: str) -> Iterator[tuple[str, str]]:
     >>> list(claim_words("Service was excellent, but whether it improved is not known."))
     [('good', 'excellent')]
     """
-    patterns = _patterns()
+    word = patterns()
     if sentence.endswith("?"):
         return
-    plain = re.sub(r"(?i)n['’]t\b", " not", patterns["innocent"].sub(lambda match: "·" * len(match[0]), sentence))
+    plain = re.sub(r"(?i)n['’]t\b", " not", word["innocent"].sub(lambda match: "·" * len(match[0]), sentence))
     plain = re.sub(r" ?\((?:[\d\s.,+−–%-]|to)*\)", "", plain)  # an interval ends no clause
     for clause in re.split(r"[;:()–—]|,(?= )|\b(?:but|yet|although|though|while|whereas)\b", plain):
-        hedge, counted = patterns["hedges"].search(clause), patterns["counted"].search(clause)
+        hedge, counted = word["hedges"].search(clause), word["counted"].search(clause)
         for kind in KINDS:
-            match = patterns[kind].search(clause)
+            match = word[kind].search(clause)
             if match and (hedge is None or match.start() < hedge.end()):
                 yield "counted" if counted and match.start() >= counted.end() else kind, match[0]
+
+
+def good_side(estimate: Estimate) -> Literal["higher", "lower"]:
+    """Which way is good for customers where nobody says: fewer hours, more of all else."""
+    return "lower" if estimate.unit in ("hours", "seconds") else "higher"
 
 
 def _as_evidence(item: object) -> Evidence:
     if isinstance(item, Evidence):
         return item
-    if isinstance(item, Estimate):
-        return Evidence(item, better="lower" if item.unit in ("hours", "seconds") else "higher")
     if isinstance(item, dict):
-        return _as_evidence(Estimate(**{key: item[key] for key in ("value", "low", "high", "n", "unit", "source")}))
+        item = read_estimate(item)
+    if isinstance(item, Estimate):
+        return Evidence(item, better=good_side(item))
     word = getattr(item, "word", item)
     if word in SIGNALS:
         return Evidence(signal=str(word))
     raise TypeError(f"{item!r} is no evidence. Expected an Estimate, an Evidence, or a signal: {', '.join(SIGNALS)}.")
 
 
-def _objection(kind: str, word: str, pieces: list[Evidence]) -> str:
+def _objection(kind: str, pieces: list[Evidence]) -> str:
     """Why the evidence does not carry a claim word, or nothing where it does."""
-    said = f'says "{word}", but'
     if kind == "cause":
-        return f"{said} nothing here was tried out: figures that move together do not show a cause."
+        return "nothing here was tried out: figures that move together do not show a cause."
     if kind == "rank":
-        return f"{said} nothing cited compares us with others."
-    spoken = [p for p in pieces if p.estimate is not None and p.estimate.source == SAID]
-    silent = [p for p in pieces if p.estimate is not None and p.estimate.source != SAID]
+        return "nothing cited compares us with others."
+    sources = [p.estimate.source for p in pieces if p.estimate is not None]
     signals = [p for p in pieces if p.signal is not None]
-    if silent and not spoken and kind not in ("up", "down"):
-        return f"{said} it cites {silent[0].estimate.source} only; quality is what customers say it is."  # type: ignore[union-attr]
+    if sources and SAID not in sources and kind not in ("up", "down"):
+        return f"it cites {sources[0]} only; quality is what customers say it is."
     if kind == "counted":
-        return "" if spoken else f"{said} no customer evidence is cited for that count."
+        return "" if sources else "no customer evidence is cited for that count."
     if kind in ("good", "bad"):
-        return _level_objection(kind, said, spoken)
+        return _level_objection(kind, pieces)
     if not signals:
-        return f"{said} no {'rule of change' if kind != 'certain' else 'rule'} is cited for it."
+        return f"no {'rule of change' if kind != 'certain' else 'rule'} is cited for it."
     if kind == "certain":
-        return "" if any(p.signal in ("rose", "fell") for p in signals) else f"{said} no rule found a change."
-    if any(_moved(p) == WANTED[kind] if kind in ("better", "worse") else p.signal == WANTED[kind] for p in signals):
+        return "" if any(p.signal in OPPOSITE for p in signals) else "no rule found a change."
+    if any(WANTED[kind] == (_felt(p) if kind in ("better", "worse") else p.signal) for p in signals):
         return ""
-    return f'{said} the rule says "{signals[0].signal}".'
+    return f'the rule says "{signals[0].signal}".'
 
 
-def _level_objection(kind: str, said: str, spoken: list[Evidence]) -> str:
-    if not spoken:
-        return f"{said} no customer evidence is cited for it."
-    for piece in spoken:
-        side = _side(piece)
-        if side == kind:
-            return ""
-    first = spoken[0].estimate
-    if first is not None and first.n < MINIMUM_N:
-        return f"{said} only {first.n} customers stand behind it; {MINIMUM_N} are needed."
-    return f"{said} the interval of the cited figure does not lie wholly on that side."
+def _level_objection(kind: str, pieces: list[Evidence]) -> str:
+    voiced = [p for p in pieces if p.estimate is not None and p.estimate.source == SAID]
+    if not voiced:
+        return "no customer evidence is cited for it."
+    if any(_side(piece) == kind for piece in voiced):
+        return ""
+    n = next(p.estimate.n for p in voiced if p.estimate is not None)
+    if n < MINIMUM_N:
+        return f"only {n} customers stand behind it; {MINIMUM_N} are needed."
+    return "the interval of the cited figure does not lie wholly on that side."
 
 
 def _side(piece: Evidence) -> str | None:
@@ -227,32 +230,24 @@ def _side(piece: Evidence) -> str | None:
     middle = NEUTRAL.get(e.unit) if e is not None else None
     if e is None or middle is None or piece.better is None or e.n < MINIMUM_N:
         return None
-    above, below = e.low > middle, e.high < middle
-    if piece.better == "lower":
-        above, below = below, above
-    return "good" if above else "bad" if below else None
+    above, below = ("good", "bad") if piece.better == "higher" else ("bad", "good")
+    return above if e.low > middle else below if e.high < middle else None
 
 
-def _moved(piece: Evidence) -> str | None:
+def _felt(piece: Evidence) -> str | None:
     """The signal as customers feel it: a figure that should be low and fell counts as a rise."""
-    if piece.better is None or piece.signal not in ("rose", "fell"):
+    if piece.better is None or piece.signal is None:
         return None
-    if piece.better == "higher":
-        return piece.signal
-    return "fell" if piece.signal == "rose" else "rose"
+    return piece.signal if piece.better == "higher" else OPPOSITE.get(piece.signal)
 
 
 def _alternative(kind: str, pieces: list[Evidence]) -> str:
     """What could honestly be said instead."""
-    from analytics.publish.format import write_interval
-
-    estimates = [p.estimate for p in pieces if p.estimate is not None and p.estimate.source == SAID]
     if kind == "cause":
         return 'Say what differs or moved together, such as "cases with a transfer are rated lower".'
     if kind in WANTED or kind == "certain":
         return 'Say "no change was found" or "we cannot tell yet", with the interval.'
-    if estimates:
-        e = estimates[0]
-        figure = write_interval(e.value, e.low, e.high, e.unit)
-        return f'Say the figure: "{figure}, {e.n:,} customers".'
+    for e in (p.estimate for p in pieces):
+        if e is not None and e.source == SAID:
+            return f'Say the figure: "{write_interval(e.value, e.low, e.high, e.unit)}, {e.n:,} customers".'
     return 'Say "we do not know how customers see this", or cite what they answered.'

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from analytics.measures.estimate import Estimate
 from analytics.publish.blocks import MIME
-from analytics.publish.claims import ClaimError, Evidence, Fault, check_claims
+from analytics.publish.cells import read_estimate
+from analytics.publish.claims import ClaimError, Evidence, Fault, check_claims, good_side
 from analytics.publish.gates import check_block, check_finding, check_sentences
 from analytics.tables.periods import Period
 
@@ -56,8 +56,8 @@ def collect(nb: Mapping[str, Any]) -> list[Json]:
 def title_of(blocks: Sequence[Json], default: str) -> str:
     """Text of the first Markdown heading of level 1, or `default`."""
     for block in blocks:
-        if block["kind"] == "markdown" and (found := re.search(r"^# +(.+?) *#* *$", block["text"], re.MULTILINE)):
-            return found[1]
+        if block["kind"] == "markdown" and (title := re.search(r"^# +(.+?) *#* *$", block["text"], re.MULTILINE)):
+            return title[1]
     return default
 
 
@@ -82,7 +82,7 @@ def findings(blocks: Sequence[Json]) -> Iterator[Json]:
     [('Why they leave', 'unknown')]
     """
     for section, block in _sectioned(blocks):
-        for claim in _found(block):
+        for claim in _claims(block):
             keys = ("key", "sentence", "level", "signal", "better", "evidence")
             yield {"section": section, **{key: claim[key] for key in keys}}
 
@@ -108,26 +108,29 @@ def refuse_unfounded(blocks: Sequence[Json], k: int = 10, period: Period | None 
     ClaimError
         With every fault, not only the first.
     """
+    sectioned = list(_sectioned(blocks))
     carried: dict[str, list[Evidence]] = {}
-    for section, block in _sectioned(blocks):
-        for claim in _found(block):
-            carried.setdefault(section, []).extend(_evidence(claim))
+    for section, block in sectioned:
+        carried.setdefault(section, []).extend(piece for claim in _claims(block) for piece in _evidence(claim))
     faults: list[Fault] = []
-    for section, block in _sectioned(blocks):
+    for section, block in sectioned:
         faults += check_block(block, k)
-        for claim in _found(block):
-            faults += check_finding(claim, k)
-            faults += check_claims(claim["sentence"], _evidence(claim))
-            faults += check_claims(claim["settle"])
-        if block["kind"] == "prose":
-            faults += check_claims(block["text"], _evidence(block))
-        for text in _around(block):
-            faults += check_claims(text, [] if block["kind"] == "markdown" else carried.get(section, []))
-        own = [block["text"]] if block["kind"] == "prose" else [claim["sentence"] for claim in _found(block)]
-        for text in (*own, *_around(block)):
-            faults += check_sentences(text, period)
+        for claim in _claims(block):
+            faults += [*check_finding(claim), *check_claims(claim["settle"])]
+        around = [] if block["kind"] == "markdown" else carried[section]
+        texts = [*_own(block), *((text, around) for text in _around(block))]
+        for text, evidence in texts:
+            faults += [*check_claims(text, evidence), *check_sentences(text, period, k)]
     if faults:
         raise ClaimError(list(dict.fromkeys(faults)))
+
+
+def _own(block: Json) -> Iterator[tuple[str, list[Evidence]]]:
+    """Sentences that answer for themselves, each with its evidence."""
+    for claim in _claims(block):
+        yield claim["sentence"], _evidence(claim)
+    if block["kind"] == "prose":
+        yield block["text"], _evidence(block)
 
 
 def _sectioned(blocks: Sequence[Json]) -> Iterator[tuple[str, Json]]:
@@ -139,7 +142,7 @@ def _sectioned(blocks: Sequence[Json]) -> Iterator[tuple[str, Json]]:
         yield ("Page one" if block["kind"] == "page_one" else section), block
 
 
-def _found(block: Json) -> list[Json]:
+def _claims(block: Json) -> list[Json]:
     if block["kind"] == "page_one":
         return [block["headline"], *block["answers"]]
     return [block] if block["kind"] == "finding" else []
@@ -157,13 +160,6 @@ def _around(block: Json) -> Iterator[str]:
 def _evidence(claim: Json) -> list[Evidence]:
     """What a finding rests on, as the claim guard reads it."""
     signal, better = claim.get("signal"), claim.get("better")
-    pieces = [
-        Evidence(estimate, signal, better or ("lower" if estimate.unit in ("hours", "seconds") else "higher"))
-        for estimate in map(_estimate, claim["evidence"])
-    ]
-    return pieces or ([Evidence(signal=signal, better=better or "higher")] if signal else [])
-
-
-def _estimate(data: Json) -> Estimate:
-    value, low, high = (float("nan") if data[key] is None else data[key] for key in ("value", "low", "high"))
-    return Estimate(value, low, high, data["n"], data["unit"], data["source"])
+    estimates = map(read_estimate, claim["evidence"])
+    pieces = [Evidence(estimate, signal, better or good_side(estimate)) for estimate in estimates]
+    return pieces or ([Evidence(None, signal, better or "higher")] if signal else [])

@@ -6,67 +6,59 @@ The helpers take tidy frames and return Matplotlib figures for `blocks.figure`; 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import re
+import tomllib
+from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
 
 import numpy as np
 import pandas as pd
 
-from analytics.publish.format import decimals, format_value, visible, write_interval
-from analytics.publish.glyphs import FONTS, covered
+from analytics.publish.format import FONTS, WORDS, covered, decimals, format_value, visible, write_estimate
 from analytics.publish.html import ACCENT, INK, MUTED, RULE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 P = ParamSpec("P")
 R = TypeVar("R")
 WIDTH = 6.4  # inches: the text column of A4 and Letter alike, so that chart text keeps its size
-LIGHT, MIDDLE = "#e9edef", "#98a2ab"
-STYLE: Any = {
-    "font.family": ["Fira Sans", "DejaVu Sans"],
-    "font.size": 8.5,
-    "text.color": INK,
-    "text.parse_math": False,  # a dollar sign in a label is a dollar sign
-    "axes.edgecolor": RULE,
-    "axes.labelcolor": MUTED,
-    "axes.linewidth": 0.7,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.prop_cycle": f"cycler('color', ['{ACCENT}', '{MIDDLE}', '{INK}', '#c3cad0'])",
-    "axes.axisbelow": True,
-    "xtick.color": RULE,
-    "ytick.color": RULE,
-    "xtick.labelcolor": MUTED,
-    "ytick.labelcolor": MUTED,
-    "xtick.major.size": 3,
-    "ytick.major.size": 0,
-    "grid.color": LIGHT,
-    "grid.linewidth": 0.7,
-    "legend.frameon": False,
-    "lines.linewidth": 1.8,
-    "figure.figsize": (WIDTH, 2.8),
-    "figure.constrained_layout.use": True,
-    "svg.fonttype": "none",
-    "svg.hashsalt": "perception",
-}
+LIGHT, MIDDLE, PALE = "#e9edef", "#98a2ab", "#c3cad0"
+GREYS = {"LIGHT": LIGHT, "MIDDLE": MIDDLE, "PALE": PALE, "INK": INK, "MUTED": MUTED, "RULE": RULE}
+
+
+def _read_style() -> dict[str, Any]:
+    text = (Path(__file__).parent / "chart_style.toml").read_text(encoding="utf-8")
+    for name, colour in {"ACCENT": ACCENT, **GREYS}.items():
+        text = text.replace(name, colour)
+    return tomllib.loads(text)
+
+
+STYLE: Any = _read_style()
 
 
 def _register_fonts() -> None:
     """Make the vendored face known to Matplotlib, once."""
     from matplotlib.font_manager import fontManager
 
-    known = {entry.fname for entry in fontManager.ttflist}
-    for path in sorted(FONTS.glob("*.ttf")):
-        if str(path) not in known:
+    registered = {entry.fname for entry in fontManager.ttflist}
+    for path in sorted(map(str, FONTS.glob("*.ttf"))):
+        if path not in registered:
             fontManager.addfont(path)
 
 
-def _styled(plot: Callable[P, R]) -> Callable[P, R]:
-    """Draw within the report's style and leave Matplotlib's own settings as they were."""
+def styled(plot: Callable[P, R]) -> Callable[P, R]:
+    """Draw within the report's style and leave Matplotlib's own settings as they were.
+
+    Examples
+    --------
+    >>> import matplotlib
+    >>> styled(lambda: matplotlib.rcParams["svg.fonttype"])()
+    'none'
+    """
 
     @wraps(plot)
     def inner(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -77,22 +69,6 @@ def _styled(plot: Callable[P, R]) -> Callable[P, R]:
             return plot(*args, **kwargs)
 
     return inner
-
-
-def use_style() -> None:
-    """Set Matplotlib to the report's style, for charts drawn by hand; the helpers of this module do it themselves.
-
-    Examples
-    --------
-    >>> use_style()
-    >>> import matplotlib
-    >>> matplotlib.rcParams["svg.fonttype"]
-    'none'
-    """
-    import matplotlib
-
-    _register_fonts()
-    matplotlib.rcParams.update(STYLE)
 
 
 def draw(fig: Figure) -> tuple[str, str]:
@@ -112,18 +88,25 @@ def draw(fig: Figure) -> tuple[str, str]:
     import matplotlib
 
     _register_fonts()
-    drawn, layout = [], fig.get_layout_engine()
+    drawings, layout = [], fig.get_layout_engine()
     for letters in ("none", "path"):
         target = io.StringIO()
         with matplotlib.rc_context({**STYLE, "svg.fonttype": letters}):
             fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
         fig.set_layout_engine(None)  # the second drawing keeps the places of the first, and tries no layout
-        drawn.append(target.getvalue())
+        drawings.append(_numbered(target.getvalue()))
     fig.set_layout_engine(layout)
-    return drawn[0], drawn[1]
+    return drawings[0], drawings[1]
 
 
-@_styled
+def _numbered(svg: str) -> str:
+    """A drawing with its inner names counted: Matplotlib hashes the last bits of places, which machines differ in."""
+    for number, name in enumerate(dict.fromkeys(re.findall(r'id="([a-z][0-9a-f]{10})"', svg))):
+        svg = svg.replace(name, f"{name[0]}{number}")
+    return svg
+
+
+@styled
 def plot_series(
     points: pd.DataFrame,
     *,
@@ -154,33 +137,29 @@ def plot_series(
     """
     fig, ax = _axes(height)
     x = np.arange(len(points))
-    scale = 100 if unit == "share" else 1
-    value, low, high = (points[c].astype(float).to_numpy() * scale for c in ("value", "low", "high"))
+    value, low, high = _scaled(points, unit)
     if limits is not None:
-        mean, below, above = (limits[c].astype(float).to_numpy() * scale for c in ("mean", "low limit", "high limit"))
+        mean, below, above = _scaled(limits, unit, ("mean", "low limit", "high limit"))
         ax.plot(x, mean, color=MIDDLE, linewidth=0.8)
         for bound in (below, above):
             ax.plot(x, bound, color=MIDDLE, linewidth=0.8, linestyle=(0, (4, 3)))
-        _write(ax, x[-1], above[-1], "usual range", MUTED, offset=(8, 0), size=7.5)
+        _write(ax, x[-1], above[-1], WORDS["limits"], MUTED, offset=(8, 0), size=7.5)
     ax.fill_between(x, low, high, color=ACCENT, alpha=0.14, linewidth=0)
     ax.plot(x, value, color=ACCENT, marker="o", markersize=2.6)
-    if (known := np.flatnonzero(~np.isnan(value))).size:
-        last = known[-1]
+    if (defined := np.flatnonzero(~np.isnan(value))).size:
+        last = defined[-1]
         ax.plot(x[last], value[last], "o", color=ACCENT, markersize=6)
-        figure = write_interval(value[last] / scale, low[last] / scale, high[last] / scale, unit)
-        _write(ax, x[last], value[last], figure, ACCENT, offset=(8, 0), weight="semibold")
+        text = write_estimate(points[["value", "low", "high"]].iloc[last].to_dict() | {"unit": unit})
+        _write(ax, x[last], value[last], text, ACCENT, offset=(8, 0), weight="semibold")
     ax.set_xlim(-0.4, len(x) - 0.6 if len(x) > 1 else 0.6)
-    step = max(1, -(-len(x) // 9))
-    shown = x[::-1][::step][::-1]
-    ax.set_xticks(shown, [_clip(points["period"].iloc[i]) for i in shown])
-    _value_axis(ax.yaxis, unit)
-    ax.set_ylabel(label)
+    ticks = x[:: -max(1, -(-len(x) // 9))][::-1]
+    ax.set_xticks(ticks, [_clip(points["period"].iloc[i]) for i in ticks])
+    _value_axis(ax, "y", unit, label)
     ax.grid(axis="y")
-    ax.spines["left"].set_visible(False)
     return fig
 
 
-@_styled
+@styled
 def plot_intervals(
     frame: pd.DataFrame,
     *,
@@ -214,33 +193,26 @@ def plot_intervals(
         For `blocks.figure`.
     """
     unit = unit or str(frame["unit"].iloc[0])
-    rows = frame.sort_values("value", ascending=True, na_position="first", kind="stable").reset_index(drop=True)
-    scale = 100 if unit == "share" else 1
-    value, low, high = (rows[c].astype(float).to_numpy() * scale for c in ("value", "low", "high"))
-    places = decimals(float((rows["high"] - rows["low"]).median()), unit)
-    fig, ax = _axes(0.62 + 0.27 * len(rows))
+    fig, ax, rows, (value, low, high) = _groups(frame, by, unit)
     if reference is not None:
-        ax.axvline(reference * scale, color=MIDDLE, linewidth=0.9, zorder=1)
-        total = f"all: {write_interval(reference, np.nan, np.nan, unit)}"
-        _write(ax, reference * scale, len(rows) - 0.4, total, MUTED, offset=(4, 0), size=7.5)
+        level = reference * (100 if unit == "share" else 1)
+        ax.axvline(level, color=MIDDLE, linewidth=0.9, zorder=1)
+        whole = write_estimate({"value": reference, "low": None, "high": None, "unit": unit})
+        _write(ax, level, len(rows) - 0.4, f"{WORDS['whole']}: {whole}", MUTED, offset=(4, 0), size=7.5)
     y = np.arange(len(rows))
     colours = [ACCENT if highlight in (None, name) else MIDDLE for name in rows[by]]
     ax.hlines(y, low, high, color=colours, alpha=0.4, linewidth=4.5)
     ax.scatter(value, y, color=colours, s=30, zorder=3)
-    for i, row in enumerate(rows.to_dict("records")):
-        text = write_interval(row["value"], row["low"], row["high"], unit, places)
-        _write(ax, 1, i, text, INK if row["n"] else MUTED, offset=(10, 0), beside=True)
-        _write(ax, 1, i, f"n = {row['n']:,}", MUTED, offset=(134, 0), beside=True, ha="right")
-    ax.set_yticks(y, [_clip(name) for name in rows[by]], color=INK)
+    for i, (n, text) in enumerate(zip(rows["n"], rows["text"], strict=True)):
+        _write(ax, 1, i, text, INK if n else MUTED, offset=(10, 0), beside=True)
+        _write(ax, 1, i, f"n = {n:,}", MUTED, offset=(134, 0), beside=True, ha="right")
     ax.set_ylim(-0.6, len(rows) - 0.2 if reference is not None else len(rows) - 0.4)
-    _value_axis(ax.xaxis, unit)
-    ax.set_xlabel(label)
+    _value_axis(ax, "x", unit, label)
     ax.grid(axis="x")
-    ax.spines["left"].set_visible(False)
     return fig
 
 
-@_styled
+@styled
 def plot_shares(frame: pd.DataFrame, *, by: str, label: str = "", highlight: str | None = None) -> Figure:
     """Rank shares as bars with their intervals, one of them in the accent colour.
 
@@ -260,26 +232,33 @@ def plot_shares(frame: pd.DataFrame, *, by: str, label: str = "", highlight: str
     Figure
         For `blocks.figure`.
     """
-    rows = frame.sort_values("value", ascending=True, na_position="first", kind="stable").reset_index(drop=True)
-    value, low, high = (rows[c].astype(float).to_numpy() * 100 for c in ("value", "low", "high"))
-    places = decimals(float((rows["high"] - rows["low"]).median()), "share")
+    fig, ax, rows, (value, low, high) = _groups(frame, by, "share")
     chosen = rows[by] == (highlight if highlight is not None else rows[by].iloc[-1])
-    fig, ax = _axes(0.62 + 0.27 * len(rows))
     y = np.arange(len(rows))
-    ax.barh(y, np.nan_to_num(value), height=0.62, color=[ACCENT if c else "#c3cad0" for c in chosen])
+    ax.barh(y, np.nan_to_num(value), height=0.62, color=[ACCENT if c else PALE for c in chosen])
     ax.hlines(y, low, high, color="white", alpha=0.6, linewidth=2.6)
     ax.hlines(y, low, high, color=INK, linewidth=1)
-    for i, row in enumerate(rows.to_dict("records")):
-        text = write_interval(row["value"], row["low"], row["high"], "share", places)
-        weight = "semibold" if chosen[i] else "normal"
-        end = 0 if np.isnan(value[i]) else np.nanmax([high[i], value[i]])
-        _write(ax, end, i, text, INK, offset=(6, 0), weight=weight)
-    ax.set_yticks(y, [_clip(name) for name in rows[by]], color=INK)
+    ends = np.nan_to_num(np.fmax(high, value))
+    for i, text in enumerate(rows["text"]):
+        _write(ax, ends[i], i, text, INK, offset=(6, 0), weight="semibold" if chosen[i] else "normal")
     ax.set_xlim(0, None)
-    _value_axis(ax.xaxis, "share")
-    ax.set_xlabel(label)
-    ax.spines["left"].set_visible(False)
+    _value_axis(ax, "x", "share", label)
     return fig
+
+
+def _groups(frame: pd.DataFrame, by: str, unit: str) -> tuple[Figure, Axes, pd.DataFrame, list[np.ndarray]]:
+    """A line for each group, smallest first, with its figure as text, and value and bounds in the axis's unit."""
+    rows = frame.sort_values("value", ascending=True, na_position="first", kind="stable").reset_index(drop=True)
+    style = {"unit": unit, "places": decimals(float((rows["high"] - rows["low"]).median()), unit)}
+    figures: Any = rows[["value", "low", "high"]].to_dict("records")
+    fig, ax = _axes(0.62 + 0.27 * len(rows))
+    ax.set_yticks(np.arange(len(rows)), [_clip(name) for name in rows[by]], color=INK)
+    return fig, ax, rows.assign(text=[write_estimate(f | style) for f in figures]), _scaled(rows, unit)
+
+
+def _scaled(frame: pd.DataFrame, unit: str, columns: Sequence[str] = ("value", "low", "high")) -> list[np.ndarray]:
+    """Columns as the axis shows them: shares in percent."""
+    return [frame[c].astype(float).to_numpy() * (100 if unit == "share" else 1) for c in columns]
 
 
 def _axes(height: float) -> tuple[Figure, Axes]:
@@ -289,11 +268,14 @@ def _axes(height: float) -> tuple[Figure, Axes]:
     return fig, fig.subplots()
 
 
-def _value_axis(axis: Axis, unit: str) -> None:
+def _value_axis(ax: Axes, side: Literal["x", "y"], unit: str, label: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
+    axis = ax.xaxis if side == "x" else ax.yaxis
     axis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     axis.set_major_formatter(lambda value, _: _tick(value, unit))
+    axis.set_label_text(label)
+    ax.spines["left"].set_visible(False)
 
 
 def _tick(value: float, unit: str) -> str:

@@ -6,17 +6,37 @@ Frames keep their numbers; these functions are called only where something is dr
 import math
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
+from functools import cache
 from numbers import Number
+from pathlib import Path
+from typing import Any
 
 from analytics.measures.estimate import span
 
+# the report's furniture: the only words for readers in this room, all others are handed in
 NOT_KNOWN = "not known"
+NOTHING = ("", "–", NOT_KNOWN, "too few")  # cells that show nothing
+QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "What we do not know")
+WORDS = {"unknown": "We do not know", "settle": "What would settle it:", "page": "Page", "of": "of"}
+WORDS |= {"none": "None.", "limits": "usual range", "whole": "all"}
+PROVENANCE = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
+PROVENANCE_HEADS = {  # columns of the lists of what was read; the others by their own names
+    "sha256": "SHA-256 (start)",
+    "n": "Rows",
+    "left_out": "Left out by the map",
+    "quarantined": "Set aside",
+    "cells": "Values set to missing",
+}
 LONGEST_TEXT = 6_000  # characters; a longer text is cut with a visible note, or one cell could fill a report
 # Control characters, halves of surrogate pairs, non-characters, and marks that reorder the text around them: none has
 # a shape of its own, and each can break XML, JSON or the reading order.
 _UNSHOWN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u202a-\u202e\u2066-\u2069\u200e\u200f]"
 )
+FONTS = Path(__file__).parent / "fonts"  # Fira Sans: text and charts
+LONG_WORD, BREAK_EVERY = 25, 12  # characters: a longer word gets invisible places to break, or it leaves the page
+_SHAPELESS = "\ufe0e\ufe0f\u200d\u00ad\u200b"  # joiners, variants and break points: left out where no font has them
 FORMATS = ("text", "count", "number", "number1", "number2", "share", "share1", "points", "hours", "date", "yes/no")
 
 
@@ -53,6 +73,11 @@ def worded(text: object) -> str:
     'Met in 98 % of cases (−3 to +2 points) of 2026-10'
     """
     return re.sub(r"(?<![\w-])-(?=\d)", "−", re.sub(r"(?<=\d)%", " %", visible(text)))
+
+
+def head_of(column: str) -> str:
+    """A column of the lists of what was read, as a reader sees it."""
+    return PROVENANCE_HEADS.get(column, column.capitalize())
 
 
 def is_missing(value: object) -> bool:
@@ -114,13 +139,15 @@ def decimals(width: float, unit: str) -> int:
     >>> decimals(0.08, "share"), decimals(0.01, "share"), decimals(0.3, "score")
     (0, 1, 1)
     """
-    drawn = width * (100 if unit == "share" else 1)
-    if math.isnan(drawn):
+    wide = width * (100 if unit == "share" else 1)
+    if math.isnan(wide):
         return 1 if unit == "score" else 0
-    return 0 if drawn >= 2 and unit != "score" else 1 if drawn >= 0.2 or unit == "share" else 2
+    return 0 if wide >= 2 and unit != "score" else 1 if wide >= 0.2 or unit == "share" else 2
 
 
-def format_interval(value: float, low: float, high: float, unit: str, places: int | None = None) -> tuple[str, str]:
+def format_interval(
+    value: float, low: float, high: float, unit: str, places: int | None = None, exact: bool = False
+) -> tuple[str, str]:
     """Write an estimate as two strings, the figure and its bounds, with as many decimals as the interval supports.
 
     Parameters
@@ -132,6 +159,8 @@ def format_interval(value: float, low: float, high: float, unit: str, places: in
         which is written after the figure.
     places
         Decimals, where several figures should share them; None asks `decimals`.
+    exact
+        Keep `places` even where they make the bounds look alike.
 
     Returns
     -------
@@ -148,11 +177,14 @@ def format_interval(value: float, low: float, high: float, unit: str, places: in
     if is_missing(value):
         return NOT_KNOWN, ""
     scale = 100 if unit == "share" else 1
-    known = not (is_missing(low) or is_missing(high))
-    if places is None or (known and high > low and round(low * scale, places) == round(high * scale, places)):
-        places = decimals(high - low if known else math.nan, unit)  # an interval is never written as if it had no width
+    bounded = not (is_missing(low) or is_missing(high))
+    alike = places is not None and bounded and high > low and round(low * scale, places) == round(high * scale, places)
+    if places is None or (alike and not exact):
+        places = decimals(
+            high - low if bounded else math.nan, unit
+        )  # an interval is never written as if it had no width
     signed = "+" if unit == "points" else ""
-    figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if known else (value,)))
+    figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if bounded else (value,)))
     suffix = {"share": " %", "hours": " h", "points": "", "score": ""}.get(unit, f" {unit}" if unit else "")
     return figure + suffix, span(*ends) if ends else ""
 
@@ -179,6 +211,17 @@ def write_interval(value: float, low: float, high: float, unit: str, places: int
     return f"{figure} ({bounds})" if bounds else figure
 
 
+def write_estimate(cell: Mapping[str, Any]) -> str:
+    """Write an estimate as a block carries it: a mapping of value, low, high, unit, and places where a column has them.
+
+    Examples
+    --------
+    >>> write_estimate({"value": 0.62, "low": 0.58, "high": 0.66, "unit": "share", "places": 1})
+    '62.0 % (58.0–66.0)'
+    """
+    return write_interval(cell["value"], cell["low"], cell["high"], cell["unit"], cell.get("places"))
+
+
 def _number(value: float, style: str) -> str:
     if math.isinf(value):
         return "no limit"
@@ -193,3 +236,86 @@ def _signed(value: float, places: int, sign: str) -> str:
     """A rounded number with thousands, a true minus, and no minus before zero."""
     rounded = round(value, places) + 0.0
     return f"{rounded:{sign if rounded else ''},.{places}f}".replace("-", "−")
+
+
+def join_answers(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Answers as page one shows them: the sentences of a question together, with what would settle the first."""
+    joined: dict[str, dict[str, Any]] = {}
+    for answer in answers:
+        before = joined.get(answer["question"])
+        sentence = answer["sentence"] if before is None else f"{before['sentence']} {answer['sentence']}"
+        joined[answer["question"]] = {**(before or answer), "sentence": sentence}
+    return list(joined.values())
+
+
+# ---- characters of the report's faces ----------------------------------------------------------------------------
+
+
+def clean_text(text: str) -> str:
+    r"""Text in characters that the fonts have, on one line, with places to break in long words.
+
+    Parameters
+    ----------
+    text
+        Any text.
+
+    Returns
+    -------
+    str
+        An emoji outside the fonts becomes its name in brackets, any other character U+FFFD.
+
+    Examples
+    --------
+    >>> clean_text("so\n late \N{PILE OF POO} 漢")
+    'so late [pile of poo] �'
+    """
+    line = " ".join(covered(visible(text)).split())
+    return re.sub(rf"[^\s\u200b]{{{LONG_WORD + 1},}}", _breakable, line)
+
+
+def covered(text: str) -> str:
+    """Text with each character that no font of the report has replaced by its name (emoji) or U+FFFD.
+
+    Parameters
+    ----------
+    text
+        Any text; white space is kept.
+
+    Returns
+    -------
+    str
+        Characters the compiler can draw.
+    """
+    drawable = _coverage()
+    return "".join(c if c in drawable or c in "\n\t" else _stand_in(c) for c in text)
+
+
+def _stand_in(char: str) -> str:
+    if char in _SHAPELESS:
+        return ""
+    name = unicodedata.name(char, "")
+    return f"[{name.lower()}]" if name and unicodedata.category(char) == "So" else "\ufffd"
+
+
+def _breakable(word: re.Match[str]) -> str:
+    whole = word.group()
+    return "\u200b".join(whole[i : i + BREAK_EVERY] for i in range(0, len(whole), BREAK_EVERY))
+
+
+def fallback_folder() -> Path:
+    """Folder of DejaVu Sans, which Matplotlib carries: symbols, Arabic, Hebrew and other scripts."""
+    import matplotlib
+
+    return Path(matplotlib.get_data_path()) / "fonts" / "ttf"
+
+
+@cache
+def _coverage() -> frozenset[str]:
+    """Characters that both weights of the text face, or of the fallback face, have."""
+    from matplotlib.ft2font import FT2Font
+
+    def common(paths: list[Path]) -> set[int]:
+        return set.intersection(*(set(FT2Font(path).get_charmap()) for path in paths))
+
+    fallback = [fallback_folder() / f"DejaVuSans{cut}.ttf" for cut in ("", "-Bold")]
+    return frozenset(map(chr, common(sorted(FONTS.glob("*.ttf"))) | common(fallback)))

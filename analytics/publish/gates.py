@@ -3,70 +3,25 @@
 Each takes what it looks at and yields a `Fault`: the place, the reason, what could honestly stand there instead.
 """
 
-import math
 import re
+from calendar import month_name
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any
 
 import pandas as pd
 
 from analytics.measures.estimate import SOURCES
-from analytics.publish.claims import PEOPLE, Fault, claim_words, sentences
-from analytics.publish.format import format_interval, write_interval
+from analytics.publish.claims import Fault, claim_words, patterns, sentences
+from analytics.publish.format import format_interval, write_estimate
+from analytics.publish.people import check_counts, check_people, empty
 from analytics.tables.periods import Period, parse_period
 
 Json = dict[str, Any]
-NUMBER = r"[+−-]?\d[\d,]*(?:\.\d+)?"
-INTERVAL = re.compile(rf"(?P<figure>{NUMBER})(?P<unit> ?%| h)? \((?P<low>{NUMBER})(?:–| to )(?P<high>{NUMBER})\)")
-SHARE = re.compile(rf"({NUMBER}) ?% (?:of (?:the |our |all )*{PEOPLE}|(?:are|were) (?!not )(?:\w+ )?satisfied)\b")
-POINTS = re.compile(rf"\b(?:NPS|Net Promoter Score) (?:is|was|stands at|stood at|reached) ({NUMBER})(?![\d,.]* \()")
-ANSWERED = re.compile(rf"([\d,]+) {PEOPLE} who (?:answered|wrote|responded)\b")
-MONTHS = (
-    "January", "February", "March", "April", "May", "June",
-    "July", "August", "September", "October", "November", "December",
-)  # fmt: skip
-NAMED_PERIOD = re.compile(
-    rf"\b(?:(?P<month>{'|'.join(MONTHS)}) (?P<year>20\d\d)|(?P<name>20\d\d-(?:Q[1-4]|W\d\d|[01]\d))(?![-\d])"
-    r"|Q(?P<q>[1-4]) (?P<q_year>20\d\d)|quarter (?P<n>[1-4]) of (?P<n_year>20\d\d)|[Ii]n (?P<only_year>20\d\d)"
-    rf"|(?:[Ii]n|[Dd]uring|[Tt]hroughout) (?P<bare>{'|'.join(MONTHS)})(?! 20\d\d)"
-    r"|(?P<last>(?i:last|previous|prior) (?:week|month|quarter|year)(?! of)))\b"
-)
-COMPARED = re.compile(
-    r"(?i)\b(?:(?:on|until|before|after|over|with|to)|(?:than|since|from|against|versus|between)(?: \S+){0,4}?)"
-    r"(?: in)?(?: the)? ?$"
-)
-COUNT = re.compile(  # headings of columns that count people, or rows of which a person has one or more
-    r"(?i)n\b.*|people|persons|asked|answer(?:s|ed)|respon(?:dents|ses)|cases|compla(?:ints|iners)|comments|texts|writers|"
-    rf"leavers|(?:number of )?{PEOPLE}(?: asked| answered)?"
-)
-SETTING = re.compile(r"(?i)goal|target|threshold|promised to|rank")  # figures of our own choice, which tell of nobody
-DATA_ROWS = ("table", "column", "file")  # headings of tables that count rows of data by kind, not people
-TOTALS = re.compile(r"(?i)all(?: \w+)?|total|overall|everyone|together|sum")
-GESTURE = (
-    r"\b(?:vouchers?|good ?will|gifts?|gestures?|credited|credit notes?|apolog(?:y|ies|i[sz]ed|i[sz]ing)|"
-    r"compensat(?:ion|ed|ing)|discounts?|flowers|free months?|bonus(?:es)?)\b"
-)
-FIXED = (
-    r"\b(?:re)?(?:solved|solution|fix(?:ed)?|settled|closed|remedied|made good|put right|made up for|cured|repaired)\b"
-)
-AS_MEANS = r"\b(?:with|by|through|via|using|thanks to|in the form of|or|including|counting|plus|either)\b"
-HENCE = r"\b(?:so|hence|thus|therefore|thereby|which|means?|(?:counts?|counted|treated|recorded|regarded) as)\b"
-SOLVES = r"(?: \w+){0,3}? (?:made up for|made good|(?:re)?(?:solv|fix|settl|clos|remedi|cur)(?:ed|es))\b"
-WHAT = r"(?= (?:the|their|all|most|every|many|it|her|his|these|those|\d))"
-NEAR = r"[^.;:,]{0,30}?"
-GESTURE_AS_FIX = tuple(
-    re.compile(pattern, re.IGNORECASE)
-    for pattern in (
-        FIXED + NEAR + AS_MEANS + NEAR + GESTURE,  # resolved with a voucher
-        GESTURE + r"[^.;:]{0,30}?" + HENCE + NEAR + FIXED,  # compensated, so solved
-        GESTURE + SOLVES + WHAT,  # vouchers solved most of the complaints
-    )
-)
-NOT_SO = re.compile(r"(?i)\b(?:not|no|never|without|whether|nor|neither|only|merely|rather than|instead of)\b|n['’]t\b")
 
 
-def check_finding(claim: Json, k: int = 10) -> Iterator[Fault]:
-    """A finding's written figures must be those of its evidence, which must exist and rest on k people or more."""
+def check_finding(claim: Json) -> Iterator[Fault]:
+    """A finding's written figures must be those of its evidence, and somebody must stand behind it."""
     sentence, evidence = claim["sentence"], claim["evidence"]
     if evidence and claim["level"] == "finding" and all(e["n"] == 0 for e in evidence):
         yield Fault(
@@ -74,44 +29,31 @@ def check_finding(claim: Json, k: int = 10) -> Iterator[Fault]:
             'Make it unknown(…): "not known", with what would settle it.',
         )  # fmt: skip
     yield from _figures(sentence, evidence, claim["level"])
-    for e in evidence:
-        yield from _small(sentence, e["n"], k)
 
 
 def _figures(sentence: str, evidence: Sequence[Json], level: str) -> Iterator[Fault]:
     """Figures in a sentence that no evidence of it carries."""
-    known = [e for e in evidence if e["value"] is not None]
-    cited = "; ".join(write_interval(e["value"], e["low"], e["high"], e["unit"]) for e in known)
+    defined = [e for e in evidence if e["value"] is not None]
+    writings: dict[str, set[str]] = {unit: set() for unit in ("", "share", "points", *(e["unit"] for e in defined))}
+    for e, places in product(defined, (0, 1, 2)):
+        figure, bounds = format_interval(e["value"], e["low"], e["high"], e["unit"], places, exact=True)
+        writings[""].add(_plain(f"{figure} ({bounds})" if bounds else figure))
+        writings[e["unit"]].add(_plain(figure).removesuffix("%"))
+    wrong = []
+    if defined or level == "finding":  # an unknown may show figures of which it says that they settle nothing
+        wrong = [m[0] for m in patterns()["interval"].finditer(sentence) if _plain(m[0]) not in writings[""]]
+    for unit in ("share", "points"):
+        matches = patterns()[unit].finditer(sentence) if writings[unit] else ()
+        wrong += [m[0] for m in matches if _plain(m[1]) not in writings[unit]]
+    cited = "; ".join(map(write_estimate, defined))
     honest = f'Say what the evidence shows: "{cited}".' if cited else "Cite the estimate as evidence."
-    reason = "writes {}, which is not the figure of any evidence cited for it."
-    written = {_bracketed(e, places) for e in known for places in (0, 1, 2)}
-    if known or level == "finding":  # an unknown may show figures of which it says that they settle nothing
-        for found in INTERVAL.finditer(sentence):
-            if _plain(found[0]) not in written:
-                yield Fault(sentence, reason.format(found[0]), honest)
-    for pattern, unit in ((SHARE, "share"), (POINTS, "points")):
-        values = [e for e in known if e["unit"] == unit]
-        heads = {_alone(e["value"], unit, places) for e in values for places in (0, 1, 2)}
-        for found in pattern.finditer(sentence):
-            if heads and _plain(found[1]) not in {head.removesuffix("%") for head in heads}:
-                yield Fault(sentence, reason.format(found[0]), honest)
-    counts = {e["n"] for e in known}
-    for found in ANSWERED.finditer(sentence):
-        if counts and int(found[1].replace(",", "")) not in counts:
-            yield Fault(sentence, reason.format(found[0]), f"The evidence rests on {' and '.join(map(str, counts))}.")
-
-
-def _alone(value: float, unit: str, places: int) -> str:
-    """A figure without its interval, with so many decimals."""
-    return _plain(format_interval(value, math.nan, math.nan, unit, places)[0])
-
-
-def _bracketed(e: Json, places: int) -> str:
-    """A figure with its interval in brackets, with so many decimals even where they make the bounds look alike."""
-    figure = _alone(e["value"], e["unit"], places)
-    ends = [_alone(e[end], e["unit"], places) if e[end] is not None else "" for end in ("low", "high")]
-    suffix = figure.lstrip("0123456789.,-")
-    return f"{figure}({'–'.join(end.removesuffix(suffix) for end in ends)})" if all(ends) else figure
+    counts = {e["n"] for e in defined}
+    faults = dict.fromkeys(wrong, honest)
+    for match in patterns()["answered"].finditer(sentence) if counts else ():
+        if int(match[1].replace(",", "")) not in counts:
+            faults[match[0]] = f"The evidence rests on {' and '.join(map(str, counts))}."
+    for figure, alternative in faults.items():
+        yield Fault(sentence, f"writes {figure}, which is not the figure of any evidence cited for it.", alternative)
 
 
 def _plain(text: str) -> str:
@@ -119,34 +61,32 @@ def _plain(text: str) -> str:
     return re.sub(r"[\s+]", "", text).replace("−", "-").replace("to", "–")
 
 
-def check_sentences(text: str, period: Period | None = None) -> Iterator[Fault]:
-    """Sentences that claim for another period, or count a gesture as a fix."""
+def check_sentences(text: str, period: Period | None = None, k: int = 10) -> Iterator[Fault]:
+    """Sentences that count fewer than k people, claim for another period, or count a gesture as a fix."""
     for sentence in sentences(text):
+        yield from check_counts(sentence, k)
         if period is not None and (old := _other_period(sentence, period)) and any(claim_words(sentence)):
             yield Fault(
                 sentence, f'claims something for "{old}", but this report is about {period.label}.',
                 "Say what this period's figures show; what was said before stands under “What we said last time”.",
             )  # fmt: skip
-        for pattern in GESTURE_AS_FIX:
-            found = pattern.search(sentence)
-            if found and not sentence.endswith("?") and not NOT_SO.search(sentence):
-                yield Fault(
-                    sentence, f'counts a gesture as a fix ("{found[0]}"): goodwill solves no problem.',
-                    "Say both: how many problems were fixed, and how many customers got a gesture without a fix.",
-                )  # fmt: skip
-                break
+        gesture = patterns()["gesture_as_fix"].search(sentence)
+        if gesture and not sentence.endswith("?") and not patterns()["not_so"].search(sentence):
+            yield Fault(
+                sentence, f'counts a gesture as a fix ("{gesture[0]}"): goodwill solves no problem.',
+                "Say both: how many problems were fixed, and how many customers got a gesture without a fix.",
+            )  # fmt: skip
 
 
 def _other_period(sentence: str, period: Period) -> str:
     """The period a sentence speaks of that shares no day with the report's own, unless it only compares with it."""
-    old = ""
-    for found in NAMED_PERIOD.finditer(sentence):
-        own = not found["last"] and _overlaps(found.groupdict(), period)
-        if own:
+    others = []
+    for name in patterns()["period"].finditer(sentence):
+        if not name["last"] and _overlaps(name.groupdict(), period):
             return ""
-        if not COMPARED.search(sentence[: found.start()]):
-            old = old or found[0]
-    return old
+        if not patterns()["compared"].search(sentence[: name.start()]):
+            others.append(name[0])
+    return next(iter(others), "")
 
 
 def _overlaps(named: Mapping[str, str | None], period: Period) -> bool:
@@ -156,7 +96,7 @@ def _overlaps(named: Mapping[str, str | None], period: Period) -> bool:
     if named["only_year"]:
         return start.year <= int(named["only_year"]) <= end.year
     month, quarter = named["month"], named["q"] or named["n"]
-    name = f"{named['year']}-{MONTHS.index(month) + 1:02d}" if month else named["name"] or ""
+    name = f"{named['year']}-{list(month_name).index(month):02d}" if month else named["name"] or ""
     name = f"{named['q_year'] or named['n_year']}-Q{quarter}" if quarter else name
     try:
         other = parse_period(name)
@@ -166,89 +106,11 @@ def _overlaps(named: Mapping[str, str | None], period: Period) -> bool:
 
 
 def check_block(block: Json, k: int = 10) -> Iterator[Fault]:
-    """A block's source label, the people behind it, and the cells of a table."""
-    about_rows = any(
-        head["label"].lower() in DATA_ROWS for head in block.get("columns", []) if block["kind"] == "table"
-    )
-    shown = (
-        [block] if block["kind"] in ("figure", "table", "quotes") else [block["trend"]] if block.get("trend") else []
-    )
-    for part in shown:
-        if not set(str(part.get("source") or "none").split(", ")) <= set(SOURCES):
+    """The source label of a block, the people behind it, and figures of page one with nobody behind them."""
+    for part in filter(None, (block, block.get("trend"), block.get("headline"), *block.get("answers", []))):
+        if "caption" in part and not set(str(part.get("source") or "none").split(", ")) <= set(SOURCES):
             yield Fault(part["caption"], "has no source label.", f"Give source=: {', '.join(SOURCES)}.")
-        if not about_rows:
-            yield from _small(part["caption"], part.get("n", 0), k)
+        yield from check_people(part, k)
     for number in block.get("numbers", []):
-        yield from _small(number["label"], number["n"], k)
         if number["n"] == 0 and number["value"] is not None:
-            yield _zero(number["label"])
-    if block["kind"] == "table" and not about_rows:
-        yield from _cells(block, k)
-
-
-def _small(place: str, n: int, k: int) -> Iterator[Fault]:
-    if 0 < n < k:
-        yield Fault(
-            place, f"rests on {n} people: groups of fewer than {k} are never shown.",
-            f'Say "fewer than {k} people answered, so no figure is shown".',
-        )  # fmt: skip
-
-
-def _zero(place: str) -> Fault:
-    return Fault(place, "shows a figure with nobody behind it: unknown is not zero.", 'Show "not known" (NaN).')
-
-
-def _cells(table: Json, k: int) -> Iterator[Fault]:
-    """Rows of fewer than k people that show a figure, figures with nobody behind them, and what a total gives away."""
-    heads, rows = table["columns"], table["rows"]
-    counts = [
-        i
-        for i, head in enumerate(heads)
-        if COUNT.fullmatch(head["label"].strip())
-        and head["format"] in ("count", "number")
-        and all(row[i] is None or (_is_number(row[i]) and row[i] == int(row[i])) for row in rows)
-    ]
-    figures = [
-        i
-        for i, head in enumerate(heads)
-        if i not in counts and not SETTING.fullmatch(head["label"].strip()) and any(_figure(row[i]) for row in rows)
-    ]
-    for row in rows:
-        people = [row[i] for i in counts if row[i] is not None]
-        shows = any(_figure(row[i]) for i in figures) or not figures
-        if shows and (few := [n for n in people if 0 < n < k]):
-            yield from _small(_place(table, row), int(min(few)), k)
-        if people and max(people) == 0 and any(_figure(row[i]) for i in figures if isinstance(row[i], dict)):
-            yield _zero(_place(table, row))
-    yield from _subtracted(table, counts)
-
-
-def _subtracted(table: Json, counts: list[int]) -> Iterator[Fault]:
-    """The one blank count of a line whose total is shown."""
-    rows = table["rows"]
-    groups = range(min((i for i, head in enumerate(table["columns"]) if head["right"]), default=0))  # left of figures
-    for group in groups:
-        for total in (row for row in rows if TOTALS.fullmatch(str(row[group]))):
-            others = [i for i in groups if i != group]
-            line = [row for row in rows if row is not total and all(row[i] == total[i] for i in others)]
-            for i in counts:
-                blank = [row for row in line if row[i] is None]
-                if total[i] is not None and len(blank) == 1 < len(line):
-                    yield Fault(
-                        _place(table, blank[0]),
-                        f"is blank, yet follows from {total[group]!r} less the other rows.",
-                        "Use suppress(…), which withholds a second group, or leave the total out.",
-                    )
-
-
-def _place(table: Json, row: list[Any]) -> str:
-    return f"{table['caption']} Row {', '.join(cell for cell in row if isinstance(cell, str))}"
-
-
-def _figure(cell: object) -> bool:
-    """Whether a cell shows a figure: a number, or an estimate that is known."""
-    return cell["value"] is not None if isinstance(cell, dict) else _is_number(cell)
-
-
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, int | float) and not isinstance(cell, bool)
+            yield empty(number["label"])

@@ -1,35 +1,27 @@
-"""A block as HTML, for JupyterLab and the HTML copy of a report. Every text is escaped; nothing here reads data."""
+"""A block as HTML, for JupyterLab and the HTML copy of a report: a template filled with escaped text."""
 
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from functools import cache
 from html import escape
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from analytics.publish.cells import PROVENANCE_HEADS
-from analytics.publish.format import format_interval, format_value, write_interval
+from analytics.publish.format import (
+    PROVENANCE,
+    WORDS,
+    format_interval,
+    format_value,
+    head_of,
+    join_answers,
+    write_estimate,
+)
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 ACCENT, INK, MUTED, RULE = "#0b5c75", "#1b2126", "#5b656e", "#d8dde1"  # one accent; all else is a shade of one grey
-PAGE_STYLE = f"""
-.perception {{font-family: "Fira Sans", "Segoe UI", system-ui, sans-serif; color: {INK}; line-height: 1.45;
-  max-width: 46rem; margin: 1rem 0; overflow-wrap: anywhere}}
-.perception p {{margin: .3rem 0}}
-.perception .small {{font-size: .82rem; color: {MUTED}}}
-.perception .caption {{font-weight: 600; margin: .8rem 0 .4rem}}
-.perception .headline {{font-size: 1.7rem; font-weight: 600; line-height: 1.2; margin: .4rem 0}}
-.perception .grid {{display: flex; flex-wrap: wrap; gap: 1rem 2rem; margin: 1rem 0}}
-.perception .grid > div {{flex: 1 1 12rem; border-top: 1px solid {RULE}; padding-top: .5rem}}
-.perception .grid .answer {{flex-basis: 18rem}}
-.perception .number {{font-size: 2.2rem; line-height: 1.1}}
-.perception .question {{color: {ACCENT}; font-weight: 600}}
-.perception .unknown {{border-left: 3px solid {INK}; padding-left: .8rem}}
-.perception table {{border-collapse: collapse; width: 100%; font-size: .9rem; font-variant-numeric: tabular-nums}}
-.perception th, .perception td {{text-align: left; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid {RULE};
-  vertical-align: top; white-space: normal}}
-.perception th {{font-weight: 600; border-bottom-color: {INK}; overflow-wrap: normal}}
-.perception .right {{text-align: right}}
-.perception blockquote {{border-left: 2px solid {ACCENT}; margin: .6rem 0; padding: 0 0 0 .8rem}}
-.perception img {{width: 100%; max-width: 46rem}}
-"""
+COLOURS = {"accent": ACCENT, "ink": INK, "muted": MUTED, "rule": RULE}
 
 
 def block_html(block: Mapping[str, Any]) -> str:
@@ -50,22 +42,27 @@ def block_html(block: Mapping[str, Any]) -> str:
     >>> "<b>" in block_html({"kind": "prose", "text": "<b>bold</b>"})
     False
     """
-    body = _DRAW[block["kind"]](block)
-    return f'<div class="perception tex2jax_ignore mathjax_ignore"><style>{PAGE_STYLE}</style>{body}</div>'
+    return _template().render(block=block)
+
+
+@cache
+def _template() -> "Template":
+    """The template, in which whatever is no markup of its own is escaped."""
+    import mistune
+    from jinja2 import Environment
+    from markupsafe import Markup
+
+    markdown = mistune.create_markdown(escape=True)
+    names: dict[str, Any] = {"colours": COLOURS, "WORDS": WORDS, "markdown": lambda text: Markup(markdown(text))}
+    names["base64"] = lambda text: base64.b64encode(text.encode()).decode()
+    own = (origin, evidence_line, number_lines, written_rows, provenance_grids, join_answers)
+    kept = Environment(autoescape=True, finalize=lambda x: x if isinstance(x, Markup) else Markup(escape(str(x))))
+    kept.globals |= names | {function.__name__: function for function in own}
+    return kept.from_string((Path(__file__).parent / "templates" / "block.html.j2").read_text(encoding="utf-8"))
 
 
 def origin(block: Mapping[str, Any]) -> str:
     """Source line of a figure, table or set of quotes.
-
-    Parameters
-    ----------
-    block
-        With source, n and note.
-
-    Returns
-    -------
-    str
-        Such as 'Said by customers · n = 1,204 · a note'.
 
     Examples
     --------
@@ -77,17 +74,7 @@ def origin(block: Mapping[str, Any]) -> str:
 
 
 def evidence_line(block: Mapping[str, Any]) -> str:
-    """What carries a finding, in one line: figures, n, source, signal.
-
-    Parameters
-    ----------
-    block
-        A finding's data.
-
-    Returns
-    -------
-    str
-        '' when there is nothing behind it.
+    """What carries a finding, in one line: figures, n, source, signal; '' when there is nothing behind it.
 
     Examples
     --------
@@ -95,11 +82,14 @@ def evidence_line(block: Mapping[str, Any]) -> str:
     >>> evidence_line({"evidence": [share], "signal": "no change"})
     '62 % (58–66), n = 1,204, said by customers · no change'
     """
-    parts = [
-        f"{write_interval(e['value'], e['low'], e['high'], e['unit'])}, n = {e['n']:,}, {e['source']}"
-        for e in block["evidence"]
-    ]
-    return " · ".join([*parts, *([block["signal"]] if block["signal"] else [])])
+    parts = [f"{write_estimate(e)}, n = {e['n']:,}, {e['source']}" for e in block["evidence"]]
+    return " · ".join(filter(None, [*parts, block["signal"]]))
+
+
+def number_lines(number: Mapping[str, Any]) -> dict[str, str]:
+    """A figure of page one as it is written: itself, its bounds, and the line below it."""
+    figure, bounds = format_interval(number["value"], number["low"], number["high"], number["unit"])
+    return {"figure": figure, "bounds": bounds, "below": " · ".join(filter(None, [bounds, f"n = {number['n']:,}"]))}
 
 
 def cell_text(value: object, style: str) -> str:
@@ -110,7 +100,7 @@ def cell_text(value: object, style: str) -> str:
     value
         As JSON holds it: a number, text, None, or a dict of value, low, high and unit.
     style
-        One of ``formats.FORMATS``.
+        One of ``format.FORMATS``.
 
     Returns
     -------
@@ -122,100 +112,17 @@ def cell_text(value: object, style: str) -> str:
     >>> cell_text({"value": 0.62, "low": 0.58, "high": 0.66, "unit": "share"}, "number"), cell_text(None, "share")
     ('62 % (58–66)', 'not known')
     """
-    if isinstance(value, dict):
-        return write_interval(value["value"], value["low"], value["high"], value["unit"], value.get("places"))
-    return format_value(value, style)
+    return write_estimate(value) if isinstance(value, dict) else format_value(value, style)
 
 
-def _p(text: str, kind: str = "") -> str:
-    return f'<p class="{kind}">{escape(text)}</p>' if text else ""
+def written_rows(table: Mapping[str, Any]) -> list[list[str]]:
+    """The cells of a table as text, row by row."""
+    styles = [column["format"] for column in table["columns"]]
+    return [[cell_text(v, style) for v, style in zip(row, styles, strict=True)] for row in table["rows"]]
 
 
-def _kpis(block: Mapping[str, Any]) -> str:
-    cards = []
-    for number in block["numbers"]:
-        figure, bounds = format_interval(number["value"], number["low"], number["high"], number["unit"])
-        below = " · ".join(filter(None, [bounds, f"n = {number['n']:,}"]))
-        lines = _p(number["label"], "small") + _p(figure, "number") + _p(below, "small") + _p(number["note"])
-        cards.append(f"<div>{lines}</div>")
-    return f'<div class="grid">{"".join(cards)}</div>' if cards else ""
-
-
-def _finding(block: Mapping[str, Any]) -> str:
-    kind = "unknown" if block["level"] == "unknown" else ""
-    body = (
-        _p("We do not know" if kind else "", "small")
-        + _p(block["sentence"], "caption")
-        + _p(evidence_line(block), "small")
-        + _p(_settle(block), "small")
-    )
-    return f'<div class="{kind}">{body}</div>'
-
-
-def _settle(finding: Mapping[str, Any]) -> str:
-    return f"What would settle it: {finding['settle']}" if finding["settle"] else ""
-
-
-def _page_one(block: Mapping[str, Any]) -> str:
-    answers = "".join(
-        f'<div class="answer">{_p(a["question"], "question")}{_p(a["sentence"])}{_p(_settle(a), "small")}</div>'
-        for a in block["answers"]
-    )
-    trend = _figure(block["trend"]) if block["trend"] else ""
-    top = _p(block["headline"]["sentence"], "headline") + _p(block["basis"], "small")
-    return f'{top}{_kpis(block)}{trend}<div class="grid">{answers}</div>'
-
-
-def _figure(block: Mapping[str, Any]) -> str:
-    image = base64.b64encode(block["outlined"].encode()).decode()
-    drawn = f'<img alt="{escape(block["alt"])}" src="data:image/svg+xml;base64,{image}">'
-    return _p(block["caption"], "caption") + drawn + _p(origin(block), "small")
-
-
-def _rows(heads: Sequence[tuple[str, bool]], rows: Sequence[Sequence[str]]) -> str:
-    sides = ["right" if right else "" for _, right in heads]
-    top = "".join(f'<th scope="col" class="{s}">{escape(h)}</th>' for (h, _), s in zip(heads, sides, strict=True))
-    body = "".join(
-        "<tr>" + "".join(f'<td class="{s}">{escape(c)}</td>' for c, s in zip(row, sides, strict=True)) + "</tr>"
-        for row in rows
-    )
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
-
-
-def _table(block: Mapping[str, Any]) -> str:
-    heads = [(c["label"], c["right"]) for c in block["columns"]]
-    rows = [[cell_text(v, c["format"]) for v, c in zip(row, block["columns"], strict=True)] for row in block["rows"]]
-    return _p(block["caption"], "caption") + _rows(heads, rows) + _p(origin(block), "small")
-
-
-def _quotes(block: Mapping[str, Any]) -> str:
-    said = "".join(f"<blockquote>{_p(q['text'])}{_p(q['context'], 'small')}</blockquote>" for q in block["quotes"])
-    return _p(block["caption"], "caption") + said + _p(origin(block), "small")
-
-
-def _prose(block: Mapping[str, Any]) -> str:
-    import mistune
-
-    return str(mistune.create_markdown(escape=True)(block["text"]))
-
-
-def _provenance(block: Mapping[str, Any]) -> str:
-    drawn = ""
-    for name, frame in block.items():
-        if name != "kind":
-            rows = [[format_value(value, "count") for value in row] for row in frame["rows"]]
-            heads = [(PROVENANCE_HEADS.get(column, column.capitalize()), False) for column in frame["columns"]]
-            drawn += _p(name.capitalize(), "caption") + (_rows(heads, rows) if rows else _p("None."))
-    return drawn
-
-
-_DRAW: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    "kpis": _kpis,
-    "finding": _finding,
-    "page_one": _page_one,
-    "figure": _figure,
-    "table": _table,
-    "quotes": _quotes,
-    "prose": _prose,
-    "provenance": _provenance,
-}
+def provenance_grids(block: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The lists of what was read, each with its name."""
+    for name in (name for name in PROVENANCE if name in block):
+        rows = [[format_value(value, "count") for value in row] for row in block[name]["rows"]]
+        yield name, {"columns": [{"label": head_of(key)} for key in block[name]["columns"]], "rows": rows}

@@ -5,16 +5,24 @@ The data reaches Typst as one JSON value: no text of a customer or an author is 
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from analytics.publish.cells import PROVENANCE_HEADS
-from analytics.publish.format import format_interval, visible
-from analytics.publish.glyphs import FONTS, clean_text, covered, fallback_folder
-from analytics.publish.html import ACCENT, INK, MUTED, RULE, cell_text, evidence_line, origin
+from analytics.publish.format import (
+    FONTS,
+    PROVENANCE,
+    WORDS,
+    clean_text,
+    covered,
+    fallback_folder,
+    head_of,
+    join_answers,
+    visible,
+)
+from analytics.publish.html import COLOURS, cell_text, evidence_line, number_lines, origin, written_rows
 
 TEMPLATE = Path(__file__).parent / "report.typ"
 PAPERS = ("a4", "us-letter")
@@ -68,14 +76,13 @@ def compile_pdf(
     if paper not in PAPERS:
         raise ValueError(f"paper {paper!r} is not known. Expected one of: {', '.join(PAPERS)}.")
     report = {
+        **vars(cover),
         "title": " · ".join(filter(None, [cover.title, cover.organisation, cover.period])),
         "name": cover.title,
-        "organisation": cover.organisation,
-        "period": cover.period,
-        "lang": cover.lang,
         "paper": paper,
         "dated": timestamp is not None,
-        "colours": {"accent": ACCENT, "ink": INK, "muted": MUTED, "rule": RULE},
+        "colours": COLOURS,
+        "words": WORDS,
         "blocks": lay_out(blocks, cover.title),
     }
     # only these folders: no system font can enter, and a file looks the same on every machine
@@ -117,23 +124,23 @@ def lay_out(blocks: Sequence[Mapping[str, Any]], title: str) -> list[dict[str, A
     first = [block for block in blocks if block["kind"] == "page_one"][:1]
     opening = bool(first) and blocks[0]["kind"] == "markdown" and "\n##" not in blocks[0]["text"]
     rest = [block for block in blocks[opening:] if block["kind"] != "page_one"]
-    drawn: list[dict[str, Any]] = _page_one(first[0]) if first else [{"kind": "title", "text": title}]
+    pieces: list[dict[str, Any]] = _present(first[0]) if first else [{"kind": "title", "text": title}]
     depth = 2 if first else 0
     for block in rest:
-        if block["kind"] in _PRESENT:
-            drawn += _PRESENT[block["kind"]](block)
+        if "text" not in block:
+            pieces += _present(block)
             continue
         nodes, depth = flow(block["text"], depth)
         if nodes and nodes[-1]["type"] == "paragraph":
             nodes[-1]["leads"] = True  # it introduces what follows and moves to the next page with it
-        drawn.append({"kind": "flow", "nodes": nodes})
-    return _joined(drawn)
+        pieces.append({"kind": "flow", "nodes": nodes})
+    return _joined(pieces)
 
 
-def _joined(drawn: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _joined(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Neighbouring things that we do not know as one list of them."""
     out: list[dict[str, Any]] = []
-    for block in drawn:
+    for block in pieces:
         if block.get("level") != "unknown":
             out.append(block)
         elif out and out[-1]["kind"] == "unknowns":
@@ -212,52 +219,32 @@ def _inline(tokens: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 # ---- blocks as the template draws them -------------------------------------------------------------------------------
 
 
+def _present(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A block's data with its figures written as text; the lists of what was read become tables."""
+    kind, data = block["kind"], {key: value for key, value in block.items() if key != "outlined"}
+    if kind == "finding":
+        return [data | {"evidence": evidence_line(block)}]
+    if kind == "table":
+        columns = [{"label": c["label"], "right": c["right"]} for c in block["columns"]]
+        return [_grid(block["caption"], columns, written_rows(block), origin(block))]
+    if kind == "provenance":
+        return _provenance(block)
+    if kind == "page_one":
+        answers = [answer | {"unknown": answer["level"] == "unknown"} for answer in join_answers(block["answers"])]
+        trend = _present({**block["trend"], "kind": "figure"})[0] if block["trend"] else None
+        data |= {"headline": block["headline"]["sentence"], "answers": answers, "trend": trend}
+    if "numbers" in block:
+        return [data | {"numbers": [_number(n) for n in block["numbers"]]}]
+    return [data | {"origin": origin(block)}]
+
+
 def _number(number: Mapping[str, Any]) -> dict[str, Any]:
-    figure, bounds = format_interval(number["value"], number["low"], number["high"], number["unit"])
-    below = " · ".join(filter(None, [bounds, f"n = {number['n']:,}"]))
-    drawn = None
-    if bounds and number["unit"] in SCALES:
-        start, end, *ends = SCALES[number["unit"]]
-        shares = {key: (number[key] - start) / (end - start) for key in ("value", "low", "high")}
-        drawn = {**shares, "start": ends[0], "end": ends[1]}
-    return {"label": number["label"], "figure": figure, "below": below, "note": number["note"], "drawn": drawn}
-
-
-def _kpis(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"kind": "kpis", "numbers": [_number(n) for n in block["numbers"]]}]
-
-
-def _finding(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    drawn = {key: block[key] for key in ("sentence", "level", "settle")}
-    return [{"kind": "finding", **drawn, "evidence": evidence_line(block)}]
-
-
-def _page_one(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    answers = [
-        {key: a[key] for key in ("question", "sentence", "settle")} | {"unknown": a["level"] == "unknown"}
-        for a in block["answers"]
-    ]
-    return [
-        {
-            "kind": "page_one",
-            "headline": block["headline"]["sentence"],
-            "basis": block["basis"],
-            "numbers": [_number(n) for n in block["numbers"]],
-            "trend": _figure(block["trend"])[0] if block["trend"] else None,
-            "answers": answers,
-        }
-    ]
-
-
-def _figure(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    drawn = {key: block[key] for key in ("caption", "alt", "svg")}
-    return [{"kind": "figure", **drawn, "origin": origin(block)}]
-
-
-def _table(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = [[cell_text(v, c["format"]) for v, c in zip(row, block["columns"], strict=True)] for row in block["rows"]]
-    columns: list[dict[str, Any]] = [{"label": c["label"], "right": c["right"]} for c in block["columns"]]
-    return [_grid(block["caption"], columns, rows, origin(block))]
+    lines, bar = number_lines(number), None
+    if lines["bounds"] and number["unit"] in SCALES:
+        low, high, start, end = SCALES[number["unit"]]
+        bar = {key: (number[key] - low) / (high - low) for key in ("value", "low", "high")}
+        bar |= {"start": start, "end": end}
+    return {"label": number["label"], "note": number["note"], "drawn": bar, **lines}
 
 
 SHORT = 20  # characters that a column may take whole; longer cells share what is left by their length
@@ -274,40 +261,17 @@ def _grid(caption: str, columns: list[dict[str, Any]], rows: list[list[str]], so
     return {"kind": "table", "caption": caption, "columns": columns, "rows": rows, "origin": source, "size": size}
 
 
-def _quotes(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [{"kind": "quotes", "caption": block["caption"], "quotes": block["quotes"], "origin": origin(block)}]
-
-
 def _provenance(block: Mapping[str, Any]) -> list[dict[str, Any]]:
-    captions = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
     grids = []
-    for name, caption in captions.items():
-        frame = block.get(name, {"columns": [], "rows": []})
-        if frame["rows"]:
-            columns = [
-                {"label": PROVENANCE_HEADS.get(key, key.capitalize()), "right": isinstance(value, int | float)}
-                for key, value in zip(frame["columns"], frame["rows"][0], strict=True)
-            ]
+    for name, caption in PROVENANCE.items():
+        if rows := block.get(name, {"rows": []})["rows"]:
+            keys = block[name]["columns"]
+            right = [isinstance(value, int | float) for value in rows[0]]
+            columns = [{"label": head_of(key), "right": side} for key, side in zip(keys, right, strict=True)]
             # a checksum shows its first twelve characters here; the whole of it stands in manifest.json
-            cells = [
-                [
-                    cell_text(v[:12] if k == "sha256" and v else v, "count")
-                    for k, v in zip(frame["columns"], row, strict=True)
-                ]
-                for row in frame["rows"]
-            ]
-            grids.append(_grid(caption, columns, cells, ""))
+            short = [[v[:12] if k == "sha256" and v else v for k, v in zip(keys, row, strict=True)] for row in rows]
+            grids.append(_grid(caption, columns, [[cell_text(v, "count") for v in row] for row in short], ""))
     return grids
-
-
-_PRESENT: dict[str, Callable[[Mapping[str, Any]], list[dict[str, Any]]]] = {
-    "kpis": _kpis,
-    "finding": _finding,
-    "figure": _figure,
-    "table": _table,
-    "quotes": _quotes,
-    "provenance": _provenance,
-}
 
 
 def _clean(value: object, key: str = "") -> object:

@@ -8,6 +8,7 @@ import pytest
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish.blocks import (
     MIME,
+    RECORDS,
     ROWS_SHOWN,
     finding,
     kpis,
@@ -98,7 +99,7 @@ def test_an_overlong_text_is_cut_with_a_note():
 
 def test_numbers_stay_numbers_in_the_data_and_missing_ones_become_none():
     frame = pd.DataFrame({"team": ["a", None], "n": [1, 2], "share": [0.5, np.nan]})
-    shown = table(frame, caption="c", source=SAID, n=3, formats={"share": "share"})
+    shown = table(frame, caption="c", source=SAID, n=3, people=RECORDS, formats={"share": "share"})
     assert shown.data["rows"] == [["a", 1, 0.5], [None, 2, None]]
     assert "50 %" in bundle(shown)["text/html"]
     assert "nan" not in bundle(shown)["text/html"].lower()
@@ -115,7 +116,7 @@ def test_the_bundle_is_strict_json_whatever_the_cells_hold():
             "kind": pd.Categorical(["x", "y"]),
         }
     )
-    data = bundle(table(frame, caption="c", source=OBSERVED, n=2))[MIME]
+    data = bundle(table(frame, caption="c", source=OBSERVED, n=2, people=RECORDS))[MIME]
     assert json.loads(json.dumps(data, allow_nan=False)) == data
     assert data["rows"][0][0] == "2025-03-01"
     assert data["rows"][1][:3] == ["2025-03-02 09:30", None, None]
@@ -129,7 +130,7 @@ def test_a_tidy_frame_of_estimates_shows_one_column_with_one_number_of_decimals(
             "source": SAID,
         }
     )  # fmt: skip
-    shown = table(frame, caption="c", source=SAID, n=99)
+    shown = table(frame, caption="c", source=SAID, n=99, people="n")
     assert [c["label"] for c in shown.data["columns"]] == ["Team", "Net promoter score", "N"]
     cells = [cell_text(row[1], "number") for row in shown.data["rows"]]
     assert cells == ["+4 (−5 to +13)", "+12 (+12 to +13)", "not known"]
@@ -137,26 +138,26 @@ def test_a_tidy_frame_of_estimates_shows_one_column_with_one_number_of_decimals(
 
 def test_a_column_beside_its_bounds_swallows_them():
     frame = pd.DataFrame({"said": [0.043], "said_low": [0.03], "said_high": [0.06], "left": [3]})
-    shown = table(frame, caption="c", source=SAID, n=3, formats={"said": "share1"})
+    shown = table(frame, caption="c", source=SAID, n=3, people=RECORDS, formats={"said": "share1"})
     assert [c["label"] for c in shown.data["columns"]] == ["Said", "Left"]
     assert cell_text(shown.data["rows"][0][0], "share1") == "4.3 % (3.0–6.0)"
 
 
 def test_a_long_table_says_how_many_rows_it_leaves_out():
-    shown = table(pd.DataFrame({"row": range(10_000)}), caption="c", source=SAID, n=10_000)
+    shown = table(pd.DataFrame({"row": range(10_000)}), caption="c", source=SAID, n=10_000, people=RECORDS)
     assert len(shown.data["rows"]) == ROWS_SHOWN
     assert shown.data["note"] == "The first 200 of 10,000 rows are shown."
 
 
 def test_an_empty_table_still_has_its_headings():
-    html = bundle(table(pd.DataFrame({"team": []}), caption="Nobody", source=SAID, n=0))["text/html"]
+    html = bundle(table(pd.DataFrame({"team": []}), caption="Nobody", source=SAID, n=0, people=[]))["text/html"]
     assert "Team" in Tags(html).text
 
 
 def test_a_table_leaves_its_frame_unchanged():
     frame = pd.DataFrame({"team": ["a"], "value": [0.5], "low": [0.4], "high": [0.6], "unit": ["share"]})
     before = frame.copy()
-    table(frame, caption="c", source=SAID, n=1)
+    table(frame, caption="c", source=SAID, n=1, people=1)
     pd.testing.assert_frame_equal(frame, before)
 
 
@@ -173,7 +174,7 @@ def test_hostile_text_is_text_in_every_block(payloads):
         for block in blocks:
             check_harmless(bundle(block))
     check_harmless(bundle(quotes(payloads, caption="c", n=32, contexts=payloads)))
-    check_harmless(bundle(table(frame, caption="c", source=SAID, n=32)))
+    check_harmless(bundle(table(frame, caption="c", source=SAID, n=32, people=32)))
     check_harmless(bundle(provenance(frame, frame, frame)))
 
 
@@ -220,14 +221,14 @@ def test_a_finding_carries_its_evidence_and_signal():
         (lambda: finding("x", level="guess"), "level is 'guess'"),
         (lambda: kpis({}), "one to four numbers, not 0"),
         (lambda: kpis({"a": SHARE}, {"b": "note"}), r"notes for \['b'\]"),
-        (lambda: table(pd.DataFrame({"a": [1]}), caption="", source=SAID, n=1), "table needs caption="),
-        (lambda: table(pd.DataFrame({"a": [1]}), caption="c", source="us", n=1), "source 'us' is not known"),
+        (lambda: table(pd.DataFrame({"a": [1]}), caption="", source=SAID, n=1, people=1), "table needs caption="),
+        (lambda: table(pd.DataFrame({"a": [1]}), caption="c", source="us", n=1, people=1), "source 'us' is not known"),
         (
-            lambda: table(pd.DataFrame({"a": [1]}), caption="c", source=SAID, n=1, columns={"b": "B"}),
+            lambda: table(pd.DataFrame({"a": [1]}), caption="c", source=SAID, n=1, people=1, columns={"b": "B"}),
             "table has no column 'b' for columns. It has: a.",
         ),
         (
-            lambda: table(pd.DataFrame({"a": [1]}), caption="c", source=SAID, n=1, formats={"a": "percent"}),
+            lambda: table(pd.DataFrame({"a": [1]}), caption="c", source=SAID, n=1, people=1, formats={"a": "percent"}),
             "format a: 'percent' is not known. Expected one of: text, count",
         ),
         (lambda: quotes(["a"], caption="c", n=1, contexts=["b", "c"]), "1 texts but 2 contexts"),

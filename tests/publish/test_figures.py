@@ -8,7 +8,7 @@ import pytest
 
 from analytics.measures.estimate import SAID
 from analytics.publish.blocks import figure
-from analytics.publish.figures import FONTS, STYLE, draw, plot_intervals, plot_series, plot_shares, use_style
+from analytics.publish.figures import FONTS, STYLE, draw, plot_intervals, plot_series, plot_shares, styled
 from analytics.publish.html import ACCENT
 
 POINTS = pd.DataFrame(
@@ -83,6 +83,17 @@ def test_the_same_data_draw_the_same_bytes():
     assert "<dc:date>" not in draw(plot_series(POINTS))[0]
 
 
+def test_the_last_bits_of_a_place_change_no_byte():
+    def drawing(nudge):
+        fig = plot_series(POINTS)
+        fig.set_layout_engine(None)
+        left, bottom, width, height = fig.axes[0].get_position().bounds
+        fig.axes[0].set_position((left + nudge, bottom, width, height))
+        return draw(fig)
+
+    assert drawing(0.0) == drawing(1e-12)
+
+
 def test_text_is_text_in_the_report_face_for_the_pdf_and_shapes_for_the_screen():
     fig = plot_series(POINTS)
     assert re.search(r"<text[^>]*Fira Sans", draw(fig)[0])
@@ -95,12 +106,15 @@ def test_drawing_leaves_matplotlib_as_it_was():
     assert dict(matplotlib.rcParams) == before
 
 
-def test_use_style_sets_the_face_for_charts_drawn_by_hand():
-    with matplotlib.rc_context():
-        use_style()
-        assert matplotlib.rcParams["font.family"] == STYLE["font.family"]
-        found = matplotlib.font_manager.findfont("Fira Sans")
-    assert found.startswith(str(FONTS))
+def test_charts_drawn_by_hand_can_take_the_style():
+    @styled
+    def face():
+        return matplotlib.rcParams["font.family"], matplotlib.font_manager.findfont("Fira Sans")
+
+    before = matplotlib.rcParams["font.family"]
+    assert face()[0] == STYLE["font.family"]
+    assert face()[1].startswith(str(FONTS))
+    assert matplotlib.rcParams["font.family"] == before
 
 
 def test_accent_and_greys_differ_in_lightness_so_that_a_chart_reads_in_grey():
@@ -121,4 +135,4 @@ def test_the_vendored_face_comes_with_its_licence():
 @pytest.mark.parametrize(("alt", "caption", "missing"), [("", "c", "alt"), ("a", " ", "caption")])
 def test_a_figure_without_alt_text_or_finding_is_refused(alt, caption, missing):
     with pytest.raises(ValueError, match=f"figure needs {missing}="):
-        figure(plot_series(POINTS), alt=alt, caption=caption, source=SAID, n=6)
+        figure(plot_series(POINTS), alt=alt, caption=caption, source=SAID, n=6, people=60)

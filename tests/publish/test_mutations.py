@@ -7,7 +7,7 @@ import pytest
 
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.measures.suppress import suppress
-from analytics.publish.blocks import finding, kpis, page_one, prose, quotes, table, unknown
+from analytics.publish.blocks import RECORDS, finding, kpis, page_one, prose, quotes, table, unknown
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
 from analytics.tables.periods import parse_period
@@ -50,7 +50,8 @@ def first_page(**changes):
 
 
 def listing(frame, **words):
-    return table(frame, **({"caption": "Satisfied customers by team.", "source": SAID, "n": 95} | words))
+    words = {"caption": "Satisfied customers by team.", "source": SAID, "n": 95, "people": "people"} | words
+    return table(frame, **words)
 
 
 WRONG = {
@@ -215,4 +216,5 @@ def test_the_smallest_group_is_the_organisation_s_own():
 
 
 def test_what_data_rows_were_set_aside_is_not_about_people():
-    refuse(table(pd.DataFrame({"table": ["surveys"], "n": [3]}), caption="Faults.", source=OBSERVED, n=3))
+    faults = pd.DataFrame({"table": ["surveys"], "n": [3]})
+    refuse(table(faults, caption="Faults.", source=OBSERVED, n=3, people=RECORDS))

@@ -6,9 +6,9 @@ import pytest
 from pypdf import PdfReader
 
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
-from analytics.publish.blocks import figure, finding, kpis, page_one, prose, provenance, quotes, table, unknown
+from analytics.publish.blocks import RECORDS, figure, finding, kpis, page_one, prose, provenance, quotes, table, unknown
 from analytics.publish.figures import plot_series
-from analytics.publish.glyphs import clean_text
+from analytics.publish.format import clean_text
 from analytics.publish.pdf import Cover, compile_pdf, flow, lay_out
 
 SHARE = Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)
@@ -26,7 +26,9 @@ def story(length=1):
     return page_one(
         finding(said, [SHARE], "no change"), {"Satisfied": SHARE, "Silent": UNDEFINED}, notes={"Silent": "not asked"},
         perceive=said, hurts=said, leaving=said, unknown=unknown(said, settle="Ask them."), basis=said,
-        trend=figure(plot_series(POINTS, height=1.6), alt="Two months.", caption="No change", source=SAID, n=2),
+        trend=figure(
+            plot_series(POINTS, height=1.6), alt="Two months.", caption="No change", source=SAID, n=2, people=40
+        ),
     )  # fmt: skip
 
 
@@ -43,9 +45,9 @@ def every_block():
         kpis({"Satisfied": SHARE, "Nobody": UNDEFINED}).as_json(),
         finding("62 % are satisfied.", [SHARE], "no change").as_json(),
         unknown("Not known.", settle="Ask.").as_json(),
-        figure(plot_series(POINTS), alt="Two months.", caption="No change", source=SAID, n=2).as_json(),
-        table(frame, caption="By team", source=[SAID, OBSERVED], n=1204).as_json(),
-        table(long, caption="Many rows", source=OBSERVED, n=150, formats={"share": "share"}).as_json(),
+        figure(plot_series(POINTS), alt="Two months.", caption="No change", source=SAID, n=2, people=40).as_json(),
+        table(frame, caption="By team", source=[SAID, OBSERVED], n=1204, people="n").as_json(),
+        table(long, caption="Many rows", source=OBSERVED, n=150, people=RECORDS, formats={"share": "share"}).as_json(),
         quotes(["Nobody called."], caption="On waiting", n=1, contexts=["phone"]).as_json(),
         prose("Closing **words**.").as_json(),
         markdown("## Provenance"),

@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.measures.estimate import SAID
+from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.suppress import TOTAL, suppress
-from analytics.publish.blocks import table
+from analytics.publish.blocks import RECORDS, figure, finding, kpis, page_one, quotes, table
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
+from analytics.publish.figures import plot_shares
 
 TEAMS, SEGMENTS = ["North", "South", "East"], ["home", "business"]
 
@@ -47,8 +48,8 @@ def worked_out(shown, truth):
 
 
 def shows(frame, **words):
-    block = table(frame, **({"caption": "Customers by group.", "source": SAID, "n": 300} | words)).as_json()
-    refuse_unfounded([block], 10)
+    words = {"caption": "Customers by group.", "source": SAID, "n": 300, "people": "people"} | words
+    refuse_unfounded([table(frame, **words).as_json()], 10)
 
 
 def test_tables_of_one_report_suppressed_together_give_no_small_group_away():
@@ -97,3 +98,145 @@ def test_newcomers_do_not_follow_from_two_totals_either():
 def test_the_same_people_as_last_time_are_shown_again():
     before = pd.DataFrame({"team": ["a", "b"], "people": [40, 50], "value": 0.5})
     assert suppress(before, by=["team"], previous=before)["reason"].eq("").all()
+
+
+# ---- the gate on typed counts of people ------------------------------------------------------------------------------
+
+THREE = pd.DataFrame({"team": ["North", "South", "East"], "replies": [40, 25, 3], "mood": ["fell", "rose", "fell"]})
+SCORES = {"value": [0.8, 0.7, 0.6], "low": 0.4, "high": 0.9, "unit": "share"}
+CHART = plot_shares(THREE.assign(**SCORES, n=30), by="team")
+SHARE = Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)
+
+
+@pytest.mark.parametrize("heading", ["Replies", "Answers", "Antworten", "Q7", "Total"])
+def test_three_people_are_stopped_whatever_their_column_is_called(heading):
+    for people in ("replies", THREE["replies"], [40, 25, 3]):
+        with pytest.raises(ClaimError, match="rests on 3 people"):
+            shows(THREE, columns={"team": "Team", "replies": heading}, people=people)
+
+
+def test_a_table_that_does_not_say_who_stands_behind_it_is_read_the_strict_way():
+    words = {"caption": "Replies.", "columns": [{"label": "Team", "format": "text", "right": False}]}
+    words["columns"].append({"label": "Replies", "format": "count", "right": True})
+    block = {"kind": "table", "rows": [["North", 40], ["East", 3]], "source": SAID, "n": 43, "note": "", **words}
+    with pytest.raises(ClaimError, match="rests on 3 people"):
+        refuse_unfounded([block], 10)
+
+
+def test_the_smallest_of_several_counts_decides():
+    left = pd.DataFrame({"team": ["North", "South"], "customers": [400, 300], "left": [40, 4]})
+    shows(left, people="customers")
+    with pytest.raises(ClaimError, match="rests on 4 people"):
+        shows(left, people=["customers", "left"])
+    shows(left.assign(left=[40, 0]), people=["customers", "left"])
+
+
+def test_rows_of_data_tell_of_nobody():
+    shows(pd.DataFrame({"table": ["surveys", "contacts"], "faults": [3, 4]}), people=RECORDS, n=7)
+
+
+@pytest.mark.parametrize("cell", ["fell", "Nobody called Mrs Jones back.", 0.25, True])
+def test_a_withheld_row_shows_neither_figures_nor_words(cell):
+    frame = pd.DataFrame(
+        {"team": ["North", "South", "East"], "people": [40, np.nan, np.nan], "what": ["fell", cell, None]}
+    )
+    with pytest.raises(ClaimError, match="South.*withheld"):
+        shows(frame.astype({"what": object}))
+    shows(frame.assign(what=["fell", None, None]))
+
+
+def test_a_withheld_row_may_say_why():
+    shows(suppress(THREE, by=["team"], count="replies").drop(columns="mood"), people="replies")
+
+
+def test_a_withheld_row_keeps_all_its_group_labels_and_no_other_text():
+    frame = pd.DataFrame(
+        {"promise": "Call back", "segment": ["home", "trade", "farm"], "people": [40, np.nan, np.nan], "cases": 50}
+    ).assign(cases=[50, np.nan, np.nan])
+    shows(frame)
+    with pytest.raises(ClaimError, match="withheld"):
+        shows(frame.assign(promise=["a", "b", "c"]), by=["segment"])
+
+
+def test_a_number_in_the_first_column_labels_its_row():
+    frame = pd.DataFrame({"gestures": [1, 2, 3], "value": [0.1, 0.2, 0.3], "people": [90, 40, 6]})
+    shows(suppress(frame, by=["gestures"]), n=0)
+    with pytest.raises(ClaimError, match="withheld"):
+        shows(pd.DataFrame({"share": [SHARE, SHARE], "people": [90, np.nan]}), n=0)
+
+
+def test_a_total_is_known_by_its_mark_and_not_by_its_word():
+    frame = pd.DataFrame({"team": ["North", "South", "East", TOTAL], "people": [40, 25, np.nan, 95]})
+    with pytest.raises(ClaimError, match="'jeder' less the other rows"):
+        shows(frame, total="jeder", n=95)
+    shows(frame.assign(people=[40, np.nan, np.nan, 95]), total="jeder", n=95)
+
+
+@pytest.mark.parametrize("label", ["Insgesamt", "Everyone", "x"])
+def test_a_total_without_a_mark_gives_no_small_group_away_either(label):
+    frame = pd.DataFrame({"team": ["North", "South", "East", label], "people": [40, 25, np.nan, 69]})
+    with pytest.raises(ClaimError, match="follows from"):
+        shows(frame, n=0)
+
+
+def test_the_n_under_a_table_gives_no_small_group_away():
+    frame = pd.DataFrame({"team": ["North", "South", "East"], "people": [40, 25, np.nan]})
+    with pytest.raises(ClaimError, match="follows from"):
+        shows(frame, n=69)
+    shows(frame.assign(people=[40, np.nan, np.nan]), n=69)
+
+
+def test_a_chart_is_stopped_for_its_smallest_point():
+    words = {"alt": "Shares by team.", "caption": "Shares by team.", "source": SAID, "n": 300}
+    for people in ([40, 25, 3], 3):
+        with pytest.raises(ClaimError, match="rests on 3 people"):
+            refuse_unfounded([figure(CHART, people=people, **words).as_json()], 10)
+    drawn = figure(CHART, people=[40, 25, np.nan], **words)
+    refuse_unfounded([drawn.as_json()], 10)
+    trend = figure(CHART, people=[40, 3], **words)
+    page = page_one("October.", {"Satisfied": SHARE}, perceive="…", hurts="…", leaving="…", unknown="…", trend=trend)
+    with pytest.raises(ClaimError, match="rests on 3 people"):
+        refuse_unfounded([page.as_json()], 10)
+
+
+def test_sentences_and_quotes_are_stopped_for_their_smallest_group():
+    with pytest.raises(ClaimError, match="rests on 3 people"):
+        refuse_unfounded([finding("62 % (58–66) are satisfied.", [SHARE], people=3).as_json()], 10)
+    with pytest.raises(ClaimError, match="rests on 3 people"):
+        refuse_unfounded([quotes(["Nobody called."], caption="Waiting", n=40, people=3).as_json()], 10)
+
+
+SMALL = ["Of 7 customers who left, all wrote.", "Satisfied customers (n = 7).", "Only 3 people answered by chat."]
+LARGE = [
+    "Groups of fewer than 10 customers are left out.",
+    "1 in 5 customers wrote.",
+    "Q3 customers wrote as often.",
+    "17 customers of 4 teams; n = 120.",
+]
+
+
+@pytest.mark.parametrize(("sentences", "stopped"), [(SMALL, True), (LARGE, False)])
+def test_captions_notes_labels_and_sentences_count_no_small_group(sentences, stopped):
+    frame = pd.DataFrame({"team": ["North"], "people": [300]})
+    for text in sentences:
+        words = {"source": SAID, "n": 300, "people": "people"}
+        for block in (
+            table(frame, caption=text, **words),
+            table(frame, caption="Teams.", note=text, **words),
+            kpis({"Satisfied": SHARE}, {"Satisfied": text}),
+            finding(text),
+        ):
+            if stopped:
+                with pytest.raises(ClaimError, match="never shown"):
+                    refuse_unfounded([block.as_json()], 10)
+            else:
+                refuse_unfounded([block.as_json()], 10)
+
+
+def test_the_counts_of_a_table_are_refused_where_they_do_not_fit_it():
+    with pytest.raises(ValueError, match="people has 2 values for 3 rows"):
+        table(THREE, caption="c", source=SAID, n=3, people=[1, 2])
+    with pytest.raises(ValueError, match="no column 'folk' for people"):
+        table(THREE, caption="c", source=SAID, n=3, people="folk")
+    with pytest.raises(ValueError, match="no column 'folk' for by"):
+        table(THREE, caption="c", source=SAID, n=3, people="replies", by=["folk"])
