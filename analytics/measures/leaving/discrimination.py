@@ -43,8 +43,7 @@ class _Ranking:
             return (np.nan,) * len(UNITS)
         mine, tie = w[self.leavers], self.tie[self.leavers]
         (seen_from, seen_to), (caught_from, caught_to) = (
-            (total[bound[tie]], total[bound[tie + 1]])
-            for total, bound in ((seen, self.bounds), (caught, self.caught))
+            (total[bound[tie]], total[bound[tie + 1]]) for total, bound in ((seen, self.bounds), (caught, self.caught))
         )
         above = seen_from - caught_from + seen_to - caught_to  # twice the stayers ahead, those tied counted once
         auc = 1 - int(mine @ above) / (2 * leavers * (n - leavers))
@@ -58,7 +57,7 @@ class _Ranking:
         return auc, float(precision), float(top / TOP), float(np.abs(gaps).sum() / n)
 
 
-def evaluate_risk(left: np.ndarray, risk: np.ndarray, confidence: float = 0.95, seed: int = 0) -> dict[str, Estimate]:
+def evaluate_risk(left: ArrayLike, risk: ArrayLike, confidence: float = 0.95, seed: int = 0) -> dict[str, Estimate]:
     """Measure how well a risk ranks and how well its level fits.
 
     AUC: share of pairs of a leaver and a stayer in which the leaver has the higher risk, ties half. Average precision:
@@ -111,7 +110,7 @@ def evaluate_risk(left: np.ndarray, risk: np.ndarray, confidence: float = 0.95, 
 
 
 def compare_auc(
-    left: np.ndarray, risk: np.ndarray, other: np.ndarray, confidence: float = 0.95, seed: int = 0
+    left: ArrayLike, risk: ArrayLike, other: ArrayLike, confidence: float = 0.95, seed: int = 0
 ) -> Estimate:
     """AUC of one risk less that of another, for the same customers: the interval is that of the paired difference.
 

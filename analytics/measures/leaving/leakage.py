@@ -26,7 +26,8 @@ class LeakageError(ValueError):
 
     def __init__(self, report: pd.DataFrame) -> None:
         self.report = report
-        lines = [f"- {row.column}: {row.reason.replace('_', ' ')}, {row.strength:.3f}" for row in report.itertuples()]
+        rows = zip(report["column"], report["reason"], report["strength"], strict=True)
+        lines = [f"- {column}: {reason.replace('_', ' ')}, {strength:.3f}" for column, reason, strength in rows]
         noun = "1 column knows" if len(report) == 1 else f"{len(report)} columns know"
         super().__init__("\n".join([f"{noun} who left. Remove before a model is fitted:", *lines]))
 
