@@ -158,26 +158,21 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         leavers = frame.loc[y, "customer_id"].nunique() if ids else int(y.sum())
         if leavers < LEAVERS_NEEDED:
             raise TooFewLeaversError(leavers, LEAVERS_NEEDED, f"within {self.horizon_days} days of a cut-off")
-        self._fit_checked(frame, y, moments, columns)
-        self._judge_tenure(frame, y)
+        risk = self._fit_checked(frame, y, moments, columns)
+        self._judge(frame, y, risk)
         return self
 
-    def fit_groups(self, groups: Iterable[str], features: pd.DataFrame) -> "ChurnRiskModel":
-        """Fit another model of the chosen kind on some of the groups that this one has checked for leaks.
+    def risk_by(self, groups: Iterable[str], features: pd.DataFrame) -> np.ndarray:
+        """Risk of the test cut-off's customers by another model of the chosen kind, fitted on some of the groups.
 
         Parameters
         ----------
         groups
-            Some of this model's groups.
+            Some of this model's groups, which it has checked for leaks.
         features
             Those this model was fitted on, with `cutoff` and `left_within`.
-
-        Returns
-        -------
-        ChurnRiskModel
-            The other model, judged on the same customers, without a baseline.
         """
-        other: ChurnRiskModel = clone(self).set_params(groups=tuple(groups), kind=self.chosen_)
+        other: ChurnRiskModel = clone(self).set_params(kind=self.chosen_)
         return other._fit_checked(*other._labelled(features, None, None), feature_columns(features, groups))
 
     def _labelled(
@@ -191,21 +186,13 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         labelled = y.notna().to_numpy()
         return features[labelled], y[labelled].to_numpy(bool), moments[labelled]
 
-    def _fit_checked(self, frame: pd.DataFrame, y: np.ndarray, moments: pd.Series, columns: list[str]) -> Self:
-        """All that follows once no column knows the outcome: split, learn, choose, calibrate, judge."""
+    def _fit_checked(self, frame: pd.DataFrame, y: np.ndarray, moments: pd.Series, columns: list[str]) -> np.ndarray:
+        """Split, learn, choose and calibrate, once no column knows the outcome; the test customers' risk."""
         self._split(moments, y)
         self._learn_columns(frame[self.part_ == "training"], columns)
-        x, test = self._matrix(frame), self.part_ == "test"
+        x = self._matrix(frame)
         self._fit_parts(x, y)
-        risk = self.model_.predict_proba(x[test])[:, 1]
-        self.evaluation_ = evaluate_risk(y[test], risk, self.confidence, self.seed)
-        error = round(self.evaluation_["calibration_error"].value, DECIMALS)
-        self.calibrated_ = bool(error <= min(CALIBRATED, float(y[test].mean()) / 2))
-        self.baseline_: dict[str, Estimate] = {}
-        self.test_ = pd.DataFrame({"left": y[test], "risk": risk}, index=frame.index[test])
-        if "customer_id" in frame:
-            self.test_.insert(0, "customer_id", frame.loc[test, "customer_id"])
-        return self
+        return np.asarray(self.model_.predict_proba(x[self.part_ == "test"])[:, 1])
 
     def predict_proba(self, features: pd.DataFrame) -> np.ndarray:
         """Probability of staying and of leaving within the horizon, shape (n, 2).
@@ -351,17 +338,24 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             self.chosen_ = kinds[0]
             if len(kinds) > 1:
                 simple, boosted = (model.predict_proba(x[hold])[:, 1] for model in fitted.values())
-                gain = compare_auc(y[hold], boosted, simple, self.confidence, self.seed)
+                gain, _ = compare_auc(y[hold], boosted, simple, self.confidence, self.seed)
                 self.chosen_ = "boosting" if round(gain.low, DECIMALS) > 0 else "logistic"
             method = "isotonic" if y[hold].sum() >= ISOTONIC else "sigmoid"
             calibrated = CalibratedClassifierCV(FrozenEstimator(fitted[self.chosen_]), method=method)
             self.model_ = calibrated.fit(x[hold], y[hold])
         self.classes_ = np.array([False, True])
 
-    def _judge_tenure(self, frame: pd.DataFrame, y: np.ndarray) -> None:
-        """The same figures for the share that left in each tenth of tenure, missing tenure apart."""
+    def _judge(self, frame: pd.DataFrame, y: np.ndarray, risk: np.ndarray) -> None:
+        """Evaluate on the test cut-off, beside the share that left in each tenth of tenure (missing apart)."""
+        train, test = self.part_ == "training", self.part_ == "test"
+        self.test_ = frame[test].reindex(columns=[c for c in ("customer_id",) if c in frame])
+        self.test_ = self.test_.assign(left=y[test], risk=risk)
+        self.evaluation_ = evaluate_risk(y[test], risk, self.confidence, self.seed)
+        error = round(self.evaluation_["calibration_error"].value, DECIMALS)
+        self.calibrated_ = bool(error <= min(CALIBRATED, float(y[test].mean()) / 2))
+        self.baseline_: dict[str, Estimate] = {}
         if TENURE in frame and frame[TENURE].notna().any():
-            train, test, tenure = self.part_ == "training", self.part_ == "test", frame[TENURE].to_numpy(float)
+            tenure = frame[TENURE].to_numpy(float)
             edges = np.unique(np.nanquantile(tenure[train], np.linspace(0, 1, 11)[1:-1]))
             group = np.where(np.isnan(tenure), 10, np.searchsorted(edges, tenure))
             n, hits = np.bincount(group[train], minlength=11), np.bincount(group[train], y[train], minlength=11)

@@ -104,11 +104,11 @@ def compare_listening(model: ChurnRiskModel, features: pd.DataFrame) -> Listenin
     for group in ("perception", "operations"):
         if not any(c.startswith(f"{group}_") for c in model.columns_):
             raise NotMeasured(f"not measured: no feature of {group}, needed for what listening adds")
-    internal = model.fit_groups(("operations", "account"), features)
-    gain = compare_auc(model.test_["left"], model.test_["risk"], internal.test_["risk"], model.confidence, model.seed)
+    without = model.risk_by(("operations", "account"), features)
+    gain, internal = compare_auc(model.test_["left"], model.test_["risk"], without, model.confidence, model.seed)
     spoke = _speech(features.loc[model.test_.index]) != SILENT
     heard = share_of(int(spoke.sum()), len(spoke), model.confidence)
-    return Listening(internal.evaluation_["auc"], model.evaluation_["auc"], gain, heard)
+    return Listening(internal, model.evaluation_["auc"], gain, heard)
 
 
 def said_and_silent(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,8 @@
 Four figures of one list of risks and outcomes; what made the risks is not known here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
@@ -29,30 +30,27 @@ class _Ranking:
         risk, left = risk[self.order], np.asarray(left, bool)[self.order]
         self.gaps, self.leavers = left - risk, np.flatnonzero(left)
         ends = np.append(np.flatnonzero(np.diff(risk)) + 1, self.n)
-        self.tie = np.searchsorted(ends, np.arange(self.n), side="right")
         self.bounds = np.append(0, ends)  # of each group of ties
         self.caught = np.searchsorted(self.leavers, self.bounds)  # leavers ahead of each bound
+        self.group = np.searchsorted(ends, self.leavers, side="right")  # of ties, that each leaver is in
         self.bins = np.unique(np.linspace(0, self.n, BINS + 1).astype(int)[:-1])
 
     def measure(self, weights: np.ndarray, only_auc: bool = False) -> tuple[float, ...]:
         """All four figures in the order of `UNITS`, or the first, with each customer counted `weights` times."""
         w = weights[self.order]
-        seen, caught = np.append(0, np.cumsum(w)), np.append(0, np.cumsum(w[self.leavers]))
+        mine = w[self.leavers]
+        seen = np.append(0, np.cumsum(w, dtype=int))[self.bounds]
+        caught = np.append(0, np.cumsum(mine, dtype=int))[self.caught]
         n, leavers = int(seen[-1]), int(caught[-1])
         if not 0 < leavers < n:
             return (np.nan,) * len(UNITS)
-        mine, tie = w[self.leavers], self.tie[self.leavers]
-        (seen_from, seen_to), (caught_from, caught_to) = (
-            (total[bound[tie]], total[bound[tie + 1]]) for total, bound in ((seen, self.bounds), (caught, self.caught))
-        )
-        above = seen_from - caught_from + seen_to - caught_to  # twice the stayers ahead, those tied counted once
+        stayed = seen - caught
+        above = stayed[self.group] + stayed[self.group + 1]  # twice the stayers ahead, those tied counted once
         auc = 1 - int(mine @ above) / (2 * leavers * (n - leavers))
         if only_auc:
             return (auc,)
-        precision = (mine * caught_to / np.maximum(seen_to, 1)).sum() / leavers
-        last = self.tie[np.searchsorted(seen, TOP * n) - 1]  # the group of ties that the top tenth ends in
-        inside = self.bounds[[last, last + 1]], self.caught[[last, last + 1]]
-        top = np.interp(TOP * n, seen[inside[0]], caught[inside[1]]) / leavers
+        precision = (mine * caught[self.group + 1] / np.maximum(seen[self.group + 1], 1)).sum() / leavers
+        top = np.interp(TOP * n, seen, caught) / leavers
         gaps = np.add.reduceat(w * self.gaps, self.bins)
         return auc, float(precision), float(top / TOP), float(np.abs(gaps).sum() / n)
 
@@ -99,7 +97,7 @@ def evaluate_risk(left: ArrayLike, risk: ArrayLike, confidence: float = 0.95, se
     (0.917, 2.5)
     """
     ranking = _Ranking(left, risk)
-    exact = ranking.measure(np.ones(ranking.n, int))
+    exact = ranking.measure(np.ones(ranking.n, np.uint8))
     if np.isnan(exact[0]):
         raise NotMeasured("nobody left, or nobody stayed: a risk cannot be judged. Choose a cut-off with both.")
     draws = zip(*(ranking.measure(w) for w in _weights(ranking.n, seed)), strict=True)
@@ -111,7 +109,7 @@ def evaluate_risk(left: ArrayLike, risk: ArrayLike, confidence: float = 0.95, se
 
 def compare_auc(
     left: ArrayLike, risk: ArrayLike, other: ArrayLike, confidence: float = 0.95, seed: int = 0
-) -> Estimate:
+) -> tuple[Estimate, Estimate]:
     """AUC of one risk less that of another, for the same customers: the interval is that of the paired difference.
 
     Parameters
@@ -123,8 +121,9 @@ def compare_auc(
 
     Returns
     -------
-    Estimate
-        Difference of two shares, -1 to 1; positive where `risk` ranks more leavers above stayers.
+    tuple of Estimate
+        Difference of two shares, -1 to 1, positive where `risk` ranks more leavers above stayers; and the AUC of
+        `other` by itself.
 
     References
     ----------
@@ -133,15 +132,18 @@ def compare_auc(
     Examples
     --------
     >>> left = np.array([1, 0, 0, 1] * 25)
-    >>> compare_auc(left, np.array([0.9, 0.1, 0.2, 0.8] * 25), np.array([0.1, 0.9, 0.8, 0.2] * 25)).value
+    >>> compare_auc(left, np.array([0.9, 0.1, 0.2, 0.8] * 25), np.array([0.1, 0.9, 0.8, 0.2] * 25))[0].value
     1.0
     """
     one, two = _Ranking(left, risk), _Ranking(left, other)
-    value, *draws = (
-        one.measure(w, only_auc=True)[0] - two.measure(w, only_auc=True)[0]
-        for w in (np.ones(one.n, int), *_weights(one.n, seed))
+    weights = [np.ones(one.n, np.uint8), *_weights(one.n, seed)]
+    ours, theirs = (np.array([ranking.measure(w, only_auc=True)[0] for w in weights]) for ranking in (one, two))
+    gain, *draws = ours - theirs
+    auc, *auc_draws = theirs
+    return (
+        _estimate(gain, draws, confidence, one.n, "share"),
+        _estimate(auc, auc_draws, confidence, one.n, "share"),
     )
-    return _estimate(value, draws, confidence, one.n, "share")
 
 
 def calibration_table(left: np.ndarray, risk: np.ndarray, confidence: float = 0.95) -> pd.DataFrame:
@@ -184,17 +186,17 @@ def share_of(hits: int, n: int, confidence: float = 0.95) -> Estimate:
     return Estimate(hits / n if n else np.nan, float(low), float(high), n, "share", OBSERVED)
 
 
-def _weights(n: int, seed: int) -> Iterator[np.ndarray]:
-    """Poisson weights, each customer drawn once on average, looked up in a table of 65,536 quantiles for speed."""
+@lru_cache(maxsize=1)
+def _weights(n: int, seed: int) -> np.ndarray:
+    """Poisson weights of each draw, each customer drawn once on average, from a table of 65,536 quantiles for speed."""
     chances = np.cumsum(np.exp(-1) / np.cumprod(np.r_[1.0, np.arange(1, 12)]))
-    table = np.searchsorted(chances, (np.arange(2**16) + 0.5) / 2**16)
+    table = np.searchsorted(chances, (np.arange(2**16) + 0.5) / 2**16).astype(np.uint8)
     rng = np.random.default_rng(seed)
-    for _ in range(DRAWS):
-        yield table[rng.integers(0, 2**16, n, dtype=np.uint16)]
+    return np.stack([table[rng.integers(0, 2**16, n, dtype=np.uint16)] for _ in range(DRAWS)])
 
 
-def _estimate(value: float, draws: Iterable[float], confidence: float, n: int, unit: str) -> Estimate:
+def _estimate(value: float, draws: Sequence[float], confidence: float, n: int, unit: str) -> Estimate:
     """A figure with the percentiles of its draws, widened to hold the figure itself."""
     tail = (1 - confidence) / 2
-    low, high = np.nanquantile(list(draws), [tail, 1 - tail])
-    return Estimate(value, min(float(low), value), max(float(high), value), n, unit, OBSERVED)
+    low, high = np.nanquantile(draws, [tail, 1 - tail])
+    return Estimate(float(value), float(min(low, value)), float(max(high, value)), n, unit, OBSERVED)

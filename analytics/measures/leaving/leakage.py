@@ -18,6 +18,7 @@ LEAVERS_HELD, STAYERS_HELD = 0.10, 0.20  # share of that side which such values 
 EXPECTED = 30  # rows of the missing outcome that chance would have put there
 BINS, RARE, COMMON = 20, 10, 0.005  # quantile bins of a number; rows of a level of its own; share of an own value
 SEED = 7_046_029  # not one that made-up data are likely to be drawn with: the halves must not follow the outcome
+PREFIX = 1_000  # rows looked at before all are
 ROWS = 100_000  # more are sampled: the verdict does not need them
 
 
@@ -145,10 +146,11 @@ def _outcome(frame: pd.DataFrame, outcome: str | ArrayLike) -> pd.Series:
 
 def _frozen(column: pd.Series, y: np.ndarray, first: np.ndarray) -> Verdict:
     """A value that stays the same over a customer's rows, yet knows whether they leave in any of them."""
-    changed = np.diff(pd.factorize(column, use_na_sentinel=False)[0]) != 0
-    changed[first[1:] - 1] = False  # from one customer to the next
-    if changed.any():
-        return None
+    for stop in (PREFIX, len(column)):  # most columns have changed early
+        changed = np.diff(pd.factorize(column.iloc[:stop], use_na_sentinel=False)[0], prepend=0) != 0
+        changed[first[first < stop]] = False  # from one customer to the next
+        if changed.any():
+            return None
     half = np.random.default_rng(SEED).random(len(first)) < 0.5
     return _separates(column.iloc[first], np.logical_or.reduceat(y, first), half)
 
