@@ -255,10 +255,10 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """
         from skops.io import get_untrusted_types, load
 
-        asked = get_untrusted_types(file=path)
-        if foreign := [kind for kind in asked if not kind.startswith(("sklearn.", "numpy.dtype"))]:
+        types = get_untrusted_types(file=path)
+        if foreign := [kind for kind in types if not kind.startswith(("sklearn.", "numpy.dtype"))]:
             raise ValueError(f"{path}: holds {', '.join(foreign)}, which a model of leaving does not. Do not load it.")
-        state = load(path, trusted=asked)
+        state = load(path, trusted=types)
         model = cls()
         for name, value in state.items():
             setattr(model, name, value)

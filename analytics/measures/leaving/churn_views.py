@@ -107,7 +107,7 @@ def compare_listening(model: ChurnRiskModel, features: pd.DataFrame) -> Listenin
     without = model.risk_by(("operations", "account"), features)
     gain, internal = compare_auc(model.test_["left"], model.test_["risk"], without, model.confidence, model.seed)
     spoke = _speech(features.loc[model.test_.index]) != SILENT
-    heard = share_of(int(spoke.sum()), len(spoke), model.confidence)
+    heard = share_of(spoke, np.ones(len(spoke), bool), model.confidence)
     return Listening(internal, model.evaluation_["auc"], gain, heard)
 
 
@@ -148,14 +148,13 @@ def said_and_silent(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFra
     for name in (SAID, OTHERWISE, SILENT):
         here = group == name
         left = test["left"].to_numpy() & here
-        n, gone = int(here.sum()), int(left.sum())
-        share = share_of(gone, n, model.confidence)
-        top_share = share_of(int((left & top).sum()), gone, model.confidence)
+        share, top_share = share_of(left, here, model.confidence), share_of(top, left, model.confidence)
         at_risk = (test["risk"] * value)[here].sum(min_count=1) if model.calibrated_ else np.nan
         rows.append(
-            {"group": name, "customers": n, "left": gone, **vars(share), "expected": test["risk"][here].mean(),
-             "value_left": value[left].sum(min_count=1), "value_at_risk": at_risk, "found": top_share.value,
-             "found_low": top_share.low, "found_high": top_share.high}
+            {"group": name, "customers": share.n, "left": top_share.n, **vars(share),
+             "expected": test["risk"][here].mean(), "value_left": value[left].sum(min_count=1),
+             "value_at_risk": at_risk, "found": top_share.value, "found_low": top_share.low,
+             "found_high": top_share.high}
         )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -181,11 +180,9 @@ def leaving_by_answer(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataF
     test = features.loc[model.test_.index]
     if "perception_invited" not in test:
         raise NotMeasured("not measured: no column invited_at (table surveys), needed for leaving by answer")
-    asked, answered = test["perception_invited"] > 0, test["perception_answered"] > 0
-    group = np.select([answered, asked], ANSWERS[:2], ANSWERS[2])
-    left = model.test_["left"].to_numpy()
-    shares = [share_of(int(left[group == a].sum()), int((group == a).sum()), model.confidence) for a in ANSWERS]
-    return pd.DataFrame([{"group": name, **vars(share)} for name, share in zip(ANSWERS, shares, strict=True)])
+    sides = [test["perception_answered"] > 0, test["perception_invited"] > 0]
+    group, left = np.select(sides, ANSWERS[:2], ANSWERS[2]), model.test_["left"].to_numpy()
+    return pd.DataFrame([{"group": a, **vars(share_of(left, group == a, model.confidence))} for a in ANSWERS])
 
 
 def rank_customers(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, k: int = 10) -> pd.DataFrame:
@@ -285,9 +282,8 @@ def fairness(
     for measure, base, wrong in zip(ERRORS, (left, ~left), (~top, top), strict=True):
         for name in sorted(group.unique()):
             mine = (group == name).to_numpy()
+            rows.append({"group": name, "measure": measure, **vars(share_of(wrong, base & mine, model.confidence))})
             cells = [[int((base & side & w).sum()) for w in (wrong, ~wrong)] for side in (mine, ~mine)]
-            share = share_of(cells[0][0], sum(cells[0]), model.confidence)
-            rows.append({"group": name, "measure": measure, **vars(share)})
             p_values.append(fisher_exact(cells).pvalue)
     return pd.DataFrame(rows).assign(differs=false_discovery_control(p_values) <= rate)
 
@@ -300,8 +296,8 @@ def _speech(features: pd.DataFrame) -> np.ndarray:
     if spoken.isna().all(axis=None):
         raise NotMeasured("not measured: neither complaints nor answers name the customer, needed for said and silent")
     complaints, intent, answered, comments = spoken.fillna(0).to_numpy().T
-    said, spoke = (complaints > 0) | (intent >= INTENT), (answered > 0) | (comments > 0)
-    return np.select([said, spoke], [SAID, OTHERWISE], SILENT)
+    sides = [(complaints > 0) | (intent >= INTENT), (answered > 0) | (comments > 0)]
+    return np.select(sides, [SAID, OTHERWISE], SILENT)
 
 
 def _top(risk: np.ndarray) -> np.ndarray:

@@ -102,8 +102,8 @@ def evaluate_risk(left: ArrayLike, risk: ArrayLike, confidence: float = 0.95, se
         raise NotMeasured("nobody left, or nobody stayed: a risk cannot be judged. Choose a cut-off with both.")
     draws = zip(*(ranking.measure(w) for w in _weights(ranking.n, seed)), strict=True)
     return {
-        name: _estimate(value, drawn, confidence, ranking.n, unit)
-        for (name, unit), value, drawn in zip(UNITS.items(), exact, draws, strict=True)
+        name: _estimate(value, figures, confidence, ranking.n, unit)
+        for (name, unit), value, figures in zip(UNITS.items(), exact, draws, strict=True)
     }
 
 
@@ -180,10 +180,12 @@ def calibration_table(left: np.ndarray, risk: np.ndarray, confidence: float = 0.
     return table[["predicted", "value", "low", "high", "n"]]
 
 
-def share_of(hits: int, n: int, confidence: float = 0.95) -> Estimate:
-    """`hits` of `n` customers as a share with Wilson's interval; NaN where there are none."""
-    low, high = wilson_bounds(hits / n, n, confidence) if n else (np.nan, np.nan)
-    return Estimate(hits / n if n else np.nan, float(low), float(high), n, "share", OBSERVED)
+def share_of(hits: np.ndarray, among: np.ndarray, confidence: float = 0.95) -> Estimate:
+    """Share of `among` that are also `hits` (two masks) with Wilson's interval; NaN where there are none."""
+    n = int(among.sum())
+    share = (hits & among).sum() / n if n else np.nan
+    low, high = wilson_bounds(share, n, confidence)
+    return Estimate(float(share), float(low), float(high), n, "share", OBSERVED)
 
 
 @lru_cache(maxsize=1)

@@ -97,18 +97,18 @@ def leakage_report(
     if len(rows) > ROWS:
         rows = np.sort(np.random.default_rng(SEED).permutation(rows)[:ROWS])
     half = np.random.default_rng(SEED).random(len(rows)) < 0.5
-    named = {c for c in (outcome, cutoff) if isinstance(c, str)}
+    keys = {c for c in (outcome, cutoff) if isinstance(c, str)}
     first = None  # of each customer's rows, where customers have several
     if "customer_id" in frame and frame["customer_id"].duplicated().any():
         who = pd.factorize(frame["customer_id"].iloc[rows])[0]
         order = np.argsort(who, kind="stable")
         rows, half, first = rows[order], half[order], np.flatnonzero(np.r_[True, np.diff(who[order]) != 0])
-        named.add("customer_id")
+        keys.add("customer_id")
     y = left.iloc[rows].to_numpy(bool)
     if y.all() or not y.any():
         raise ValueError(f"the outcome is {'always' if y.all() else 'never'} true: expected leavers and stayers.")
     suspects = []
-    for name in (c for c in frame.columns if c not in named):
+    for name in (c for c in frame.columns if c not in keys):
         column = frame[name].iloc[rows]
         late = _stamped_late(column, moments[rows]) if moments is not None else None
         frozen = _frozen(column, y, first) if first is not None and not late else None
@@ -216,8 +216,8 @@ def _levels(column: pd.Series) -> np.ndarray:
         numbers = values.to_numpy(float, na_value=np.nan)
         edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, BINS + 1)[1:-1]))
         binned = np.searchsorted(edges, numbers, side="right")
-    named = np.where(own, BINS + 2 + np.arange(len(distinct)), -1)
-    level = np.where(codes >= 0, np.append(named, -1)[codes], BINS + 1)
+    own_code = np.where(own, BINS + 2 + np.arange(len(distinct)), -1)
+    level = np.where(codes >= 0, np.append(own_code, -1)[codes], BINS + 1)
     level = np.where(level < 0, binned, level)
     present = np.bincount(level) > 0
     return (np.cumsum(present) - 1)[level]

@@ -96,19 +96,18 @@ def estimate_silent_leavers(
     if not inside.any():
         raise NobodyLeftError("no customer left in this window: there are no leavers to describe.")
     row = pd.Series(find_rows(words["customer_id"], people.index.to_series()), words.index)  # of the customer
-    gone = left.iloc[row].set_axis(words.index).where(row >= 0)
-    heard = words[row.ge(0) & ~(words["at"] > gone)]
+    departure = left.iloc[row].set_axis(words.index).where(row >= 0)
+    voices = words[row.ge(0) & ~(words["at"] > departure)]
     if days is not None:
-        recent = gone[heard.index] - heard["at"] <= pd.Timedelta(days=days)
-        heard = heard[recent | gone[heard.index].isna()]
-    spoke = np.isin(np.arange(len(people)), row[heard.index])
-    silent = int((inside & ~spoke).sum())
-    count = int(inside.sum())
-    share = share_of(silent, count)
-    low = max(silent - nameless, 0) / count
-    here = inside | left.isna()
-    rates = [share_of(int((inside & side).sum()), int((here & side).sum())) for side in (~spoke, spoke)]
-    return SilentLeavers(share, low, share.value, count, silent, nameless, *rates)
+        recent = departure[voices.index] - voices["at"] <= pd.Timedelta(days=days)
+        voices = voices[recent | departure[voices.index].isna()]
+    spoke = np.isin(np.arange(len(people)), row[voices.index])
+    leavers = inside.to_numpy(bool)
+    share, here = share_of(~spoke, leavers), leavers | left.isna().to_numpy()
+    silent = int((leavers & ~spoke).sum())
+    low = max(silent - nameless, 0) / share.n
+    rates = [share_of(leavers, here & side) for side in (~spoke, spoke)]
+    return SilentLeavers(share, low, share.value, share.n, silent, nameless, *rates)
 
 
 def _words(tables: Tables) -> tuple[pd.DataFrame, int]:

@@ -65,8 +65,8 @@ def hazard_ratios(
         ids = rows["customer_id"].drop_duplicates()
         rows = rows[rows["customer_id"].isin(ids.sample(frac=ROWS / len(rows), random_state=0))]
     customers = require(tables.customers, ["customer_id", "left_at"], "time to leaving").set_index("customer_id")
-    gone = pd.to_datetime(rows["customer_id"].map(customers["left_at"]), utc=True)
-    days = (gone - rows["cutoff"]).dt.total_seconds() / 86_400
+    departure = pd.to_datetime(rows["customer_id"].map(customers["left_at"]), utc=True)
+    days = (departure - rows["cutoff"]).dt.total_seconds() / 86_400
     left = rows["left_within"].to_numpy(bool)
     causes = _causes(rows)
     if causes.empty or not left.any():
@@ -130,25 +130,25 @@ def leaving_after_complaint(
     if fixed.isna().all():
         raise NotMeasured("not measured: no column remedy (table complaints), needed for leaving after a complaint")
     began = pd.to_datetime(complaints["received_at"], utc=True)
-    gone = pd.to_datetime(complaints["customer_id"].map(customers["left_at"]), utc=True)
-    end = pd.Timestamp(max(began.max(), gone.max())) if until is None else pd.Timestamp(until)
+    departure = pd.to_datetime(complaints["customer_id"].map(customers["left_at"]), utc=True)
+    end = pd.Timestamp(max(began.max(), departure.max())) if until is None else pd.Timestamp(until)
     end = end.tz_localize("UTC") if end.tzinfo is None else end
     order = began.sort_values(kind="stable").index
     following = began[order].groupby(complaints["customer_id"][order]).shift(-1).reindex(began.index)
     followed = ((following.fillna(end) - began).dt.total_seconds() / 86_400).clip(upper=days)
-    lived = (gone - began).dt.total_seconds() / 86_400
+    lived = (departure - began).dt.total_seconds() / 86_400
     left = (lived <= followed).to_numpy()
     lasted = lived.where(left, followed)
-    kept = (lasted > 0) & fixed.notna() & complaints["customer_id"].isin(customers.index)
-    if not left[kept].any():
+    inside = (lasted > 0) & fixed.notna() & complaints["customer_id"].isin(customers.index)
+    if not left[inside].any():
         raise NotMeasured("not measured: nobody who complained left, needed for leaving after a complaint")
-    gesture = complaints.loc[kept, "goodwill_value"].fillna(0).gt(0)
-    groups = {name: fixed[kept].eq(f) & gesture.eq(g) for name, (f, g) in REMEDIES.items()}
+    gesture = complaints.loc[inside, "goodwill_value"].fillna(0).gt(0)
+    groups = {name: fixed[inside].eq(f) & gesture.eq(g) for name, (f, g) in REMEDIES.items()}
     dummies = pd.DataFrame({name: group.astype(float) for name, group in groups.items() if group.any()})
     if dummies.empty or dummies.any(axis=1).all():
         raise NotMeasured("not measured: no complaints both met and not met, needed for leaving after a complaint")
-    people = complaints.loc[kept, "customer_id"]
-    return _cox(lasted[kept].to_numpy(), left[kept], dummies, people, np.zeros(len(people), int), confidence)
+    people = complaints.loc[inside, "customer_id"]
+    return _cox(lasted[inside].to_numpy(), left[inside], dummies, people, np.zeros(len(people), int), confidence)
 
 
 def _cox(
