@@ -26,7 +26,7 @@ from analytics.publish.format import format_value
 from analytics.publish.html import ACCENT
 from analytics.report.story import Story, refuse_long
 from analytics.report.study import WORDS, Study, leak_words, say
-from analytics.report.words import Section, answered, capital, estimate_of, figure_of, gather, listed, section
+from analytics.report.words import Section, capital, estimate_of, figure_of, gather, listed, section, section_of
 from analytics.tables.read import defuse
 from analytics.tables.schema import FIELDS, NotMeasured
 
@@ -40,73 +40,72 @@ LISTED = 20  # customers shown of a call list
 def show_leaving(story: Story) -> Section:
     """Who may leave: said, silent, what a model finds of each, what listening adds, and how far to trust it."""
     study = Study(story)
-    shown, unknowns = gather(
+    parts, unknowns = gather(
         lambda: _said(story), lambda: _silent(story), lambda: _risk(study), lambda: _groups(study),
         lambda: _by_answer(study), lambda: _listening(study), lambda: _calibration(study), lambda: _calls(study),
         lambda: _fairness(study),
     )  # fmt: skip
-    answer = next((b for b in shown if b.kind == "finding" and b.data["level"] == "finding"), shown[0])
-    return Section(shown, answer, unknowns)
+    answer = next((b for b in parts if b.kind == "finding" and b.data["level"] == "finding"), parts[0])
+    return Section(parts, answer, unknowns)
 
 
 @section
 def show_said_and_silent(story: Story) -> Section:
     """Those who say that they are leaving, and those who left without a word."""
-    return answered(*gather(lambda: _said(story), lambda: _silent(story)))
+    return section_of(*gather(lambda: _said(story), lambda: _silent(story)))
 
 
 @section
 def show_leaks(story: Story) -> Section:
     """Columns of the customer records that know who left and therefore stay out of the model."""
-    return answered(_leaks(story))
+    return section_of(_leaks(story))
 
 
 @section
 def show_risk(study: Study) -> Section:
     """Whether a model can tell who leaves, against tenure alone and a coin, and whether its probabilities fit."""
-    return answered([*_risk(study), *_figures_table(study), *_calibration(study)])
+    return section_of([*_risk(study), *_figures_table(study), *_calibration(study)])
 
 
 @section
 def show_said_against_silent(study: Study) -> Section:
     """Who left of those who said so and of those who never spoke, what it was worth, and whom the model found."""
-    return answered(*gather(lambda: _groups(study), lambda: _by_answer(study)))
+    return section_of(*gather(lambda: _groups(study), lambda: _by_answer(study)))
 
 
 @section
 def show_listening(study: Study) -> Section:
     """What customers' words and scores add to internal figures."""
-    return answered(_listening(study))
+    return section_of(_listening(study))
 
 
 @section
 def show_time_to_leaving(study: Study) -> Section:
     """What goes together with leaving sooner, and what became of those who complained."""
-    return answered(*gather(lambda: _hazards(study), lambda: _after_complaint(study.story)))
+    return section_of(*gather(lambda: _hazards(study), lambda: _after_complaint(study.story)))
 
 
 @section
 def show_call_list(study: Study) -> Section:
     """Whom to call and why: ids and reasons, for the team that calls."""
     calls, money = _calls_in_words(study), study.story.config.costs.currency
-    shown = _calls(study)
+    parts = _calls(study)
     if len(calls):
-        heads = {"rank": "Rank", "customer_id": "Customer", "risk": "Risk", "expected_gain": "Expected gain",
-                 "reasons": "What raises the risk"}  # fmt: skip
-        shown.append(
+        parts.append(
             blocks.table(
                 calls.head(LISTED), caption=f"The first {min(LISTED, len(calls))} to call.", source=OBSERVED,
-                n=len(calls), people=1, columns=heads, formats={"risk": "share", "expected_gain": "count"},
+                n=len(calls), people=1, columns=WORDS["call_heads"],
+                formats={"risk": "share", "expected_gain": "count"},
                 note=f"In {money}. A reason shared by fewer than {study.story.k} customers is left out.",
             )
         )  # fmt: skip
-    return answered(shown)
+    return section_of(parts)
 
 
 @section
 def show_fairness(study: Study) -> Section:
     """Whether the model errs more often for some segments."""
-    return answered(_fairness(study))
+    return section_of(_fairness(study))
 
 
 @section
@@ -119,7 +118,7 @@ def keep_call_list(study: Study) -> Section:
     defuse(calls).to_csv(target / "call_list.csv", index=False)
     model.save(target / "model.skops")
     (target / "model_card.md").write_text(describe_model(model), encoding="utf-8")
-    return answered([blocks.finding(say("kept", folder=folder, n=len(calls)))])
+    return section_of([blocks.finding(say("kept", folder=folder, n=len(calls)))])
 
 
 def _said(story: Story) -> list[Block]:
@@ -233,19 +232,16 @@ def _groups(study: Study) -> list[Block]:
     two = table[table["group"].isin([views.SAID, views.SILENT])]
     rates = _estimates(two)
     top = _estimates(two.assign(value=two["found"], low=two["found_low"], high=two["found_high"], n=two["left"]))
-    shown: list[Block] = []
+    parts: list[Block] = []
     if (people := min(e.n for e in top)) >= story.k:
         sentence = say(
             "groups", who=two["label"].tolist(), rates=[figure_of(e) for e in rates],
             top=[figure_of(e) for e in top], days=model.horizon_days, n=top[1].n, leavers=table["left"].sum(),
         )  # fmt: skip
-        shown = [blocks.finding(sentence, [*rates, *top], people=people)]
-    money = story.config.costs.currency
-    heads = {"label": "In the year before", "customers": "Customers", "left": "Left", "value": "Share that left",
-             "expected": "Expected", "value_left": f"Value lost a year ({money})",
-             "value_at_risk": f"Value at risk ({money})", "found": "Leavers found"}  # fmt: skip
-    heads = {column: head for column, head in heads.items() if table[column].notna().any()}
-    shown.append(
+        parts = [blocks.finding(sentence, [*rates, *top], people=people)]
+    heads = {c: head for c, head in WORDS["group_heads"].items() if table[c].notna().any()}
+    heads = {c: head.format(money=story.config.costs.currency) for c, head in heads.items()}
+    parts.append(
         blocks.table(
             suppress(table, story.k, by=["group"], count="left"), source=OBSERVED, n=int(table["customers"].sum()),
             caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%-d %B %Y}.", columns=heads,
@@ -254,7 +250,7 @@ def _groups(study: Study) -> list[Block]:
             + study.drawn, people="left",
         )
     )  # fmt: skip
-    return shown
+    return parts
 
 
 def _estimates(table: pd.DataFrame) -> list[Estimate]:

@@ -221,6 +221,6 @@ def _difference(row: pd.Series) -> str:
     )
 
 
-def answered(shown: list[Block], unknowns: list[Block] | None = None) -> Section:
+def section_of(parts: list[Block], unknowns: list[Block] | None = None) -> Section:
     """A section whose first block is its answer."""
-    return Section(shown, shown[0], unknowns or [])
+    return Section(parts, parts[0], unknowns or [])

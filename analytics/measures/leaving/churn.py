@@ -4,6 +4,7 @@ What is known of a customer is built in ``features``, columns that know too much
 risks mean for people and money is in ``churn_views``.
 """
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -152,9 +153,8 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         ids = [c for c in ("customer_id",) if c in frame]
         if y.any() and not y.all():
             suspects = leakage_report(frame[[*ids, *columns]], y, moments)
-            suspects = suspects[~suspects["column"].isin(ids)]
             if len(suspects):
-                raise LeakageError(suspects.reset_index(drop=True))
+                raise LeakageError(suspects)
         leavers = frame.loc[y, "customer_id"].nunique() if ids else int(y.sum())
         if leavers < LEAVERS_NEEDED:
             raise TooFewLeaversError(leavers, LEAVERS_NEEDED, f"within {self.horizon_days} days of a cut-off")
@@ -242,7 +242,8 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """Write the model without pickle; the test cut-off's customers are not written."""
         from skops.io import dump
 
-        dump({name: _plain(value) for name, value in vars(self).items() if name not in ("part_", "test_")}, path)
+        state = {name: value for name, value in vars(self).items() if name not in ("model_", "part_", "test_")}
+        dump({"model": self.model_, "state": json.dumps(state, default=_plain)}, path)
 
     @classmethod
     def load(cls, path: str | Path) -> "ChurnRiskModel":
@@ -258,13 +259,11 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         types = get_untrusted_types(file=path)
         if foreign := [kind for kind in types if not kind.startswith(("sklearn.", "numpy.dtype"))]:
             raise ValueError(f"{path}: holds {', '.join(foreign)}, which a model of leaving does not. Do not load it.")
-        state = load(path, trusted=types)
-        model = cls()
-        for name, value in state.items():
-            setattr(model, name, value)
+        stored = load(path, trusted=types)
+        model, state = cls(), json.loads(stored["state"])
         for name in ("evaluation_", "baseline_"):
-            setattr(model, name, {key: Estimate(**fields) for key, fields in state[name].items()})
-        model.counts_ = pd.DataFrame(state["counts_"])
+            state[name] = {key: Estimate(**fields) for key, fields in state[name].items()}
+        model.__dict__.update(state, model_=stored["model"], counts_=pd.DataFrame(state["counts_"]))
         model.cutoffs_ = {key: pd.to_datetime(value) for key, value in state["cutoffs_"].items()}
         model.classes_ = np.array([False, True])
         return model
@@ -400,17 +399,9 @@ def _outcome(features: pd.DataFrame, left: ArrayLike | None, moments: pd.Series,
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  whatever an attribute holds
-    """An attribute as plain values, which skops writes without pickle."""
+    """What JSON cannot write as plain values."""
     if isinstance(value, pd.DataFrame):
         return value.to_dict()
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
     if isinstance(value, Estimate):
-        return dict(vars(value))
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return value.item() if isinstance(value, np.generic) else value
+        return vars(value)
+    return value.isoformat() if isinstance(value, pd.Timestamp) else value.tolist()

@@ -169,13 +169,8 @@ def calibration_table(left: np.ndarray, risk: np.ndarray, confidence: float = 0.
     """
     order = np.argsort(np.round(risk, DECIMALS), kind="stable")
     parts = [part for part in np.array_split(order, BINS) if len(part)]
-    table = pd.DataFrame(
-        {
-            "predicted": [risk[part].mean() for part in parts],
-            "value": [left[part].mean() for part in parts],
-            "n": [len(part) for part in parts],
-        }
-    )
+    rows = [(risk[part].mean(), left[part].mean(), len(part)) for part in parts]
+    table = pd.DataFrame(rows, columns=["predicted", "value", "n"])
     table["low"], table["high"] = wilson_bounds(table["value"], table["n"], confidence)
     return table[["predicted", "value", "low", "high", "n"]]
 

@@ -61,7 +61,7 @@ def leakage_report(
     Parameters
     ----------
     frame
-        One row per customer, or per customer and cut-off; then `customer_id` tells them apart.
+        One row per customer, or per customer and cut-off; `customer_id` tells them apart and is never a suspect.
     outcome
         Column of the frame, or one value per row: flags, 0/1, two words (the rarer one means left), or stamps of
         leaving (missing means stayed). Rows without an outcome are left out.
@@ -97,13 +97,12 @@ def leakage_report(
     if len(rows) > ROWS:
         rows = np.sort(np.random.default_rng(SEED).permutation(rows)[:ROWS])
     half = np.random.default_rng(SEED).random(len(rows)) < 0.5
-    keys = {c for c in (outcome, cutoff) if isinstance(c, str)}
+    keys = {"customer_id", *(c for c in (outcome, cutoff) if isinstance(c, str))}
     first = None  # of each customer's rows, where customers have several
     if "customer_id" in frame and frame["customer_id"].duplicated().any():
         who = pd.factorize(frame["customer_id"].iloc[rows])[0]
         order = np.argsort(who, kind="stable")
         rows, half, first = rows[order], half[order], np.flatnonzero(np.r_[True, np.diff(who[order]) != 0])
-        keys.add("customer_id")
     y = left.iloc[rows].to_numpy(bool)
     if y.all() or not y.any():
         raise ValueError(f"the outcome is {'always' if y.all() else 'never'} true: expected leavers and stayers.")
