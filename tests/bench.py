@@ -363,7 +363,7 @@ def leaving(folder: Path, quick: bool) -> Iterator[Row]:
     with clock() as seconds:
         features = build_customer_features(tables, choose_cutoffs(tables, most=5))
         described = seconds()
-        compare_listening(features, model=ChurnRiskModel().fit(features))
+        compare_listening(ChurnRiskModel().fit(features), features)
     yield Row(f"features of {customers:,} customers", described, "s", "one pandas groupby", floor())
     yield Row("features, models and evaluation", seconds(), "s", "the features alone", described, 180)
     yield Row("their peak memory, reading included", memory(), "MiB", limit=4 * 1024)

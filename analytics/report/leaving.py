@@ -1,26 +1,22 @@
 """The report's section on who may leave: those who say so, the silent, what a model finds, and what listening adds.
 
 The analysts' notebook shows the same findings one by one, with the list of whom to call, which a report never carries.
+What the measures' codes are called stands in ``leaving.toml``, the model's card in ``model_card.md``.
 """
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
+from analytics.contrast.clocks import count_people
 from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.leaving.churn_views import (
-    SAID,
-    SILENT,
-    VALUE,
-    describe_model,
-    fairness,
-    leaving_by_answer,
-    said_and_silent,
-    write_call_list,
-)
+from analytics.measures.leaving import churn_views as views
+from analytics.measures.leaving.churn import ChurnRiskModel
 from analytics.measures.leaving.leakage import leakage_report
-from analytics.measures.leaving.leavers import estimate_silent_leavers
+from analytics.measures.leaving.leavers import NobodyLeftError, SilentLeavers, estimate_silent_leavers
 from analytics.measures.leaving.survival import hazard_ratios, leaving_after_complaint
 from analytics.measures.shares import corrected_share
 from analytics.measures.suppress import suppress
@@ -29,8 +25,9 @@ from analytics.publish.blocks import Block
 from analytics.publish.format import format_value
 from analytics.publish.html import ACCENT
 from analytics.report.story import Story, refuse_long
-from analytics.report.study import Study
-from analytics.report.words import Section, capital, estimate_of, figure_of, gather, listed, section
+from analytics.report.study import WORDS, Study, leak_words, say
+from analytics.report.words import Section, capital, estimate_of, figure_of, gather, listed, section, section_of
+from analytics.tables.read import defuse
 from analytics.tables.schema import FIELDS, NotMeasured
 
 if TYPE_CHECKING:
@@ -43,84 +40,72 @@ LISTED = 20  # customers shown of a call list
 def show_leaving(story: Story) -> Section:
     """Who may leave: said, silent, what a model finds of each, what listening adds, and how far to trust it."""
     study = Study(story)
-    shown, unknowns = gather(
+    parts, unknowns = gather(
         lambda: _said(story), lambda: _silent(story), lambda: _risk(study), lambda: _groups(study),
-        lambda: _listening(study), lambda: _calibration(study), lambda: _calls(study), lambda: _fairness(study),
+        lambda: _by_answer(study), lambda: _listening(study), lambda: _calibration(study), lambda: _calls(study),
+        lambda: _fairness(study),
     )  # fmt: skip
-    unknowns = list({b.data["sentence"]: b for b in unknowns}.values())
-    repeated = {id(b) for b in shown if b.data.get("level") == "unknown"} - {id(b) for b in unknowns}
-    shown = [b for b in shown if id(b) not in repeated]
-    told = [b for b in shown if b.kind == "finding" and b.data["level"] == "finding"]
-    return Section(shown, told[0] if told else shown[0], unknowns)
+    answer = next((b for b in parts if b.kind == "finding" and b.data["level"] == "finding"), parts[0])
+    return Section(parts, answer, unknowns)
 
 
 @section
 def show_said_and_silent(story: Story) -> Section:
     """Those who say that they are leaving, and those who left without a word."""
-    shown, unknowns = gather(lambda: _said(story), lambda: _silent(story))
-    return Section(shown, shown[0], unknowns)
+    return section_of(*gather(lambda: _said(story), lambda: _silent(story)))
 
 
 @section
 def show_leaks(story: Story) -> Section:
     """Columns of the customer records that know who left and therefore stay out of the model."""
-    shown = _leaks(story)
-    return Section(shown, shown[0])
+    return section_of(_leaks(story))
 
 
 @section
 def show_risk(study: Study) -> Section:
     """Whether a model can tell who leaves, against tenure alone and a coin, and whether its probabilities fit."""
-    shown = [*_risk(study), *_figures_table(study), *_calibration(study)]
-    return Section(shown, shown[0])
+    return section_of([*_risk(study), *_figures_table(study), *_calibration(study)])
 
 
 @section
 def show_said_against_silent(study: Study) -> Section:
     """Who left of those who said so and of those who never spoke, what it was worth, and whom the model found."""
-    shown = _groups(study)
-    return Section(shown, shown[0])
+    return section_of(*gather(lambda: _groups(study), lambda: _by_answer(study)))
 
 
 @section
 def show_listening(study: Study) -> Section:
     """What customers' words and scores add to internal figures."""
-    shown = _listening(study)
-    return Section(shown, shown[0])
+    return section_of(_listening(study))
 
 
 @section
 def show_time_to_leaving(study: Study) -> Section:
     """What goes together with leaving sooner, and what became of those who complained."""
-    shown, unknowns = gather(lambda: _hazards(study), lambda: _after_complaint(study.story))
-    return Section(shown, shown[0], unknowns)
+    return section_of(*gather(lambda: _hazards(study), lambda: _after_complaint(study.story)))
 
 
 @section
 def show_call_list(study: Study) -> Section:
     """Whom to call and why: ids and reasons, for the team that calls."""
-    calls = study.calls
-    shown = _calls(study)
+    calls, money = _calls_in_words(study), study.story.config.costs.currency
+    parts = _calls(study)
     if len(calls):
-        heads = {"rank": "Rank", "customer_id": "Customer", "risk": "Risk", "expected_gain": "Expected gain",
-                 "reasons": "What raises the risk"}  # fmt: skip
-        shown.append(
+        parts.append(
             blocks.table(
                 calls.head(LISTED), caption=f"The first {min(LISTED, len(calls))} to call.", source=OBSERVED,
-                n=len(calls),
-                columns=heads, formats={"risk": "share", "expected_gain": "count"},
-                note=f"In {study.story.config.costs.currency}. A reason shared by fewer than {study.story.k} customers "
-                "is left out.",
+                n=len(calls), people=1, columns=WORDS["call_heads"],
+                formats={"risk": "share", "expected_gain": "count"},
+                note=f"In {money}. A reason shared by fewer than {study.story.k} customers is left out.",
             )
         )  # fmt: skip
-    return Section(shown, shown[0])
+    return section_of(parts)
 
 
 @section
 def show_fairness(study: Study) -> Section:
     """Whether the model errs more often for some segments."""
-    shown = _fairness(study)
-    return Section(shown, shown[0])
+    return section_of(_fairness(study))
 
 
 @section
@@ -128,71 +113,97 @@ def keep_call_list(study: Study) -> Section:
     """Write the call list, the model and its card into data/derived/leaving/<period>, which no report carries."""
     folder = f"data/derived/leaving/{study.story.period.name}"
     target = study.story.config.resolve(folder)
-    model, calls = study.model, study.calls  # NotMeasured before a folder is made
+    model, calls = study.model, _calls_in_words(study)  # NotMeasured before a folder is made
     target.mkdir(parents=True, exist_ok=True)
-    write_call_list(calls, target / "call_list.csv")
+    defuse(calls).to_csv(target / "call_list.csv", index=False)
     model.save(target / "model.skops")
-    (target / "model_card.md").write_text(describe_model(model) + "\n", encoding="utf-8")
-    told = blocks.finding(f"Written to {folder}: call_list.csv ({len(calls):,} rows), model.skops and model_card.md.")
-    return Section([told], told)
+    (target / "model_card.md").write_text(describe_model(model), encoding="utf-8")
+    return section_of([blocks.finding(say("kept", folder=folder, n=len(calls)))])
 
 
 def _said(story: Story) -> list[Block]:
     from analytics.text.churn_intent import load_churn_intent_model
 
     refuse_long(story.written["text"], "who says that they are leaving")
-    intent = story.written["churn_intent"].dropna()
-    if intent.empty:
+    written = story.written[story.written["churn_intent"].notna()]
+    if written.empty:
         raise NotMeasured("not measured: no comment could be read for leaving in this period")
-    if len(intent) < story.k:
-        return [
-            blocks.unknown(
-                f"How many say that they are leaving is not shown: fewer than {story.k} customers wrote in "
-                f"{story.period.label}.",
-                settle="more comments, or a longer period",
-            )
-        ]
+    people = count_people(written)
+    if people < story.k:
+        sentence = say("few_wrote", k=story.k, period=story.period.label)
+        return [blocks.unknown(sentence, settle="more comments, or a longer period")]
     names = ["staying", "leaving"]
-    labels = pd.Series(np.where(intent >= 0.5, names[1], names[0]), index=intent.index)
+    labels = pd.Series(np.where(written["churn_intent"] >= 0.5, names[1], names[0]), index=written.index)
     errors = pd.DataFrame(load_churn_intent_model().errors, names, names)
     share = corrected_share(labels, errors, label="leaving", confidence=story.confidence)
-    sentence = f"{figure_of(share)} of the {share.n:,} customers who wrote say that they are leaving."
-    if share.value == 0:
-        sentence = sentence.rstrip(".") + ": no more than the classifier's own error explains."
-    return [blocks.finding(sentence, [share], key="leaving:said", better="lower")]
+    sentence = f"{figure_of(share)} of the {share.n:,} customers who wrote say that they are leaving"
+    sentence += "." if share.value else ": no more than the classifier's own error explains."
+    return [blocks.finding(sentence, [share], key="leaving:said", better="lower", people=people)]
 
 
 def _silent(story: Story) -> list[Block]:
     start = story.period.previous(11).start if story.period.frequency == "month" else story.period.start
     try:
-        found = estimate_silent_leavers(story.tables, start=start, end=story.period.end)
-    except NotMeasured:
-        raise
-    except ValueError as nobody:
-        return [blocks.finding(capital(str(nobody)))]
-    if found.left < story.k:
-        return [blocks.unknown(f"Fewer than {story.k} customers left: how many of them were silent is not shown.")]
-    rates = [rate for rate in (found.rate_silent, found.rate_spoke) if rate.n >= story.k]
-    return [blocks.finding(found.sentence, [found.share, *rates], key="leaving:silent")]
+        leavers = estimate_silent_leavers(story.tables, start=start, end=story.period.end)
+    except NobodyLeftError:
+        return [blocks.finding(say("nobody_left"))]
+    if leavers.left < story.k:
+        return [blocks.unknown(say("few_left", k=story.k))]
+    rates = [rate for rate in (leavers.rate_silent, leavers.rate_spoke) if rate.n >= story.k]
+    people = min(e.n for e in (leavers.share, *rates))
+    sentence = silent_sentence(leavers)
+    return [blocks.finding(sentence, [leavers.share, *rates], key="leaving:silent", people=people)]
+
+
+def silent_sentence(leavers: SilentLeavers) -> str:
+    """How many left without a word, how far words without a name could lower it, and what would tell why."""
+    nameless = say("nameless", x=leavers) if leavers.nameless else ""
+    return say("silent", x=leavers, low=100 * leavers.share.low, high=100 * leavers.share.high, nameless=nameless)
 
 
 def _leaks(story: Story) -> list[Block]:
     customers = story.tables.customers
-    known = {field.name for field in FIELDS["customers"]}
-    extra = [c for c in customers if c not in known] if customers is not None and "left_at" in customers else []
+    fields = {field.name for field in FIELDS["customers"]}
+    extra = [c for c in customers if c not in fields] if customers is not None and "left_at" in customers else []
     if not extra or customers is None or customers["left_at"].nunique() < 1 or customers["left_at"].notna().all():
         raise NotMeasured("not measured: no further column of customers, or nobody left, needed for a look at leaks")
-    report = leakage_report(customers[extra], customers["left_at"])
-    if report.empty:
-        return [blocks.finding(f"None of {len(extra)} further columns of the customer records knows who left.")]
-    named = listed([f"{row.column} ({row.reason})" for row in report.itertuples()])
-    return [blocks.finding(f"Kept out of the model, as the column knows who left: {named}.")]
+    leaks = leak_words(leakage_report(customers[extra], customers["left_at"]))
+    named = listed([f"{column} ({reason})" for column, reason in leaks.items()])
+    sentence = say("leak", leaks=named) if leaks else say("no_leak", n=len(extra))
+    return [blocks.finding(sentence, people=len(customers))]
 
 
 def _risk(study: Study) -> list[Block]:
     model = study.model
     evidence = [model.evaluation_["auc"], *([model.baseline_["auc"]] if model.baseline_ else [])]
-    return [blocks.finding(f"{model.sentence_}{study.drawn}", evidence, key="leaving:auc")]
+    sentence = f"{model_sentence(model)}{study.drawn}"
+    return [blocks.finding(sentence, evidence, key="leaving:auc", people=evidence[0].n)]
+
+
+def model_sentence(model: ChurnRiskModel) -> str:
+    """What the evaluation allows to say."""
+    auc, days = model.evaluation_["auc"], model.horizon_days
+    pairs = say("pairs", auc=auc, low=100 * auc.low, high=100 * auc.high)
+    if auc.low <= 0.5:
+        return say("chance", days=days, pairs=pairs)
+    tenure = say("tenure", auc=model.baseline_["auc"]) if model.baseline_ else ""
+    level, leavers = "" if model.calibrated_ else say("only_ranks"), model.counts_["leavers"]["test"]
+    return say("better", days=days, pairs=pairs, tenure=tenure, level=level, leavers=leavers)
+
+
+def describe_model(model: ChurnRiskModel) -> str:
+    """Write the model card in Markdown, for whoever has to decide about the model's use."""
+    tenure = {name: f"{estimate.value:.3f}" for name, estimate in model.baseline_.items()}
+    rows = [
+        f"| {name.replace('_', ' ')} | {e.value:.3f} | {e.low:.3f} to {e.high:.3f} | {tenure.get(name, '–')} |"
+        for name, e in model.evaluation_.items()
+    ]
+    parts = [f"| {part} | {row.customers:,} | {row.leavers:,} |" for part, row in model.counts_.iterrows()]
+    return Path(__file__).with_name("model_card.md").read_text(encoding="utf-8").format(
+        days=model.horizon_days, kind=WORDS["kinds"][model.chosen_], sentence=model_sentence(model),
+        parts="\n".join(parts), figures="\n".join(rows), test=model.cutoffs_["test"],
+        features=", ".join(model.columns_),
+    )  # fmt: skip
 
 
 def _figures_table(study: Study) -> list[Block]:
@@ -206,7 +217,7 @@ def _figures_table(study: Study) -> list[Block]:
     return [
         blocks.table(
             pd.DataFrame(rows), caption=f"The model on customers of {model.cutoffs_['test']:%-d %B %Y}.",
-            source=OBSERVED, n=model.evaluation_["auc"].n,
+            source=OBSERVED, n=model.evaluation_["auc"].n, people=model.evaluation_["auc"].n,
             columns={"figure": "Figure", "value": "Model", "tenure": "Tenure alone"},
             note=f"{capital(model.chosen_)}. {capital(counts)}.",
         )
@@ -214,71 +225,78 @@ def _figures_table(study: Study) -> list[Block]:
 
 
 def _groups(study: Study) -> list[Block]:
-    """The two ways of leaving, set against each other, and leaving by answer."""
+    """The two ways of leaving, set against each other."""
     story, model = study.story, study.model
-    table = said_and_silent(model, study.features)
-    rows = [table[table["group"] == name].iloc[0] for name in (SAID, SILENT)]
-    rates = [estimate_of(row) for row in rows]
-    found = [Estimate(r["found"], r["found_low"], r["found_high"], int(r["left"]), "share", OBSERVED) for r in rows]
-    shown: list[Block] = []
-    if min(e.n for e in found) >= story.k:
-        told = (
-            f"Of those who {SAID}, {figure_of(rates[0])} left within {model.horizon_days} days; of those who {SILENT}, "
-            f"{figure_of(rates[1])}, which is {found[1].n:,} of all {int(table['left'].sum()):,} leavers. The tenth "
-            f"with the highest risk held {figure_of(found[0])} of the leavers who had said so and "
-            f"{figure_of(found[1])} of the silent ones."
-        )
-        shown = [blocks.finding(told, [*rates, *found])]
-    money = story.config.costs.currency
-    heads = {"group": "In the year before", "customers": "Customers", "left": "Left", "value": "Share that left",
-             "expected": "Expected", "value_left": f"Value lost a year ({money})",
-             "value_at_risk": f"Value at risk ({money})", "found": "Leavers found"}  # fmt: skip
-    heads = {column: head for column, head in heads.items() if table[column].notna().any()}
-    shown.append(
+    table = views.said_and_silent(model, study.features)
+    table = table.assign(label=table["group"].map(WORDS["groups"]))
+    two = table[table["group"].isin([views.SAID, views.SILENT])]
+    rates = _estimates(two)
+    top = _estimates(two.assign(value=two["found"], low=two["found_low"], high=two["found_high"], n=two["left"]))
+    parts: list[Block] = []
+    if (people := min(e.n for e in top)) >= story.k:
+        sentence = say(
+            "groups", who=two["label"].tolist(), rates=[figure_of(e) for e in rates],
+            top=[figure_of(e) for e in top], days=model.horizon_days, n=top[1].n, leavers=table["left"].sum(),
+        )  # fmt: skip
+        parts = [blocks.finding(sentence, [*rates, *top], people=people)]
+    heads = {c: head for c, head in WORDS["group_heads"].items() if table[c].notna().any()}
+    heads = {c: head.format(money=story.config.costs.currency) for c, head in heads.items()}
+    parts.append(
         blocks.table(
             suppress(table, story.k, by=["group"], count="left"), source=OBSERVED, n=int(table["customers"].sum()),
             caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%-d %B %Y}.", columns=heads,
             formats={"expected": "share1", "value_left": "count", "value_at_risk": "count", "found": "share"},
             note="Leavers found: those among the tenth with the highest risk. Value at risk: risk times value."
-            + study.drawn,
+            + study.drawn, people="left",
         )
     )  # fmt: skip
-    return [*shown, *gather(lambda: _by_answer(study))[0]]
+    return parts
+
+
+def _estimates(table: pd.DataFrame) -> list[Estimate]:
+    return [estimate_of(row) for _, row in table.iterrows()]
+
+
+def _compared(sentence: str, table: pd.DataFrame, names: pd.Series, **facts: object) -> list[Block]:
+    """A sentence that lists the rows of a tidy table, each with its name; none where there are none."""
+    estimates = _estimates(table)
+    listing = listed([f"{name} {figure_of(e)}" for name, e in zip(names, estimates, strict=True)])
+    people = int(table["people" if "people" in table else "n"].min()) if estimates else 0
+    return [blocks.finding(say(sentence, rows=listing, **facts), estimates, people=people)] if estimates else []
 
 
 def _by_answer(study: Study) -> list[Block]:
-    table = leaving_by_answer(study.model, study.features)
+    table = views.leaving_by_answer(study.model, study.features)
     table = table[table["n"] >= study.story.k]
-    named = listed([f"{row['group']} {figure_of(estimate_of(row))}" for _, row in table.iterrows()])
-    days = study.model.horizon_days
-    told = f"Share that left within {days} days, by what had become of our surveys in the year before: {named}."
-    return [blocks.finding(told, [estimate_of(row) for _, row in table.iterrows()])]
+    return _compared("by_answer", table, table["group"].map(WORDS["answers"]), days=study.model.horizon_days)
 
 
 def _listening(study: Study) -> list[Block]:
-    found = study.listening
-    value, low, high = (100 * v for v in (found.gain.value, found.gain.low, found.gain.high))
-    gain = Estimate(value, low, high, found.gain.n, "points", found.gain.source)
-    return [blocks.finding(found.sentence, [gain, found.both, found.internal, found.heard], key="leaving:listening")]
+    listening, gain = study.listening, study.listening.gain
+    points = replace(gain, value=100 * gain.value, low=100 * gain.low, high=100 * gain.high, unit="points")
+    evidence = [points, listening.both, listening.internal, listening.heard]
+    return [blocks.finding(listening_sentence(listening), evidence, key="leaving:listening", people=gain.n)]
+
+
+def listening_sentence(listening: views.Listening) -> str:
+    """What listening adds, claiming no more than the interval of the gain."""
+    gain, heard = listening.gain, say("heard", x=listening)
+    scale = say("gain", x=listening, value=100 * gain.value, low=100 * gain.low, high=100 * gain.high)
+    return say("helps" if gain.low > 0 else "harms" if gain.high < 0 else "unclear", gain=scale, heard=heard)
 
 
 def _calibration(study: Study) -> list[Block]:
     model = study.model
     table, error = model.calibration(), model.evaluation_["calibration_error"]
     if not model.calibrated_:
-        return [
-            blocks.unknown(
-                f"The chance that a customer leaves is not known: predicted and observed shares differ by "
-                f"{figure_of(error)} on average, so the model only ranks.",
-                settle="fitting it again after the next horizon",
-            )
-        ]
+        sentence = say("uncalibrated", error=figure_of(error))
+        return [blocks.unknown(sentence, settle="fitting it again after the next horizon")]
     return [
         blocks.figure(
             _plot_calibration(table),
             alt=f"Predicted against observed share of leavers in ten groups; mean difference {error.value:.1%}.",
-            caption=f"Predicted and observed shares of leavers differ by {figure_of(error)} on average.",
-            source=OBSERVED, n=error.n,
+            caption=say("calibrated", error=figure_of(error)),
+            source=OBSERVED, n=error.n, people=table["n"],
             note="Ten groups of equal size by predicted risk; on the line, as many left as predicted.",
         )
     ]  # fmt: skip
@@ -295,10 +313,7 @@ def _plot_calibration(table: pd.DataFrame) -> "Figure":
         ax.plot([0, x.max()], [0, x.max()], color=figures.MIDDLE, linewidth=0.9)
         ax.vlines(x, low, high, color=ACCENT, alpha=0.4, linewidth=3)
         ax.plot(x, y, "o", color=ACCENT, markersize=4.5)
-        ax.set_xlim(0, None)
-        ax.set_ylim(0, None)
-        ax.set_xlabel("predicted to leave, %")
-        ax.set_ylabel("left, %")
+        ax.set(xlim=(0, None), ylim=(0, None), xlabel="predicted to leave, %", ylabel="left, %")
         ax.grid(axis="y")
     return fig
 
@@ -306,54 +321,48 @@ def _plot_calibration(table: pd.DataFrame) -> "Figure":
 def _calls(study: Study) -> list[Block]:
     story, now = study.story, study.now
     costs, calls = story.config.costs, study.calls
-    if not study.model.calibrated_ or VALUE not in now or now[VALUE].isna().all():
-        told = "Which calls are worth their cost is not known: the model only ranks, or no value is recorded."
-        return [blocks.unknown(told, settle="recording value_per_year, and probabilities that fit what happens")]
-    price = f"At {costs.currency}{costs.retention_contact:g} a call, if {costs.share_saved:.0%} of those called stay"
+    if not study.model.calibrated_ or views.VALUE not in now or now[views.VALUE].isna().all():
+        settle = "recording value_per_year, and probabilities that fit what happens"
+        return [blocks.unknown(say("calls_unknown"), settle)]
+    price = say("price", money=costs.currency, costs=costs)
     if len(calls) < story.k:
-        return [blocks.finding(f"{price}, a call is worth its cost for fewer than {story.k} customers.")]
+        return [blocks.finding(say("few_calls", price=price, k=story.k))]
     gain = format_value(float(calls["expected_gain"].sum()), "count")
-    told = (
-        f"{price}, a call is worth its cost for {len(calls):,} of {len(now):,} customers; together "
-        f"{costs.currency}{gain} beyond the calls, should that share hold, which nothing here has tested."
-    )
-    return [blocks.finding(told)]
+    sentence = say("calls", price=price, n=len(calls), customers=len(now), money=costs.currency, gain=gain)
+    return [blocks.finding(sentence, people=len(calls))]
+
+
+def _calls_in_words(study: Study) -> pd.DataFrame:
+    """The call list with its reasons written out."""
+    words = WORDS["reasons"]
+    return study.calls.assign(reasons=["; ".join(words[name] for name in names) for names in study.calls["reasons"]])
 
 
 def _fairness(study: Study) -> list[Block]:
-    table = fairness(study.model, study.features)
+    table = views.fairness(study.model, study.features)
     table = table[table["n"] >= study.story.k]
-    missed = table[table["measure"] == "leavers missed"]
+    missed = table[table["measure"] == "missed"]
     if len(missed) < 2:
         raise NotMeasured("not measured: fewer than two segments with enough leavers, needed for a look at fairness")
-    named = listed([f"{row['group']} {figure_of(estimate_of(row))}" for _, row in missed.iterrows()])
-    flagged = table[table["differs"]]
-    verdict = (
-        f"They differ between segments: {listed(sorted(set(flagged['measure'])))}."
-        if len(flagged)
-        else "No difference between segments was found."
-    )
-    told = f"Leavers whom the tenth with the highest risk leaves out, by segment: {named}. {verdict}"
-    return [blocks.finding(told, [estimate_of(row) for _, row in missed.iterrows()])]
+    apart = sorted(WORDS["errors"][name] for name in table.loc[table["differs"], "measure"].unique())
+    verdict = say("unequal", errors=listed(apart)) if apart else say("equal")
+    return _compared("fairness", missed, missed["group"], verdict=verdict)
 
 
 def _hazards(study: Study) -> list[Block]:
     table = hazard_ratios(study.features, study.story.tables, confidence=study.story.confidence)
-    table = table[table["n"] >= study.story.k]
+    table = table[table["people"] >= study.story.k].assign(cause=table["cause"].map(WORDS["causes"]))
     apart = table[(table["low"] > 1) | (table["high"] < 1)]
-    named = listed([f"{row['cause']} ({row['value']:.1f} times)" for _, row in apart.head(3).iterrows()])
-    told = (
-        f"Leaving sooner goes together most with: {named}."
-        if named
-        else "Nothing recorded goes together with leaving sooner."
-    )
+    first = apart.head(3)
+    named = listed([f"{row.cause} ({row.value:.1f} times)" for row in first.itertuples()])
+    sentence = say("sooner", causes=named) if named else say("no_cause")
     return [
-        blocks.finding(told, [estimate_of(row) for _, row in apart.head(3).iterrows()]),
+        blocks.finding(sentence, _estimates(first), people=int(table["people"].min())),
         blocks.figure(
             figures.plot_intervals(table, by="cause", unit="times", reference=1.0, label="times as fast as without it"),
             alt=f"Hazard ratios of {len(table)} things that happened to customers; {len(apart)} differ from 1.",
             caption="How many times as fast customers leave with one more of each.", source=OBSERVED,
-            n=int(study.features["left_within"].notna().sum()),
+            n=int(study.features["left_within"].notna().sum()), people=table["people"],
             note="Cox's proportional hazards, the others held equal, at the same cut-off. Nobody was assigned to "
             "anything: no causes.",
         ),
@@ -361,8 +370,6 @@ def _hazards(study: Study) -> list[Block]:
 
 
 def _after_complaint(story: Story) -> list[Block]:
-    _, ratios = leaving_after_complaint(story.tables, until=story.period.end, confidence=story.confidence)
-    ratios = ratios[ratios["n"] >= story.k]
-    named = listed([f"{row['cause']} {figure_of(estimate_of(row))}" for _, row in ratios.iterrows()])
-    told = f"After a complaint, leaving against those whose problem was not fixed and who got no gesture: {named}."
-    return [blocks.finding(told, [estimate_of(row) for _, row in ratios.iterrows()])] if named else []
+    ratios = leaving_after_complaint(story.tables, until=story.period.end, confidence=story.confidence)
+    ratios = ratios[ratios["people"] >= story.k]
+    return _compared("after_complaint", ratios, ratios["cause"].map(WORDS["remedies"]))

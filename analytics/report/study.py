@@ -1,14 +1,17 @@
 """The study of leaving that one report rests on: features, the model, what listening adds, fitted once.
 
-How its findings are worded and drawn is ``leaving``; the measures themselves are in ``analytics.measures``.
+How its findings are worded and drawn is ``leaving``, with the words themselves in ``leaving.toml``; the measures are
+in ``analytics.measures``.
 """
 
+import tomllib
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
+from pathlib import Path
 
 import pandas as pd
 
-from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError, TooFewLeaversError
+from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError
 from analytics.measures.leaving.churn_views import Listening, compare_listening, rank_customers
 from analytics.measures.leaving.features import build_customer_features, choose_cutoffs
 from analytics.report.story import Story
@@ -16,6 +19,21 @@ from analytics.tables.schema import NotMeasured, Tables
 
 CUTOFFS = 5  # three to learn from, one to calibrate, one to judge
 STUDIED = 60_000  # customers a model learns from and is judged on; of more, as many drawn at random
+WORDS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("leaving.toml").read_text(encoding="utf-8"))
+
+
+def say(sentence: str, **facts: object) -> str:
+    """One of the sentences of ``leaving.toml``, its figures filled in."""
+    return WORDS["sentences"][sentence].format(**facts)
+
+
+def leak_words(report: pd.DataFrame) -> dict[str, str]:
+    """How each column of a `leakage_report` gives the outcome away."""
+    rows = zip(*(report[c] for c in ("column", "reason", "strength", "frozen")), strict=True)
+    return {
+        column: (say("frozen") if frozen else "") + WORDS["leaks"][reason].format(strength=strength)
+        for column, reason, strength, frozen in rows
+    }
 
 
 @dataclass(frozen=True)
@@ -25,47 +43,43 @@ class Study:
     story: Story
 
     @cached_property
-    def features(self) -> pd.DataFrame:
-        """Customers at the past cut-offs, the last with its horizon over by the period's end."""
-        story, end = self.story, self.story.period.end
-        cutoffs = choose_cutoffs(story.tables, until=end, most=CUTOFFS)
-        return build_customer_features(self._studied, cutoffs, self._comments, until=end)
+    def _cutoffs(self) -> list[pd.Timestamp]:
+        """Past cut-offs, the last with its horizon over by the period's end."""
+        return choose_cutoffs(self.story.tables, until=self.story.period.end, most=CUTOFFS)
 
     @cached_property
-    def _studied(self) -> Tables:
-        """All customers, or `STUDIED` of them drawn with a fixed seed, with all that is recorded of them."""
-        tables = self.story.tables
-        if tables.customers is None or len(tables.customers) <= STUDIED:
-            return tables
-        drawn = tables.customers.sample(STUDIED, random_state=0)
-        ids = drawn["customer_id"]
-        kept = {
-            name: frame[frame["customer_id"].isin(ids)]
-            for name in ("contacts", "surveys", "complaints")
-            if (frame := getattr(tables, name)) is not None and "customer_id" in frame
-        }
-        return replace(tables, customers=drawn, **kept)
+    def _views(self) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Customers as they were known at the past cut-offs, and at the period's end."""
+        tables, end = self.story.tables, self.story.period.end
+        build = partial(build_customer_features, comments=self._comments, until=end)
+        if self.drawn or not self._cutoffs:
+            return build(_sample(tables), self._cutoffs), build(tables, [end])
+        rows = build(tables, [*self._cutoffs, end])
+        last = rows["cutoff"] == end
+        return rows[~last], rows[last]
+
+    @property
+    def features(self) -> pd.DataFrame:
+        """Customers at the past cut-offs; of more than `STUDIED`, as many drawn at random."""
+        return self._views[0]
+
+    @property
+    def now(self) -> pd.DataFrame:
+        """Customers as they were known at the period's end."""
+        return self._views[1]
 
     @property
     def drawn(self) -> str:
         """That the study looks at a sample, in a sentence with a blank before it; '' where it looks at all."""
         customers = self.story.tables.customers
-        if customers is None or len(customers) <= STUDIED:
-            return ""
-        return f" Learnt from and judged on {STUDIED:,} customers drawn at random of {len(customers):,}."
-
-    @cached_property
-    def now(self) -> pd.DataFrame:
-        """Customers as they were known at the period's end."""
-        end = self.story.period.end
-        return build_customer_features(self.story.tables, [end], self._comments, until=end)
+        n = 0 if customers is None else len(customers)
+        return say("drawn", n=STUDIED, all=n) if n > STUDIED else ""
 
     @cached_property
     def _comments(self) -> pd.DataFrame | None:
         """Scored comments; None where there are none, or where they do not reach back to the first cut-off."""
-        first = choose_cutoffs(self.story.tables, until=self.story.period.end, most=CUTOFFS)[:1]
         begins = self.story.period.previous(len(self.story.history) - 1).start
-        if not first or first[0] < begins:
+        if not self._cutoffs or self._cutoffs[0] < begins:
             return None
         try:
             return self.story.comments
@@ -73,23 +87,45 @@ class Study:
             return None
 
     @cached_property
-    def model(self) -> ChurnRiskModel:
-        """The model; NotMeasured, with the reason, where there can be none."""
+    def _fitted(self) -> ChurnRiskModel | NotMeasured:
+        """The model, or why there can be none."""
         try:
             return ChurnRiskModel(confidence=self.story.confidence).fit(self.features)
-        except (LeakageError, TooFewLeaversError) as refusal:
-            raise NotMeasured(str(refusal).rstrip(".")) from refusal
-        except NotMeasured:
-            raise
-        except ValueError as refusal:
-            raise NotMeasured(f"no model of leaving: {str(refusal).rstrip('.')}") from refusal
+        except LeakageError as refusal:
+            leaks = leak_words(refusal.report)
+            noun = "1 column knows" if len(leaks) == 1 else f"{len(leaks)} columns know"
+            lines = "".join(f"\n- {column}: {reason}" for column, reason in leaks.items())
+            return NotMeasured(say("no_model", noun=noun, leaks=lines))
+        except NotMeasured as lack:
+            return lack
+
+    @property
+    def model(self) -> ChurnRiskModel:
+        """The model; NotMeasured, with the reason, where there can be none."""
+        if isinstance(self._fitted, NotMeasured):
+            raise self._fitted
+        return self._fitted
 
     @cached_property
     def listening(self) -> Listening:
         """What customers' words and scores add to internal figures."""
-        return compare_listening(self.features, model=self.model)
+        return compare_listening(self.model, self.features)
 
     @cached_property
     def calls(self) -> pd.DataFrame:
         """Whom a call is worth, ids and reasons only."""
-        return rank_customers(self.model, self.now, self.story.config.costs, self.story.k, most=len(self.now))
+        return rank_customers(self.model, self.now, self.story.config.costs, self.story.k)
+
+
+def _sample(tables: Tables) -> Tables:
+    """All customers, or `STUDIED` of them drawn with a fixed seed, with all that is recorded of them."""
+    if tables.customers is None or len(tables.customers) <= STUDIED:
+        return tables
+    customers = tables.customers.sample(STUDIED, random_state=0)
+    others = {name: getattr(tables, name) for name in ("contacts", "surveys", "complaints")}
+    theirs = {
+        name: frame[frame["customer_id"].isin(customers["customer_id"])]
+        for name, frame in others.items()
+        if frame is not None and "customer_id" in frame
+    }
+    return replace(tables, customers=customers, **theirs)

@@ -219,3 +219,8 @@ def _difference(row: pd.Series) -> str:
         f"{abs(row['difference']) * scale:.0f} points {'above' if row['difference'] > 0 else 'below'} the others "
         f"({low:+.0f} to {high:+.0f}){'; ' if row['mix'] else ''}{MIX_WORDS.get(row['mix'], '')}."
     )
+
+
+def section_of(parts: list[Block], unknowns: list[Block] | None = None) -> Section:
+    """A section whose first block is its answer."""
+    return Section(parts, parts[0], unknowns or [])

@@ -4,7 +4,8 @@ What is known of a customer is built in ``features``, columns that know too much
 risks mean for people and money is in ``churn_views``.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,9 +15,10 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from analytics.measures.estimate import Estimate
-from analytics.measures.leaving.discrimination import calibration_table, compare_auc, evaluate_risk
+from analytics.measures.leaving.discrimination import DECIMALS, calibration_table, compare_auc, evaluate_risk
 from analytics.measures.leaving.features import GROUPS, HORIZON_DAYS, feature_columns
-from analytics.measures.leaving.leakage import LeakageError, leakage_report
+from analytics.measures.leaving.leakage import LeakageError, leakage_report, moments_of
+from analytics.tables.schema import NotMeasured
 
 __all__ = ["ChurnRiskModel", "LeakageError", "TooFewLeaversError", "leakage_report"]
 
@@ -30,11 +32,11 @@ ISOTONIC = (
 )
 LEVEL_ROWS, LEVELS = 50, 20  # a word becomes a column from this many rows on; this many words at most
 TENURE = "account_tenure_days"
-KINDS = ("auto", "logistic", "boosting")
-NAMES = {"logistic": "logistic regression", "boosting": "gradient boosting"}
+KINDS = ("logistic", "boosting")
+PARTS = ("training", "calibration", "test")
 
 
-class TooFewLeaversError(ValueError):
+class TooFewLeaversError(NotMeasured):
     """Too few customers left for a model: `left` of the `needed`."""
 
     def __init__(self, left: int, needed: int, where: str) -> None:
@@ -96,8 +98,8 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     Traceback (most recent call last):
     ...
     analytics.measures.leaving.leakage.LeakageError: 2 columns know who left. Remove before a model is fitted:
-    - tenure: tells by itself who left, AUC 1.000
-    - left: tells by itself who left, AUC 1.000
+    - tenure: tells by itself, 1.000
+    - left: tells by itself, 1.000
     """
 
     def __init__(
@@ -139,67 +141,58 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             If columns know the outcome; all of them are named.
         TooFewLeaversError
             If fewer than 50 customers left, or fewer than 10 in the calibration or test cut-off.
+        NotMeasured
+            If the cut-offs do not allow a split by time.
         ValueError
-            If the cut-offs do not allow a split by time, or a column holds stamps.
+            If a column holds stamps, or the outcome is not one.
         """
-        if self.kind not in KINDS:
-            raise ValueError(f"kind is {self.kind!r}. Expected one of: {', '.join(KINDS)}.")
-        frame, y, moments = self._known(features, left, cutoff)
+        if self.kind not in ("auto", *KINDS):
+            raise ValueError(f"kind is {self.kind!r}. Expected one of: auto, {', '.join(KINDS)}.")
+        frame, y, moments = self._labelled(features, left, cutoff)
         columns = feature_columns(frame, self.groups)
-        who = [c for c in ("customer_id",) if c in frame]
+        ids = [c for c in ("customer_id",) if c in frame]
         if y.any() and not y.all():
-            suspects = leakage_report(frame[[*who, *columns]], y, moments)
-            suspects = suspects[~suspects["column"].isin(who)]
+            suspects = leakage_report(frame[[*ids, *columns]], y, moments)
             if len(suspects):
-                raise LeakageError(suspects.reset_index(drop=True))
-        leavers = frame.loc[y, "customer_id"].nunique() if who else int(y.sum())
+                raise LeakageError(suspects)
+        leavers = frame.loc[y, "customer_id"].nunique() if ids else int(y.sum())
         if leavers < LEAVERS_NEEDED:
             raise TooFewLeaversError(leavers, LEAVERS_NEEDED, f"within {self.horizon_days} days of a cut-off")
-        self._fit_checked(frame, y, moments, columns)
-        self._judge_tenure(frame, y)
+        risk = self._fit_checked(frame, y, moments, columns)
+        self._judge(frame, y, risk)
         return self
 
-    def fit_groups(
-        self,
-        groups: Iterable[str],
-        features: pd.DataFrame,
-        left: ArrayLike | None = None,
-        cutoff: ArrayLike | None = None,
-    ) -> "ChurnRiskModel":
-        """Fit another model of the chosen kind on some of the groups that this one has checked for leaks.
+    def risk_by(self, groups: Iterable[str], features: pd.DataFrame) -> np.ndarray:
+        """Risk of the test cut-off's customers by another model of the chosen kind, fitted on some of the groups.
 
         Parameters
         ----------
         groups
-            Some of this model's groups.
-        features, left, cutoff
-            Those this model was fitted on.
-
-        Returns
-        -------
-        ChurnRiskModel
-            The other model, judged on the same customers, without a baseline.
+            Some of this model's groups, which it has checked for leaks.
+        features
+            Those this model was fitted on, with `cutoff` and `left_within`.
         """
-        other: ChurnRiskModel = clone(self).set_params(groups=tuple(groups), kind=self.chosen_)
-        frame, y, moments = other._known(features, left, cutoff)
-        return other._fit_checked(frame, y, moments, feature_columns(frame, groups))
+        other: ChurnRiskModel = clone(self).set_params(kind=self.chosen_)
+        return other._fit_checked(*other._labelled(features, None, None), feature_columns(features, groups))
 
-    def _known(
+    def _labelled(
         self, features: pd.DataFrame, left: ArrayLike | None, cutoff: ArrayLike | None
     ) -> tuple[pd.DataFrame, np.ndarray, pd.Series]:
         """Rows whose outcome is known, with it and their cut-off."""
-        moments = _moments(features, cutoff)
+        if cutoff is None and "cutoff" not in features:
+            raise ValueError("fit needs each row's cut-off, as cutoff= or a column 'cutoff': the split is by time.")
+        moments = moments_of(features, "cutoff" if cutoff is None else cutoff)
         y = _outcome(features, left, moments, self.horizon_days)
-        known = y.notna().to_numpy()
-        return features[known], y[known].to_numpy(bool), moments[known]
+        labelled = y.notna().to_numpy()
+        return features[labelled], y[labelled].to_numpy(bool), moments[labelled]
 
-    def _fit_checked(self, frame: pd.DataFrame, y: np.ndarray, moments: pd.Series, columns: list[str]) -> Self:
-        """All that follows once no column knows the outcome."""
+    def _fit_checked(self, frame: pd.DataFrame, y: np.ndarray, moments: pd.Series, columns: list[str]) -> np.ndarray:
+        """Split, learn, choose and calibrate, once no column knows the outcome; the test customers' risk."""
         self._split(moments, y)
         self._learn_columns(frame[self.part_ == "training"], columns)
-        self._fit_parts(self._matrix(frame), y)
-        self._judge(frame, y)
-        return self
+        x = self._matrix(frame)
+        self._fit_parts(x, y)
+        return np.asarray(self.model_.predict_proba(x[self.part_ == "test"])[:, 1])
 
     def predict_proba(self, features: pd.DataFrame) -> np.ndarray:
         """Probability of staying and of leaving within the horizon, shape (n, 2).
@@ -218,27 +211,28 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """
         return np.asarray(self.model_.predict_proba(self._matrix(features)))
 
+    def typical_risks(self, features: pd.DataFrame, columns: Sequence[Collection[str]]) -> np.ndarray:
+        """Risk of leaving with some columns at their typical value: one row per customer, one column per set of them.
+
+        Parameters
+        ----------
+        features
+            As for `predict_proba`.
+        columns
+            Sets of columns; names that the model did not learn from change nothing.
+        """
+        risks = np.empty((len(features), len(columns)))
+        if risks.size:
+            x, typical = self._matrix(features), self._matrix(pd.DataFrame([self.typical_]))
+            width = [len(self.levels_[c]) if c in self.levels_ else 1 for c in self.columns_]
+            names = np.repeat(self.columns_, width)
+            for j, some in enumerate(columns):
+                risks[:, j] = self.model_.predict_proba(np.where(np.isin(names, list(some)), typical, x))[:, 1]
+        return risks
+
     def predict(self, features: pd.DataFrame) -> np.ndarray:
         """Whether a customer is more likely to leave than not; for calls use `rank_customers`."""
         return np.asarray(self.predict_proba(features)[:, 1] >= 0.5)
-
-    @property
-    def sentence_(self) -> str:
-        """What the evaluation allows to say."""
-        auc = self.evaluation_["auc"]
-        told = f"in {auc.value:.0%} of pairs ({100 * auc.low:.0f}–{100 * auc.high:.0f})"
-        days, n = self.horizon_days, int(self.counts_["leavers"]["test"])
-        if auc.low <= 0.5:
-            return (
-                f"The model is no better than chance at telling who leaves within {days} days: of two "
-                f"customers, one of whom left, it puts the leaver first {told}; a coin would in 50%."
-            )
-        rest = f"; tenure alone in {self.baseline_['auc'].value:.0%}" if self.baseline_ else ""
-        level = "" if self.calibrated_ else " Its probabilities do not fit what happened: it only ranks."
-        return (
-            f"Of two customers, one of whom left within {days} days, the model puts the leaver first {told}{rest}, a "
-            f"coin in 50%; judged on {n:,} leavers after what it learnt from.{level}"
-        )
 
     def calibration(self) -> pd.DataFrame:
         """Predicted and observed shares in ten groups of the test cut-off (see `calibration_table`)."""
@@ -248,7 +242,8 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """Write the model without pickle; the test cut-off's customers are not written."""
         from skops.io import dump
 
-        dump({name: _plain(value) for name, value in vars(self).items() if name not in ("part_", "test_")}, path)
+        state = {name: value for name, value in vars(self).items() if name not in ("model_", "part_", "test_")}
+        dump({"model": self.model_, "state": json.dumps(state, default=_plain)}, path)
 
     @classmethod
     def load(cls, path: str | Path) -> "ChurnRiskModel":
@@ -261,16 +256,14 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """
         from skops.io import get_untrusted_types, load
 
-        asked = get_untrusted_types(file=path)
-        if foreign := [kind for kind in asked if not kind.startswith(("sklearn.", "numpy.dtype"))]:
+        types = get_untrusted_types(file=path)
+        if foreign := [kind for kind in types if not kind.startswith(("sklearn.", "numpy.dtype"))]:
             raise ValueError(f"{path}: holds {', '.join(foreign)}, which a model of leaving does not. Do not load it.")
-        state = load(path, trusted=asked)
-        model = cls()
-        for name, value in state.items():
-            setattr(model, name, value)
+        stored = load(path, trusted=types)
+        model, state = cls(), json.loads(stored["state"])
         for name in ("evaluation_", "baseline_"):
-            setattr(model, name, {key: Estimate(**fields) for key, fields in state[name].items()})
-        model.counts_ = pd.DataFrame(state["counts_"])
+            state[name] = {key: Estimate(**fields) for key, fields in state[name].items()}
+        model.__dict__.update(state, model_=stored["model"], counts_=pd.DataFrame(state["counts_"]))
         model.cutoffs_ = {key: pd.to_datetime(value) for key, value in state["cutoffs_"].items()}
         model.classes_ = np.array([False, True])
         return model
@@ -282,18 +275,15 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         calibrate = max((t for t in times if t + over <= times[-1]), default=None)
         training = [t for t in times if calibrate is not None and t + over <= calibrate]
         if not training:
-            found = ", ".join(f"{t:%Y-%m-%d}" for t in times[:8])
-            raise ValueError(
-                f"no split by time: three cut-offs at least {self.horizon_days} days apart are needed, to learn, to "
-                f"calibrate and to judge. Found: {found}."
+            dates = ", ".join(f"{t:%Y-%m-%d}" for t in times[:8])
+            raise NotMeasured(
+                f"no model of leaving: no split by time: three cut-offs at least {self.horizon_days} days apart are "
+                f"needed, to learn, to calibrate and to judge. Found: {dates}."
             )
         self.cutoffs_ = {"training": training, "calibration": calibrate, "test": times[-1]}
-        part = np.where(moments == times[-1], "test", np.where(moments == calibrate, "calibration", "none"))
-        self.part_ = np.where(moments.isin(training), "training", part)
-        rows = {
-            p: (int((self.part_ == p).sum()), int(y[self.part_ == p].sum()))
-            for p in ("training", "calibration", "test")
-        }
+        inside = [moments.isin(training), moments == calibrate, moments == times[-1]]
+        self.part_ = np.select(inside, PARTS, "none")
+        rows = {part: (int(rows.sum()), int(y[rows].sum())) for part, rows in zip(PARTS, inside, strict=True)}
         self.counts_ = pd.DataFrame.from_dict(rows, orient="index", columns=["customers", "leavers"])
         for name, count in self.counts_["leavers"].items():
             if count < LEAVERS_PER_PART:
@@ -310,8 +300,8 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             if column.nunique(dropna=False) < 2:
                 continue
             if _is_number(column):
-                known = column.astype("Float64").to_numpy(float, na_value=np.nan)
-                self.typical_[name] = float(np.nanmedian(known)) if np.isnan(known).mean() < 0.5 else np.nan
+                x = column.astype("Float64").to_numpy(float, na_value=np.nan)
+                self.typical_[name] = float(np.nanmedian(x)) if np.isnan(x).mean() < 0.5 else np.nan
                 continue
             counts = column.value_counts().head(LEVELS)
             self.levels_[name] = [str(word) for word in counts.index[counts >= LEVEL_ROWS]]
@@ -341,35 +331,30 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         from threadpoolctl import threadpool_limits
 
         train, hold = self.part_ == "training", self.part_ == "calibration"
-        kinds = NAMES if self.kind == "auto" else [self.kind]
+        kinds = KINDS if self.kind == "auto" else (self.kind,)
         with threadpool_limits(1):  # on a busy machine, boosting's threads wait for each other ten times longer
-            fitted = {kind: clone(_estimator(kind, self.seed)).fit(x[train], y[train]) for kind in kinds}
-            self.chosen_ = next(iter(fitted))
-            if len(fitted) > 1:
+            fitted = {kind: _estimator(kind, self.seed).fit(x[train], y[train]) for kind in kinds}
+            self.chosen_ = kinds[0]
+            if len(kinds) > 1:
                 simple, boosted = (model.predict_proba(x[hold])[:, 1] for model in fitted.values())
-                gain = compare_auc(y[hold], boosted, simple, self.confidence, self.seed)
-                self.chosen_ = "boosting" if gain.low > 0 else "logistic"
+                gain, _ = compare_auc(y[hold], boosted, simple, self.confidence, self.seed)
+                self.chosen_ = "boosting" if round(gain.low, DECIMALS) > 0 else "logistic"
             method = "isotonic" if y[hold].sum() >= ISOTONIC else "sigmoid"
             calibrated = CalibratedClassifierCV(FrozenEstimator(fitted[self.chosen_]), method=method)
             self.model_ = calibrated.fit(x[hold], y[hold])
         self.classes_ = np.array([False, True])
 
-    def _judge(self, frame: pd.DataFrame, y: np.ndarray) -> None:
-        """Evaluate on the test cut-off."""
-        test = self.part_ == "test"
-        risk = self.predict_proba(frame[test])[:, 1]
+    def _judge(self, frame: pd.DataFrame, y: np.ndarray, risk: np.ndarray) -> None:
+        """Evaluate on the test cut-off, beside the share that left in each tenth of tenure (missing apart)."""
+        train, test = self.part_ == "training", self.part_ == "test"
+        self.test_ = frame[test].reindex(columns=[c for c in ("customer_id",) if c in frame])
+        self.test_ = self.test_.assign(left=y[test], risk=risk)
         self.evaluation_ = evaluate_risk(y[test], risk, self.confidence, self.seed)
-        error, share = self.evaluation_["calibration_error"].value, float(y[test].mean())
-        self.calibrated_ = bool(error <= min(CALIBRATED, share / 2))
+        error = round(self.evaluation_["calibration_error"].value, DECIMALS)
+        self.calibrated_ = bool(error <= min(CALIBRATED, float(y[test].mean()) / 2))
         self.baseline_: dict[str, Estimate] = {}
-        self.test_ = pd.DataFrame({"left": y[test], "risk": risk}, index=frame.index[test])
-        if "customer_id" in frame:
-            self.test_.insert(0, "customer_id", frame.loc[test, "customer_id"])
-
-    def _judge_tenure(self, frame: pd.DataFrame, y: np.ndarray) -> None:
-        """The same figures for the share that left in each tenth of tenure, missing tenure apart."""
         if TENURE in frame and frame[TENURE].notna().any():
-            train, test, tenure = self.part_ == "training", self.part_ == "test", frame[TENURE].to_numpy(float)
+            tenure = frame[TENURE].to_numpy(float)
             edges = np.unique(np.nanquantile(tenure[train], np.linspace(0, 1, 11)[1:-1]))
             group = np.where(np.isnan(tenure), 10, np.searchsorted(edges, tenure))
             n, hits = np.bincount(group[train], minlength=11), np.bincount(group[train], y[train], minlength=11)
@@ -398,14 +383,6 @@ def _is_number(column: pd.Series) -> bool:
     return pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column)
 
 
-def _moments(features: pd.DataFrame, cutoff: ArrayLike | None) -> pd.Series:
-    if cutoff is None and "cutoff" not in features:
-        raise ValueError("fit needs the cut-off of each row, as cutoff= or a column 'cutoff': the split is by time.")
-    values: Any = features["cutoff"] if cutoff is None else cutoff
-    stamps = pd.Series([values] * len(features) if np.ndim(values) == 0 else values)
-    return pd.to_datetime(stamps, utc=True).set_axis(features.index)
-
-
 def _outcome(features: pd.DataFrame, left: ArrayLike | None, moments: pd.Series, days: int) -> pd.Series:
     """Whether each row's customer left within the horizon: True, False or missing."""
     if left is None and "left_within" not in features:
@@ -422,17 +399,9 @@ def _outcome(features: pd.DataFrame, left: ArrayLike | None, moments: pd.Series,
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401  whatever an attribute holds
-    """An attribute as plain values, which skops writes without pickle."""
+    """What JSON cannot write as plain values."""
     if isinstance(value, pd.DataFrame):
         return value.to_dict()
-    if isinstance(value, dict):
-        return {key: _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
     if isinstance(value, Estimate):
-        return dict(vars(value))
-    if isinstance(value, pd.Timestamp):
-        return value.isoformat()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    return value.item() if isinstance(value, np.generic) else value
+        return vars(value)
+    return value.isoformat() if isinstance(value, pd.Timestamp) else value.tolist()

@@ -4,24 +4,22 @@ The risk itself is learnt and judged in ``churn``.
 """
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
 
 from analytics.config import Costs
-from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.intervals import wilson_bounds
-from analytics.measures.leaving.churn import NAMES, ChurnRiskModel
-from analytics.measures.leaving.discrimination import TOP, compare_auc
-from analytics.tables.read import defuse
+from analytics.measures.estimate import Estimate
+from analytics.measures.leaving.churn import ChurnRiskModel
+from analytics.measures.leaving.discrimination import DECIMALS, TOP, compare_auc, share_of
 from analytics.tables.schema import NotMeasured
 
 VALUE = "account_value_per_year"
-SAID, OTHERWISE, SILENT = "said they are leaving, or complained", "spoke of something else", "never spoke"
+SAID, OTHERWISE, SILENT = "said", "otherwise", "silent"  # leaving, or a complaint; something else; nothing
+ANSWERS = ("answered", "asked_silent", "never_asked")
+ERRORS = ("missed", "in_vain")  # leavers outside the tenth with the highest risk, stayers in it
 INTENT = 0.5  # a comment says that its writer is leaving when this is more likely than not
-REASONS_SHOWN = 3
+REASONS_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -30,113 +28,87 @@ class Listening:
 
     Attributes
     ----------
-    internal, perception, both
-        AUC of the same kind of model on operations and account, on perception, and on all.
+    internal, both
+        AUC of the same kind of model on operations and account, and on all.
     gain
         AUC of both less that of internal, for the same customers.
     heard
         Share of customers who had said anything (answer, comment, complaint) in the year before.
-    sentence
-        The sentence for leadership.
     """
 
     internal: Estimate
-    perception: Estimate
     both: Estimate
     gain: Estimate
     heard: Estimate
-    sentence: str
 
 
 @dataclass(frozen=True)
 class Reason:
-    """Words that are true of a customer when the first column lies at or beyond a bound; the columns behind them."""
+    """A reason holds of a customer whose first column lies at or between the bounds; the others say the same."""
 
-    words: str
     columns: tuple[str, ...]
     at_least: float = -np.inf
     at_most: float = np.inf
 
 
-def _twice(name: str) -> tuple[str, str]:
-    return name, f"{name}_90d"
+def _year(name: str, at_least: float = 1) -> Reason:
+    """A count of the year, with that of its last quarter."""
+    return Reason((name, f"{name}_90d"), at_least)
 
 
-REASONS = (
-    Reason("said that they may leave", ("perception_churn_intent",), at_least=INTENT),
-    Reason("complained in the past year", _twice("perception_complaints"), at_least=1),
-    Reason("disputed our answer to a complaint", ("perception_disputed",), at_least=1),
-    Reason("named a broken promise", ("perception_promise_broken",), at_least=1),
-    Reason("wrote a negative comment", ("perception_negative_comments", "perception_valence", "perception_themes"), 1),
-    Reason("would not recommend us (0 to 6)", ("perception_nps",), at_most=6),
-    Reason("was dissatisfied (1 or 2 of 5)", ("perception_csat",), at_most=2),
-    Reason("found it hard (1 to 3 of 7)", ("perception_ces",), at_most=3),
-    Reason("scored us lower than before", ("perception_trend",), at_most=-1),
-    Reason("was given something, the problem not fixed", ("operations_gesture_without_fix",), at_least=1),
-    Reason("came back about a case we had closed", _twice("operations_reopens"), at_least=1),
-    Reason("was passed on to somebody else", _twice("operations_transfers"), at_least=1),
-    Reason("gave up before an answer", _twice("operations_abandoned"), at_least=1),
-    Reason("has a case that we have not closed", ("operations_open_cases", "operations_company_clock_h"), at_least=1),
-    Reason("never confirmed that a case is solved", _twice("operations_unconfirmed"), at_least=1),
-    Reason(
-        "had two cases or more in a year", (*_twice("operations_cases"), *_twice("operations_contacts")), at_least=2
-    ),
-    Reason("has been a customer for less than a year", ("account_tenure_days",), at_most=365),
+REASONS = (  # each is named by its first column
+    Reason(("perception_churn_intent",), at_least=INTENT),
+    _year("perception_complaints"),
+    Reason(("perception_disputed",), at_least=1),
+    Reason(("perception_promise_broken",), at_least=1),
+    Reason(("perception_negative_comments", "perception_valence", "perception_themes"), at_least=1),
+    Reason(("perception_nps",), at_most=6),
+    Reason(("perception_csat",), at_most=2),
+    Reason(("perception_ces",), at_most=3),
+    Reason(("perception_trend",), at_most=-1),
+    Reason(("operations_gesture_without_fix",), at_least=1),
+    _year("operations_reopens"),
+    _year("operations_transfers"),
+    _year("operations_abandoned"),
+    Reason(("operations_open_cases", "operations_company_clock_h"), at_least=1),
+    _year("operations_unconfirmed"),
+    Reason(("operations_cases", "operations_cases_90d", "operations_contacts", "operations_contacts_90d"), at_least=2),
+    Reason(("account_tenure_days",), at_most=365),
 )
 
 
-def compare_listening(
-    features: pd.DataFrame, left: ArrayLike | None = None, cutoff: ArrayLike | None = None,
-    model: ChurnRiskModel | None = None,
-) -> Listening:  # fmt: skip
-    """Fit the same model with and without what customers told us, and compare on the same later customers.
+def compare_listening(model: ChurnRiskModel, features: pd.DataFrame) -> Listening:
+    """Fit the same model without what customers told us, and compare on the same later customers.
 
     Parameters
     ----------
-    features, left, cutoff
-        As for `ChurnRiskModel.fit`.
     model
-        One already fitted to them on all groups; None fits it.
+        Fitted on `features` with all groups.
+    features
+        With `cutoff` and `left_within`.
 
     Returns
     -------
     Listening
-        Gain with the interval of the paired difference, and the sentence it allows.
+        Gain with the interval of the paired difference.
 
     Raises
     ------
     NotMeasured
-        If there are no features of perception, or none of operations and account.
+        If there are no features of perception, or none of operations.
 
     References
     ----------
     Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13, for the paired bootstrap.
     """
-    both = ChurnRiskModel().fit(features, left, cutoff) if model is None else model
     for group in ("perception", "operations"):
-        if not any(c.startswith(f"{group}_") for c in both.columns_):
+        if not any(c.startswith(f"{group}_") for c in model.columns_):
             raise NotMeasured(f"not measured: no feature of {group}, needed for what listening adds")
-    internal = both.fit_groups(("operations", "account"), features, left, cutoff)
-    perception = both.fit_groups(("perception",), features, left, cutoff)
-    truth = both.test_["left"].to_numpy()
-    risks = [m.test_["risk"].to_numpy() for m in (both, internal)]
-    gain = compare_auc(truth, risks[0], risks[1], both.confidence, both.seed)
-    said = _spoke(features.loc[both.test_.index])
-    heard = _share(int((said != SILENT).sum()), len(said), both.confidence)
-    aucs = [m.evaluation_["auc"] for m in (internal, perception, both)]
-    return Listening(aucs[0], aucs[1], aucs[2], gain, heard, _listening_sentence(aucs[0], aucs[2], gain, heard))
-
-
-def _listening_sentence(internal: Estimate, both: Estimate, gain: Estimate, heard: Estimate) -> str:
-    points = f"{100 * gain.value:+.1f} points ({100 * gain.low:+.1f} to {100 * gain.high:+.1f})"
-    scale = f"with what customers tell us the leaver is put first in {both.value:.1%} of pairs, without it in "
-    scale += f"{internal.value:.1%}, {points.replace('-', '−')}"
-    told = f"{heard.value:.0%} of customers had told us anything in the year before"
-    if gain.low > 0:
-        return f"Listening helps to find leavers: {scale}. {told}."
-    if gain.high < 0:
-        return f"Listening does not help this model to find leavers: {scale}. {told}."
-    return f"We cannot tell that listening adds to what internal figures know of leaving: {scale}. Only {told}."
+    without = model.risk_by(("operations", "account"), features)
+    gain, internal = compare_auc(model.test_["left"], model.test_["risk"], without, model.confidence, model.seed)
+    spoke = _speech(features.loc[model.test_.index]) != SILENT
+    heard = share_of(spoke, np.ones(len(spoke), bool), model.confidence)
+    return Listening(internal, model.evaluation_["auc"], gain, heard)
 
 
 def said_and_silent(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFrame:
@@ -155,10 +127,10 @@ def said_and_silent(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFra
     Returns
     -------
     DataFrame
-        One row per group: group, customers, left, stayed, value, low, high (share that left), expected (mean risk),
-        value_left (a year's value of those who left), value_at_risk (risk times value, NaN where the model only ranks
-        or no value is known), found, found_low, found_high (share of the group's leavers in the model's top tenth), n,
-        unit, source.
+        One row per group: group ('said', 'otherwise', 'silent'), customers, left, value, low, high (share that left),
+        expected (mean risk), value_left (a year's value of those who left), value_at_risk (risk times value, NaN where
+        the model only ranks or no value is known), found, found_low, found_high (share of the group's leavers in the
+        model's top tenth), n, unit, source.
 
     Raises
     ------
@@ -169,21 +141,20 @@ def said_and_silent(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFra
     ----------
     Hirschman (1970), Exit, Voice, and Loyalty. Wilson (1927), JASA 22, for the intervals.
     """
-    test = features.loc[model.test_.index].assign(**model.test_[["left", "risk"]])
-    group, top = _spoke(test), _top(test["risk"])
-    value = test[VALUE] if VALUE in test else pd.Series(np.nan, index=test.index)
+    test = model.test_
+    group, top = _speech(features.loc[test.index]), _top(test["risk"].to_numpy())
+    value = features[VALUE].loc[test.index] if VALUE in features else pd.Series(np.nan, test.index)
     rows = []
     for name in (SAID, OTHERWISE, SILENT):
-        here = (group == name).to_numpy()
+        here = group == name
         left = test["left"].to_numpy() & here
-        n, gone = int(here.sum()), int(left.sum())
-        share, found = _share(gone, n, model.confidence), _share(int((left & top).sum()), gone, model.confidence)
+        share, top_share = share_of(left, here, model.confidence), share_of(top, left, model.confidence)
         at_risk = (test["risk"] * value)[here].sum(min_count=1) if model.calibrated_ else np.nan
         rows.append(
-            {"group": name, "customers": n, "left": gone, "stayed": n - gone, "value": share.value, "low": share.low,
-             "high": share.high, "expected": test["risk"][here].mean(), "value_left": value[left].sum(min_count=1),
-             "value_at_risk": at_risk, "found": found.value, "found_low": found.low, "found_high": found.high, "n": n,
-             "unit": "share", "source": OBSERVED}
+            {"group": name, "customers": share.n, "left": top_share.n, **vars(share),
+             "expected": test["risk"][here].mean(), "value_left": value[left].sum(min_count=1),
+             "value_at_risk": at_risk, "found": top_share.value, "found_low": top_share.low,
+             "found_high": top_share.high}
         )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -199,7 +170,7 @@ def leaving_by_answer(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataF
     Returns
     -------
     DataFrame
-        group, value, low, high, n, unit, source.
+        group ('answered', 'asked_silent', 'never_asked'), value, low, high, n, unit, source.
 
     Raises
     ------
@@ -209,20 +180,13 @@ def leaving_by_answer(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataF
     test = features.loc[model.test_.index]
     if "perception_invited" not in test:
         raise NotMeasured("not measured: no column invited_at (table surveys), needed for leaving by answer")
-    asked, answered = test["perception_invited"] > 0, test["perception_answered"] > 0
-    group = np.select([answered, asked], ["answered", "asked, silent"], "never asked")
-    left = model.test_["left"].to_numpy()
-    rows = [
-        {"group": name, **vars(_share(int(left[group == name].sum()), int((group == name).sum()), model.confidence))}
-        for name in ("answered", "asked, silent", "never asked")
-    ]
-    return pd.DataFrame(rows)
+    sides = [test["perception_answered"] > 0, test["perception_invited"] > 0]
+    group, left = np.select(sides, ANSWERS[:2], ANSWERS[2]), model.test_["left"].to_numpy()
+    return pd.DataFrame([{"group": a, **vars(share_of(left, group == a, model.confidence))} for a in ANSWERS])
 
 
-def rank_customers(
-    model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, k: int = 10, most: int = 500
-) -> pd.DataFrame:
-    """List whom to call, the most worthwhile first, and why in words.
+def rank_customers(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, k: int = 10) -> pd.DataFrame:
+    """List whom to call, the most worthwhile first, and why.
 
     A call is worth it when risk × value per year × years kept × share saved exceeds its cost. Where the model only
     ranks, or no value is known, the tenth with the highest risk is listed instead. Reasons are what raises the model's
@@ -238,15 +202,13 @@ def rank_customers(
     costs
         Cost of a call, share of those called who stay, years of value kept.
     k
-        Smallest number of customers who share a reason that is shown.
-    most
-        Rows at most.
+        Smallest number of customers who share a reason that is named.
 
     Returns
     -------
     DataFrame
-        rank, customer_id, risk and expected_gain (money; both NaN where the model only ranks), reasons. No names, no
-        texts.
+        rank, customer_id, risk and expected_gain (money; both NaN where the model only ranks), reasons (up to three
+        names of `REASONS`, a tuple). No names of people, no texts.
 
     Raises
     ------
@@ -263,27 +225,20 @@ def rank_customers(
     risk = model.predict_proba(features)[:, 1]
     value = features[VALUE].to_numpy(float) if VALUE in features else np.full(len(features), np.nan)
     gain = risk * value * costs.years_kept * costs.share_saved - costs.retention_contact
-    if model.calibrated_ and np.isfinite(value).any():
-        chosen = np.flatnonzero(gain > 0)
-        chosen = chosen[np.argsort(-gain[chosen], kind="stable")][:most]
+    if not model.calibrated_ or np.isnan(value).all():
+        chosen, worth = np.flatnonzero(_top(risk)), risk
     else:
-        risk_known = np.flatnonzero(_top(pd.Series(risk)))
-        chosen = risk_known[np.argsort(-risk[risk_known], kind="stable")][:most]
-    shown = risk[chosen] if model.calibrated_ else np.nan
+        chosen, worth = np.flatnonzero(gain.round(DECIMALS) > 0), gain
+    chosen = chosen[np.argsort(-worth[chosen].round(DECIMALS), kind="stable")]
     return pd.DataFrame(
         {
             "rank": np.arange(1, len(chosen) + 1),
             "customer_id": features["customer_id"].to_numpy()[chosen],
-            "risk": shown,
+            "risk": risk[chosen] if model.calibrated_ else np.nan,
             "expected_gain": gain[chosen] if model.calibrated_ else np.nan,
-            "reasons": _explain(model, features, chosen, k),
+            "reasons": _reasons(model, features, chosen, risk, k),
         }
     )
-
-
-def write_call_list(calls: pd.DataFrame, path: str | Path) -> None:
-    """Write a list of `rank_customers` as CSV in which no cell can run as a formula."""
-    defuse(calls).to_csv(path, index=False)
 
 
 def fairness(
@@ -303,8 +258,8 @@ def fairness(
     Returns
     -------
     DataFrame
-        group, measure ('leavers missed', 'called in vain'), value, low, high, n, unit, source, differs (from all other
-        groups together, Fisher's exact test).
+        group, measure ('missed': leavers not called; 'in_vain': stayers called), value, low, high, n, unit, source,
+        differs (from all other groups together, Fisher's exact test).
 
     Raises
     ------
@@ -322,89 +277,52 @@ def fairness(
             f"not measured: no column {by.removeprefix('account_')} (table customers), needed for fairness"
         )
     group = features.loc[model.test_.index, by].astype("str").fillna("not stated")
-    left, top = model.test_["left"].to_numpy(), _top(model.test_["risk"])
+    left, top = model.test_["left"].to_numpy(), _top(model.test_["risk"].to_numpy())
     rows, p_values = [], []
-    for measure, base, wrong in (("leavers missed", left, ~top), ("called in vain", ~left, top)):
+    for measure, base, wrong in zip(ERRORS, (left, ~left), (~top, top), strict=True):
         for name in sorted(group.unique()):
             mine = (group == name).to_numpy()
+            rows.append({"group": name, "measure": measure, **vars(share_of(wrong, base & mine, model.confidence))})
             cells = [[int((base & side & w).sum()) for w in (wrong, ~wrong)] for side in (mine, ~mine)]
-            rows.append(
-                {"group": name, "measure": measure, **vars(_share(cells[0][0], sum(cells[0]), model.confidence))}
-            )
             p_values.append(fisher_exact(cells).pvalue)
     return pd.DataFrame(rows).assign(differs=false_discovery_control(p_values) <= rate)
 
 
-def describe_model(model: ChurnRiskModel) -> str:
-    """Write the model card in Markdown, for whoever has to decide about the model's use."""
-    figures = [
-        f"| {name.replace('_', ' ')} | {e.value:.3f} | {e.low:.3f} to {e.high:.3f} | "
-        + (f"{model.baseline_[name].value:.3f} |" if model.baseline_ else "– |")
-        for name, e in model.evaluation_.items()
-    ]
-    parts = [f"| {part} | {row.customers:,} | {row.leavers:,} |" for part, row in model.counts_.iterrows()]
-    return "\n".join(
-        [
-            f"# Who may leave within {model.horizon_days} days: {NAMES[model.chosen_]}",
-            f"\n{model.sentence_}\n",
-            "| cut-offs | customers | leavers |\n|---|---|---|",
-            *parts,
-            "\n| figure on the test cut-off | value | interval | tenure alone |\n|---|---|---|---|",
-            *figures,
-            f"\nTest cut-off: {model.cutoffs_['test']:%Y-%m-%d}. Features: {', '.join(model.columns_)}.\n",
-            "Use it to decide whom to call, not to price, refuse or rank people otherwise, nor to explain: it finds "
-            "what goes together with leaving, not what makes people leave. It speaks of customers like those it "
-            "learnt from; fit it again every horizon.",
-        ]
-    )
-
-
-def _spoke(features: pd.DataFrame) -> pd.Series:
+def _speech(features: pd.DataFrame) -> np.ndarray:
     """What each customer had said in the year before the cut-off."""
-    known = features.reindex(
+    spoken = features.reindex(
         columns=[f"perception_{c}" for c in ("complaints", "churn_intent", "answered", "comments")]
     ).astype(float)
-    if known.isna().all(axis=None):
+    if spoken.isna().all(axis=None):
         raise NotMeasured("not measured: neither complaints nor answers name the customer, needed for said and silent")
-    complaints, intent, answered, comments = (known[c].fillna(0).to_numpy() for c in known)
-    said, spoke = (complaints > 0) | (intent >= INTENT), (answered > 0) | (comments > 0)
-    return pd.Series(np.select([said, spoke], [SAID, OTHERWISE], SILENT), index=features.index)
+    complaints, intent, answered, comments = spoken.fillna(0).to_numpy().T
+    sides = [(complaints > 0) | (intent >= INTENT), (answered > 0) | (comments > 0)]
+    return np.select(sides, [SAID, OTHERWISE], SILENT)
 
 
-def _top(risk: pd.Series) -> np.ndarray:
+def _top(risk: np.ndarray) -> np.ndarray:
     """The tenth of customers with the highest risk; ties in order of the rows."""
     chosen = np.zeros(len(risk), dtype=bool)
-    chosen[np.argsort(-risk.to_numpy(), kind="stable")[: max(1, round(TOP * len(risk)))]] = True
+    chosen[np.argsort(-risk.round(DECIMALS), kind="stable")[: max(1, round(TOP * len(risk)))]] = True
     return chosen
 
 
-def _explain(model: ChurnRiskModel, features: pd.DataFrame, chosen: np.ndarray, k: int) -> list[str]:
-    """The reasons of some customers in words: those that hold and raise the model's risk most."""
-    rows = features.iloc[chosen]
-    if rows.empty:
-        return []
-    whole = _log_odds(model, rows)
+def _reasons(
+    model: ChurnRiskModel, features: pd.DataFrame, chosen: np.ndarray, risk: np.ndarray, k: int
+) -> list[tuple[str, ...]]:
+    """The reasons of some customers: those that hold and raise the model's risk most."""
     reasons = [r for r in REASONS if r.columns[0] in model.columns_]
-    lifts = np.full((len(rows), len(reasons)), -np.inf)
-    for j, reason in enumerate(reasons):
-        first = features[reason.columns[0]].astype(float)
-        holds = ((first >= reason.at_least) & (first <= reason.at_most)).to_numpy()
-        if holds.sum() < k:
-            continue
-        without = rows.assign(**{c: model.typical_[c] for c in reason.columns if c in model.columns_})
-        lifts[:, j] = np.where(holds[chosen], whole - _log_odds(model, without), -np.inf)
-    order = np.argsort(-lifts, axis=1, kind="stable")[:, :REASONS_SHOWN]
-    return ["; ".join(reasons[j].words for j in best if lift[j] > 0) for best, lift in zip(order, lifts, strict=True)]
+    names = [r.columns[0] for r in reasons]
+    first = features[names].to_numpy(float, na_value=np.nan)
+    holds = (first >= [r.at_least for r in reasons]) & (first <= [r.at_most for r in reasons])
+    holds = np.where(holds.sum(axis=0) >= k, holds[chosen], False)
+    without = model.typical_risks(features.iloc[chosen], [r.columns for r in reasons])
+    lifts = np.where(holds, _log_odds(risk[chosen, None]) - _log_odds(without), 0.0).round(DECIMALS)
+    best = np.argsort(-lifts, axis=1, kind="stable")[:, :REASONS_NAMED]
+    return [tuple(names[j] for j in order if lift[j] > 0) for order, lift in zip(best, lifts, strict=True)]
 
 
-def _log_odds(model: ChurnRiskModel, rows: pd.DataFrame) -> np.ndarray:
+def _log_odds(risk: np.ndarray) -> np.ndarray:
     from scipy.special import logit
 
-    return np.asarray(logit(np.clip(model.predict_proba(rows)[:, 1], 1e-9, 1 - 1e-9)))
-
-
-def _share(hits: int, n: int, confidence: float) -> Estimate:
-    if not n:
-        return Estimate(np.nan, np.nan, np.nan, 0, "share", OBSERVED)
-    low, high = wilson_bounds(hits / n, n, confidence)
-    return Estimate(hits / n, float(low), float(high), n, "share", OBSERVED)
+    return np.asarray(logit(np.clip(risk, 1e-9, 1 - 1e-9)))

@@ -3,56 +3,59 @@
 Four figures of one list of risks and outcomes; what made the risks is not known here.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from analytics.measures.estimate import OBSERVED, Estimate
 from analytics.measures.intervals import wilson_bounds
+from analytics.tables.schema import NotMeasured
 
 DRAWS = 300  # bootstrap draws: the Monte Carlo error of a 95 % bound is about a tenth of the interval's half width
 BINS = 10  # groups of customers of equal size, by risk, in which predicted and observed shares are compared
 TOP = 0.10  # the top decile
+DECIMALS = 10  # of a risk that tell customers apart: processors differ in the last bits
 UNITS = {"auc": "share", "average_precision": "share", "top_decile_lift": "times", "calibration_error": "share"}
 
 
 class _Ranking:
-    """Customers in falling order of risk, ties taken together, so that each bootstrap draw is a cumulative sum."""
+    """Customers in falling order of risk, ties taken together: what a draw of them gives follows from its leavers."""
 
-    def __init__(self, left: np.ndarray, risk: np.ndarray) -> None:
-        self.order = np.argsort(-risk, kind="stable")
-        self.left, self.risk = left[self.order].astype(float), risk[self.order]
-        self.ties = np.flatnonzero(np.r_[True, np.diff(self.risk) != 0])
-        self.bins = np.unique(np.linspace(0, len(left), BINS + 1).astype(int)[:-1])
+    def __init__(self, left: ArrayLike, risk: ArrayLike) -> None:
+        risk = np.round(np.asarray(risk, float), DECIMALS)
+        self.n, self.order = len(risk), np.argsort(-risk, kind="stable")
+        risk, left = risk[self.order], np.asarray(left, bool)[self.order]
+        self.gaps, self.leavers = left - risk, np.flatnonzero(left)
+        ends = np.append(np.flatnonzero(np.diff(risk)) + 1, self.n)
+        self.bounds = np.append(0, ends)  # of each group of ties
+        self.caught = np.searchsorted(self.leavers, self.bounds)  # leavers ahead of each bound
+        self.group = np.searchsorted(ends, self.leavers, side="right")  # of ties, that each leaver is in
+        self.bins = np.unique(np.linspace(0, self.n, BINS + 1).astype(int)[:-1])
 
-    def auc(self, weights: np.ndarray) -> float:
-        """AUC with each customer counted `weights` times."""
+    def measure(self, weights: np.ndarray, only_auc: bool = False) -> tuple[float, ...]:
+        """All four figures in the order of `UNITS`, or the first, with each customer counted `weights` times."""
         w = weights[self.order]
-        return _auc(*(np.add.reduceat(v, self.ties) for v in (w * self.left, w)))
-
-    def measure(self, weights: np.ndarray) -> tuple[float, ...]:
-        """All four figures, in the order of `UNITS`."""
-        w = weights[self.order]
-        left, all_ = np.add.reduceat(w * self.left, self.ties), np.add.reduceat(w, self.ties)
-        caught, seen = np.cumsum(left), np.cumsum(all_)
-        leavers, n = caught[-1], seen[-1]
+        mine = w[self.leavers]
+        seen = np.append(0, np.cumsum(w, dtype=int))[self.bounds]
+        caught = np.append(0, np.cumsum(mine, dtype=int))[self.caught]
+        n, leavers = int(seen[-1]), int(caught[-1])
         if not 0 < leavers < n:
             return (np.nan,) * len(UNITS)
-        precision = (left * np.divide(caught, seen, out=np.zeros(len(seen)), where=seen > 0)).sum() / leavers
-        top = np.interp(TOP * n, np.r_[0, seen], np.r_[0, caught]) / leavers
-        gaps = np.add.reduceat(w * (self.left - self.risk), self.bins)
-        return _auc(left, all_), float(precision), float(top / TOP), float(np.abs(gaps).sum() / n)
+        stayed = seen - caught
+        above = stayed[self.group] + stayed[self.group + 1]  # twice the stayers ahead, those tied counted once
+        auc = 1 - int(mine @ above) / (2 * leavers * (n - leavers))
+        if only_auc:
+            return (auc,)
+        precision = (mine * caught[self.group + 1] / np.maximum(seen[self.group + 1], 1)).sum() / leavers
+        top = np.interp(TOP * n, seen, caught) / leavers
+        gaps = np.add.reduceat(w * self.gaps, self.bins)
+        return auc, float(precision), float(top / TOP), float(np.abs(gaps).sum() / n)
 
 
-def _auc(left: np.ndarray, all_: np.ndarray) -> float:
-    """AUC from leavers and customers at each risk, highest risk first; NaN without both outcomes."""
-    stayed = all_ - left
-    pairs = left.sum() * stayed.sum()
-    return float(1 - (left * (np.cumsum(stayed) - stayed / 2)).sum() / pairs) if pairs else np.nan
-
-
-def evaluate_risk(left: np.ndarray, risk: np.ndarray, confidence: float = 0.95, seed: int = 0) -> dict[str, Estimate]:
+def evaluate_risk(left: ArrayLike, risk: ArrayLike, confidence: float = 0.95, seed: int = 0) -> dict[str, Estimate]:
     """Measure how well a risk ranks and how well its level fits.
 
     AUC: share of pairs of a leaver and a stayer in which the leaver has the higher risk, ties half. Average precision:
@@ -79,7 +82,7 @@ def evaluate_risk(left: np.ndarray, risk: np.ndarray, confidence: float = 0.95, 
 
     Raises
     ------
-    ValueError
+    NotMeasured
         If nobody left, or nobody stayed.
 
     References
@@ -89,25 +92,24 @@ def evaluate_risk(left: np.ndarray, risk: np.ndarray, confidence: float = 0.95, 
 
     Examples
     --------
-    >>> found = evaluate_risk(np.array([1, 0, 1, 0, 0] * 20), np.array([0.9, 0.2, 0.4, 0.4, 0.1] * 20))
-    >>> round(found["auc"].value, 3), round(found["top_decile_lift"].value, 1)
+    >>> figures = evaluate_risk(np.array([1, 0, 1, 0, 0] * 20), np.array([0.9, 0.2, 0.4, 0.4, 0.1] * 20))
+    >>> round(figures["auc"].value, 3), round(figures["top_decile_lift"].value, 1)
     (0.917, 2.5)
     """
-    ranking = _Ranking(np.asarray(left, bool), np.asarray(risk, float))
-    n = len(ranking.left)
-    exact = ranking.measure(np.ones(n))
+    ranking = _Ranking(left, risk)
+    exact = ranking.measure(np.ones(ranking.n, np.uint8))
     if np.isnan(exact[0]):
-        raise ValueError("nobody left, or nobody stayed: a risk cannot be judged. Choose a cut-off with both.")
-    draws = zip(*(ranking.measure(w) for w in _weights(n, seed)), strict=True)
+        raise NotMeasured("nobody left, or nobody stayed: a risk cannot be judged. Choose a cut-off with both.")
+    draws = zip(*(ranking.measure(w) for w in _weights(ranking.n, seed)), strict=True)
     return {
-        name: _estimate(value, drawn, confidence, n, unit)
-        for (name, unit), value, drawn in zip(UNITS.items(), exact, draws, strict=True)
+        name: _estimate(value, figures, confidence, ranking.n, unit)
+        for (name, unit), value, figures in zip(UNITS.items(), exact, draws, strict=True)
     }
 
 
 def compare_auc(
-    left: np.ndarray, risk: np.ndarray, other: np.ndarray, confidence: float = 0.95, seed: int = 0
-) -> Estimate:
+    left: ArrayLike, risk: ArrayLike, other: ArrayLike, confidence: float = 0.95, seed: int = 0
+) -> tuple[Estimate, Estimate]:
     """AUC of one risk less that of another, for the same customers: the interval is that of the paired difference.
 
     Parameters
@@ -119,8 +121,9 @@ def compare_auc(
 
     Returns
     -------
-    Estimate
-        Difference of two shares, -1 to 1; positive where `risk` ranks more leavers above stayers.
+    tuple of Estimate
+        Difference of two shares, -1 to 1, positive where `risk` ranks more leavers above stayers; and the AUC of
+        `other` by itself.
 
     References
     ----------
@@ -129,13 +132,18 @@ def compare_auc(
     Examples
     --------
     >>> left = np.array([1, 0, 0, 1] * 25)
-    >>> compare_auc(left, np.array([0.9, 0.1, 0.2, 0.8] * 25), np.array([0.1, 0.9, 0.8, 0.2] * 25)).value
+    >>> compare_auc(left, np.array([0.9, 0.1, 0.2, 0.8] * 25), np.array([0.1, 0.9, 0.8, 0.2] * 25))[0].value
     1.0
     """
-    one, two = (_Ranking(np.asarray(left, bool), np.asarray(r, float)) for r in (risk, other))
-    n = len(one.left)
-    value = one.auc(np.ones(n)) - two.auc(np.ones(n))
-    return _estimate(value, [one.auc(w) - two.auc(w) for w in _weights(n, seed)], confidence, n, "share")
+    one, two = _Ranking(left, risk), _Ranking(left, other)
+    weights = [np.ones(one.n, np.uint8), *_weights(one.n, seed)]
+    ours, theirs = (np.array([ranking.measure(w, only_auc=True)[0] for w in weights]) for ranking in (one, two))
+    gain, *draws = ours - theirs
+    auc, *auc_draws = theirs
+    return (
+        _estimate(gain, draws, confidence, one.n, "share"),
+        _estimate(auc, auc_draws, confidence, one.n, "share"),
+    )
 
 
 def calibration_table(left: np.ndarray, risk: np.ndarray, confidence: float = 0.95) -> pd.DataFrame:
@@ -159,30 +167,33 @@ def calibration_table(left: np.ndarray, risk: np.ndarray, confidence: float = 0.
     >>> table[["predicted", "n"]].iloc[0].tolist()
     [0.25, 10.0]
     """
-    order = np.argsort(risk, kind="stable")
+    order = np.argsort(np.round(risk, DECIMALS), kind="stable")
     parts = [part for part in np.array_split(order, BINS) if len(part)]
-    table = pd.DataFrame(
-        {
-            "predicted": [risk[part].mean() for part in parts],
-            "value": [left[part].mean() for part in parts],
-            "n": [len(part) for part in parts],
-        }
-    )
+    rows = [(risk[part].mean(), left[part].mean(), len(part)) for part in parts]
+    table = pd.DataFrame(rows, columns=["predicted", "value", "n"])
     table["low"], table["high"] = wilson_bounds(table["value"], table["n"], confidence)
     return table[["predicted", "value", "low", "high", "n"]]
 
 
-def _weights(n: int, seed: int) -> Iterator[np.ndarray]:
-    """Poisson weights, each customer drawn once on average, looked up in a table of 65,536 quantiles for speed."""
+def share_of(hits: np.ndarray, among: np.ndarray, confidence: float = 0.95) -> Estimate:
+    """Share of `among` that are also `hits` (two masks) with Wilson's interval; NaN where there are none."""
+    n = int(among.sum())
+    share = (hits & among).sum() / n if n else np.nan
+    low, high = wilson_bounds(share, n, confidence)
+    return Estimate(float(share), float(low), float(high), n, "share", OBSERVED)
+
+
+@lru_cache(maxsize=1)
+def _weights(n: int, seed: int) -> np.ndarray:
+    """Poisson weights of each draw, each customer drawn once on average, from a table of 65,536 quantiles for speed."""
     chances = np.cumsum(np.exp(-1) / np.cumprod(np.r_[1.0, np.arange(1, 12)]))
-    table = np.searchsorted(chances, (np.arange(2**16) + 0.5) / 2**16).astype(float)
+    table = np.searchsorted(chances, (np.arange(2**16) + 0.5) / 2**16).astype(np.uint8)
     rng = np.random.default_rng(seed)
-    for _ in range(DRAWS):
-        yield table[rng.integers(0, 2**16, n, dtype=np.uint16)]
+    return np.stack([table[rng.integers(0, 2**16, n, dtype=np.uint16)] for _ in range(DRAWS)])
 
 
-def _estimate(value: float, draws: Iterable[float], confidence: float, n: int, unit: str) -> Estimate:
+def _estimate(value: float, draws: Sequence[float], confidence: float, n: int, unit: str) -> Estimate:
     """A figure with the percentiles of its draws, widened to hold the figure itself."""
     tail = (1 - confidence) / 2
-    low, high = np.nanquantile(list(draws), [tail, 1 - tail])
-    return Estimate(value, min(float(low), value), max(float(high), value), n, unit, OBSERVED)
+    low, high = np.nanquantile(draws, [tail, 1 - tail])
+    return Estimate(float(value), float(min(low, value)), float(max(high, value)), n, unit, OBSERVED)

@@ -54,7 +54,9 @@ def choose_cutoffs(tables: Tables, horizon_days: int = HORIZON_DAYS, until: obje
     first, last = _span(tables)
     end = last if until is None else float(_days([until])[0])
     times = end - horizon_days * np.arange(1, most + 1)
-    return [_moment(day) for day in times[times >= first + HISTORY_DAYS][::-1]]
+    return [
+        pd.Timestamp(round(day * 86_400e6), unit="us", tz="UTC") for day in times[times >= first + HISTORY_DAYS][::-1]
+    ]
 
 
 def build_customer_features(
@@ -106,8 +108,8 @@ def build_customer_features(
     >>> customers = pd.DataFrame({"customer_id": ["a", "b"], "left_at": pd.to_datetime(["2025-03-01", None])})
     >>> complaints = pd.DataFrame({"complaint_id": ["1", "2"], "customer_id": ["a", "b"],
     ...                            "received_at": pd.to_datetime(["2025-01-05", "2025-05-01"])})
-    >>> found = build_customer_features(Tables(complaints=complaints, customers=customers), ["2025-01-31"])
-    >>> found[["customer_id", "perception_complaints", "left_within"]].values.tolist()
+    >>> rows = build_customer_features(Tables(complaints=complaints, customers=customers), ["2025-01-31"])
+    >>> rows[["customer_id", "perception_complaints", "left_within"]].values.tolist()
     [['a', 1.0, True], ['b', 0.0, False]]
     """
     people = require(tables.customers, ["customer_id", "left_at"], "who may leave")
@@ -127,7 +129,10 @@ def build_customer_features(
             if source is not None:
                 columns |= look(source, now, len(ids))
         part = pd.DataFrame({name: values[there] for name, values in columns.items()})
-        part = part.join(_account(people, further, now, joined).iloc[there].reset_index(drop=True))
+        if "joined_at" in people:
+            part["account_tenure_days"] = (now - joined)[there]
+        for column in (c for c in ("segment", "value_per_year", *further) if c in people):
+            part[f"account_{column}"] = people[column].array[there]
         part.insert(0, "customer_id", ids[there])
         part.insert(1, "cutoff", at.tz_convert("UTC").as_unit("us"))
         over = now + horizon_days <= known_until + SECOND
@@ -142,17 +147,8 @@ def build_customer_features(
 
 def feature_columns(features: pd.DataFrame, groups: Iterable[str] = GROUPS) -> list[str]:
     """Columns of some groups; one that names no group belongs to the account."""
-    wanted = set(groups)
-    named = {c: str(c).split("_", 1)[0] for c in features.columns if c not in KEYS}
-    return [c for c, group in named.items() if (group if group in GROUPS else "account") in wanted]
-
-
-def _account(people: pd.DataFrame, further: Sequence[str], now: float, joined: np.ndarray) -> pd.DataFrame:
-    columns = {f"account_{c}": people[c] for c in ("segment", "value_per_year", *further) if c in people}
-    frame = pd.DataFrame(columns, index=people.index)
-    if "joined_at" in people:
-        frame.insert(0, "account_tenure_days", now - joined)
-    return frame
+    group_of = {c: str(c).split("_", 1)[0] for c in features.columns if c not in KEYS}
+    return [c for c, group in group_of.items() if (group if group in GROUPS else "account") in set(groups)]
 
 
 def _answers(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
@@ -172,18 +168,18 @@ def _answers(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
 
 def _scored(answers: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
     """The last score of the year, how it moved, and how often the customer was asked and answered."""
-    found: dict[str, np.ndarray] = {}
+    features: dict[str, np.ndarray] = {}
     year = answers[_within(answers["at"], now, YEAR)]
     if answers["invited"].notna().any():
-        found["perception_invited"] = _count(answers[_within(answers["invited"], now, YEAR)]["who"], n)
-    found["perception_answered"] = _count(year["who"], n)
+        features["perception_invited"] = _count(answers[_within(answers["invited"], now, YEAR)]["who"], n)
+    features["perception_answered"] = _count(year["who"], n)
     for score in (s for s in SCORES if s in answers):
-        given = year[year[score].notna()]
-        found[f"perception_{score}"] = _last(given["who"], given[score], n)
-        found.setdefault(
-            "perception_trend", found[f"perception_{score}"] - _last(given["who"][::-1], given[score][::-1], n)
+        scores = year[year[score].notna()]
+        features[f"perception_{score}"] = _last(scores["who"], scores[score], n)
+        features.setdefault(
+            "perception_trend", features[f"perception_{score}"] - _last(scores["who"][::-1], scores[score][::-1], n)
         )
-    return found
+    return features
 
 
 def _words(comments: pd.DataFrame | None, ids: pd.Index) -> pd.DataFrame | None:
@@ -195,20 +191,21 @@ def _words(comments: pd.DataFrame | None, ids: pd.Index) -> pd.DataFrame | None:
     frame = pd.DataFrame({"who": _code(ids, readable), "at": _days(readable["at"])})
     frame["valence"], frame["churn_intent"] = (readable[c].to_numpy(float) for c in ("valence", "churn_intent"))
     frame["negative"] = negative
-    frame["themes"] = [float(len(found)) if isinstance(found, list) else 0.0 for found in themes]
-    frame["promise"] = [isinstance(found, list) and "promise_broken" in found for found in themes]
+    frame["themes"] = [float(len(names)) if isinstance(names, list) else 0.0 for names in themes]
+    frame["promise"] = [isinstance(names, list) and "promise_broken" in names for names in themes]
     return frame[frame["who"] >= 0]
 
 
 def _said(words: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
     """What the customer's own words of the year say."""
     year = words[_within(words["at"], now, YEAR)]
-    who, total = year["who"], _count(year["who"], n)
+    who, total, intent = year["who"], _count(year["who"], n), np.full(n, np.nan)
+    np.fmax.at(intent, who.to_numpy(), year["churn_intent"].to_numpy(float))
     return {
         "perception_comments": total,
         "perception_valence": _ratio(_count(who, n, year["valence"]), total),
         "perception_negative_comments": _count(who, n, year["negative"]),
-        "perception_churn_intent": _highest(who, year["churn_intent"], n),
+        "perception_churn_intent": intent,
         "perception_themes": _count(who, n, year["themes"]),
         "perception_promise_broken": _count(who, n, year["promise"]),
     }
@@ -219,7 +216,7 @@ def _complaints(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
     if complaints is None or "customer_id" not in complaints:
         return None
     frame = pd.DataFrame({"who": _code(ids, complaints), "at": _days(complaints["received_at"])})
-    frame["known"] = np.fmax(frame["at"] + SETTLED_DAYS, _column(complaints, "remedied_at"))
+    frame["settled"] = np.fmax(frame["at"] + SETTLED_DAYS, _column(complaints, "remedied_at"))
     if "disputed" in complaints:
         frame["disputed"] = complaints["disputed"].fillna(False).to_numpy(bool)
     if "goodwill_value" in complaints:
@@ -231,16 +228,16 @@ def _complaints(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
 def _complained(complaints: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
     """Complaints of the year; a dispute and a gesture without a fix count once they can be known."""
     year = complaints[_within(complaints["at"], now, YEAR)]
-    settled = year[year["known"] <= now]
-    found = {
+    settled = year[year["settled"] <= now]
+    features = {
         "perception_complaints": _count(year["who"], n),
         "perception_complaints_90d": _count(year[year["at"] > now - QUARTER]["who"], n),
     }
     if "disputed" in year:
-        found["perception_disputed"] = _count(settled["who"], n, settled["disputed"])
+        features["perception_disputed"] = _count(settled["who"], n, settled["disputed"])
     if "empty" in year:
-        found["operations_gesture_without_fix"] = _count(settled["who"], n, settled["empty"])
-    return found
+        features["operations_gesture_without_fix"] = _count(settled["who"], n, settled["empty"])
+    return features
 
 
 def _contacts(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
@@ -265,7 +262,7 @@ def _handled(contacts: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray
     """What was recorded of the customer's contacts and cases of the year, as it stood at the cut-off."""
     year = contacts[_within(contacts["at"], now, YEAR)]
     who, recent = year["who"], year["at"] > now - QUARTER
-    found = {
+    features = {
         "operations_contacts": _count(who, n),
         "operations_contacts_90d": _count(who[recent], n),
         "operations_days_since_contact": now - _last(who, year["at"], n),
@@ -273,40 +270,41 @@ def _handled(contacts: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray
     for column, name in (("transfers", "transfers"), ("reopened", "reopens"), ("abandoned", "abandoned")):
         if column in year:
             values = year[column].fillna(0)
-            found[f"operations_{name}"] = _count(who, n, values)
-            found[f"operations_{name}_90d"] = _count(who[recent], n, values[recent])
+            features[f"operations_{name}"] = _count(who, n, values)
+            features[f"operations_{name}_90d"] = _count(who[recent], n, values[recent])
     for column in ("handle_time_s", "wait_time_s"):
         if column in year:
-            known = year[column].notna()
-            total = _count(who[known], n, year.loc[known, column])
-            found[f"operations_{column}"] = _ratio(total, _count(who[known], n))
-    return found | _clocks(year, now, n)
+            values = year[column].dropna()
+            features[f"operations_{column}"] = _ratio(
+                _count(who[values.index], n, values), _count(who[values.index], n)
+            )
+    return features | _clocks(year, now, n)
 
 
 def _clocks(year: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
     """Both clocks, open and unconfirmed cases; a clock that has not stopped runs to the cut-off."""
-    found: dict[str, np.ndarray] = {}
+    features: dict[str, np.ndarray] = {}
     cases = year.drop_duplicates("case", keep="last").set_index("case")  # the last attempt of each
     recent = cases["at"] > now - QUARTER
-    found["operations_cases"] = _count(cases["who"], n)
-    found["operations_cases_90d"] = _count(cases["who"][recent], n)
+    features["operations_cases"] = _count(cases["who"], n)
+    features["operations_cases_90d"] = _count(cases["who"][recent], n)
     if "confirmed" in year:
         word = year["confirmed"].where(year["confirmed"] <= now).groupby(year["case"], sort=False).max()
         ended = word.reindex(cases.index)
         ended = ended.where(ended >= cases["at"])
         hours = 24 * (ended.fillna(now) - cases["begun"])
-        found["operations_customer_clock_h"] = _ratio(_count(cases["who"], n, hours), found["operations_cases"])
-        found["operations_unconfirmed"] = _count(cases["who"], n, ended.isna())
-        found["operations_unconfirmed_90d"] = _count(cases["who"][recent], n, ended[recent].isna())
+        features["operations_customer_clock_h"] = _ratio(_count(cases["who"], n, hours), features["operations_cases"])
+        features["operations_unconfirmed"] = _count(cases["who"], n, ended.isna())
+        features["operations_unconfirmed_90d"] = _count(cases["who"][recent], n, ended[recent].isna())
     if "resolved" in year:
         answered = year[~year["abandoned"].eq(1)] if "abandoned" in year else year
         closed = answered["resolved"].where(answered["resolved"] <= now)
         hours = 24 * (closed.fillna(now) - answered["at"]).clip(lower=0)
         total = _count(answered["who"], n)
-        found["operations_company_clock_h"] = _ratio(_count(answered["who"], n, hours), total)
+        features["operations_company_clock_h"] = _ratio(_count(answered["who"], n, hours), total)
         still = closed.isna().groupby(answered["case"], sort=False).last().reindex(cases.index).fillna(True)
-        found["operations_open_cases"] = _count(cases["who"], n, still.astype(float))
-    return found
+        features["operations_open_cases"] = _count(cases["who"], n, still.astype(float))
+    return features
 
 
 def _code(ids: pd.Index, table: pd.DataFrame) -> np.ndarray:
@@ -330,16 +328,10 @@ def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
 
 def _last(who: pd.Series, values: pd.Series, n: int) -> np.ndarray:
     """The last value of each customer, rows being in order of time."""
-    found = np.full(n, np.nan)
+    last = np.full(n, np.nan)
     final = ~who.duplicated(keep="last").to_numpy()
-    found[who.to_numpy()[final]] = values.to_numpy(float)[final]
-    return found
-
-
-def _highest(who: pd.Series, values: pd.Series, n: int) -> np.ndarray:
-    found = np.full(n, np.nan)
-    np.fmax.at(found, who.to_numpy(), values.to_numpy(float))
-    return found
+    last[who.to_numpy()[final]] = values.to_numpy(float)[final]
+    return last
 
 
 def _span(tables: Tables) -> tuple[float, float]:
@@ -362,7 +354,3 @@ def _days(stamps: Any) -> np.ndarray:  # noqa: ANN401  a column, or a list of mo
     """Stamps as days since 1970 in UTC; missing is NaN."""
     utc = pd.to_datetime(pd.Series(stamps), utc=True).dt.tz_convert(None).to_numpy("datetime64[us]")
     return np.where(np.isnat(utc), np.nan, utc.astype("int64") / 86_400e6).astype(float)
-
-
-def _moment(day: float) -> pd.Timestamp:
-    return pd.Timestamp(round(day * 86_400e6), unit="us", tz="UTC")

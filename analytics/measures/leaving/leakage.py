@@ -4,7 +4,7 @@ One column at a time is examined, as an honest figure seldom tells by itself who
 decided here.
 """
 
-from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ LEAVERS_HELD, STAYERS_HELD = 0.10, 0.20  # share of that side which such values 
 EXPECTED = 30  # rows of the missing outcome that chance would have put there
 BINS, RARE, COMMON = 20, 10, 0.005  # quantile bins of a number; rows of a level of its own; share of an own value
 SEED = 7_046_029  # not one that made-up data are likely to be drawn with: the halves must not follow the outcome
+PREFIX = 1_000  # rows looked at before all are
 ROWS = 100_000  # more are sampled: the verdict does not need them
 
 
@@ -26,15 +27,25 @@ class LeakageError(ValueError):
 
     def __init__(self, report: pd.DataFrame) -> None:
         self.report = report
-        lines = [f"- {row.column}: {row.reason}" for row in report.itertuples()]
+        rows = zip(report["column"], report["reason"], report["strength"], strict=True)
+        lines = [f"- {column}: {reason.replace('_', ' ')}, {strength:.3f}" for column, reason, strength in rows]
         noun = "1 column knows" if len(report) == 1 else f"{len(report)} columns know"
         super().__init__("\n".join([f"{noun} who left. Remove before a model is fitted:", *lines]))
 
 
-@dataclass(frozen=True)
-class _Verdict:
-    reason: str
-    strength: float
+class Leak(StrEnum):
+    """How a column gives the outcome away."""
+
+    LATE_STAMP = "late_stamp"
+    IDENTIFIER = "identifier"
+    TELLS_BY_ITSELF = "tells_by_itself"
+    FILLED_IN_FOR_LEAVERS = "filled_in_for_leavers"
+    FILLED_IN_FOR_STAYERS = "filled_in_for_stayers"
+    VALUES_OF_LEAVERS = "values_of_leavers"
+    VALUES_OF_STAYERS = "values_of_stayers"
+
+
+Verdict = tuple[Leak, float] | None  # how a column gives the outcome away and how strongly, or not at all
 
 
 def leakage_report(
@@ -50,7 +61,7 @@ def leakage_report(
     Parameters
     ----------
     frame
-        One row per customer, or per customer and cut-off; then `customer_id` tells them apart.
+        One row per customer, or per customer and cut-off; `customer_id` tells them apart and is never a suspect.
     outcome
         Column of the frame, or one value per row: flags, 0/1, two words (the rarer one means left), or stamps of
         leaving (missing means stayed). Rows without an outcome are left out.
@@ -60,8 +71,9 @@ def leakage_report(
     Returns
     -------
     DataFrame
-        column, reason, strength (0 to 1: the AUC, or the share of rows, leavers or stayers given away), strongest
-        first; empty where nothing is suspect.
+        column, reason (a `Leak`), strength (0 to 1: the AUC, or the share of rows, leavers or stayers given away),
+        frozen (whether the value is the same at each of a customer's cut-offs, and tells of the customer as a whole),
+        strongest first; empty where nothing is suspect.
 
     Raises
     ------
@@ -77,27 +89,39 @@ def leakage_report(
     >>> frame = pd.DataFrame({"age": [30, 41, 52, 63, 41, 30, 63, 52] * 25, "left": [0, 0, 0, 1] * 50})
     >>> frame["exit_survey"] = frame["left"].map({0: None, 1: "price"})
     >>> leakage_report(frame, "left")[["column", "reason"]].values.tolist()
-    [['exit_survey', 'filled in only for customers who left, AUC 1.000']]
+    [['exit_survey', 'filled_in_for_leavers']]
     """
     left = _outcome(frame, outcome)
-    moments = _moments(frame, cutoff)
-    named = {c for c in (outcome, cutoff) if isinstance(c, str)}
-    kept = left.notna().to_numpy(copy=True)
-    if kept.sum() > ROWS:
-        kept[np.random.default_rng(SEED).permutation(np.flatnonzero(kept))[ROWS:]] = False
-    y = left[kept].to_numpy(bool)
+    moments = None if cutoff is None else moments_of(frame, cutoff).to_numpy("datetime64[us]")
+    rows = np.flatnonzero(left.notna())
+    if len(rows) > ROWS:
+        rows = np.sort(np.random.default_rng(SEED).permutation(rows)[:ROWS])
+    half = np.random.default_rng(SEED).random(len(rows)) < 0.5
+    keys = {"customer_id", *(c for c in (outcome, cutoff) if isinstance(c, str))}
+    first = None  # of each customer's rows, where customers have several
+    if "customer_id" in frame and frame["customer_id"].duplicated().any():
+        who = pd.factorize(frame["customer_id"].iloc[rows])[0]
+        order = np.argsort(who, kind="stable")
+        rows, half, first = rows[order], half[order], np.flatnonzero(np.r_[True, np.diff(who[order]) != 0])
+    y = left.iloc[rows].to_numpy(bool)
     if y.all() or not y.any():
         raise ValueError(f"the outcome is {'always' if y.all() else 'never'} true: expected leavers and stayers.")
-    who = _people(frame, kept)
-    rows = []
-    for name in (c for c in frame.columns if c not in named and not (who is not None and c == "customer_id")):
-        column = frame.loc[kept, name]
-        found = _stamped_late(column, moments[kept] if moments is not None else None)
-        found = found or _frozen(column, y, who) or _separates(column, y) or _identifies(column)
-        if found is not None:
-            rows.append((name, found.reason, found.strength))
-    report = pd.DataFrame(rows, columns=["column", "reason", "strength"])
+    suspects = []
+    for name in (c for c in frame.columns if c not in keys):
+        column = frame[name].iloc[rows]
+        late = _stamped_late(column, moments[rows]) if moments is not None else None
+        frozen = _frozen(column, y, first) if first is not None and not late else None
+        if verdict := late or frozen or _separates(column, y, half) or _identifies(column):
+            suspects.append((name, *verdict, frozen is not None))
+    report = pd.DataFrame(suspects, columns=["column", "reason", "strength", "frozen"])
     return report.sort_values("strength", ascending=False, kind="stable", ignore_index=True)
+
+
+def moments_of(frame: pd.DataFrame, cutoff: str | ArrayLike | pd.Timestamp) -> pd.Series:
+    """Moment of each row in UTC, from a column, one stamp per row, or one for all."""
+    values: Any = frame[cutoff] if isinstance(cutoff, str) and cutoff in frame else cutoff
+    stamps = pd.Series([values] * len(frame) if np.ndim(values) == 0 else values)
+    return pd.to_datetime(stamps, utc=True).set_axis(frame.index)
 
 
 def _outcome(frame: pd.DataFrame, outcome: str | ArrayLike) -> pd.Series:
@@ -119,84 +143,61 @@ def _outcome(frame: pd.DataFrame, outcome: str | ArrayLike) -> pd.Series:
     return values.eq(positive).astype("boolean").mask(values.isna())
 
 
-def _moments(frame: pd.DataFrame, cutoff: str | ArrayLike | pd.Timestamp | None) -> np.ndarray | None:
-    if cutoff is None:
-        return None
-    values: Any = frame[cutoff] if isinstance(cutoff, str) and cutoff in frame else cutoff
-    stamps = pd.Series([values] * len(frame) if np.ndim(values) == 0 else values)
-    return np.asarray(pd.to_datetime(stamps, utc=True).to_numpy("datetime64[us]"))
+def _frozen(column: pd.Series, y: np.ndarray, first: np.ndarray) -> Verdict:
+    """A value that stays the same over a customer's rows, yet knows whether they leave in any of them."""
+    for stop in (PREFIX, len(column)):  # most columns have changed early
+        changed = np.diff(pd.factorize(column.iloc[:stop], use_na_sentinel=False)[0], prepend=0) != 0
+        changed[first[first < stop]] = False  # from one customer to the next
+        if changed.any():
+            return None
+    half = np.random.default_rng(SEED).random(len(first)) < 0.5
+    return _separates(column.iloc[first], np.logical_or.reduceat(y, first), half)
 
 
-def _people(frame: pd.DataFrame, kept: np.ndarray) -> np.ndarray | None:
-    """Code of each row's customer where customers have several rows."""
-    if "customer_id" not in frame or not frame["customer_id"].duplicated().any():
-        return None
-    return np.asarray(pd.factorize(frame.loc[kept, "customer_id"])[0])
-
-
-def _stamped_late(column: pd.Series, moments: np.ndarray | None) -> _Verdict | None:
-    if moments is None:
-        return None
+def _stamped_late(column: pd.Series, moments: np.ndarray) -> Verdict:
     if not pd.api.types.is_datetime64_any_dtype(column):
-        known = column.dropna()
-        if pd.api.types.is_numeric_dtype(column) or not known.astype(str).str.match(r"\d{4}-\d\d-\d\d").all():
+        words = column.dropna()
+        if pd.api.types.is_numeric_dtype(column) or not words.astype(str).str.match(r"\d{4}-\d\d-\d\d").all():
             return None
     stamps = pd.to_datetime(column, utc=True, errors="coerce").to_numpy("datetime64[us]")
     late = float(np.mean(stamps > moments))
-    return _Verdict(f"stamped after the cut-off in {late:.1%} of the rows", late) if late > 0 else None
+    return (Leak.LATE_STAMP, late) if late > 0 else None
 
 
-def _identifies(column: pd.Series) -> _Verdict | None:
+def _identifies(column: pd.Series) -> Verdict:
     """A different word or whole number in every row."""
     if len(column) < EXPECTED or column.isna().any() or pd.api.types.is_datetime64_any_dtype(column):
         return None
-    if pd.api.types.is_float_dtype(column) or not column.is_unique:
-        return None
-    return _Verdict("an id: every row has a value of its own", 1.0)
+    return None if pd.api.types.is_float_dtype(column) or not column.is_unique else (Leak.IDENTIFIER, 1.0)
 
 
-def _separates(column: pd.Series, y: np.ndarray, why: str = "") -> _Verdict | None:
+def _separates(column: pd.Series, y: np.ndarray, half: np.ndarray) -> Verdict:
     """Near-perfect or one-sided separation by the column alone."""
-    tallies = _tally(_levels(column), y)
+    tallies = _tally(_levels(column), y, half)
     auc = _auc(tallies)
     if auc >= NEAR_PERFECT:
         blank = column.isna().to_numpy()
-        if blank.any() and _auc(_tally(blank.astype(int), y)) >= NEAR_PERFECT:
-            side = "left" if blank[y].mean() < blank[~y].mean() else "stayed"
-            return _Verdict(f"{why}filled in only for customers who {side}, AUC {auc:.3f}", auc)
-        return _Verdict(f"{why}tells by itself who left, AUC {auc:.3f}", auc)
-    for side, share in (("left", LEAVERS_HELD), ("stayed", STAYERS_HELD)):
-        held = _held_alone(tallies, y if side == "left" else ~y, side)
-        if held >= share:
-            return _Verdict(f"{why}some of its values are held only by customers who {side}, {held:.0%} of them", held)
-    return None
+        if blank.any() and _auc(_tally(blank.astype(int), y, half)) >= NEAR_PERFECT:
+            leavers = blank[y].mean() < blank[~y].mean()
+            return Leak.FILLED_IN_FOR_LEAVERS if leavers else Leak.FILLED_IN_FOR_STAYERS, auc
+        return Leak.TELLS_BY_ITSELF, auc
+    if (held := _held_alone(tallies, 1)) >= LEAVERS_HELD:
+        return Leak.VALUES_OF_LEAVERS, held
+    return (Leak.VALUES_OF_STAYERS, held) if (held := _held_alone(tallies, 0)) >= STAYERS_HELD else None
 
 
-def _held_alone(tallies: list[np.ndarray], mine: np.ndarray, side: str) -> float:
-    """Share of one side that holds values nobody else holds, chosen in one half and counted in the other."""
-    others = float((~mine).mean())
+def _held_alone(tallies: list[np.ndarray], side: int) -> float:
+    """Share of stayers (0) or leavers (1) with values nobody else holds, chosen in one half, counted in the other."""
+    mine, all_ = sum(t[side].sum() for t in tallies), sum(t.sum() for t in tallies)
+    others = 1 - mine / all_
     own = strangers = 0.0
     for here, there in (tallies, tallies[::-1]):
-        stayed, left = there
-        foreign = stayed if side == "left" else left
-        pure = (stayed + left >= RARE) & (foreign <= others / PURITY * (stayed + left))
-        own += here[int(side == "left")][pure].sum()
-        strangers += here[int(side != "left")][pure].sum()
+        rows = there.sum(axis=0)
+        pure = (rows >= RARE) & (there[1 - side] <= others / PURITY * rows)
+        own += here[side][pure].sum()
+        strangers += here[1 - side][pure].sum()
     expected = (own + strangers) * others
-    return float(own / mine.sum()) if expected >= EXPECTED and strangers <= expected / PURITY else 0.0
-
-
-def _frozen(column: pd.Series, y: np.ndarray, who: np.ndarray | None) -> _Verdict | None:
-    """A value that stays the same over a customer's rows, yet knows whether they leave in any of them."""
-    if who is None:
-        return None
-    order = np.argsort(who, kind="stable")
-    codes = pd.factorize(column, use_na_sentinel=False)[0][order]
-    first = np.r_[True, np.diff(who[order]) != 0]
-    if (codes != codes[first][np.cumsum(first) - 1]).any():
-        return None
-    ever = np.bincount(who, weights=y) > 0
-    return _separates(column.iloc[order[first]], ever, "frozen at leaving: the same at every cut-off, and ")
+    return float(own / mine) if expected >= EXPECTED and strangers <= expected / PURITY else 0.0
 
 
 def _levels(column: pd.Series) -> np.ndarray:
@@ -211,19 +212,18 @@ def _levels(column: pd.Series) -> np.ndarray:
     binned = np.zeros(len(codes), dtype=int)
     if numeric and len(distinct) > 2 * BINS:
         own = counts >= max(RARE, COMMON * len(codes))
-        known = values.to_numpy(float, na_value=np.nan)
-        edges = np.unique(np.nanquantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
-        binned = np.searchsorted(edges, known, side="right")
-    named = np.where(own, BINS + 2 + np.arange(len(distinct)), -1)
-    level = np.where(codes >= 0, np.append(named, -1)[codes], BINS + 1)
+        numbers = values.to_numpy(float, na_value=np.nan)
+        edges = np.unique(np.nanquantile(numbers, np.linspace(0, 1, BINS + 1)[1:-1]))
+        binned = np.searchsorted(edges, numbers, side="right")
+    own_code = np.where(own, BINS + 2 + np.arange(len(distinct)), -1)
+    level = np.where(codes >= 0, np.append(own_code, -1)[codes], BINS + 1)
     level = np.where(level < 0, binned, level)
     present = np.bincount(level) > 0
     return (np.cumsum(present) - 1)[level]
 
 
-def _tally(levels: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
+def _tally(levels: np.ndarray, y: np.ndarray, half: np.ndarray) -> list[np.ndarray]:
     """Stayers and leavers per level, in each of two random halves."""
-    half = (np.random.default_rng(SEED).random(len(y)) < 0.5).astype(int)
     codes = (half * 2 + y) * (levels.max() + 1) + levels
     return list(np.bincount(codes, minlength=4 * (levels.max() + 1)).reshape(2, 2, -1).astype(float))
 
@@ -231,7 +231,7 @@ def _tally(levels: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
 def _auc(tallies: list[np.ndarray]) -> float:
     """AUC of ranking each half's rows by their level's share of leavers in the other half."""
     base = sum(t[1].sum() for t in tallies) / sum(t.sum() for t in tallies)
-    scores = np.concatenate([(t[1] + base) / (t.sum(axis=0) + 1) for t in tallies[::-1]])
+    scores = np.concatenate([((t[1] + base) / (t.sum(axis=0) + 1)).round(12) for t in tallies[::-1]])
     order = np.argsort(scores, kind="stable")
     stayed, left = (np.concatenate([t[side] for t in tallies])[order] for side in (0, 1))
     same = np.unique(scores[order], return_index=True)[1]

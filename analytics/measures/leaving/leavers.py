@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.intervals import wilson_bounds
+from analytics.measures.estimate import Estimate
+from analytics.measures.leaving.discrimination import share_of
 from analytics.tables.schema import NotMeasured, Tables, find_rows, require
 
 
@@ -27,8 +27,6 @@ class SilentLeavers:
         Leavers, those of them who said nothing, complaints and answers without a name.
     rate_silent, rate_spoke
         Share that left of the customers who said nothing, and of those who spoke.
-    sentence
-        All this in plain words.
     """
 
     share: Estimate
@@ -39,7 +37,10 @@ class SilentLeavers:
     nameless: int
     rate_silent: Estimate
     rate_spoke: Estimate
-    sentence: str
+
+
+class NobodyLeftError(ValueError):
+    """No customer left in the window."""
 
 
 def estimate_silent_leavers(
@@ -65,8 +66,10 @@ def estimate_silent_leavers(
     ------
     NotMeasured
         If leaving dates are not in the data, or neither complaints nor surveys name the customer.
+    NobodyLeftError
+        If nobody left in the window.
     ValueError
-        If nobody left in the window, or a customer stands on more than one row.
+        If a customer stands on more than one row.
 
     References
     ----------
@@ -91,31 +94,20 @@ def estimate_silent_leavers(
     inside &= left.ge(_utc(pd.Series([start]))[0]) if start is not None else True
     inside &= left.lt(_utc(pd.Series([end]))[0]) if end is not None else True
     if not inside.any():
-        raise ValueError("no customer left in this window: there are no leavers to describe.")
+        raise NobodyLeftError("no customer left in this window: there are no leavers to describe.")
     row = pd.Series(find_rows(words["customer_id"], people.index.to_series()), words.index)  # of the customer
-    gone = left.iloc[row].set_axis(words.index).where(row >= 0)
-    heard = words[row.ge(0) & ~(words["at"] > gone)]
+    departure = left.iloc[row].set_axis(words.index).where(row >= 0)
+    voices = words[row.ge(0) & ~(words["at"] > departure)]
     if days is not None:
-        recent = gone[heard.index] - heard["at"] <= pd.Timedelta(days=days)
-        heard = heard[recent | gone[heard.index].isna()]
-    spoke = np.isin(np.arange(len(people)), row[heard.index])
-    silent = int((inside & ~spoke).sum())
-    count = int(inside.sum())
-    share = _share(silent, count)
-    low = max(silent - nameless, 0) / count
-    here = inside | left.isna()
-    rates = [_share(int((inside & side).sum()), int((here & side).sum())) for side in (~spoke, spoke)]
-    sentence = (
-        f"{silent:,} of {count:,} customers who left had neither complained nor answered a survey "
-        f"({share.value:.0%}, {100 * share.low:.0f}–{100 * share.high:.0f})."
-        + (
-            f" {nameless:,} complaints or answers carry no name: the share may be as low as {low:.0%}."
-            if nameless
-            else ""
-        )
-        + " Why the silent left is not known; asking a sample of leavers would settle it."
-    )
-    return SilentLeavers(share, low, share.value, count, silent, nameless, rates[0], rates[1], sentence)
+        recent = departure[voices.index] - voices["at"] <= pd.Timedelta(days=days)
+        voices = voices[recent | departure[voices.index].isna()]
+    spoke = np.isin(np.arange(len(people)), row[voices.index])
+    leavers = inside.to_numpy(bool)
+    share, here = share_of(~spoke, leavers), leavers | left.isna().to_numpy()
+    silent = int((leavers & ~spoke).sum())
+    low = max(silent - nameless, 0) / share.n
+    rates = [share_of(leavers, here & side) for side in (~spoke, spoke)]
+    return SilentLeavers(share, low, share.value, share.n, silent, nameless, *rates)
 
 
 def _words(tables: Tables) -> tuple[pd.DataFrame, int]:
@@ -133,10 +125,3 @@ def _words(tables: Tables) -> tuple[pd.DataFrame, int]:
 
 def _utc(s: pd.Series) -> pd.Series:
     return pd.to_datetime(s, utc=True)
-
-
-def _share(hits: int, n: int) -> Estimate:
-    if not n:
-        return Estimate(np.nan, np.nan, np.nan, 0, "share", OBSERVED)
-    low, high = wilson_bounds(hits / n, n)
-    return Estimate(hits / n, float(low), float(high), n, "share", OBSERVED)

@@ -15,9 +15,9 @@ def some_risks(n=3_000, seed=0, decimals=2):
 
 def test_auc_and_average_precision_equal_scikit_learns_with_ties():
     left, risk = some_risks()
-    found = evaluate_risk(left, risk)
-    assert found["auc"].value == pytest.approx(roc_auc_score(left, risk))
-    assert found["average_precision"].value == pytest.approx(average_precision_score(left, risk))
+    figures = evaluate_risk(left, risk)
+    assert figures["auc"].value == pytest.approx(roc_auc_score(left, risk))
+    assert figures["average_precision"].value == pytest.approx(average_precision_score(left, risk))
 
 
 def test_lift_and_calibration_error_by_hand():
@@ -25,10 +25,10 @@ def test_lift_and_calibration_error_by_hand():
     left = np.zeros(20)
     left[[0, 1, 5, 9]] = 1
     risk = np.linspace(0.95, 0.0, 20)
-    found = evaluate_risk(left, risk)
-    assert found["top_decile_lift"].value == pytest.approx(5)
+    figures = evaluate_risk(left, risk)
+    assert figures["top_decile_lift"].value == pytest.approx(5)
     pairs = risk.reshape(10, 2).sum(axis=1) - left.reshape(10, 2).sum(axis=1)
-    assert found["calibration_error"].value == pytest.approx(np.abs(pairs).sum() / 20)
+    assert figures["calibration_error"].value == pytest.approx(np.abs(pairs).sum() / 20)
 
 
 def test_a_perfect_and_a_constant_risk():
@@ -43,8 +43,10 @@ def test_a_perfect_and_a_constant_risk():
 def test_the_difference_of_a_risk_with_itself_is_nought_and_it_is_antisymmetric():
     left, risk = some_risks()
     other = risk[::-1].copy()
-    assert compare_auc(left, risk, risk).high == 0
-    one, two = compare_auc(left, risk, other), compare_auc(left, other, risk)
+    gain, auc = compare_auc(left, risk, risk)
+    assert gain.high == 0
+    assert auc == evaluate_risk(left, risk)["auc"]
+    one, two = compare_auc(left, risk, other)[0], compare_auc(left, other, risk)[0]
     assert (one.value, one.low) == pytest.approx((-two.value, -two.high))
 
 

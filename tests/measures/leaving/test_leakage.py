@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError
-from analytics.measures.leaving.leakage import leakage_report
+from analytics.measures.leaving.leakage import Leak, leakage_report
 
 TELCO_HONEST = {
     "Contract", "Tenure Months", "Monthly Charges", "Total Charges", "CLTV", "Internet Service", "Tech Support",
@@ -44,8 +44,9 @@ def test_the_complaint_flag_of_the_bank_and_its_ids_are_the_only_suspects(bank):
     report = leakage_report(bank, "Exited").set_index("column")
     assert set(report.index) == {"Complain", "Row_Number", "Customer_Id"}
     assert report.loc["Complain", "strength"] > 0.99
-    assert "tells by itself who left" in report.loc["Complain", "reason"]
-    assert report.loc["Customer_Id", "reason"].startswith("an id")
+    assert report["reason"].to_dict() == {
+        "Complain": Leak.TELLS_BY_ITSELF, "Row_Number": Leak.IDENTIFIER, "Customer_Id": Leak.IDENTIFIER
+    }  # fmt: skip
 
 
 def test_the_bank_passes_once_its_suspects_are_removed(bank):
@@ -54,44 +55,44 @@ def test_the_bank_passes_once_its_suspects_are_removed(bank):
 
 @pytest.mark.parametrize("outcome", ["Churn Value", "Churn Label"])
 def test_the_telecom_file_leaks_by_score_and_reason_and_no_honest_column_is_suspected(telco, outcome):
-    found = suspects(telco, outcome)
-    assert {"Churn Score", "Churn Reason"} < found
-    assert not found & TELCO_HONEST
-    assert not suspects(telco.drop(columns=list(found)), outcome)
+    columns = suspects(telco, outcome)
+    assert {"Churn Score", "Churn Reason"} < columns
+    assert not columns & TELCO_HONEST
+    assert not suspects(telco.drop(columns=list(columns)), outcome)
 
 
 def test_a_satisfaction_score_frozen_at_leaving_is_caught(status):
-    found = suspects(status, "Churn Value")
-    assert {"Satisfaction Score", "Churn Score", "Customer Status", "Churn Category", "Churn Reason"} < found
-    assert "CLTV" not in found
+    columns = suspects(status, "Churn Value")
+    assert {"Satisfaction Score", "Churn Score", "Customer Status", "Churn Category", "Churn Reason"} < columns
+    assert "CLTV" not in columns
 
 
 def test_a_satisfaction_score_is_caught_for_one_side_alone(status):
     """Without the middle score, which both give, low scores still belong to leavers only."""
     mixed = status.assign(score=status["Satisfaction Score"].where(status["Satisfaction Score"] <= 3, 3))
     reason = leakage_report(mixed[["score", "Churn Value"]], "Churn Value")["reason"].item()
-    assert "held only by customers who left" in reason
+    assert reason == Leak.VALUES_OF_LEAVERS
 
 
 @pytest.mark.parametrize("name", ["bank", "telco"])
 def test_small_samples_of_real_files_give_the_same_verdict(name, request):
     frame = request.getfixturevalue(name).sample(600, random_state=3)
     outcome, leak = {"bank": ("Exited", "Complain"), "telco": ("Churn Value", "Churn Score")}[name]
-    found = suspects(frame, outcome)
-    assert leak in found
-    assert not found & (TELCO_HONEST | {"Age", "Balance", "Num_Of_Products", "Tenure", "Geography"})
+    columns = suspects(frame, outcome)
+    assert leak in columns
+    assert not columns & (TELCO_HONEST | {"Age", "Balance", "Num_Of_Products", "Tenure", "Geography"})
 
 
 def test_a_column_filled_in_only_for_leavers_is_caught(customers):
     frame = customers.assign(exit_call=np.where(customers["left"], "price " + customers["age"].astype(str), None))
     reason = leakage_report(frame, "left")["reason"].item()
-    assert "filled in only for customers who left" in reason
+    assert reason == Leak.FILLED_IN_FOR_LEAVERS
 
 
 def test_activity_that_only_stayers_can_have_is_caught(customers):
     renewed = ~customers["left"] & (np.arange(2_000) % 3 == 0)
     reason = leakage_report(customers.assign(renewed=renewed.astype(int)), "left")["reason"].item()
-    assert "held only by customers who stayed" in reason
+    assert reason == Leak.VALUES_OF_STAYERS
 
 
 def test_a_stamp_after_the_cut_off_is_caught_and_one_before_it_is_not(customers):
@@ -99,7 +100,7 @@ def test_a_stamp_after_the_cut_off_is_caught_and_one_before_it_is_not(customers)
     frame = customers.assign(ticket=stamps, first=pd.Timestamp("2024-05-05"))
     report = leakage_report(frame, "left", cutoff="2025-02-01")
     assert report["column"].tolist() == ["ticket"]
-    assert "stamped after the cut-off" in report["reason"].item()
+    assert report["reason"].item() == Leak.LATE_STAMP
     assert suspects(frame.assign(ticket=stamps.astype(str)), cutoff=pd.Timestamp("2025-02-01")) == {"ticket"}
     assert not suspects(frame)
 
@@ -113,7 +114,7 @@ def test_a_value_frozen_at_leaving_is_caught_over_several_cut_offs():
     panel["code"] = np.where(leaves_at[panel["customer_id"]] < 99, "Z", "A")
     report = leakage_report(panel, "left")
     assert report["column"].tolist() == ["code"]
-    assert report["reason"].item().startswith("frozen at leaving")
+    assert report["frozen"].item()
 
 
 def test_noise_is_never_suspected():
@@ -142,7 +143,7 @@ def test_bad_outcomes_are_refused_with_a_reason(customers):
 
 def test_the_model_refuses_to_learn_and_names_each_leak(bank):
     frame = bank.drop(columns="Exited")
-    with pytest.raises(LeakageError, match=r"Complain: tells by itself who left, AUC 0\.99") as refusal:
+    with pytest.raises(LeakageError, match=r"- Complain: tells by itself, 0\.99") as refusal:
         ChurnRiskModel().fit(frame, bank["Exited"], pd.Timestamp("2025-01-01"))
     assert "Complain" in set(refusal.value.report["column"])
 
