@@ -347,7 +347,7 @@ def _findings(frame: pd.DataFrame) -> list[str]:
     """What differs, what does not, and what is not measured."""
     known = frame[frame["p_value"].notna()]
     said = []
-    for row in known[known["differs"]].sort_values("p_value").to_dict("records"):
+    for row in known[known["differs"]].sort_values("p_value", kind="stable").to_dict("records"):
         higher, low, high = (f"{row[name] * 100:.0f}" for name in ("superiority", "low", "high"))
         said.append(
             f"{row['name'].capitalize()} differs: {_typical(row, 'with_problem')} with the problem, "

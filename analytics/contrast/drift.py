@@ -218,7 +218,7 @@ def _lag_sentence(lags: pd.DataFrame, frequency: str) -> str:
     clear = lags[(lags["low"] > 0) | (lags["high"] < 0)]
     if clear.empty:
         return "Whether perception follows it later cannot be told: no lag stands out."
-    row = clear.iloc[int(clear["correlation"].abs().argmax())]
+    row = clear.iloc[int(clear["correlation"].abs().round(9).argmax())]
     side = "with" if row["correlation"] > 0 else "against"
     return (
         f"Perception moved {side} it {int(row['lag'])} {frequency}s later (correlation {row['correlation']:.2f}, "

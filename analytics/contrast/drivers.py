@@ -235,7 +235,7 @@ def _rank(design: _Design, *, confidence: float, bootstraps: int, rng: np.random
             "n": design.known.sum(axis=0),
         },
         index=pd.Index(design.names, name="driver"),
-    ).sort_values("lmg", ascending=False, kind="stable")
+    ).sort_values("lmg", key=lambda lmg: -lmg.round(9), kind="stable")
     missing = float(np.nan_to_num(lmg[k:]).sum())
     table.attrs = {"r2": float(np.nansum(lmg)), "missing": missing, "rows": len(y), "method": _method(len(live))}
     return table
@@ -336,7 +336,9 @@ def _disagreements(design: _Design, segments: np.ndarray) -> pd.DataFrame:
         rows.append((design.names[driver], "slopes differ between segments", _welch(usable)))
         p = p_gap[column] if misleading[column] else 1.0
         rows.append((design.names[driver], "the pooled slope is not the one within segments", p))
-    table = pd.DataFrame(rows, columns=["driver", "why", "p_value"]).sort_values("p_value", ignore_index=True)
+    table = pd.DataFrame(rows, columns=["driver", "why", "p_value"]).sort_values(
+        "p_value", kind="stable", ignore_index=True
+    )
     stepped = table["p_value"] * np.arange(len(table), 0, -1)
     return table.assign(stands=(stepped.cummax() <= 0.05).to_numpy())
 

@@ -237,7 +237,8 @@ def _missing_values(story: Story) -> list[Block]:
     return [
         blocks.finding(f"{told}; most: {names}.", [estimate_of(row) for _, row in changed.head(3).iterrows()]),
         blocks.table(
-            changed.sort_values("value", ascending=False), caption="Columns with more or fewer missing values.",
+            changed.sort_values("value", ascending=False, kind="stable"),
+            caption="Columns with more or fewer missing values.",
             source=OBSERVED, n=int(changed["n"].max()), formats={"before": "share"},
             columns={"table": "Table", "column": "Column", "value": "Missing", "before": "Before", "n": "Rows"},
             note=f"Fisher's exact test, false discoveries at most {1 - story.confidence:.0%}; each "

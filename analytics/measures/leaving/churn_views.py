@@ -265,10 +265,10 @@ def rank_customers(
     gain = risk * value * costs.years_kept * costs.share_saved - costs.retention_contact
     if model.calibrated_ and np.isfinite(value).any():
         chosen = np.flatnonzero(gain > 0)
-        chosen = chosen[np.argsort(-gain[chosen], kind="stable")][:most]
+        chosen = chosen[np.argsort(-gain[chosen].round(9), kind="stable")][:most]
     else:
         risk_known = np.flatnonzero(_top(pd.Series(risk)))
-        chosen = risk_known[np.argsort(-risk[risk_known], kind="stable")][:most]
+        chosen = risk_known[np.argsort(-risk[risk_known].round(9), kind="stable")][:most]
     shown = risk[chosen] if model.calibrated_ else np.nan
     return pd.DataFrame(
         {
@@ -374,7 +374,7 @@ def _spoke(features: pd.DataFrame) -> pd.Series:
 def _top(risk: pd.Series) -> np.ndarray:
     """The tenth of customers with the highest risk; ties in order of the rows."""
     chosen = np.zeros(len(risk), dtype=bool)
-    chosen[np.argsort(-risk.to_numpy(), kind="stable")[: max(1, round(TOP * len(risk)))]] = True
+    chosen[np.argsort(-risk.to_numpy().round(9), kind="stable")[: max(1, round(TOP * len(risk)))]] = True
     return chosen
 
 
@@ -392,7 +392,7 @@ def _explain(model: ChurnRiskModel, features: pd.DataFrame, chosen: np.ndarray, 
         if holds.sum() < k:
             continue
         without = rows.assign(**{c: model.typical_[c] for c in reason.columns if c in model.columns_})
-        lifts[:, j] = np.where(holds[chosen], whole - _log_odds(model, without), -np.inf)
+        lifts[:, j] = np.where(holds[chosen], (whole - _log_odds(model, without)).round(9), -np.inf)
     order = np.argsort(-lifts, axis=1, kind="stable")[:, :REASONS_SHOWN]
     return ["; ".join(reasons[j].words for j in best if lift[j] > 0) for best, lift in zip(order, lifts, strict=True)]
 

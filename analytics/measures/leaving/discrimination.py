@@ -21,6 +21,7 @@ class _Ranking:
     """Customers in falling order of risk, ties taken together, so that each bootstrap draw is a cumulative sum."""
 
     def __init__(self, left: np.ndarray, risk: np.ndarray) -> None:
+        risk = risk.round(9)  # equal customers are equal, whatever the last bits say
         self.order = np.argsort(-risk, kind="stable")
         self.left, self.risk = left[self.order].astype(float), risk[self.order]
         self.ties = np.flatnonzero(np.r_[True, np.diff(self.risk) != 0])
@@ -159,7 +160,7 @@ def calibration_table(left: np.ndarray, risk: np.ndarray, confidence: float = 0.
     >>> table[["predicted", "n"]].iloc[0].tolist()
     [0.25, 10.0]
     """
-    order = np.argsort(risk, kind="stable")
+    order = np.argsort(np.round(risk, 9), kind="stable")
     parts = [part for part in np.array_split(order, BINS) if len(part)]
     table = pd.DataFrame(
         {

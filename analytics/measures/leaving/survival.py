@@ -79,7 +79,7 @@ def hazard_ratios(
     if causes.empty or not left.any():
         raise NotMeasured("not measured: nothing recorded of customers, or no leaver, needed for time to leaving")
     found = _cox(np.where(left, days, horizon_days), left, causes, pd.factorize(rows["cutoff"])[0], confidence)
-    return found.sort_values("z", key=abs, ascending=False, ignore_index=True)
+    return found.sort_values("z", key=lambda z: -z.abs().round(9), kind="stable", ignore_index=True)
 
 
 def _causes(rows: pd.DataFrame) -> pd.DataFrame:

@@ -104,7 +104,7 @@ def draw_people(rng: np.random.Generator, n: int, calendar: Calendar) -> pd.Data
         {
             "joined": joined,
             "business": rng.random(n) < 0.25,
-            "mood": rng.normal(0, 0.25, n),  # how kindly this customer judges anything
+            "mood": rng.normal(0, 0.25, n).round(9),  # how kindly this customer judges anything
             "rate": rng.gamma(1.2, 0.145 / 1.2, n),  # cases a month
         }
     )
@@ -126,7 +126,7 @@ def draw_cases(rng: np.random.Generator, people: pd.DataFrame, calendar: Calenda
     t0 = _local(t0 + _time_of_day(rng, channel))
     drawn = pd.DataFrame({"person": person, "t0": t0, "reason": reason, "team": team, "channel": channel})
     inside = (t0 < calendar.bounds[-1]) & (t0 > people["joined"].to_numpy()[person])
-    cases: pd.DataFrame = drawn[inside].sort_values("t0", ignore_index=True)
+    cases: pd.DataFrame = drawn[inside].sort_values("t0", kind="stable", ignore_index=True)
     _handle(rng, cases, calendar)
     _perceive(rng, cases, people, calendar)
     return cases
@@ -206,7 +206,7 @@ def _perceive(rng: np.random.Generator, cases: pd.DataFrame, people: pd.DataFram
     perceived += EFFECTS["not_fixed"] * ~cases["fixed"].to_numpy()
     perceived += by_segment["wait_min"].to_numpy() * waited
     perceived += by_segment["updates"].to_numpy() * (cases["updates"].to_numpy() - 1.5)
-    cases["perceived"] = perceived
+    cases["perceived"] = perceived.round(9)
     chance = np.select([perceived < 2.0, perceived < 3.0, perceived < 3.5], [0.22, 0.10, 0.03], 0.004)
     cases["intends"] = rng.random(n) < chance
 
@@ -227,7 +227,9 @@ def draw_complaints(rng: np.random.Generator, cases: pd.DataFrame, calendar: Cal
     frame["asked"] = rng.random(n) < 0.55
     frame["confirmed_fixed"] = rng.random(n) < np.array([0.05, 0.40, 0.92])[remedy]
     frame["not_offered"] = ~cases["broken_callback"].to_numpy()[case] & (rng.random(n) < 0.12)
-    known: pd.DataFrame = frame[frame["received"] < calendar.bounds[-1]].sort_values("received", ignore_index=True)
+    known: pd.DataFrame = frame[frame["received"] < calendar.bounds[-1]].sort_values(
+        "received", kind="stable", ignore_index=True
+    )
     return known
 
 
@@ -279,7 +281,7 @@ def _contact_rows(cases: pd.DataFrame) -> pd.DataFrame:
         pd.DataFrame({"case": cases.index, "step": step, "start": start, "channel": via, "closed": closed})[kept & mask]
         for step, mask, start, via, closed in parts
     ]
-    return pd.concat(rows).sort_values(["start", "case"], ignore_index=True)
+    return pd.concat(rows).sort_values(["start", "case"], kind="stable", ignore_index=True)
 
 
 def draw_contacts(rng: np.random.Generator, cases: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
@@ -315,7 +317,9 @@ def draw_surveys(
     at = about["closed"].fillna(about["start"] + DAY) + rng.uniform(0.5, 5, len(case)) * HOUR
     after = pd.DataFrame({"person": cases["person"].to_numpy()[case], "invited": at, "perceived": perceived})
     after = after.assign(case=case, contact=about.index)[invited]
-    frame = pd.concat([after, panel.assign(case=-1, contact=-1)]).sort_values("invited", ignore_index=True)
+    frame = pd.concat([after, panel.assign(case=-1, contact=-1)]).sort_values(
+        "invited", kind="stable", ignore_index=True
+    )
     frame = pd.DataFrame(frame[frame["invited"] < calendar.bounds[-1]])
     n, raw = len(frame), frame["perceived"]
     frame["csat"] = raw.round().clip(1, 5)
