@@ -16,13 +16,13 @@ from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
-from analytics.report.cutoff import STAMPS, known_at
+from analytics.report.cutoff import known_at
 from analytics.report.story import Story
 from analytics.report.study import Study
 from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section
 from analytics.tables.cases import case_ids
 from analytics.tables.periods import period_of
-from analytics.tables.schema import NotMeasured
+from analytics.tables.schema import STAMPS, NotMeasured
 
 RETURNED = 30  # cases with a second contact below which patience is not told
 CLOCKS = ("customer_clock_h", "company_clock_h")
@@ -192,7 +192,7 @@ def show_data_drift(story: Story) -> Section:
 
 def _row_counts(story: Story) -> list[Block]:
     rows = []
-    for name, stamp in STAMPS.items():
+    for name, (stamp, *_) in STAMPS.items():
         frame = getattr(story.since(story.period.previous(len(story.history) - 1).start), name)
         if frame is None or stamp not in frame or frame[stamp].isna().all():
             continue
@@ -218,7 +218,7 @@ def _missing_values(story: Story) -> list[Block]:
     """Columns whose share of missing values differs from last period's as it stood at that period's end."""
     before = story.since(story.period.previous().start)
     rows = []
-    for name, stamp in STAMPS.items():
+    for name, (stamp, *_) in STAMPS.items():
         frame = getattr(before, name)
         if frame is None or stamp not in frame:
             continue

@@ -359,11 +359,8 @@ def test_theme_impact_refuses_what_it_cannot_answer():
     assert theme_impact(pd.DataFrame({"csat": [1.0, 5.0], "themes": [None, []]}), "csat").empty
 
 
-def test_the_planted_truths_of_the_demo_are_found():
-    from analytics.tables.cases import build_cases
-    from analytics.tables.demo.simulate import simulate
-
-    cases = build_cases(simulate(seed=1, months=24)[0])
+def test_the_planted_truths_of_the_demo_are_found(demo_cases):
+    cases = demo_cases
     drivers = ["reopens", "transfers", "handle_time_s", "hold_time_s", "qa_score", "updates"]
     ranked = rank_drivers(cases, "csat", drivers, bootstraps=60)
     assert list(ranked.index[:2]) == ["reopens", "transfers"]

@@ -28,12 +28,8 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("organisation")
-    write_demo(folder / "data" / "demo", seed=0, months=14, customers=7_000)
-    path = folder / "perception.toml"
-    path.write_text((ROOT / "perception.toml").read_text(encoding="utf-8"), encoding="utf-8")
-    return path
+def settings(demo_organisation):
+    return demo_organisation
 
 
 @pytest.fixture(scope="module")

