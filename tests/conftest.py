@@ -2,6 +2,7 @@
 
 import ast
 import json
+import runpy
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +62,13 @@ def demo_cases(demo) -> pd.DataFrame:
 def demo_organisation(small_demo, tmp_path_factory) -> Path:
     """The configuration that ships, beside the files of the small demo."""
     return write_organisation(tmp_path_factory.mktemp("organisation"), small_demo[0])
+
+
+@pytest.fixture(scope="session")
+def demo_report(tmp_path_factory) -> Path:
+    """The leadership report of the demo's last month as a new user gets it: made by the command line."""
+    sample = runpy.run_path(str(PUBLISH.parent / "sample.py"))
+    return sample["build"](tmp_path_factory.mktemp("new_user"), sample["PERIODS"][-1:])
 
 
 def write_organisation(root: Path, tables: Tables) -> Path:

@@ -21,6 +21,7 @@ customers
     ``name`` (invented), ``region`` (no effect on anything), ``account_status_code`` (a leak: frozen at leaving).
 """
 
+import copy
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
@@ -338,42 +339,25 @@ def _truth(
     spoke[cases["person"].to_numpy()[complaints["case"]]] = True
     due = cases["kept"] & cases["due"].notna()
     event = calendar.names[calendar.event] if calendar.event >= 0 else None
-    quiet = (
-        [calendar.names] if event is None else [calendar.names[: calendar.event], calendar.names[calendar.event + 1 :]]
-    )
+    calm = [name for name in calendar.names if name != event]
+    parts = [calm] if event is None else [calm[: calendar.event], calm[calendar.event :]]
     labels = ["case_id", "customer_id", "perceived", "satisfied", "fixed", "intends", "broken_callback",
               "loyal_on_price", "system_failure", "outsourced", "reopens", "transfers", "updates"]  # fmt: skip
     customers = pd.DataFrame({"mood": people["mood"], "left": left, "silent": ~spoke})
+    planted = {name: PLANTED[name] for name in PLANTED if name in Truth.__dataclass_fields__}
     return Truth(
+        **{name: tuple(value) if isinstance(value, list) else copy.deepcopy(value) for name, value in planted.items()},
         seed=seed,
         start=f"{calendar.names[0]}-01",
         until=str((pd.Timestamp(calendar.bounds[-1] - 1, unit="s", tz="UTC").tz_convert(world.ZONE)).date()),
-        handle_time_change=PLANTED["handle_time_change"],
-        perception_change=0.0,
-        effects=dict(world.EFFECTS),
-        segment_effects={segment: dict(effects) for segment, effects in PLANTED["segment_effects"].items()},
-        no_effect=("handle_time_s", "hold_time_s", "qa_score", "region", "timely"),
-        watermelon_team="Billing",
-        reverse_watermelon_team="Equipment",
-        sla={"wait_time_s": {"at_most": 120.0, "share": 0.8}, "company_clock_h": {"at_most": 8.5, "share": 0.8}},
-        invited=dict(PLANTED["invited"]),
-        cherry_picking_agents=tuple(PLANTED["cherry_picking_agents"]),
-        answer_happy=PLANTED["answer_happy"],
-        answer_ratio=PLANTED["answer_ratio"],
         true_satisfied=float(hidden["satisfied"].mean()),
         invited_satisfied=float(happy.mean()),
         observed_satisfied=float(happy[surveys["answered"]].mean()),
-        callback_broken=PLANTED["callback_broken"],
         callback_broken_observed=float(cases.loc[due, "broken_callback"].mean()),
-        unmeasurable_promise="You are always treated with respect.",
-        hazard=dict(world.HAZARD),
         left_share=float(left.mean()),
         silent_leaver_share=float((~spoke)[left].mean()),
-        leak_columns=("account_status_code",),
         event_month=event,
-        event_theme="system_failure",
-        quiet=tuple((names[0], names[-1]) for names in quiet),
-        loyal_price_ratio=PLANTED["loyal_price_ratio"],
+        quiet=tuple((names[0], names[-1]) for names in parts),
         months=_months(hidden, surveys, calendar),
         cases=hidden.set_index("case_id")[labels[1:]],
         comments=texts["comments"]
