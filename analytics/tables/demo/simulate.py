@@ -26,6 +26,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -344,9 +345,10 @@ def _truth(
     labels = ["case_id", "customer_id", "perceived", "satisfied", "fixed", "intends", "broken_callback",
               "loyal_on_price", "system_failure", "outsourced", "reopens", "transfers", "updates"]  # fmt: skip
     customers = pd.DataFrame({"mood": people["mood"], "left": left, "silent": ~spoke})
-    planted = {name: PLANTED[name] for name in PLANTED if name in Truth.__dataclass_fields__}
+    stated = {field.name: PLANTED[field.name] for field in fields(Truth) if field.name in PLANTED}
+    planted: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else copy.deepcopy(v) for k, v in stated.items()}
     return Truth(
-        **{name: tuple(value) if isinstance(value, list) else copy.deepcopy(value) for name, value in planted.items()},
+        **planted,
         seed=seed,
         start=f"{calendar.names[0]}-01",
         until=str((pd.Timestamp(calendar.bounds[-1] - 1, unit="s", tz="UTC").tz_convert(world.ZONE)).date()),
