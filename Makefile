@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DATASETS ?= ../shared/datasets
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab check audit kills lint type bench train lock format clean
+.PHONY: help report test lab check audit kills lint type bench sample train lock format clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ kills: $(READY)  ## kill the runner or its kernel 200 times, and run two reports
 
 bench: $(READY)  ## measure speed and memory, each beside a peer or a floor
 	@$(BIN)/python tests/bench.py
+
+sample: $(READY)  ## renew the sample report and the README's picture from the demo
+	@$(BIN)/python tests/sample.py
 
 train: $(READY)  ## retrain the shipped text models and write their cards (needs DATASETS and about an hour)
 	@$(BIN)/python -m venv .venv-train

@@ -7,12 +7,13 @@ a source names the environment variable that holds its database address.
 import difflib
 import re
 import tomllib
+from collections.abc import Iterable
 from datetime import date, time
 from pathlib import Path
-from typing import Literal, get_args, get_origin
+from typing import Annotated, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails
 
 TableName = Literal["contacts", "surveys", "complaints", "customers"]
@@ -33,11 +34,30 @@ class ConfigError(ValueError):
         super().__init__(f"{path}: {count}.\n" + "\n".join(f"  {fault}" for fault in faults))
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A part of a settings file: immutable, and any key that it does not know is a fault."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class OfficeHours(_Section):
+def suggest(key: str, known: Iterable[str]) -> str:
+    """Say of an unknown key what it may have meant."""
+    near = difflib.get_close_matches(key, known := list(known), 1)
+    return f"is not known here. {f'Did you mean {near[0]!r}?' if near else 'Known: ' + ', '.join(known) + '.'}"
+
+
+def _zone_exists(value: str) -> str:
+    if value not in available_timezones():
+        near = difflib.get_close_matches(value, available_timezones(), 1)
+        hint = f"Did you mean {near[0]!r}?" if near else "Expected a name such as 'Europe/London'."
+        raise ValueError(f"{value!r} is not a time zone. {hint}")
+    return value
+
+
+Zone = Annotated[str, AfterValidator(_zone_exists)]
+
+
+class OfficeHours(Section):
     """When the company's own clock runs: days as 'mon'…'sun', local opening and closing times."""
 
     days: list[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]] = ["mon", "tue", "wed", "thu", "fri"]
@@ -51,24 +71,15 @@ class OfficeHours(_Section):
         return self
 
 
-class Organisation(_Section):
+class Organisation(Section):
     """Who the report is about; `brands` are masked before scoring, `minimum_group` is the k of suppression."""
 
     name: str = Field(min_length=1)
     brands: list[str] = []
-    timezone: str = "UTC"
+    timezone: Zone = "UTC"
     minimum_group: int = Field(default=10, ge=2)
     order_number_patterns: list[str] = []
     office_hours: OfficeHours | None = None
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone_exists(cls, value: str) -> str:
-        if value not in available_timezones():
-            near = difflib.get_close_matches(value, available_timezones(), 1)
-            hint = f" Did you mean {near[0]!r}?" if near else " Expected a name such as 'Europe/London'."
-            raise ValueError(f"{value!r} is not a time zone.{hint}")
-        return value
 
     @field_validator("order_number_patterns")
     @classmethod
@@ -86,7 +97,7 @@ class Organisation(_Section):
         return ZoneInfo(self.timezone)
 
 
-class Source(_Section):
+class Source(Section):
     """Where one table comes from: a file (`path`) or a query against the database named by `url_env`."""
 
     path: str | None = None
@@ -108,7 +119,7 @@ class Source(_Section):
         return self
 
 
-class ReportSettings(_Section):
+class ReportSettings(Section):
     """What the report leads with, how often it is made, and on what paper."""
 
     score: Literal["nps", "csat", "ces"] | None = None
@@ -118,20 +129,20 @@ class ReportSettings(_Section):
     output: str = "reports"
 
 
-class TextSettings(_Section):
+class TextSettings(Section):
     """Which sentiment model reads the comments; 'auto': the accurate one up to `accurate_limit` new short texts."""
 
     model: Literal["auto", "fast", "accurate"] = "auto"
     accurate_limit: int = Field(default=3_000, ge=0)
 
 
-class Strategy(_Section):
+class Strategy(Section):
     """The service strategy the organisation says it follows."""
 
     archetype: Archetype
 
 
-class Promise(_Section):
+class Promise(Section):
     """One published promise; a promise without `measure` is listed as one that nobody can score.
 
     `measure` is a clock of the case ('customer_clock_h', 'company_clock_h', 'first_response_h') or any numeric column
@@ -153,7 +164,7 @@ class Promise(_Section):
         return self
 
 
-class Target(_Section):
+class Target(Section):
     """An internal target: the `share` of contacts whose `column` is at most or at least a limit."""
 
     name: str
@@ -170,7 +181,7 @@ class Target(_Section):
         return self
 
 
-class Costs(_Section):
+class Costs(Section):
     """Money in one currency: what a retention call costs, what share of those called stays, years of value kept."""
 
     currency: str = "£"
@@ -179,7 +190,7 @@ class Costs(_Section):
     years_kept: float = Field(default=1.0, gt=0)
 
 
-class Delivery(_Section):
+class Delivery(Section):
     """Who gets a report and where a copy goes; the mail server's address and password come from the environment."""
 
     recipients: dict[str, list[str]] = {}
@@ -197,7 +208,7 @@ class Delivery(_Section):
         return value
 
 
-class Config(_Section):
+class Config(Section):
     """A whole perception.toml; relative paths resolve against `root`, the folder that holds it."""
 
     organisation: Organisation
@@ -288,20 +299,14 @@ def _fault(text: str, fault: ErrorDetails) -> str:
     keys = tuple(key for key in fault["loc"] if key != "[key]")
     where = _line(text, keys) + ".".join(map(str, keys))
     if fault["type"] == "extra_forbidden":
-        return f"{where}: {_unknown_key(str(keys[-1]), _known_keys(keys[:-1]))}"
+        return f"{where}: {keys[-1]!r} {suggest(str(keys[-1]), _known_keys(keys[:-1]))}"
     if fault["loc"][-1] == "[key]":
-        return f"{where}: {_unknown_key(str(keys[-1]), TABLES)}"
+        return f"{where}: {keys[-1]!r} {suggest(str(keys[-1]), TABLES)}"
     if fault["type"] == "missing":
         return f"{where}: is required but absent. Add it."
     message = fault["msg"].removeprefix("Value error, ").rstrip(".")
     found = "" if fault["type"] == "value_error" else f" Found: {fault['input']!r}."
     return f"{where}: {message}{'' if message.endswith('?') else '.'}{found}"
-
-
-def _unknown_key(key: str, known: tuple[str, ...]) -> str:
-    near = difflib.get_close_matches(key, known, 1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Known: {', '.join(known)}."
-    return f"{key!r} is not known here. {hint}"
 
 
 def _known_keys(keys: tuple[str | int, ...]) -> tuple[str, ...]:

@@ -283,6 +283,34 @@ def redaction(folder: Path, quick: bool) -> Iterator[Row]:
 
 
 @part
+def hostile(folder: Path, quick: bool) -> Iterator[Row]:
+    """Long texts made to slow a reader down: each step takes time in proportion to their length."""
+    from analytics.text.clean import abstain_reason, mask_brands, normalise
+    from analytics.text.encoder import Encoder
+    from analytics.text.redact import redact
+    from analytics.text.score import score_texts
+
+    size = 9_000 if quick else 90_000
+    kinds = ["1", "a ", "@", "1-", "a.", "+1 ", "&", "<a", "http", "<script>", "GB82 WEST 1234 ", "😀", "Bad service. "]
+    texts = [kind * (size // len(kind)) for kind in kinds] + [" ".join(f"word{i}x" for i in range(size // 3))]
+    encoder, names = Encoder.load(), ["Ann Lee", "Tom Becker"]
+    steps: dict[str, tuple[Callable[[str], object], float]] = {
+        "cleaned": (lambda text: (abstain_reason(text), mask_brands(normalise(text), ["Care", "Best Buy", "Acme"])), 1),
+        "redacted": (lambda text: redact(text, names=names), 2),
+        "scored by fast": (lambda text: score_texts([text], model="fast"), 2),
+        "embedded": (lambda text: encoder.embed([text]), 2),
+    }
+    for name, (step, limit) in steps.items():
+        step("warm up")
+        worst = 0.0
+        for text in texts:
+            with clock() as seconds:
+                step(text)
+            worst = max(worst, seconds())
+        yield Row(f"slowest of {len(texts)} hostile texts, {name}", worst, "s", limit=limit)
+
+
+@part
 def stream(folder: Path, quick: bool) -> Iterator[Row]:
     """A million short texts by the fast model, fed as they come."""
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer

@@ -2,15 +2,20 @@
 
 import ast
 import json
+import runpy
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 
 from analytics.publish import run
 from analytics.publish.run import Published, build_report
+from analytics.tables.cases import build_cases
+from analytics.tables.demo.simulate import Truth, simulate
+from analytics.tables.schema import TABLE_NAMES, Tables
 
 PUBLISH = Path(__file__).parent / "publish"
 
@@ -22,6 +27,55 @@ def datasets() -> Path:
     if not folder.is_dir():
         pytest.skip("real data sets are not at hand: no folder ../shared/datasets beside the repository")
     return folder
+
+
+def pytest_addoption(parser) -> None:
+    parser.addoption("--demo-seed", type=int, default=0, help="seed of the demo that tests of planted truths read")
+
+
+@pytest.fixture(scope="session")
+def demo(request) -> Iterator[tuple[Tables, Truth]]:
+    """The demo operation; its planted truths hold for any seed: ``pytest --demo-seed 7``."""
+    yield from _unchanged(simulate(seed=request.config.getoption("--demo-seed")))
+
+
+@pytest.fixture(scope="session")
+def small_demo(request) -> Iterator[tuple[Tables, Truth]]:
+    """The demo with 6,000 customers, enough for a leaving model, for tests of what a report says."""
+    yield from _unchanged(simulate(seed=request.config.getoption("--demo-seed"), customers=6_000))
+
+
+def _unchanged(made: tuple[Tables, Truth]) -> Iterator[tuple[Tables, Truth]]:
+    """Hand out the tables of a session, and fail at its end where a test has written into them."""
+    before = [pd.util.hash_pandas_object(getattr(made[0], name)) for name in TABLE_NAMES]
+    yield made
+    for name, hashes in zip(TABLE_NAMES, before, strict=True):
+        pd.testing.assert_series_equal(pd.util.hash_pandas_object(getattr(made[0], name)), hashes, obj=name)
+
+
+@pytest.fixture(scope="session")
+def demo_cases(demo) -> pd.DataFrame:
+    return build_cases(demo[0])
+
+
+@pytest.fixture(scope="session")
+def demo_organisation(small_demo, tmp_path_factory) -> Path:
+    """The configuration that ships, beside the files of the small demo."""
+    return write_organisation(tmp_path_factory.mktemp("organisation"), small_demo[0])
+
+
+@pytest.fixture(scope="session")
+def demo_report(tmp_path_factory) -> Path:
+    """The leadership report of the demo's last month as a new user gets it: made by the command line."""
+    sample = runpy.run_path(str(PUBLISH.parent / "sample.py"))
+    return sample["build"](tmp_path_factory.mktemp("new_user"), sample["PERIODS"][-1:])
+
+
+def write_organisation(root: Path, tables: Tables) -> Path:
+    (root / "data" / "demo").mkdir(parents=True)
+    for name in TABLE_NAMES:
+        getattr(tables, name).to_parquet(root / "data" / "demo" / f"{name}.parquet", index=False)
+    return Path(shutil.copy(PUBLISH.parents[1] / "perception.toml", root))
 
 
 @pytest.fixture(scope="session")

@@ -229,7 +229,7 @@ def _rank(design: _Design, *, confidence: float, bootstraps: int, rng: np.random
         {"lmg": lmg[:k], "johnson": johnson[:k], "sign": sign, "low": low[:k], "high": high[:k]},
         index=pd.Index(design.names, name="driver"),
     )
-    table = table.assign(n=design.known.sum(axis=0)).sort_values("lmg", ascending=False, kind="stable")
+    table = table.assign(n=design.known.sum(axis=0)).sort_values("lmg", key=lambda lmg: -lmg.round(9), kind="stable")
     missing = float(np.nan_to_num(lmg[k:]).sum())
     table.attrs = {"r2": float(np.nansum(lmg)), "missing": missing, "rows": len(y), "exact": len(live) <= EXACT}
     return table

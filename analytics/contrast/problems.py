@@ -77,7 +77,7 @@ def measure_problems(
         rows.append({"theme": theme, **vars(share), "counted": counted})
     table = pd.DataFrame(rows).merge(_movement(comments, history, list(errors)), on="theme", how="left", validate="1:1")
     table["open"] = table["low"] > OPEN_SHARE
-    return table.sort_values("value", ascending=False, kind="stable", ignore_index=True)
+    return table.sort_values("value", key=lambda v: -v.round(9), kind="stable", ignore_index=True)
 
 
 def _fits(counted: float, n: int, held_out: pd.DataFrame, confidence: float) -> bool:

@@ -264,7 +264,7 @@ def _chart(
         if abs(gap) > half[t] + 1e-9 * abs(mean[t]):
             rules[t], calm[t] = Rule.OUTSIDE, False
         centre = values[: t + 1][calm[: t + 1]].mean()
-        run, climb = _run(np.sign(values[: t + 1] - centre)), _run(np.sign(np.diff(values[: t + 1])))
+        run, climb = (_run(np.sign(gaps.round(9))) for gaps in (values[: t + 1] - centre, np.diff(values[: t + 1])))
         if rules[t] == Rule.NONE:
             rules[t] = Rule.SHIFT if run >= RUN else Rule.TREND if climb >= TREND - 1 else Rule.NONE
         if t == len(values) - 1:

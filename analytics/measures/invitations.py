@@ -217,7 +217,11 @@ def _group_sentences(table: pd.DataFrame) -> list[str]:
             low = rows[rows[f"{step}_unusual"] & (rows[f"{step}_share"] < MATERIAL * rows[f"{step}_expected"])]
             if low.empty:
                 continue
-            worst = low.assign(gap=low[f"{step}_share"] / low[f"{step}_expected"]).sort_values("gap").iloc[:3]
+            worst = (
+                low.assign(gap=low[f"{step}_share"] / low[f"{step}_expected"])
+                .sort_values("gap", kind="stable")
+                .iloc[:3]
+            )
             named = "; ".join(
                 f"{row['group']} {_percent(row, step)}, expected {row[f'{step}_expected']:.0%}"
                 for _, row in worst.iterrows()

@@ -161,8 +161,8 @@ def _next_score(complaints: pd.DataFrame, surveys: pd.DataFrame | None) -> pd.Se
         return nothing
     asked = complaints[["customer_id", "received_at"]].dropna().rename_axis("row").reset_index()
     found = pd.merge_asof(
-        asked.sort_values("received_at"),
-        answers.sort_values("responded_at").rename(columns={score: "score"}),
+        asked.sort_values("received_at", kind="stable"),
+        answers.sort_values("responded_at", kind="stable").rename(columns={score: "score"}),
         left_on="received_at",
         right_on="responded_at",
         by="customer_id",

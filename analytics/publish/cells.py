@@ -82,7 +82,9 @@ def json_cell(value: object) -> Json:
     if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else visible("no limit")
+        return (
+            float(f"{value:.12g}") if math.isfinite(value) else visible("no limit")
+        )  # the last bits are the machine's
     if isinstance(value, date):  # a datetime is a date too
         return value.isoformat()[:16].replace("T", " ").removesuffix(" 00:00")
     return visible(value)

@@ -5,16 +5,14 @@ Nothing that a report says of a period may rest on what came after it.
 
 import pandas as pd
 
-from analytics.tables.schema import Tables
+from analytics.tables.schema import STAMPS, Tables
 
-STAMPS = {"contacts": "started_at", "surveys": "invited_at", "complaints": "received_at"}
 SAID_LATER = ("nps", "csat", "ces", "comment")  # what an answer brings; before it, the customer was silent
 
 
 def dated_by(table: str, frame: pd.DataFrame | None) -> str | None:
     """The column that dates a row of a table: for surveys the invitation, or the answer where that is not recorded."""
-    choices = (STAMPS[table], "responded_at") if table == "surveys" else (STAMPS[table],)
-    return next((c for c in choices if frame is not None and c in frame and frame[c].notna().any()), None)
+    return next((c for c in STAMPS[table] if frame is not None and c in frame and frame[c].notna().any()), None)
 
 
 def since(tables: Tables, start: pd.Timestamp) -> Tables:

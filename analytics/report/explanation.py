@@ -207,7 +207,7 @@ def _diagnosis_chart(diagnosis: Diagnosis) -> Block:
     if len(names) > NAMED_APART:
         verdict = f"{len(names)} of {len(rows)} recorded figures differ"
     away = (rows["value"] - 0.5).abs().where(~rows["differs"], 1.0)  # those that differ first
-    drawn = rows.loc[away.sort_values(ascending=False, kind="stable").index[:DRAWN]]
+    drawn = rows.loc[away.round(9).sort_values(ascending=False, kind="stable").index[:DRAWN]]
     rest = f" Drawn: the {len(drawn)} of {len(rows)} figures furthest apart." if len(drawn) < len(rows) else ""
     return blocks.figure(
         figures.plot_intervals(
@@ -425,7 +425,7 @@ def _lag_sentence(lags: pd.DataFrame, frequency: str) -> str:
     clear = lags[(lags["low"] > 0) | (lags["high"] < 0)]
     if clear.empty:
         return "Whether perception follows it later cannot be told: no lag stands out."
-    row = clear.iloc[int(clear["correlation"].abs().argmax())]
+    row = clear.iloc[int(clear["correlation"].abs().round(9).argmax())]
     side = "with" if row["correlation"] > 0 else "against"
     return (
         f"Perception moved {side} it {int(row['lag'])} {frequency}s later (correlation {row['correlation']:.2f}, "

@@ -221,7 +221,7 @@ def show_themes(story: Story) -> Section:
     table = pd.crosstab(tags["theme"], tags["polarity"]).reindex(
         columns=["negative", "neutral", "positive"], fill_value=0
     )
-    table = table[(table.sum(axis=1) >= story.k)].sort_values("negative", ascending=False)
+    table = table[(table.sum(axis=1) >= story.k)].sort_values("negative", ascending=False, kind="stable")
     table = table.where(table.eq(0) | table.ge(story.k)).reset_index()
     table["theme"] = table["theme"].map(THEME_WORDS)
     told = blocks.finding(f"{len(table)} themes are named by {story.k} customers or more.")

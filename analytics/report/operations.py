@@ -20,13 +20,13 @@ from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
-from analytics.report.cutoff import STAMPS, known_at
+from analytics.report.cutoff import known_at
 from analytics.report.story import Story
 from analytics.report.study import Study
 from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section
 from analytics.tables.cases import case_ids
 from analytics.tables.periods import period_of
-from analytics.tables.schema import NotMeasured, Tables
+from analytics.tables.schema import STAMPS, NotMeasured, Tables
 
 RETURNED = 30  # cases with a second contact below which patience is not told
 CLOCKS = ("customer_clock_h", "company_clock_h")
@@ -240,7 +240,8 @@ def _missing_values(story: Story) -> list[Block]:
     return [
         blocks.finding(f"{head}; most: {names}.", [estimate_of(row) for _, row in changed.head(3).iterrows()]),
         blocks.table(
-            changed.sort_values("value", ascending=False), caption="Columns with more or fewer missing values.",
+            changed.sort_values("value", ascending=False, kind="stable"),
+            caption="Columns with more or fewer missing values.",
             source=OBSERVED, n=int(changed["n"].max()), formats={"before": "share"},
             columns={"table": "Table", "column": "Column", "value": "Missing", "before": "Before", "n": "Rows"},
             note=f"Fisher's exact test, false discoveries at most {1 - story.confidence:.0%}; each "
@@ -252,7 +253,7 @@ def _missing_values(story: Story) -> list[Block]:
 
 def _stamped(tables: Tables) -> list[tuple[str, str, pd.DataFrame]]:
     """Each table that carries dates: its name, the column of dates, its rows."""
-    frames = ((name, stamp, getattr(tables, name)) for name, stamp in STAMPS.items())
+    frames = ((name, stamp, getattr(tables, name)) for name, (stamp, *_) in STAMPS.items())
     return [(name, stamp, frame) for name, stamp, frame in frames if frame is not None and stamp in frame]
 
 

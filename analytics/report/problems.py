@@ -142,7 +142,7 @@ def _recorded(story: Story) -> list[Block]:
     ]  # fmt: skip
     words = detect_group_signals(pd.concat(shares), ["category"])[["category", "word"]]
     now = pd.concat(part[part["period"] == story.period.name] for part in shares).merge(words, on="category")
-    now = now[now["value"] * now["n"] >= story.k].sort_values("value", ascending=False).head(CATEGORIES)
+    now = now[now["value"] * now["n"] >= story.k].sort_values("value", ascending=False, kind="stable").head(CATEGORIES)
     if now.empty:
         return []
     first = estimate_of(now.iloc[0])
@@ -201,7 +201,7 @@ def _surest(named: pd.DataFrame, theme: str) -> pd.Series:
     sure = named["themes"].map(
         lambda tags: max((getattr(tag, "probability", 1.0) for tag in tags if str(tag) == theme), default=0.0)
     )
-    texts = named.loc[sure.sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
+    texts = named.loc[sure.round(6).sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
     blame = load_sentiment_model("accurate").predict_proba(texts.tolist())[:, 0]
     agreed = [
         p >= QUOTABLE

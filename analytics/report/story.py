@@ -18,11 +18,11 @@ from analytics.contrast.problems import NAMED, OTHER, measure_problems
 from analytics.measures.estimate import Estimate
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
 from analytics.measures.summarise import summarise
-from analytics.report.cutoff import STAMPS, dated_by, since, tables_at
+from analytics.report.cutoff import dated_by, since, tables_at
 from analytics.tables.cases import build_cases
 from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
-from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
+from analytics.tables.schema import STAMPS, NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
 from analytics.text.comments import TEXTS, collect_comments, complained_about, read_comments
 
@@ -118,7 +118,7 @@ class Story:
             answered = surveys[surveys[columns].notna().any(axis=1) & surveys[stamp].notna()]
         elif complaints is not None and DISPUTED.column in complaints and complaints[DISPUTED.column].notna().any():
             answered = complaints[complaints[DISPUTED.column].notna()].rename(columns={"complaint_id": "response_id"})
-            stamp = STAMPS["complaints"]
+            stamp = STAMPS["complaints"][0]
         else:
             lack = "table surveys" if surveys is None else f"column {', '.join(SCORES)} (table surveys)"
             raise NotMeasured(f"not measured: no {lack}, needed for scores")

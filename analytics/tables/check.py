@@ -6,6 +6,7 @@ the same id. A bad optional value is set to missing. What was found is returned,
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -45,6 +46,14 @@ class Checked:
     warnings: list[str]
 
 
+class _Findings(NamedTuple):
+    """What a table's reading has turned up so far."""
+
+    faults: list[pd.DataFrame]
+    warnings: list[str]
+    stops: list[Stop]
+
+
 def list_stops(table: str, error: ValueError, column: str = "") -> list[Stop]:
     """The sentences of an error as faults of a whole source."""
     return [(table, column, None, None, line) for line in str(error).splitlines()]
@@ -59,9 +68,7 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str) -> Checked:
         If a map names absent columns, a column's dates can be read two ways, more than a fifth of a column's values
         are bad, or no row is left.
     """
-    stops: list[Stop] = []
-    found: list[pd.DataFrame] = []
-    warnings: list[str] = []
+    found, warnings, stops = findings = _Findings([], [], [])
     frames, origins, left_out, start, earlier = [], [], 0, 0, 0
     for piece in pieces:
         try:
@@ -73,7 +80,7 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str) -> Checked:
         rows = pd.RangeIndex(start, start + len(mapped))
         origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.index}, index=rows))
         left_out, start = left_out + omitted, start + len(mapped)
-        frames.append(_type(table, mapped.set_axis(rows, axis=0), piece, zone, found, warnings, stops))
+        frames.append(_type(table, mapped.set_axis(rows, axis=0), piece, zone, findings))
     if stops:
         raise DataContractError(stops)
     frame = pd.concat(frames)
@@ -99,16 +106,8 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str) -> Checked:
     return Checked(kept.reset_index(drop=True), counts, faults, warnings + _disorder(table, kept))
 
 
-def _type(
-    table: str,
-    mapped: pd.DataFrame,
-    piece: Piece,
-    zone: str,
-    found: list[pd.DataFrame],
-    warnings: list[str],
-    stops: list[Stop],
-) -> pd.DataFrame:
-    """The columns of one source with their types; what cannot be typed goes to `found`, or to `stops`."""
+def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _Findings) -> pd.DataFrame:
+    """The columns of one source with their types; what cannot be typed goes to the faults, or to the stops."""
     ours = {spec.name: spec for spec in FIELDS[table]}
     layout = piece.layout or ExportMap(tables={})
     typed: dict[str, pd.Series] = {}
@@ -122,14 +121,14 @@ def _type(
         try:
             read = convert(mapped[name], spec, reading)
         except ValueError as error:
-            stops += list_stops(table, ValueError(f"{piece.raw.name}, column {name}: {error}"), name)
+            findings.stops.extend(list_stops(table, ValueError(f"{piece.raw.name}, column {name}: {error}"), name))
             continue
         typed[name] = read.values
         if read.bad.any():
-            found.append(_fault(name, mapped[name][read.bad], read.reason))
+            findings.faults.append(_fault(name, mapped[name][read.bad], read.reason))
         moved += read.moved
     if moved:
-        warnings.append(
+        findings.warnings.append(
             f"{piece.raw.name}: {moved:,} stamps without an offset fall into an hour in which clocks change; a "
             "repeated hour was read as the first one, a skipped one as the next moment."
         )

@@ -8,11 +8,11 @@ import difflib
 import tomllib
 from pathlib import Path
 from typing import Any, get_args
-from zoneinfo import available_timezones
 
 import pandas as pd
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
+from analytics.config import Section, Zone, suggest
 from analytics.tables.schema import FIELDS, Kind
 from analytics.tables.sources import Raw, tidy
 
@@ -20,11 +20,7 @@ Scalar = str | int | float | bool
 _ORIGINS = ("column", "columns", "one_of", "constant", "row_number")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Rule(_Strict):
+class Rule(Section):
     """Where one column of ours comes from, and how its values are to be read.
 
     Exactly one origin: `column` (a header), `columns` (several, joined by a space, such as a date and a time),
@@ -42,7 +38,7 @@ class Rule(_Strict):
     blank: list[Scalar] = []
     multiply: float | None = None
     formats: list[str] = []
-    zone: str | None = None
+    zone: Zone | None = None
     kind: Kind | None = None
 
     @model_validator(mode="after")
@@ -52,16 +48,8 @@ class Rule(_Strict):
             raise ValueError(f"give exactly one of {', '.join(_ORIGINS)}; found {', '.join(given) or 'none'}")
         return self
 
-    @field_validator("zone")
-    @classmethod
-    def _zone_exists(cls, value: str | None) -> str | None:
-        if value is not None and value not in available_timezones():
-            near = difflib.get_close_matches(value, available_timezones(), 1)
-            raise ValueError(f"{value!r} is not a time zone; {f'did you mean {near[0]!r}?' if near else 'try UTC'}")
-        return value
 
-
-class TableMap(_Strict):
+class TableMap(Section):
     """How one table is filled: `columns` of ours, `extra` columns beside them, and which rows count.
 
     A row counts if it has one of the values listed under `where`, and none of those under `where_not`, per header.
@@ -78,7 +66,7 @@ class TableMap(_Strict):
         return self.columns | self.extra
 
 
-class ExportMap(_Strict):
+class ExportMap(Section):
     """A whole map file: how the export is laid out, and the tables it fills."""
 
     tables: dict[str, TableMap]
@@ -88,9 +76,7 @@ class ExportMap(_Strict):
     separator: str | None = None
     day_first: bool | None = None
     decimal: str = Field(default=".", pattern=r"^[.,]$")
-    zone: str | None = None
-
-    _zone_exists = field_validator("zone")(Rule._zone_exists.__func__)  # type: ignore[attr-defined]
+    zone: Zone | None = None
 
 
 def load_map(path: Path, name: str) -> ExportMap:
@@ -124,7 +110,7 @@ def parse_map(raw: dict[str, Any], name: str) -> ExportMap:
     sections = {key: raw[key] for key in FIELDS if key in raw}
     settings = {key: value for key, value in raw.items() if key not in FIELDS}
     known = [*(f for f in ExportMap.model_fields if f != "tables"), *FIELDS]
-    faults = [_unknown(key, known, f"'{key}'") for key in settings if key not in known or key == "tables"]
+    faults = [f"'{key}' {suggest(key, known)}" for key in settings if key not in known or key == "tables"]
     if not sections:
         faults.append(f"fills no table. Add a section, one of: {', '.join(f'[{t}]' for t in FIELDS)}")
     tables: dict[str, Any] = {}
@@ -149,7 +135,7 @@ def _section(table: str, section: dict[str, Any]) -> tuple[dict[str, Any], list[
     columns = {key: value for key, value in section.items() if key not in {"extra", "where", "where_not"}}
     extra = section.get("extra", {})
     faults = [
-        _unknown(key, ours, f"[{table}] '{key}'") + f" Further columns go under [{table}.extra]"
+        f"[{table}] '{key}' {suggest(key, ours)} Further columns go under [{table}.extra]"
         for key in columns
         if key not in ours
     ]
@@ -170,17 +156,12 @@ def _rule(value: object) -> object:
     return {"column": value} if isinstance(value, str) else value
 
 
-def _unknown(key: str, known: Any, where: str) -> str:  # noqa: ANN401
-    near = difflib.get_close_matches(key, list(known), 1)
-    return f"{where} is not known here. " + (f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(known)}.")
-
-
 def _sentence(fault: Any) -> str:  # noqa: ANN401
     """One pydantic fault as a sentence that names the place as it stands in the file."""
     place = [str(key) for key in fault["loc"] if key not in {"tables", "columns"} or key == fault["loc"][-1]]
     where = ".".join(place)
     if fault["type"] == "extra_forbidden":
-        return _unknown(place[-1], Rule.model_fields, f"{'.'.join(place[:-1])}: '{place[-1]}'")
+        return f"{'.'.join(place[:-1])}: '{place[-1]}' {suggest(place[-1], Rule.model_fields)}"
     if fault["type"] == "literal_error" and place[-1] == "kind":
         return f"{where}: {fault['input']!r} is not known. Expected one of: {', '.join(get_args(Kind))}"
     return f"{where}: {fault['msg'].removeprefix('Value error, ')}; found {str(fault['input'])[:60]!r}"

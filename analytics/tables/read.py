@@ -129,12 +129,10 @@ def _load(config: Config) -> tuple[dict[str, list[Piece]], list[Stop]]:
     for table, source in config.sources.items():
         try:
             layout = open_layout(config, table, source, open_map)
-            encoding = source.encoding or (layout.encoding if layout else None)
-            separator = source.separator or (layout.separator if layout else None)
-            rows = layout.header_rows if layout else 1
-            origin = (config.root, source.path, source.url_env, source.query)
+            stated = {key: getattr(source, key) or getattr(layout, key, None) for key in ("encoding", "separator")}
+            origin = source.model_copy(update={**stated, "map": None})
             fills = [table, *(t for t in layout.tables if t not in config.sources)] if layout else [table]
-            for raw in open_source(*origin, encoding, separator, source.sheet, rows):
+            for raw in open_source(config.root, origin, layout.header_rows if layout else 1):
                 for name in fills:
                     table_map = layout.tables[name] if layout else plain_map(name, raw)
                     pieces.setdefault(name, []).append(Piece(raw, table_map, layout))
@@ -153,24 +151,16 @@ def open_layout(
     return layout
 
 
-def _open(
-    root: Path,
-    path: str | None,
-    url_env: str | None,
-    query: str | None,
-    encoding: str | None,
-    separator: str | None,
-    sheet: str | None,
-    header_rows: int,
-) -> list[Raw]:
+def _open(root: Path, source: Source, header_rows: int) -> list[Raw]:
     """Everything that one source names: the rows of a query, a file, or the files of a pattern."""
-    if url_env is not None and query is not None:
-        return [read_query(url_env, query)]
-    raws = []
-    for file in find_files(str(path), root):
-        name = file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file)
-        raws.append(read_raw(file, name, encoding, separator, sheet, header_rows))
-    return raws
+    if source.url_env is not None and source.query is not None:
+        return [read_query(source.url_env, source.query)]
+    layout = (source.encoding, source.separator, source.sheet, header_rows)
+    names = {
+        f: f.relative_to(root).as_posix() if f.is_relative_to(root) else str(f)
+        for f in find_files(str(source.path), root)
+    }
+    return [read_raw(file, name, *layout) for file, name in names.items()]
 
 
 def _build_log(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> ReadLog:

@@ -5,8 +5,10 @@ Reading and repairing belong to `read`; nothing here touches a file.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,50 +16,6 @@ import pandas as pd
 
 if TYPE_CHECKING:
     from pandera.pandas import DataFrameSchema
-
-CONTACT_ID = "contact_id"
-CUSTOMER_ID = "customer_id"
-CASE_ID = "case_id"
-STARTED_AT = "started_at"
-CHANNEL = "channel"
-REASON = "reason"
-TEAM = "team"
-AGENT_ID = "agent_id"
-FIRST_RESPONSE_AT = "first_response_at"
-RESOLVED_AT = "resolved_at"
-CONFIRMED_AT = "confirmed_at"
-ABANDONED = "abandoned"
-HANDLE_TIME_S = "handle_time_s"
-HOLD_TIME_S = "hold_time_s"
-WAIT_TIME_S = "wait_time_s"
-TRANSFERS = "transfers"
-REOPENED = "reopened"
-COST = "cost"
-TEXT = "text"
-
-RESPONSE_ID = "response_id"
-INVITED_AT = "invited_at"
-RESPONDED_AT = "responded_at"
-NPS = "nps"
-CSAT = "csat"
-CES = "ces"
-COMMENT = "comment"
-WEIGHT = "weight"
-
-COMPLAINT_ID = "complaint_id"
-RECEIVED_AT = "received_at"
-CATEGORY = "category"
-TIMELY = "timely"
-REMEDY = "remedy"
-REMEDIED_AT = "remedied_at"
-GOODWILL_VALUE = "goodwill_value"
-DISPUTED = "disputed"
-CONFIRMED_FIXED = "confirmed_fixed"
-
-SEGMENT = "segment"
-JOINED_AT = "joined_at"
-LEFT_AT = "left_at"
-VALUE_PER_YEAR = "value_per_year"
 
 # What `score` adds beside a text: read back as it is, and never an attribute of a case.
 TEXT_SCORES = (
@@ -90,66 +48,25 @@ class Field:
     allowed: tuple[str, ...] = ()
 
 
-FIELDS: dict[str, tuple[Field, ...]] = {
-    "contacts": (
-        Field(CONTACT_ID, "id", "one contact", required=True),
-        Field(CUSTOMER_ID, "id", "who made it", required=True),
-        Field(STARTED_AT, "time", "when the customer began", "time", required=True),
-        Field(CASE_ID, "id", "the customer's issue; without the column each contact is its own case"),
-        Field(CHANNEL, "category", "phone, chat, e-mail, branch and so on"),
-        Field(REASON, "category", "why, as recorded by the company"),
-        Field(TEAM, "category", "who handled it"),
-        Field(AGENT_ID, "id", "who handled it, one person"),
-        Field(FIRST_RESPONSE_AT, "time", "first answer by a person", "time"),
-        Field(RESOLVED_AT, "time", "the company says it is solved", "time"),
-        Field(CONFIRMED_AT, "time", "the customer says it is solved", "time"),
-        Field(ABANDONED, "flag", "the customer gave up before an answer", "yes/no"),
-        Field(HANDLE_TIME_S, "number", "agent's working time", "seconds", low=0),
-        Field(HOLD_TIME_S, "number", "customer on hold", "seconds", low=0),
-        Field(WAIT_TIME_S, "number", "customer waiting for a first answer", "seconds", low=0),
-        Field(TRANSFERS, "number", "times passed on", "count", low=0, whole=True),
-        Field(REOPENED, "number", "times opened again", "count", low=0, whole=True),
-        Field(COST, "number", "cost to the company", "currency", low=0),
-        Field(TEXT, "text", "what the customer wrote or said"),
-    ),
-    "surveys": (
-        Field(RESPONSE_ID, "id", "one invitation", required=True),
-        Field(CUSTOMER_ID, "id", "who was asked"),
-        Field(CONTACT_ID, "id", "about which contact"),
-        Field(INVITED_AT, "time", "when asked", "time"),
-        Field(RESPONDED_AT, "time", "when answered; empty means silent", "time"),
-        Field(NPS, "number", "likely to recommend", "0 to 10", low=0, high=10, whole=True),
-        Field(CSAT, "number", "satisfied", "1 to 5", low=1, high=5),
-        Field(CES, "number", "easy to get it solved", "1 to 7", low=1, high=7),
-        Field(COMMENT, "text", "what the customer wrote"),
-        Field(WEIGHT, "number", "design weight of the answer", "weight", low=0),
-    ),
-    "complaints": (
-        Field(COMPLAINT_ID, "id", "one complaint", required=True),
-        Field(RECEIVED_AT, "time", "when it came in", "time", required=True),
-        Field(TEXT, "text", "what the customer wrote"),
-        Field(CUSTOMER_ID, "id", "who complained"),
-        Field(CASE_ID, "id", "the customer's issue"),
-        Field(CATEGORY, "category", "what about, as recorded by the company"),
-        Field(TIMELY, "flag", "answered in the company's time limit", "yes/no"),
-        Field(REMEDY, "category", "was the problem itself put right", allowed=REMEDIES),
-        Field(REMEDIED_AT, "time", "when it was put right", "time"),
-        Field(GOODWILL_VALUE, "number", "gesture made, whether or not the problem was fixed", "currency", low=0),
-        Field(DISPUTED, "flag", "the customer did not accept the answer", "yes/no"),
-        Field(CONFIRMED_FIXED, "flag", "the customer says it is fixed", "yes/no"),
-    ),
-    "customers": (
-        Field(CUSTOMER_ID, "id", "one customer", required=True),
-        Field(SEGMENT, "category", "kind of customer"),
-        Field(JOINED_AT, "time", "customer since", "time"),
-        Field(LEFT_AT, "time", "left; empty means still a customer", "time"),
-        Field(VALUE_PER_YEAR, "number", "worth to the company", "currency per year"),
-    ),
-}
+def _read_fields() -> dict[str, tuple[Field, ...]]:
+    """Fields of each table in order, as ``schema.csv`` lists them."""
+    fields: dict[str, tuple[Field, ...]] = dict.fromkeys(TABLE_NAMES, ())
+    with Path(__file__).with_name("schema.csv").open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            low, high = (float(row[end]) if row[end] else None for end in ("low", "high"))
+            required, whole, allowed = row["required"] == "yes", row["whole"] == "yes", tuple(row["allowed"].split())
+            spec = Field(row["name"], row["kind"], row["meaning"], row["unit"], required, low, high, whole, allowed)  # type: ignore[arg-type]
+            fields[row["table"]] += (spec,)
+    return fields
+
+
+FIELDS = _read_fields()
 
 # A pair of stamps that cannot run backwards: (earlier, later). Company stamps are only reported, never repaired.
-ORDERED_TIMES = {"surveys": ((INVITED_AT, RESPONDED_AT),), "customers": ((JOINED_AT, LEFT_AT),)}
+ORDERED_TIMES = {"surveys": (("invited_at", "responded_at"),), "customers": (("joined_at", "left_at"),)}
 
+# What dates a row: the first stamp that it has.
+STAMPS = {"contacts": ("started_at",), "surveys": ("invited_at", "responded_at"), "complaints": ("received_at",)}
 DTYPES = {"id": "str", "category": "str", "text": "str", "number": "float64", "flag": "boolean"}
 
 
@@ -278,7 +195,7 @@ def _likely_table(columns: Iterable[str]) -> str:
         return "cases"
     for table in TABLE_NAMES[:3]:
         primary = FIELDS[table][0].name
-        if primary in names and not (table == "contacts" and RESPONSE_ID in names):
+        if primary in names and not (table == "contacts" and "response_id" in names):
             return table
     return max(TABLE_NAMES, key=lambda table: len(names & {f.name for f in FIELDS[table]}))
 

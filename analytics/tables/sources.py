@@ -270,8 +270,8 @@ def tidy(cell: object) -> str:
 
 def _read_excel(data: bytes, name: str, sheet: str | None, header_rows: int) -> Raw:
     try:
-        book = pd.ExcelFile(io.BytesIO(data), engine="openpyxl")
-    except Exception as error:  # openpyxl raises whatever the broken zip or XML inside raises
+        book = pd.ExcelFile(io.BytesIO(data), engine="calamine")
+    except Exception as error:  # the reader raises whatever the broken zip or XML inside raises
         raise ValueError(f"{name}: is not an Excel workbook that can be read ({_first_line(error)}).") from None
     sheets = [str(s) for s in book.sheet_names]
     if sheet is not None and sheet not in sheets:

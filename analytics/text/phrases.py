@@ -56,7 +56,7 @@ def distinctive_phrases(texts: pd.Series, group: pd.Series, count: int = 10) -> 
     odds_b = np.log((b + prior) / (n_b + n_0 - b - prior))
     z = (odds_a - odds_b) / np.sqrt(1 / (a + prior) + 1 / (b + prior))
     table = pd.DataFrame(dict(zip(columns, (phrases, odds_a - odds_b, z, a.astype(int), b.astype(int)), strict=True)))
-    table = table[table["z"].abs() > LEAVES_CHANCE].sort_values("z", ascending=False, kind="stable")
+    table = table[table["z"].abs() > LEAVES_CHANCE].sort_values("z", key=lambda z: -z.round(9), kind="stable")
     more, less = table[table["z"] > 0].head(count), table[table["z"] < 0].tail(count)[::-1]
     return pd.concat([more, less], ignore_index=True)
 

@@ -53,15 +53,15 @@ def pick_quotes(texts: pd.Series, count: int = 2, used: Sequence[str] = ()) -> l
     except ValueError:  # nothing but stop words
         return pool.tolist()[:count]
     if used:
-        fresh = (vectors @ words.transform(list(used)).T).max(axis=1).toarray().ravel() < 0.5
+        fresh = (vectors @ words.transform(list(used)).T).max(axis=1).toarray().ravel().round(9) < 0.5
         pool, vectors = pool[fresh], vectors[fresh]
         if not len(pool):
             return []
     nearness = vectors @ vectors.mean(axis=0).A1
     picked: list[int] = []
-    for row in (-nearness).argsort(kind="stable"):
+    for row in (-nearness).round(9).argsort(kind="stable"):
         if len(picked) == count:
             break
-        if all((vectors[row] @ vectors[other].T).sum() < 0.5 for other in picked):
+        if all(round((vectors[row] @ vectors[other].T).sum(), 9) < 0.5 for other in picked):
             picked.append(int(row))
     return [pool.iloc[row] for row in picked]

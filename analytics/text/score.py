@@ -155,7 +155,7 @@ def _frame(
     from analytics.text.fast import CLASSES
 
     scored = ~np.isnan(probabilities[:, 0])
-    label = np.array([*CLASSES, "unknown"])[np.where(scored, np.nan_to_num(probabilities).argmax(axis=1), 3)]
+    label = np.array([*CLASSES, "unknown"])[np.where(scored, np.nan_to_num(probabilities).round(6).argmax(axis=1), 3)]
     frame = pd.DataFrame({"sentiment": label, "reason": pd.Series(reasons, dtype="str")})
     frame["valence"] = probabilities[:, 2] - probabilities[:, 0]
     frame[PROBABILITIES] = probabilities

@@ -281,16 +281,16 @@ def _tag(texts: Sequence[str], model: str) -> list[list[ThemeTag]]:
     said = probabilities[:, -len(POLARITIES) :]
     starts = np.searchsorted(owner, np.arange(len(texts) + 1))
     result: list[list[ThemeTag]] = [[] for _ in texts]
-    passed = named >= thresholds
+    passed = named.round(6) >= thresholds.round(6)
     for text, theme in zip(*np.nonzero(passed), strict=True):
         rows = np.arange(starts[text], starts[text + 1])
         clauses = rows[is_clause[rows]]
-        voice = said[clauses[probabilities[clauses, theme].argmax()]]
+        voice = said[clauses[probabilities[clauses, theme].round(6).argmax()]]
         if passed[text].sum() == 1:
             voice = voice + said[rows[-1]]  # the last reading of a short text is the whole
-        tag = ThemeTag(THEMES[theme], POLARITIES[voice.argmax()], float(named[text, theme]))
+        tag = ThemeTag(THEMES[theme], POLARITIES[voice.round(6).argmax()], float(named[text, theme]))
         result[text].append(tag)
-    return [sorted(tags, key=lambda tag: -tag.probability) for tags in result]
+    return [sorted(tags, key=lambda tag: -round(tag.probability, 6)) for tags in result]
 
 
 def read_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:

@@ -22,9 +22,7 @@ from analytics.publish.versions import CHANGES, FILES, read_json, tell_changes, 
 from analytics.report.cutoff import known_at, times_of
 from analytics.tables.periods import Frequency, Period, last_complete_period, parse_period, period_of
 from analytics.tables.read import read_tables
-from analytics.tables.schema import ReadLog, Tables
-
-STAMPS = {"contacts": ("started_at",), "surveys": ("invited_at", "responded_at"), "complaints": ("received_at",)}
+from analytics.tables.schema import STAMPS, ReadLog, Tables
 
 Word = Literal["built", "finished", "revised", "no data", "failed"]
 

@@ -1,4 +1,4 @@
-"""Cases of the demo operation and of real exports, built once for all tests of what explains a problem."""
+"""Cases of real exports, built once for all tests of what explains a problem."""
 
 from pathlib import Path
 
@@ -6,18 +6,7 @@ import pandas as pd
 import pytest
 
 from analytics.tables.cases import build_cases
-from analytics.tables.demo.simulate import Truth, simulate
 from analytics.tables.schema import Tables
-
-
-@pytest.fixture(scope="session")
-def demo() -> tuple[Tables, Truth]:
-    return simulate(seed=3)
-
-
-@pytest.fixture(scope="session")
-def demo_cases(demo) -> pd.DataFrame:
-    return build_cases(demo[0])
 
 
 @pytest.fixture(scope="session")

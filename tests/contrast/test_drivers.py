@@ -315,11 +315,8 @@ def test_nothing_is_found_where_there_is_nothing(datasets):
     assert (rank_drivers(tickets, "Customer Satisfaction Rating", drivers, bootstraps=60)["low"] <= 0).all()
 
 
-def test_the_planted_truths_of_the_demo_are_found():
-    from analytics.tables.cases import build_cases
-    from analytics.tables.demo.simulate import simulate
-
-    cases = build_cases(simulate(seed=1, months=24)[0])
+def test_the_planted_truths_of_the_demo_are_found(demo_cases):
+    cases = demo_cases
     drivers = ["reopens", "transfers", "handle_time_s", "hold_time_s", "qa_score", "updates"]
     ranked = rank_drivers(cases, "csat", drivers, bootstraps=60)
     assert list(ranked.index[:2]) == ["reopens", "transfers"]

@@ -10,7 +10,6 @@ from analytics.config import Promise
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.promises import judge_promise, score_promises, verdict
 from analytics.tables.cases import build_cases
-from analytics.tables.demo.simulate import simulate
 from analytics.tables.schema import Tables
 
 MADE = date(2026, 1, 1)
@@ -88,8 +87,8 @@ def test_the_verdict_needs_the_whole_interval(low, high, word):
     assert verdict(Estimate((low + high) / 2, low, high, 100, "share", SAID), 0.9) == word
 
 
-def test_the_demo_callback_is_broken_three_times_in_ten():
-    tables, truth = simulate(seed=3, months=6, customers=6_000)
+def test_the_demo_callback_is_broken_three_times_in_ten(small_demo):
+    tables, truth = small_demo
     made = CALLED.model_copy(update={"made_on": date(2024, 1, 1), "share": 0.95})
     row = score_promises([made], tables, build_cases(tables)).iloc[0]
     assert row["records_low"] <= 1 - truth.callback_broken_observed <= row["records_high"]

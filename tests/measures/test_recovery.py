@@ -5,7 +5,6 @@ import pandas as pd
 import pytest
 
 from analytics.measures.recovery import NO_PROBLEM, is_fixed, score_recovery
-from analytics.tables.demo.simulate import simulate
 from analytics.tables.schema import NotMeasured, Tables
 
 
@@ -85,8 +84,8 @@ def test_the_input_is_left_unchanged():
     pd.testing.assert_frame_equal(frame, before)
 
 
-def test_the_demo_gesture_without_a_fix_goes_with_more_leaving():
-    tables, _ = simulate(seed=0)
+def test_the_demo_gesture_without_a_fix_goes_with_more_leaving(demo):
+    tables, _ = demo
     found = score_recovery(tables)
     left = found.groups.query("outcome == 'left'").set_index("group")
     assert left.loc["not fixed, gesture", "low"] > left.loc["not fixed, no gesture", "value"]

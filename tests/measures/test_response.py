@@ -311,10 +311,8 @@ def test_silent_leavers_without_dates_or_names_are_not_measured():
         estimate_silent_leavers(Tables(customers=tables.customers))
 
 
-def test_the_planted_pickers_and_silent_leavers_of_the_demo_are_found():
-    from analytics.tables.demo.simulate import simulate
-
-    tables, truth = simulate(seed=3, months=12)
+def test_the_planted_pickers_and_silent_leavers_of_the_demo_are_found(demo):
+    tables, truth = demo
     audit = audit_invitations(tables)
     agents = audit.table[(audit.table["by"] == "agent_id") & audit.table["invited_unusual"]]
     fewer = agents.loc[agents["invited_share"] < 0.9 * agents["invited_expected"], "group"]

@@ -120,7 +120,7 @@ def test_a_header_in_one_piece_asks_about_the_separator():
             {"surveys": {"response_id": "A", "extra": {"x": {"column": "B", "kind": "numbr"}}}},
             "Expected one of: id, time",
         ),
-        ({"surveys": {"response_id": "A"}, "zone": "Europe/Lundon"}, "did you mean 'Europe/London'"),
+        ({"surveys": {"response_id": "A"}, "zone": "Europe/Lundon"}, "Did you mean 'Europe/London'"),
         ({"surveys": {"response_id": "A"}, "header_rows": 0}, "header_rows: .*greater than or equal to 1"),
         ({"surveys": {"response_id": "A"}, "decimal": ";"}, "decimal"),
         ({"surveys": "x"}, r"surveys must be a section: \[surveys\]"),

@@ -1,6 +1,7 @@
 """The contract of the four tables and its errors."""
 
 import pickle
+from typing import get_args
 
 import pandas as pd
 import pytest
@@ -15,9 +16,10 @@ def test_tables_are_those_of_the_configuration():
     assert tuple(FIELDS) == schema.TABLE_NAMES == TABLES
 
 
-def test_every_column_has_a_constant_of_its_name():
-    constants = {value for name, value in vars(schema).items() if name.isupper() and isinstance(value, str)}
-    assert {spec.name for fields in FIELDS.values() for spec in fields} <= constants
+def test_every_field_has_a_kind_a_meaning_and_possible_values():
+    for spec in (spec for fields in FIELDS.values() for spec in fields):
+        assert spec.kind in get_args(schema.Kind) and spec.meaning, spec.name
+        assert spec.low is None or spec.high is None or spec.low < spec.high, spec.name
 
 
 def test_required_columns_are_those_of_the_design():

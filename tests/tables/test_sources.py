@@ -2,6 +2,7 @@
 
 import codecs
 
+import openpyxl
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -176,6 +177,16 @@ def test_excel_keeps_text_and_dates_and_names_its_sheets(tmp_path):
     assert "has 2 sheets; 'Cover' was read" in read_raw(path, "book.xlsx").warnings[0]
     with pytest.raises(ValueError, match=r"has no sheet 'Dta'\. Found: 'Cover', 'Data'"):
         read_raw(path, "book.xlsx", sheet="Dta")
+
+
+def test_an_error_in_a_cell_of_a_workbook_is_a_blank(tmp_path):
+    book = openpyxl.Workbook()
+    for row in (["id", "nps"], ["007", "#N/A"], ["008", "#DIV/0!"], ["009", 9]):
+        book.active.append(row)
+    book.active["B2"].data_type = book.active["B3"].data_type = "e"
+    book.save(tmp_path / "book.xlsx")
+    frame = read_file(tmp_path / "book.xlsx")
+    assert frame.to_dict("list") == {"id": ["007", "008", "009"], "nps": ["", "", "9"]}
 
 
 def test_a_broken_workbook_or_parquet_file_is_refused_in_a_sentence(tmp_path):

@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -68,11 +66,9 @@ def test_a_text_of_equal_windows_embeds_as_one_of_them(encoder):
 
 
 @pytest.mark.parametrize("text", ["".join(f"word{i} " for i in range(30_000)), "😡" * 10_000], ids=["300 KB", "emoji"])
-def test_hostile_lengths_take_under_two_seconds(encoder, text):
-    encoder.embed(["warm up"])
-    start = time.perf_counter()
-    encoder.embed([text])
-    assert time.perf_counter() - start < 2
+def test_hostile_lengths_are_embedded_from_a_bounded_number_of_windows(encoder, text):
+    assert np.isfinite(encoder.embed([text])).all()
+    assert len(split_windows(encoder._tokenizer.encode(text).ids)) <= MAX_WINDOWS
 
 
 def test_files_that_ship_stay_under_twenty_megabytes_and_hold_no_pickle():

@@ -1,4 +1,4 @@
-"""Texts of the demo operation, composed from the hand-written bank ``demo_comments.csv``.
+"""Texts of the demo operation, composed from the hand-written bank ``comments.csv``.
 
 The bank's columns are kind, theme, polarity, style and text. Kind ``sentence`` is what customers say about a theme;
 the other kinds are added to it or take its place: ``opening``, ``closing``, ``leaving``, ``threat``, ``staying``,
@@ -9,6 +9,7 @@ are filled in; every name, address and number is invented (phone numbers from th
 
 import itertools
 import re
+import tomllib
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -17,64 +18,10 @@ import numpy as np
 import pandas as pd
 
 BANK = Path(__file__).with_name("comments.csv")
-FIRST_NAMES = (
-    "Aisha", "Alan", "Amelia", "Andrew", "Angela", "Anjali", "Ben", "Bronwen", "Callum", "Carol", "Chloe", "Colin",
-    "Daniel", "Deepak", "Diane", "Eilidh", "Elaine", "Farah", "Fiona", "Gareth", "George", "Grace", "Hannah", "Harjit",
-    "Helen", "Ian", "Imran", "Isla", "Jack", "Janet", "Jerome", "Joanna", "Kamala", "Karen", "Kwame", "Leah", "Liam",
-    "Malcolm", "Marek", "Megan", "Mohammed", "Nadia", "Neil", "Nia", "Oliver", "Olivia", "Patrick", "Pauline", "Priya",
-    "Rachel", "Rhys", "Rosa", "Ruth", "Sean", "Sofia", "Stephen", "Tariq", "Tomasz", "Wendy", "Yusuf",
-)  # fmt: skip
-LAST_NAMES = (
-    "Abbott", "Ahmed", "Baxter", "Bevan", "Blackwood", "Brannigan", "Chaudhry", "Colquhoun", "Cooper", "Davies",
-    "Dempsey", "Eastwood", "Egan", "Fairley", "Fenwick", "Gallagher", "Goodall", "Hargreaves", "Hewitt", "Hussain",
-    "Iqbal", "Jarvis", "Kaur", "Kendrick", "Kowalska", "Lockhart", "Mahmood", "McAllister", "Mensah", "Norris",
-    "O'Neill", "Okafor", "Osborne", "Patel", "Pritchard", "Quigley", "Ramsbottom", "Rees", "Rowntree", "Sandhu",
-    "Shah", "Sinclair", "Thackeray", "Tranter", "Underhill", "Venn", "Walsh", "Whitaker", "Wren", "Yardley",
-)  # fmt: skip
+WORDS = tomllib.loads(BANK.with_suffix(".toml").read_text(encoding="utf-8"))
+FIRST_NAMES, LAST_NAMES, DAYS, EMOJI = (WORDS[name] for name in ("first_names", "last_names", "days", "emoji"))
 AGENT_NAMES = tuple(f"{FIRST_NAMES[i]} {LAST_NAMES[(7 * i + 3) % len(LAST_NAMES)]}" for i in range(60))
-EMOJI = {"negative": ("😡", "🙄", "😤", "👎", "😞", "🤬"), "positive": ("😊", "👍", "🙏", "⭐⭐⭐⭐⭐", "❤️", "🎉")}
-DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday")
-TOPICS = {  # reason of the case, in the order of REASONS -> what its customer calls it
-    "no connection": "the internet being off", "slow speed": "the slow internet", "bill query": "my bill",
-    "new installation": "the installation", "moving home": "our move", "contract renewal": "my contract",
-    "router": "the router", "": "your service",
-}  # fmt: skip
-STREETS = ("Orchard Lane", "Mill Road", "Station Terrace", "Kestrel Close", "Chapel Street")
 _SLOT = re.compile(r"\{(agent|brand|topic|n|day|amount|name|email|phone|order|street)\}")
-
-# Chance of a theme in relative terms: what customers bring up without a special cause.
-NEGATIVE = {
-    "no_human": 0.5, "courtesy": 0.6, "competence": 0.7, "policy_over_customer": 0.5, "billing_price": 0.4,
-    "unwanted_selling": 0.3, "product_delivery": 0.4, "kept_informed": 0.4, "waiting": 0.4, "empowered_staff": 0.25,
-    "unresolved": 0.1, "repeat_contact": 0.1, "transferred": 0.05, "system_failure": 0.15, "loyal_unfair": 0.05,
-    "promise_broken": 0.05,
-}  # fmt: skip
-POSITIVE = {
-    "competence": 1.2, "courtesy": 1.5, "unresolved": 1.0, "kept_informed": 0.7, "waiting": 0.6, "no_human": 0.4,
-    "empowered_staff": 0.5, "product_delivery": 0.4, "billing_price": 0.3, "repeat_contact": 0.3, "transferred": 0.15,
-    "promise_broken": 0.1, "system_failure": 0.12, "loyal_unfair": 0.1, "unwanted_selling": 0.1,
-    "policy_over_customer": 0.1,
-}  # fmt: skip
-# What happened in the case -> themes it brings up, added to the above.
-CAUSES: dict[str, dict[str, dict[str, float]]] = {
-    "negative": {
-        "reopened": {"unresolved": 3, "repeat_contact": 2},
-        "not_fixed": {"unresolved": 4},
-        "transferred": {"transferred": 4},
-        "broken_callback": {"promise_broken": 15},
-        "waited": {"waiting": 3},
-        "no_updates": {"kept_informed": 2},
-        "loyal_on_price": {"loyal_unfair": 3, "billing_price": 1.5},
-        "system_failure": {"system_failure": 30},
-        "outsourced": {"competence": 1},
-        "abandoned": {"waiting": 1, "no_human": 1},
-    },
-    "positive": {
-        "kept_callback": {"promise_broken": 3},
-        "many_updates": {"kept_informed": 2},
-        "careful_team": {"kept_informed": 2, "courtesy": 1},
-    },
-}
 
 
 class Piece(NamedTuple):
@@ -167,7 +114,7 @@ def _facts(cases: pd.DataFrame, rows: np.ndarray) -> dict[str, np.ndarray]:
 def _compose(rng: np.random.Generator, facts: dict[str, np.ndarray], said: np.ndarray, names: list[str]) -> list[Piece]:
     """Compose one text per row; `said` is 0 negative, 1 neutral, 2 positive."""
     first, second = (_draw_themes(rng, facts, said) for _ in range(2))
-    topics = np.array(list(TOPICS.values()), dtype=object)[facts["reason"] - 1]  # the last one: no case
+    topics = np.array(list(WORDS["topics"].values()), dtype=object)[facts["reason"] - 1]  # the last one: no case
     drawn = zip(said, first, second, facts["intends"], names, topics, strict=True)
     pieces = [
         _write(rng, ("negative", "neutral", "positive")[mood], one, two, bool(intends), {"name": name, "topic": topic})
@@ -178,12 +125,12 @@ def _compose(rng: np.random.Generator, facts: dict[str, np.ndarray], said: np.nd
 
 
 def _draw_themes(rng: np.random.Generator, facts: dict[str, np.ndarray], said: np.ndarray) -> np.ndarray:
-    themes = list(NEGATIVE)
-    weights = np.array([[weights[theme] for theme in themes] for weights in (NEGATIVE, POSITIVE)])[
-        (said == 2).astype(int)
-    ]
+    usual = WORDS["themes"]
+    themes = list(usual["negative"])
+    weights = np.array([[usual[side][theme] for theme in themes] for side in ("negative", "positive")])
+    weights = weights[(said == 2).astype(int)]
     for polarity, rows in (("negative", said < 2), ("positive", said == 2)):
-        for cause, adds in CAUSES[polarity].items():
+        for cause, adds in WORDS["causes"][polarity].items():
             for theme, weight in adds.items():
                 weights[:, themes.index(theme)] += weight * (facts[cause] & rows)
     ladder = weights.cumsum(axis=1)
@@ -248,7 +195,7 @@ def _fill(rng: np.random.Generator, text: str, words: dict[str, str]) -> str:
         "email": f"{user}{number % 100}@example.com",
         "phone": f"07700 900{number % 1000:03d}",  # Ofcom's range for drama
         "order": f"NW-{number:07d}",
-        "street": f"{1 + number % 180} {STREETS[number % len(STREETS)]}",
+        "street": f"{1 + number % 180} {WORDS['streets'][number % len(WORDS['streets'])]}",
     }
     return _SLOT.sub(lambda match: values[match[1]], text)
 

@@ -21,17 +21,20 @@ customers
     ``name`` (invented), ``region`` (no effect on anything), ``account_status_code`` (a leak: frozen at leaving).
 """
 
+import copy
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 from analytics.tables.demo import comments as demo_comments
-from analytics.tables.demo import world as world
+from analytics.tables.demo import world
+from analytics.tables.demo.world import PLANTED
 from analytics.tables.schema import Tables
 
 
@@ -207,7 +210,7 @@ def _contact_table(
     main, abandoned, email = step == 0, rows["abandoned"].to_numpy(), rows["channel"].to_numpy() == world.EMAIL
     progress = (start - calendar.bounds[0]) / (calendar.bounds[-1] - calendar.bounds[0])
     months = len(calendar.names)  # the middles of the first and last month are months - 1 steps apart
-    trend = (1 + world.HANDLE_TIME_CHANGE) ** ((progress * months - 0.5) / (months - 1))
+    trend = (1 + PLANTED["handle_time_change"]) ** ((progress * months - 0.5) / (months - 1))
     base = np.array([480.0, 620.0, 540.0, 480.0])[rows["channel"]]
     handle = np.where(abandoned, np.nan, base * trend * rng.lognormal(0, 0.45, n))
     wage = np.where(case["outsourced"], 17, 24)
@@ -299,9 +302,13 @@ def _customer_table(rng: np.random.Generator, people: pd.DataFrame, calendar: wo
     """Lay out the customer records; the status code of those who left was changed by their leaving."""
     n, left = len(people), people["left"].to_numpy()
     gone = np.isfinite(left)
-    loyal = np.minimum(left, calendar.bounds[-1]) - people["joined"].to_numpy() > world.LOYAL_YEARS * 365 * world.DAY
+    loyal = (
+        np.minimum(left, calendar.bounds[-1]) - people["joined"].to_numpy() > PLANTED["loyal_years"] * 365 * world.DAY
+    )
     value = (
-        np.where(people["business"], 780, 390) * rng.lognormal(0, 0.25, n) * np.where(loyal, world.LOYAL_PRICE_RATIO, 1)
+        np.where(people["business"], 780, 390)
+        * rng.lognormal(0, 0.25, n)
+        * np.where(loyal, PLANTED["loyal_price_ratio"], 1)
     )
     code = np.where(gone & (rng.random(n) < 0.97), 3, rng.integers(0, 3, n))
     return pd.DataFrame(
@@ -333,42 +340,26 @@ def _truth(
     spoke[cases["person"].to_numpy()[complaints["case"]]] = True
     due = cases["kept"] & cases["due"].notna()
     event = calendar.names[calendar.event] if calendar.event >= 0 else None
-    quiet = (
-        [calendar.names] if event is None else [calendar.names[: calendar.event], calendar.names[calendar.event + 1 :]]
-    )
+    calm = [name for name in calendar.names if name != event]
+    parts = [calm] if event is None else [calm[: calendar.event], calm[calendar.event :]]
     labels = ["case_id", "customer_id", "perceived", "satisfied", "fixed", "intends", "broken_callback",
               "loyal_on_price", "system_failure", "outsourced", "reopens", "transfers", "updates"]  # fmt: skip
     customers = pd.DataFrame({"mood": people["mood"], "left": left, "silent": ~spoke})
+    stated = {field.name: PLANTED[field.name] for field in fields(Truth) if field.name in PLANTED}
+    planted: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else copy.deepcopy(v) for k, v in stated.items()}
     return Truth(
+        **planted,
         seed=seed,
         start=f"{calendar.names[0]}-01",
         until=str((pd.Timestamp(calendar.bounds[-1] - 1, unit="s", tz="UTC").tz_convert(world.ZONE)).date()),
-        handle_time_change=world.HANDLE_TIME_CHANGE,
-        perception_change=0.0,
-        effects=dict(world.EFFECTS),
-        segment_effects={segment: dict(effects) for segment, effects in world.SEGMENT_EFFECTS.items()},
-        no_effect=("handle_time_s", "hold_time_s", "qa_score", "region", "timely"),
-        watermelon_team="Billing",
-        reverse_watermelon_team="Equipment",
-        sla={"wait_time_s": {"at_most": 120.0, "share": 0.8}, "company_clock_h": {"at_most": 8.5, "share": 0.8}},
-        invited=dict(world.INVITED),
-        cherry_picking_agents=world.CHERRY_PICKERS,
-        answer_happy=world.ANSWER_HAPPY,
-        answer_ratio=world.ANSWER_RATIO,
         true_satisfied=float(hidden["satisfied"].mean()),
         invited_satisfied=float(happy.mean()),
         observed_satisfied=float(happy[surveys["answered"]].mean()),
-        callback_broken=world.CALLBACK_BROKEN,
         callback_broken_observed=float(cases.loc[due, "broken_callback"].mean()),
-        unmeasurable_promise="You are always treated with respect.",
-        hazard=dict(world.HAZARD),
         left_share=float(left.mean()),
         silent_leaver_share=float((~spoke)[left].mean()),
-        leak_columns=("account_status_code",),
         event_month=event,
-        event_theme="system_failure",
-        quiet=tuple((names[0], names[-1]) for names in quiet),
-        loyal_price_ratio=world.LOYAL_PRICE_RATIO,
+        quiet=tuple((names[0], names[-1]) for names in parts),
         months=_months(hidden, surveys, calendar),
         cases=hidden.set_index("case_id")[labels[1:]],
         comments=texts["comments"]

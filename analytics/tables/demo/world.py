@@ -1,11 +1,13 @@
 """The world behind the demo operation: what happens to its customers, in UTC seconds and codes.
 
-Here are the planted truths and how they work on people and cases; `simulate` lays out the tables that a real
+How the planted truths of ``world.toml`` work on people and cases; `simulate` lays out the tables that a real
 operation would export and writes down the truth. Frames of this module are hidden: a case has causes and a perceived
 quality (CSAT points before rounding), a silent customer has an answer nobody got.
 """
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,63 +15,14 @@ import pandas as pd
 from analytics.tables.demo.comments import AGENT_NAMES
 
 ZONE = "Europe/London"
-BRANDS = ("Northwind",)
 HOUR, DAY = 3600.0, 86400.0
 
-REASONS = {  # reason: (team that is its queue, share of cases)
-    "no connection": ("Faults", 0.20),
-    "slow speed": ("Faults", 0.16),
-    "bill query": ("Billing", 0.22),
-    "new installation": ("Orders", 0.10),
-    "moving home": ("Orders", 0.08),
-    "contract renewal": ("Accounts", 0.14),
-    "router": ("Equipment", 0.10),
-}
-TEAMS = pd.DataFrame(
-    {  # share not fixed at first, share with 1 and 2+ transfers, median wait (s), median hours to close
-        "unfixed": [0.14, 0.50, 0.14, 0.14, 0.03],
-        "one": [0.18, 0.18, 0.18, 0.18, 0.05],
-        "two": [0.07, 0.07, 0.07, 0.07, 0.01],
-        "wait": [60.0, 30.0, 60.0, 60.0, 180.0],
-        "close": [4.0, 1.5, 5.0, 3.0, 72.0],
-    },
-    index=["Faults", "Billing", "Orders", "Accounts", "Equipment"],
-)
-CHANNELS = ("phone", "chat", "email", "callback")
+PLANTED = tomllib.loads(Path(__file__).with_name("world.toml").read_text(encoding="utf-8"))
+REASONS, CHANNELS, EFFECTS, HAZARD = (PLANTED[name] for name in ("reasons", "channels", "effects", "hazard"))
+TEAMS = pd.DataFrame.from_dict(PLANTED["teams"], orient="index")
 EMAIL = CHANNELS.index("email")
 AGENTS_PER_TEAM, IN_HOUSE_PER_TEAM = 12, 7
-CHERRY_PICKERS = ("A004", "A017", "A041")
 AGENT_IDS = tuple(f"A{number:03d}" for number in range(1, len(AGENT_NAMES) + 1))
-
-# Effects on perceived quality in CSAT points, before rounding to 1-5 (a case's `perceived`).
-EFFECTS = {
-    "reopens": -0.9,
-    "transfers": -0.5,
-    "not_fixed": -1.0,
-    "broken_callback": -1.0,
-    "outsourced": -0.25,
-    "loyal_on_price": -0.6,  # a year or more with us, about a bill or a renewal
-    "system_failure": -1.5,  # cases hit by the failure of the event month
-    "handle_time_s": 0.0,
-    "qa_score": 0.0,
-    "region": 0.0,
-}
-SEGMENT_EFFECTS = {  # per minute of waiting (up to five) and per update given
-    "home": {"wait_min": 0.0, "updates": 0.25},
-    "business": {"wait_min": -0.25, "updates": -0.25},
-}
-HAZARD = {  # monthly: base, then log hazard ratios
-    "base": 0.0048,
-    "felt": 0.5,  # per CSAT point below 4, all cases summed, fading by a quarter each month
-    "not_fixed": 0.8,  # a case never fixed in the last four months
-    "intends": 2.0,  # made up their mind in the last three months
-    "gesture_without_fix": 1.0,  # complaint in the last four months: money, problem not fixed
-    "handle_time_s": 0.0,
-}
-INVITED = {"closed phone": 0.88, "closed other": 0.40, "open phone": 0.10, "open other": 0.05}
-RELATIONSHIP_SHARE, ANSWER_HAPPY, ANSWER_RATIO = 0.05, 0.37, 0.4
-CALLBACK_PROMISED, CALLBACK_BROKEN, CONFIRMED, CHERRY_RATIO = 0.16, 0.30, 0.45, 0.3
-HANDLE_TIME_CHANGE, LOYAL_PRICE_RATIO, LOYAL_YEARS = -0.15, 1.18, 1
 
 
 @dataclass(frozen=True)
@@ -104,7 +57,7 @@ def draw_people(rng: np.random.Generator, n: int, calendar: Calendar) -> pd.Data
         {
             "joined": joined,
             "business": rng.random(n) < 0.25,
-            "mood": rng.normal(0, 0.25, n),  # how kindly this customer judges anything
+            "mood": rng.normal(0, 0.25, n).round(9),  # how kindly this customer judges anything
             "rate": rng.gamma(1.2, 0.145 / 1.2, n),  # cases a month
         }
     )
@@ -120,13 +73,13 @@ def draw_cases(rng: np.random.Generator, people: pd.DataFrame, calendar: Calenda
     keep = ~(weekend & (rng.random(len(person)) < 0.45)) & (t0 >= since[person])
     person, t0 = person[keep], t0[keep]
     n = len(person)
-    reason = rng.choice(len(REASONS), n, p=[share for _, share in REASONS.values()])
-    team = np.array([TEAMS.index.get_loc(team) for team, _ in REASONS.values()])[reason]
+    reason = rng.choice(len(REASONS), n, p=[reason["share"] for reason in REASONS.values()])
+    team = np.array([TEAMS.index.get_loc(reason["team"]) for reason in REASONS.values()])[reason]
     channel = rng.choice(3, n, p=[0.60, 0.23, 0.17])
     t0 = _local(t0 + _time_of_day(rng, channel))
     drawn = pd.DataFrame({"person": person, "t0": t0, "reason": reason, "team": team, "channel": channel})
     inside = (t0 < calendar.bounds[-1]) & (t0 > people["joined"].to_numpy()[person])
-    cases: pd.DataFrame = drawn[inside].sort_values("t0", ignore_index=True)
+    cases: pd.DataFrame = drawn[inside].sort_values("t0", kind="stable", ignore_index=True)
     _handle(rng, cases, calendar)
     _perceive(rng, cases, people, calendar)
     return cases
@@ -179,9 +132,11 @@ def _handle(rng: np.random.Generator, cases: pd.DataFrame, calendar: Calendar) -
     quick = traits["close"].to_numpy() < 2  # the team that closes whatever happens
     cases["closed"] = rng.random(n) < np.where(cases["fixed"], 0.97, np.where(quick, 0.9, 0.4))
     due = cases["main"] + rng.uniform(20, 48, n) * HOUR
-    promised = (phone | cases["switched"]) & (rng.random(n) < CALLBACK_PROMISED) & (due < calendar.bounds[-1])
+    promised = (
+        (phone | cases["switched"]) & (rng.random(n) < PLANTED["callback_promised"]) & (due < calendar.bounds[-1])
+    )
     cases["due"] = due.where(promised)
-    cases["broken_callback"] = promised & (rng.random(n) < CALLBACK_BROKEN)
+    cases["broken_callback"] = promised & (rng.random(n) < PLANTED["callback_broken"])
     called = due + np.where(cases["broken_callback"], rng.uniform(3, 72, n), -rng.uniform(0, 6, n)) * HOUR
     never = cases["broken_callback"] & (rng.random(n) < 0.5)
     cases["called"] = called.where(promised & ~never & (called < calendar.bounds[-1]))
@@ -194,19 +149,21 @@ def _perceive(rng: np.random.Generator, cases: pd.DataFrame, people: pd.DataFram
     tenure = cases["t0"].to_numpy() - people["joined"].to_numpy()[person]
     names = np.array(list(REASONS))[cases["reason"]]
     cases["month"] = calendar.month(cases["t0"].to_numpy())
-    cases["loyal_on_price"] = (tenure > LOYAL_YEARS * 365 * DAY) & np.isin(names, ["bill query", "contract renewal"])
+    cases["loyal_on_price"] = (tenure > PLANTED["loyal_years"] * 365 * DAY) & np.isin(
+        names, ["bill query", "contract renewal"]
+    )
     cases["system_failure"] = (cases["month"] == calendar.event) & (rng.random(n) < 0.6)
     waits = cases["wait_attempt"] * (cases["abandoned"] | cases["switched"]) + cases["wait_0"]
     waits += sum(cases[f"wait_{k}"] * (cases["reopens"] >= k) for k in (1, 2, 3))
     waited = np.where(cases["channel"] == 2, 0.0, np.minimum(waits / 60, 5))
-    by_segment = pd.DataFrame(SEGMENT_EFFECTS).T.loc[np.where(business, "business", "home")]
+    by_segment = pd.DataFrame(PLANTED["segment_effects"]).T.loc[np.where(business, "business", "home")]
     perceived = 4.35 + people["mood"].to_numpy()[person] + rng.normal(0, 0.7, n) + 0.3 * business
     for cause in ("reopens", "transfers", "broken_callback", "outsourced", "loyal_on_price", "system_failure"):
         perceived += EFFECTS[cause] * cases[cause].to_numpy()
     perceived += EFFECTS["not_fixed"] * ~cases["fixed"].to_numpy()
     perceived += by_segment["wait_min"].to_numpy() * waited
     perceived += by_segment["updates"].to_numpy() * (cases["updates"].to_numpy() - 1.5)
-    cases["perceived"] = perceived
+    cases["perceived"] = perceived.round(9)
     chance = np.select([perceived < 2.0, perceived < 3.0, perceived < 3.5], [0.22, 0.10, 0.03], 0.004)
     cases["intends"] = rng.random(n) < chance
 
@@ -227,7 +184,9 @@ def draw_complaints(rng: np.random.Generator, cases: pd.DataFrame, calendar: Cal
     frame["asked"] = rng.random(n) < 0.55
     frame["confirmed_fixed"] = rng.random(n) < np.array([0.05, 0.40, 0.92])[remedy]
     frame["not_offered"] = ~cases["broken_callback"].to_numpy()[case] & (rng.random(n) < 0.12)
-    known: pd.DataFrame = frame[frame["received"] < calendar.bounds[-1]].sort_values("received", ignore_index=True)
+    known: pd.DataFrame = frame[frame["received"] < calendar.bounds[-1]].sort_values(
+        "received", kind="stable", ignore_index=True
+    )
     return known
 
 
@@ -253,7 +212,7 @@ def let_leave(
             log_ratio += HAZARD[cause] * (m - last[cause] <= months)
         leaves = active & (rng.random(n) < np.minimum(HAZARD["base"] * np.exp(log_ratio), 0.6))
         left[leaves] = rng.uniform(begin, end, int(leaves.sum()))
-        asked = np.flatnonzero(active & (rng.random(n) < RELATIONSHIP_SHARE))
+        asked = np.flatnonzero(active & (rng.random(n) < PLANTED["relationship_share"]))
         perceived = 4.15 + mood[asked] - 0.4 * load[asked] + rng.normal(0, 0.7, len(asked))
         at = rng.uniform(begin, end, len(asked))
         panel.append(pd.DataFrame({"person": asked, "invited": at, "perceived": perceived})[at < left[asked]])
@@ -279,7 +238,7 @@ def _contact_rows(cases: pd.DataFrame) -> pd.DataFrame:
         pd.DataFrame({"case": cases.index, "step": step, "start": start, "channel": via, "closed": closed})[kept & mask]
         for step, mask, start, via, closed in parts
     ]
-    return pd.concat(rows).sort_values(["start", "case"], ignore_index=True)
+    return pd.concat(rows).sort_values(["start", "case"], kind="stable", ignore_index=True)
 
 
 def draw_contacts(rng: np.random.Generator, cases: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
@@ -295,7 +254,7 @@ def draw_contacts(rng: np.random.Generator, cases: pd.DataFrame, calendar: Calen
     closed = np.where(closed < response + 60, response + rng.uniform(60, 3600, n), closed)
     rows["closed"] = np.where(closed < calendar.bounds[-1], closed, np.nan)
     rows["response"] = np.where(rows["abandoned"], np.nan, response)
-    said = rows["final"] & case["fixed"] & rows["closed"].notna() & (rng.random(n) < CONFIRMED)
+    said = rows["final"] & case["fixed"] & rows["closed"].notna() & (rng.random(n) < PLANTED["confirmed"])
     rows["confirmed"] = (closed + rng.exponential(20 * HOUR, n) + 120) * np.where(said, 1, np.nan)
     return rows
 
@@ -309,20 +268,26 @@ def draw_surveys(
     closed, phone = about["closed"].notna().to_numpy(), (about["channel"] == 0).to_numpy()
     state = np.select([closed & phone, closed, phone], [0, 1, 2], 3)
     perceived = cases["perceived"].to_numpy()[case]
-    cherries = np.isin(cases["agent"].to_numpy()[case], [AGENT_IDS.index(agent) for agent in CHERRY_PICKERS])
-    chance = np.array(list(INVITED.values()))[state] * np.where(cherries & (perceived < 3.5), CHERRY_RATIO, 1)
+    cherries = np.isin(
+        cases["agent"].to_numpy()[case], [AGENT_IDS.index(agent) for agent in PLANTED["cherry_picking_agents"]]
+    )
+    chance = np.array(list(PLANTED["invited"].values()))[state] * np.where(
+        cherries & (perceived < 3.5), PLANTED["cherry_ratio"], 1
+    )
     invited = rng.random(len(case)) < chance
     at = about["closed"].fillna(about["start"] + DAY) + rng.uniform(0.5, 5, len(case)) * HOUR
     after = pd.DataFrame({"person": cases["person"].to_numpy()[case], "invited": at, "perceived": perceived})
     after = after.assign(case=case, contact=about.index)[invited]
-    frame = pd.concat([after, panel.assign(case=-1, contact=-1)]).sort_values("invited", ignore_index=True)
+    frame = pd.concat([after, panel.assign(case=-1, contact=-1)]).sort_values(
+        "invited", kind="stable", ignore_index=True
+    )
     frame = pd.DataFrame(frame[frame["invited"] < calendar.bounds[-1]])
     n, raw = len(frame), frame["perceived"]
     frame["csat"] = raw.round().clip(1, 5)
     frame["nps"] = (2.2 * raw - 1.2 + rng.normal(0, 0.9, n)).round().clip(0, 10)
     frame["ces"] = (1.5 * raw - 0.6 + rng.normal(0, 0.8, n)).round().clip(1, 7)
     frame["responded"] = frame["invited"] + rng.exponential(14 * HOUR, n) + 60
-    chance = ANSWER_HAPPY * np.where(frame["csat"] >= 4, 1, ANSWER_RATIO)
+    chance = PLANTED["answer_happy"] * np.where(frame["csat"] >= 4, 1, PLANTED["answer_ratio"])
     frame["answered"] = (rng.random(n) < chance) & (frame["responded"] < calendar.bounds[-1])
     frame["writes"] = frame["answered"] & (rng.random(n) < 0.52)
     return frame

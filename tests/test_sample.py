@@ -1,0 +1,27 @@
+"""The sample report and the README's picture are what a new user gets today; ``make sample`` renews them."""
+
+import json
+import re
+import runpy
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SAMPLE = ROOT / "reports" / "sample"
+
+
+@pytest.fixture(scope="module")
+def sample() -> SimpleNamespace:
+    return SimpleNamespace(**runpy.run_path(str(Path(__file__).with_name("sample.py"))))
+
+
+def test_the_picture_in_the_readme_is_page_one_of_the_sample_report(sample):
+    picture = re.search(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))[1]
+    assert ROOT / picture == SAMPLE / "page-one.png"
+    assert json.loads((SAMPLE / "page-one.json").read_text(encoding="utf-8")) == sample.describe(SAMPLE)
+
+
+def test_page_one_of_the_sample_says_what_the_demo_of_today_says(sample, demo_report):
+    assert sample.read_page_one(SAMPLE / "report.pdf") == sample.read_page_one(demo_report), "run make sample"
