@@ -167,7 +167,7 @@ def diagnose(
     people = [count_people(comparable[comparable["_has"].eq(side)]) for side in (True, False)]
     if min(people) < k:
         raise NotMeasured(
-            f"not measured: {people[0]} customers with the problem {problem.name!r} and {people[1]} comparable ones "
+            f"{people[0]} customers with the problem {problem.name!r} and {people[1]} comparable ones "
             f"without; at least {k} of each are needed for a diagnosis"
         )
     names = list(measures) if measures is not None else _internal(cases)

@@ -86,7 +86,7 @@ def audit_invitations(tables: Tables, *, confidence: float = 0.95) -> Invitation
     notes = _limits(cases, surveys)
     parts = [_compare(cases, by, confidence) for by in ("outcome", "channel", "team", "agent_id") if by in cases]
     if not parts:
-        raise NotMeasured("not measured: no column resolved_at, channel, team or agent_id, needed for who was asked")
+        raise NotMeasured("no column resolved_at, channel, team or agent_id", needed_for="who was asked")
     table = pd.concat(parts, ignore_index=True)
     p = table[["invited_p", "answered_p"]].to_numpy()
     stands = _false_discoveries(p.ravel()).reshape(p.shape)

@@ -105,7 +105,10 @@ def score_recovery(
     complaints = require(tables.complaints, ["received_at"], "remedy and goodwill")
     if not {"remedy", "confirmed_fixed"} & set(complaints):
         raise NotMeasured(
-            "not measured: no column remedy or confirmed_fixed (table complaints), needed for remedy and goodwill"
+            "no column remedy or confirmed_fixed (table complaints)",
+            table="complaints",
+            columns=["remedy", "confirmed_fixed"],
+            needed_for="remedy and goodwill",
         )
     until = complaints["received_at"].max() if until is None else until
     complaints = complaints.assign(fixed=is_fixed(complaints), gesture=_gestures_made(complaints))

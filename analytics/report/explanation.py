@@ -195,7 +195,7 @@ def _clocks(story: Story) -> list[Block]:
     """The customer's clock beside the company's, by team."""
     cases = story.cases_recent
     if not cases["ended"].eq("confirmed").any():
-        raise NotMeasured("not measured: no confirmation by a customer (confirmed_at), needed for the clocks")
+        raise NotMeasured("no confirmation by a customer (confirmed_at)", needed_for="the clocks")
     by = next((c for c in ("team", "channel", "reason") if c in cases and 1 < cases[c].nunique() <= 12), None)
     table = compare_clocks(cases, [by] if by else [], story.confidence, story.k).assign(group="all cases")
     group = by or "group"
@@ -236,7 +236,7 @@ def _drivers(story: Story) -> list[Block]:
     outcome = next((c for c in ("csat", "nps", "ces") if c in cases and cases[c].notna().any()), None)
     present = [c for c in DRIVERS if c in cases and cases[c].nunique() > 1 and cases[c].notna().mean() >= KNOWN]
     if outcome is None or not present or cases[outcome].notna().sum() < 100:
-        raise NotMeasured("not measured: fewer than 100 scored cases with a recorded event, needed for drivers")
+        raise NotMeasured("fewer than 100 scored cases with a recorded event", needed_for="drivers")
     by = "segment" if "segment" in cases and cases["segment"].nunique() > 1 else None
     if by:
         cases = cases[cases.groupby(by)[outcome].transform("count") >= story.k]
@@ -276,8 +276,8 @@ def _drift(story: Story) -> list[Block]:
     cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().mean() >= KNOWN), None)
     if cost is None:
         raise NotMeasured(
-            f"not measured: neither cost nor handle_time_s (table contacts) is known for {KNOWN:.0%} of the cases, "
-            "needed for cost against perception"
+            f"neither cost nor handle_time_s (table contacts) is known for {KNOWN:.0%} of the cases",
+            needed_for="cost against perception",
         )
     perception = next((c for c in ("csat", "nps", "ces") if c in cases and cases[c].notna().any()), "csat")
     found = find_drift(cases, cost, perception, story.period.frequency, confidence=story.confidence)

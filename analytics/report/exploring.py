@@ -76,9 +76,7 @@ def show_weighted(story: Story) -> Section:
     lead, invited = story.survey_lead, story.invitations
     columns = [c for c in ("segment", "channel", "team", "survey") if c in _with_case(story, invited)]
     if not columns:
-        raise NotMeasured(
-            "not measured: nothing is known of those asked (segment, channel, team), needed for weighting"
-        )
+        raise NotMeasured("nothing is known of those asked (segment, channel, team)", needed_for="weighting")
     frame = _with_case(story, invited)
     rows = [{"method": "as answered", **vars(lead.measure(invited[lead.column].dropna()))}]
     notes = []
@@ -161,7 +159,7 @@ def _group(story: Story, by: str) -> list[Block]:
 def _with_answer(found: tuple[list[Block], list[Block]]) -> tuple[list[Block], Block, list[Block]]:
     shown, unknowns = found
     if not shown:
-        raise NotMeasured("not measured: no column that groups the cases (segment, channel, team), needed for groups")
+        raise NotMeasured("no column that groups the cases (segment, channel, team)", needed_for="groups")
     return shown, shown[0], unknowns
 
 
@@ -207,7 +205,7 @@ def show_themes(story: Story) -> Section:
         [(str(tag), tag.polarity) for found in written["themes"] for tag in found], columns=["theme", "polarity"]
     )
     if tags.empty:
-        raise NotMeasured("not measured: no theme was found in the period's comments")
+        raise NotMeasured("no theme was found in the period's comments")
     table = pd.crosstab(tags["theme"], tags["polarity"]).reindex(
         columns=["negative", "neutral", "positive"], fill_value=0
     )
@@ -231,7 +229,7 @@ def show_mismatches(story: Story) -> Section:
     written = story.written.assign(score=story.written["comment_id"].map(scores)).dropna(subset="score")
     unhappy = written[written["score"] <= LOW[lead.column]]
     if len(unhappy) < story.k:
-        raise NotMeasured(f"not measured: fewer than {story.k} unhappy customers wrote in {story.period.label}")
+        raise NotMeasured(f"fewer than {story.k} unhappy customers wrote in {story.period.label}")
     polite = unhappy[unhappy["sentiment"] == "positive"]
     low, high = _wilson(len(polite), len(unhappy), story.confidence)
     e = Estimate(len(polite) / len(unhappy), low, high, len(unhappy), "share", SAID)
@@ -262,7 +260,7 @@ def show_phrases(story: Story) -> Section:
     score = recent["comment_id"].map(scores)
     table = distinctive_phrases(recent["text"], (score <= LOW[lead.column]).where(score.notna()).astype("boolean"))
     if table.empty:
-        raise NotMeasured("not measured: no phrase sets unhappy customers apart beyond chance")
+        raise NotMeasured("no phrase sets unhappy customers apart beyond chance")
     told = blocks.finding(f"{int((table['z'] > 0).sum())} phrases set the unhappy customers apart.")
     listing = blocks.table(
         table.assign(side=np.where(table["z"] > 0, "unhappy", "the others")), caption="Phrases by who uses them more.",
@@ -279,7 +277,7 @@ def show_by_segment(story: Story) -> Section:
     lead = story.survey_lead
     answers = _with_case(story, story.answers[story.answers["period"] == story.period.name])
     if "segment" not in answers:
-        raise NotMeasured("not measured: no column segment (table customers), needed for scores by segment")
+        raise NotMeasured(table="customers", columns=["segment"], needed_for="scores by segment")
     table = summarise(
         answers, lead.measure, by=["segment"], column=lead.column, minimum=story.k, confidence=story.confidence
     )

@@ -143,7 +143,7 @@ def _said(story: Story) -> list[Block]:
     refuse_long(story.written["text"], "who says that they are leaving")
     intent = story.written["churn_intent"].dropna()
     if intent.empty:
-        raise NotMeasured("not measured: no comment could be read for leaving in this period")
+        raise NotMeasured("no comment could be read for leaving in this period")
     if len(intent) < story.k:
         return [
             blocks.unknown(
@@ -181,7 +181,7 @@ def _leaks(story: Story) -> list[Block]:
     known = {field.name for field in FIELDS["customers"]}
     extra = [c for c in customers if c not in known] if customers is not None and "left_at" in customers else []
     if not extra or customers is None or customers["left_at"].nunique() < 1 or customers["left_at"].notna().all():
-        raise NotMeasured("not measured: no further column of customers, or nobody left, needed for a look at leaks")
+        raise NotMeasured("no further column of customers, or nobody left", needed_for="a look at leaks")
     report = leakage_report(customers[extra], customers["left_at"])
     if report.empty:
         return [blocks.finding(f"None of {len(extra)} further columns of the customer records knows who left.")]
@@ -325,7 +325,7 @@ def _fairness(study: Study) -> list[Block]:
     table = table[table["n"] >= study.story.k]
     missed = table[table["measure"] == "leavers missed"]
     if len(missed) < 2:
-        raise NotMeasured("not measured: fewer than two segments with enough leavers, needed for a look at fairness")
+        raise NotMeasured("fewer than two segments with enough leavers", needed_for="a look at fairness")
     named = listed([f"{row['group']} {figure_of(estimate_of(row))}" for _, row in missed.iterrows()])
     flagged = table[table["differs"]]
     verdict = (

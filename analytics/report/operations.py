@@ -56,7 +56,7 @@ def measure_patience(story: Story) -> Estimate:
     """
     contacts = story.recent.contacts
     if contacts is None:
-        raise NotMeasured("not measured: no table contacts, needed for the customer's patience")
+        raise NotMeasured(table="contacts", needed_for="the customer's patience")
     attempts = contacts[["started_at"]].assign(case=case_ids(story.recent)["contacts"]).dropna()
     attempts = attempts.sort_values("started_at", kind="stable")
     turn = attempts.groupby("case").cumcount()
@@ -64,7 +64,7 @@ def measure_patience(story: Story) -> Estimate:
     hours = pd.Series(pd.to_timedelta((second - first).dropna()) / pd.Timedelta(hours=1), dtype=float)
     if len(hours) < RETURNED:
         raise NotMeasured(
-            f"not measured: the customer's patience, for {len(hours)} cases have a second contact (case_id, table "
+            f"the customer's patience, for {len(hours)} cases have a second contact (case_id, table "
             f"contacts), and {RETURNED} are needed"
         )
     return median_time(hours, pd.Series(True, hours.index), story.confidence, source=OBSERVED)
@@ -111,7 +111,7 @@ def show_beyond_patience(story: Story) -> Section:
 def show_promises_at_risk(story: Story) -> Section:
     """Promises that are not kept, and open cases that have passed a promised time or will within the next period."""
     if not story.config.promises:
-        raise NotMeasured("not measured: no promise is declared in perception.toml ([[promises]])")
+        raise NotMeasured("no promise is declared in perception.toml ([[promises]])")
     scored = score_promises(
         story.config.promises, story.tables_now, story.cases_now, _comments(story), story.confidence
     ).drop_duplicates("promise")
@@ -166,7 +166,7 @@ def show_silent_risk(story: Story) -> Section:
     calls, now = study.calls, study.now
     known = [c for c in SPOKE if c in now]
     if not known:
-        raise NotMeasured("not measured: neither answers nor complaints name the customer, needed for silent customers")
+        raise NotMeasured("neither answers nor complaints name the customer", needed_for="silent customers")
     if len(calls) < story.k:
         few = blocks.finding(f"Fewer than {story.k} customers are on the list of whom to call.")
         return Section([few], few)
@@ -202,7 +202,7 @@ def _row_counts(story: Story) -> list[Block]:
         usual = filled.iloc[:-1].median() if len(filled) > 1 else np.nan
         rows.append({"table": name, "now": int(filled.iloc[-1]), "usual": usual, "word": word})
     if not rows:
-        raise NotMeasured("not measured: no table carries dates, needed for how the data come in")
+        raise NotMeasured("no table carries dates", needed_for="how the data come in")
     table = pd.DataFrame(rows)
     counted = [f"{row.table} {row.now:,} (usually {row.usual:,.0f})" for row in table.itertuples()]
     told = blocks.finding(f"Rows in {story.period.label}: {listed(counted)}.", key="operations:rows")
@@ -227,7 +227,7 @@ def _missing_values(story: Story) -> list[Block]:
         for column in frame.columns.drop(stamp) if min(len(now), len(then)) >= story.k else ():
             rows.append(_missing_row(name, str(column), now[column].isna(), then[column].isna(), story.confidence))
     if not rows:
-        raise NotMeasured("not measured: too few rows in this or the last period, needed for missing values")
+        raise NotMeasured("too few rows in this or the last period", needed_for="missing values")
     table = pd.DataFrame(rows)
     changed = table[false_discovery_control(table["p"]) <= 1 - story.confidence].drop(columns="p")
     told = f"Missing values: {len(changed)} of {len(table)} columns differ from the {story.period.frequency} before"

@@ -49,7 +49,7 @@ def show_problems(story: Story) -> Section:
     named = table[table["open"]]
     n = int(table["n"].max())
     if n < story.k:
-        raise NotMeasured(f"not measured: fewer than {story.k} {story.writers} in {story.period.label}")
+        raise NotMeasured(f"fewer than {story.k} {story.writers} in {story.period.label}")
     if named.empty:
         told = blocks.finding(
             f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} {story.writers}, "

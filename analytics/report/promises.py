@@ -99,7 +99,7 @@ def show_views_apart(story: Story) -> Section:
     comments = story.comments if has_texts(story) else None  # else the view rests on scores alone
     scored = score_promises(story.config.promises, story.tables, story.cases_now, comments, story.confidence)
     if scored["view_n"].sum() == 0:
-        raise NotMeasured("not measured: no customer has said whether a promise was kept, needed for the two views")
+        raise NotMeasured("no customer has said whether a promise was kept", needed_for="the two views")
     parts = [part for _, part in scored.groupby("promise", sort=False)]
     shown = pd.concat([suppress(part, story.k, by=["segment"], count="view_n") for part in parts])
     table = blocks.table(

@@ -75,9 +75,7 @@ def _no_gestures(story: Story) -> Block:
     """Why nothing can be said of gestures."""
     complaints = story.tables.complaints
     if complaints is not None and "goodwill_value" not in complaints:
-        return not_known(
-            NotMeasured("not measured: no column goodwill_value (table complaints), needed for goodwill")
-        ).answer
+        return not_known(NotMeasured(table="complaints", columns=["goodwill_value"], needed_for="goodwill")).answer
     few = f"Fewer than {story.k} gestures are recorded with a known outcome."
     return blocks.unknown(few, settle="recording remedy and goodwill apart")
 
@@ -121,7 +119,7 @@ def show_repeated_gestures(story: Story) -> Section:
     """Leaving after the last gesture, by how many a customer was given."""
     found = score_recovery(story.tables, until=story.period.end, confidence=story.confidence).gestures
     if found.empty or found["n"].sum() == 0:
-        raise NotMeasured("not measured: no gesture is half a year old (goodwill_value, left_at), needed for leaving")
+        raise NotMeasured("no gesture is half a year old (goodwill_value, left_at)", needed_for="leaving")
     table = blocks.table(
         suppress(found.assign(unit="share"), story.k, by=["gestures"], count="n"),
         caption=f"Customers who left within {LEAVE_DAYS} days of the last gesture, by how many they were given.",

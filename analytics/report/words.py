@@ -1,7 +1,6 @@
 """How the report says things: a section with its answer, and the words that a figure or a signal allows."""
 
 import functools
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -72,39 +71,30 @@ def gather(*parts: Callable[[], list[Block]]) -> tuple[list[Block], list[Block]]
     Parts that are not measured come last, one line for each thing that is missing, with all that it was needed for.
     """
     shown: list[Block] = []
-    lacks: dict[str, list[str]] = {}
+    lacks: dict[str, list[NotMeasured]] = {}
     for part in parts:
         try:
             shown += part()
         except NotMeasured as lack:
-            what, why = _parted(lack)
-            lacks.setdefault(what, []).extend([why] if why and why not in lacks.get(what, []) else [])
-    shown += [_lacking(what, whys) for what, whys in lacks.items()]
+            lacks.setdefault(lack.what, []).append(lack)
+    shown += [_lacking(*same) for same in lacks.values()]
     return shown, [block for block in shown if block.data.get("level") == "unknown"]
 
 
 def not_known(lack: NotMeasured) -> Section:
     """The section that only says what is not measured, and what would measure it."""
-    what, why = _parted(lack)
-    line = _lacking(what, [why] if why else [])
+    line = _lacking(lack)
     return Section([line], line, [line])
 
 
-def _parted(lack: NotMeasured) -> tuple[str, str]:
-    """What is missing, and what it was needed for ('' where the message does not say)."""
-    what, _, why = str(lack).removeprefix("not measured: ").rstrip(".").partition(", needed for ")
-    return what, why
-
-
-def _lacking(what: str, whys: list[str]) -> Block:
+def _lacking(lack: NotMeasured, *more: NotMeasured) -> Block:
     """'Drivers: not measured, no table contacts.', with the table or column whose source would settle it."""
-    tables = re.findall(r"no table (\w+)", what)
-    columns = re.findall(r"no (?:value in )?columns? ((?:\w+, )*\w+)(?= \(table (\w+)\))", what)
-    settle = f"a source for the table {listed(tables)} ([sources.{tables[0]}] in perception.toml)" if tables else ""
-    if columns:
-        settle = listed([f"a column of the export mapped to {names} in table {table}" for names, table in columns])
-    head = f"{capital(listed(whys))}: not measured" if whys else "Not measured"
-    return blocks.unknown(f"{head}{',' if whys else ':'} {what}.", settle)
+    needs = [need for need in dict.fromkeys(each.needed_for for each in (lack, *more)) if need]
+    settle = f"a source for the table {lack.table} ([sources.{lack.table}] in perception.toml)" if lack.table else ""
+    if lack.columns:
+        settle = f"a column of the export mapped to {', '.join(lack.columns)} in table {lack.table}"
+    head = f"{capital(listed(needs))}: not measured," if needs else "Not measured:"
+    return blocks.unknown(f"{head} {lack.what}.", settle)
 
 
 def estimate_of(row: pd.Series) -> Estimate:

@@ -115,7 +115,7 @@ def compare_listening(
     both = ChurnRiskModel().fit(features, left, cutoff) if model is None else model
     for group in ("perception", "operations"):
         if not any(c.startswith(f"{group}_") for c in both.columns_):
-            raise NotMeasured(f"not measured: no feature of {group}, needed for what listening adds")
+            raise NotMeasured(f"no feature of {group}", needed_for="what listening adds")
     internal = both.fit_groups(("operations", "account"), features, left, cutoff)
     perception = both.fit_groups(("perception",), features, left, cutoff)
     truth = both.test_["left"].to_numpy()
@@ -208,7 +208,7 @@ def leaving_by_answer(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataF
     """
     test = features.loc[model.test_.index]
     if "perception_invited" not in test:
-        raise NotMeasured("not measured: no column invited_at (table surveys), needed for leaving by answer")
+        raise NotMeasured(table="surveys", columns=["invited_at"], needed_for="leaving by answer")
     asked, answered = test["perception_invited"] > 0, test["perception_answered"] > 0
     group = np.select([answered, asked], ["answered", "asked, silent"], "never asked")
     left = model.test_["left"].to_numpy()
@@ -318,9 +318,7 @@ def fairness(
     from scipy.stats import false_discovery_control, fisher_exact
 
     if by not in features:
-        raise NotMeasured(
-            f"not measured: no column {by.removeprefix('account_')} (table customers), needed for fairness"
-        )
+        raise NotMeasured(table="customers", columns=[by.removeprefix("account_")], needed_for="fairness")
     group = features.loc[model.test_.index, by].astype("str").fillna("not stated")
     left, top = model.test_["left"].to_numpy(), _top(model.test_["risk"])
     rows, p_values = [], []
@@ -365,7 +363,7 @@ def _spoke(features: pd.DataFrame) -> pd.Series:
         columns=[f"perception_{c}" for c in ("complaints", "churn_intent", "answered", "comments")]
     ).astype(float)
     if known.isna().all(axis=None):
-        raise NotMeasured("not measured: neither complaints nor answers name the customer, needed for said and silent")
+        raise NotMeasured("neither complaints nor answers name the customer", needed_for="said and silent")
     complaints, intent, answered, comments = (known[c].fillna(0).to_numpy() for c in known)
     said, spoke = (complaints > 0) | (intent >= INTENT), (answered > 0) | (comments > 0)
     return pd.Series(np.select([said, spoke], [SAID, OTHERWISE], SILENT), index=features.index)

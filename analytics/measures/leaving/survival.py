@@ -77,7 +77,7 @@ def hazard_ratios(
     left = rows["left_within"].to_numpy(bool)
     causes = _causes(rows)
     if causes.empty or not left.any():
-        raise NotMeasured("not measured: nothing recorded of customers, or no leaver, needed for time to leaving")
+        raise NotMeasured("nothing recorded of customers, or no leaver", needed_for="time to leaving")
     found = _cox(np.where(left, days, horizon_days), left, causes, pd.factorize(rows["cutoff"])[0], confidence)
     return found.sort_values("z", key=abs, ascending=False, ignore_index=True)
 
@@ -140,7 +140,7 @@ def leaving_after_complaint(
     )
     fixed = is_fixed(complaints)
     if fixed.isna().all():
-        raise NotMeasured("not measured: no column remedy (table complaints), needed for leaving after a complaint")
+        raise NotMeasured(table="complaints", columns=["remedy"], needed_for="leaving after a complaint")
     began = pd.to_datetime(complaints["received_at"], utc=True)
     gone = pd.to_datetime(complaints["customer_id"].map(customers["left_at"]), utc=True)
     end = pd.Timestamp(max(began.max(), gone.max())) if until is None else pd.Timestamp(until)
@@ -153,7 +153,7 @@ def leaving_after_complaint(
     lasted = lived.where(left, followed)
     kept = (lasted > 0) & fixed.notna() & complaints["customer_id"].isin(customers.index)
     if not left[kept].any():
-        raise NotMeasured("not measured: nobody who complained left, needed for leaving after a complaint")
+        raise NotMeasured("nobody who complained left", needed_for="leaving after a complaint")
     pairs = zip(fixed[kept].astype(bool), complaints.loc[kept, "goodwill_value"].fillna(0).gt(0), strict=True)
     group = pd.Series([GROUPS[pair] for pair in pairs], index=lasted[kept].index)
     curves = _curves(lasted[kept], left[kept], group, confidence)
