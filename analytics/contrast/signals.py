@@ -323,5 +323,5 @@ def _weigh_silence(found: Signals, answered: np.ndarray, scale: tuple[float, flo
     stands |= found.points["rule"].iloc[-1] != OUTSIDE and (even > mean if found.word == ROSE else even < mean)
     if stands:
         return found
-    reason = f"it {found.word}, but {latest:.3g} answered where {usual.mean():.3g} is usual, which could be all of it"
+    reason = f"{latest:.3g} answered where {usual.mean():.3g} is usual, which could be all of it"
     return replace(found, word=CANNOT_TELL, reason=reason)

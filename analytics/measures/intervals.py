@@ -1,7 +1,11 @@
 """Interval arithmetic shared by the measures: Wilson's bounds, Kish's effective n, the bootstrap of a mean."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
+
+from analytics.measures.estimate import Estimate
 
 DRAWS = 4_000  # bootstrap draws: the Monte Carlo error of a 95 % bound is then about 3 % of the interval's width
 DISTINCT = 2_000  # more different values than this and the bootstrap's normal limit is used instead
@@ -64,6 +68,37 @@ def wilson_bounds(share: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> t
         half = z / (1 + z**2 / n) * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))
     # rounding may leave a bound a hair on the wrong side of the share itself
     return np.clip(np.minimum(centre - half, share), 0, 1), np.clip(np.maximum(centre + half, share), 0, 1)
+
+
+def estimate_share(hits: float, n: int, source: str, confidence: float = 0.95) -> Estimate:
+    """Share of n rows with Wilson's interval; NaN where n is 0.
+
+    Examples
+    --------
+    >>> estimate_share(0, 20, "observed").value, estimate_share(0, 0, "observed").value
+    (0.0, nan)
+    """
+    value = float(hits / n) if n else math.nan
+    low, high = wilson_bounds(value, n, confidence)
+    return Estimate(value, float(low), float(high), int(n), "share", source)
+
+
+def difference_bounds(first: Estimate, second: Estimate) -> tuple[float, float, float]:
+    """First figure less the second, with bounds from the intervals of both; NaN where either is undefined.
+
+    References
+    ----------
+    Newcombe (1998), Statistics in Medicine 17, 873-890, method 10, for shares. Zou & Donner (2008), Statistics in
+    Medicine 27, 1693-1702, for any two figures.
+
+    Examples
+    --------
+    >>> difference_bounds(Estimate(9, 6, 12, 50, "points", "observed"), Estimate(5, 1, 9, 50, "points", "observed"))
+    (4, -1.0, 9.0)
+    """
+    gap = first.value - second.value
+    low = gap - math.hypot(first.value - first.low, second.high - second.value)
+    return gap, low, gap + math.hypot(first.high - first.value, second.value - second.low)
 
 
 def z_score(confidence: float) -> float:

@@ -7,6 +7,7 @@ leavers who never spoke are in `leavers`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
@@ -34,18 +35,24 @@ class Weighting:
         Answers of equal weight that would be as sure.
     balance
         One row per column and value: share of the target, of the answers, of the weighted answers.
+    by
+        Columns within whose values those who answered and the silent are assumed to feel alike.
+    trimmed
+        How many weights were moved into the trimming range.
     unheard
-        Values of which nobody answered, so that no weight can speak for them.
-    assumption
-        The sentence to print beside the weighted figure.
+        Columns and values of which nobody answered, so that no weight can speak for them.
+    unmet
+        Columns whose weighted answers still differ from the target by more than a hundredth.
     """
 
     weights: pd.Series
     design_effect: float
     effective_n: float
     balance: pd.DataFrame
-    unheard: tuple[str, ...]
-    assumption: str
+    by: tuple[str, ...]
+    trimmed: int
+    unheard: tuple[tuple[str, str], ...]
+    unmet: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,6 @@ class ScoreBounds:
         Rows asked and rows answered.
     open
         Whether `against` lies between the bounds, chance included: the side is then unknown.
-    sentence
-        All this in plain words.
     """
 
     observed: Estimate
@@ -81,7 +86,6 @@ class ScoreBounds:
     invited: int
     answered: int
     open: bool
-    sentence: str
 
 
 def weight_responses(
@@ -153,20 +157,13 @@ def weight_responses(
     weights, trimmed = _trim(weights / weights.mean())
     everyone = pd.Series(np.nan, index=frame.index, name="weight")
     everyone[spoke] = weights
-    unheard = tuple(f"{c} {v}" for c in by for v in targets[c].index.difference(cells.loc[spoke, c].unique()))
     n = effective_n(weights)
-    effect = len(weights) / n
-    named = ", ".join(by)
     balance = _balance(cells, spoke, weights, targets)
-    missed = balance.loc[(balance["weighted"] - balance["target"]).abs() > VISIBLE, "column"].unique()
-    assumption = (
-        f"Assumes that within the same {named} those who answered and the silent feel alike"
-        f"; design effect {effect:.2f}: {len(weights):,} answers are worth {n:,.0f}."
-        + (f" {trimmed:,} weights were trimmed." if trimmed else "")
-        + (f" Nobody answered for {', '.join(unheard)}." if unheard else "")
-        + (f" The weighted answers still differ from the target by {', '.join(missed)}." if len(missed) else "")
+    unmet = balance.loc[(balance["weighted"] - balance["target"]).abs() > VISIBLE, "column"].unique()
+    unheard = [(c, v) for c in by for v in targets[c].index.difference(cells.loc[spoke, c].unique())]
+    return Weighting(
+        everyone, len(weights) / n, n, balance, tuple(by), trimmed=trimmed, unheard=tuple(unheard), unmet=tuple(unmet)
     )
-    return Weighting(everyone, effect, n, balance, unheard, assumption)
 
 
 def bound_score(
@@ -223,7 +220,9 @@ def bound_score(
     s = pd.to_numeric(pd.Series(s))
     extra = {} if weights is None else {"weights": weights}
     observed = measure(s, confidence=confidence, **extra)
-    worst, best = sorted((measure(s.fillna(end), confidence=confidence, **extra) for end in scale), key=_value)
+    worst, best = sorted(
+        (measure(s.fillna(end), confidence=confidence, **extra) for end in scale), key=attrgetter("value")
+    )
     mass = np.ones(len(s)) if weights is None else np.asarray(weights, dtype=float)
     silent = float(mass[s.isna()].sum() / mass.sum())
     like = np.nan
@@ -231,19 +230,7 @@ def bound_score(
         like = (1 - silent) * observed.value + silent * measure(complainers).value
     turning = (against - (1 - silent) * observed.value) / silent if silent else np.nan
     undecided = worst.low <= against <= best.high
-    sentence = (
-        f"{observed.n:,} of {len(s):,} asked answered ({observed.value:.3g} {observed.unit}); "
-        f"the silent could put the figure anywhere from {worst.value:.3g} to {best.value:.3g}"
-        + (f", and at {like:.3g} if they feel like those who complained" if np.isfinite(like) else "")
-        + (f". Which side of {against:g} it lies on is not known." if undecided else ".")
-    )
-    return ScoreBounds(
-        observed, worst.value, best.value, like, turning, against, len(s), observed.n, undecided, sentence
-    )
-
-
-def _value(estimate: Estimate) -> float:
-    return estimate.value
+    return ScoreBounds(observed, worst.value, best.value, like, turning, against, len(s), observed.n, undecided)
 
 
 def _answered(s: pd.Series) -> pd.Series:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.scores import NoAnswersError
-from analytics.measures.suppress import suppress
+from analytics.measures.suppress import count_people, suppress
 
 Measure = Callable[..., Estimate] | partial
 
@@ -92,7 +92,7 @@ def summarise(
         extra = options if weights is None else {**options, "weights": group[weights]}
         e = _measured(measure, group[column], extra) or Estimate(np.nan, np.nan, np.nan, 0, "", SAID)
         rows.append((*key, name, e.value, e.low, e.high, e.n, e.unit, e.source))
-        heads.append(_people(group, column, people, e.n))
+        heads.append(min(e.n, count_people(group[group[column].notna()] if e.n < len(group) else group, people)))
     tidy = pd.DataFrame(rows, columns=[*by, "measure", "value", "low", "high", "n", "unit", "source"])
     if (tidy["n"] > 0).any():  # an empty group takes unit and source from the others
         known = tidy.loc[tidy["n"] > 0].iloc[0]
@@ -119,14 +119,6 @@ def _named(s: pd.Series) -> pd.Series:
     if isinstance(s.dtype, pd.CategoricalDtype):
         return s.cat.add_categories([NOT_STATED]).fillna(NOT_STATED) if NOT_STATED not in s.cat.categories else s
     return s.fillna(NOT_STATED) if s.dtype in ("str", "object") else s.astype("object").where(s.notna(), NOT_STATED)
-
-
-def _people(group: pd.DataFrame, column: str, people: str, n: int) -> int:
-    """People behind an estimate of n rows; a row without an identity counts as a person of its own."""
-    if people not in group.columns:
-        return n
-    ids = group.loc[group[column].notna(), people] if n < len(group) else group[people]
-    return min(n, ids.nunique() + int(ids.isna().sum()))
 
 
 def _measured(measure: Measure, s: pd.Series, options: dict[str, Any]) -> Estimate | None:

@@ -1,11 +1,34 @@
 """Small groups kept out of print, together with the cells from which they could be worked out."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
 TOTAL = "all"  # in a group column, the row that adds up the others
+
+
+class Withheld(StrEnum):
+    """Why a group is not shown."""
+
+    NO = ""
+    FEW = "few people"
+    PARTNER = "so that a smaller group stays unknown"
+    MOVED = "few people joined or left since the last report"
+
+
+def count_people(frame: pd.DataFrame, people: str = "customer_id") -> int:
+    """Distinct people behind some rows; a row that names nobody counts as a person of its own.
+
+    Examples
+    --------
+    >>> count_people(pd.DataFrame({"customer_id": ["a", "a", None]})), count_people(pd.DataFrame({"nps": [9, 3]}))
+    (2, 2)
+    """
+    if people not in frame.columns:
+        return len(frame)
+    return int(frame[people].nunique() + frame[people].isna().sum())
 
 
 def suppress(
@@ -41,7 +64,7 @@ def suppress(
     Returns
     -------
     DataFrame
-        The frame with every numeric column outside `by` NaN in suppressed rows, and `reason` saying why ('' = shown).
+        The frame with every numeric column outside `by` NaN in suppressed rows, and `reason`: why, a `Withheld`.
 
     Raises
     ------
@@ -57,7 +80,7 @@ def suppress(
     --------
     >>> table = pd.DataFrame({"team": ["a", "b", "c"], "people": [40, 25, 4], "value": [0.8, 0.7, 0.1]})
     >>> suppress(table, k=10, by=["team"])["reason"].to_list()
-    ['', 'withheld so that a smaller group stays unknown', 'fewer than 10 people']
+    ['', 'so that a smaller group stays unknown', 'few people']
     """
     by = list(by)
     _check(frame, k, by, count)
@@ -68,9 +91,8 @@ def suppress(
     shown = frame.copy()
     numeric = [c for c in frame.columns if c not in by and pd.api.types.is_numeric_dtype(frame[c])]
     shown[numeric] = shown[numeric].astype("float64").mask(pd.Series(hidden, index=frame.index), axis=0)
-    reason = np.where(hidden, "withheld so that a smaller group stays unknown", "")
-    reason = np.where(moved, f"fewer than {k} people joined or left since the last report", reason)
-    return shown.assign(reason=np.where(small, f"fewer than {k} people", reason))
+    reason = np.select([small, moved, hidden], [Withheld.FEW, Withheld.MOVED, Withheld.PARTNER], Withheld.NO)
+    return shown.assign(reason=reason)
 
 
 def _check(frame: pd.DataFrame, k: int, by: list[str], count: str) -> None:

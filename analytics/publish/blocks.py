@@ -52,6 +52,9 @@ class Block:
         return {"text/plain": f"<{self.kind} block>", "text/html": block_html(self.as_json()), MIME: self.as_json()}
 
 
+Answer = Block | str | list[Block]
+
+
 def kpis(numbers: Mapping[str, Estimate], notes: Mapping[str, str] | None = None) -> Block:
     """Up to four figures in a row, each with its interval drawn.
 
@@ -174,10 +177,10 @@ def page_one(
     headline: Block | str,
     numbers: Mapping[str, Estimate],
     *,
-    perceive: Block | str,
-    hurts: Block | str,
-    leaving: Block | str,
-    unknown: Block | str,
+    perceive: Answer,
+    hurts: Answer,
+    leaving: Answer,
+    unknown: Answer,
     notes: Mapping[str, str] | None = None,
     basis: str = "",
     trend: Block | None = None,
@@ -191,7 +194,8 @@ def page_one(
     numbers, notes
         Up to three, as for `kpis`.
     perceive, hurts, leaving, unknown
-        Short answers to the four questions of `QUESTIONS`, each a `finding` or a sentence.
+        Short answers to the four questions of `QUESTIONS`, each a `finding` or a sentence, or several: each then has
+        its own evidence and signal.
     basis
         Who was asked and who answered, in one line under the headline.
     trend
@@ -217,13 +221,15 @@ def page_one(
         raise ValueError(f"page one takes three numbers at most, not {len(numbers)}. Put the others in kpis.")
     if trend is not None and trend.kind != "figure":
         raise ValueError(f"trend is a {trend.kind} block: expected a figure.")
-    sentences = [s if isinstance(s, Block) else finding(s) for s in (headline, perceive, hurts, leaving, unknown)]
-    answers = [{"question": q, **s.data} for q, s in zip(QUESTIONS, sentences[1:], strict=True)]
-    answers[-1]["level"] = "unknown"
+    given = [part if isinstance(part, list) else [part] for part in (headline, perceive, hurts, leaving, unknown)]
+    top, *parts = [[s if isinstance(s, Block) else finding(s) for s in part] for part in given]
+    answers = [{"question": q, **s.data} for q, part in zip(QUESTIONS, parts, strict=True) for s in part]
+    for answer in answers[-len(parts[-1]) :]:
+        answer["level"] = "unknown"
     return Block(
         "page_one",
         {
-            "headline": sentences[0].data,
+            "headline": top[0].data,
             "numbers": kpis(numbers, notes).data["numbers"] if numbers else [],
             "answers": answers,
             "basis": worded(basis),

@@ -6,7 +6,9 @@ Frames keep their numbers; these functions are called only where something is dr
 import math
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from numbers import Number
+from typing import Any
 
 from analytics.measures.estimate import span
 
@@ -193,3 +195,13 @@ def _signed(value: float, places: int, sign: str) -> str:
     """A rounded number with thousands, a true minus, and no minus before zero."""
     rounded = round(value, places) + 0.0
     return f"{rounded:{sign if rounded else ''},.{places}f}".replace("-", "−")
+
+
+def join_answers(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Answers as page one shows them: the sentences of a question together, with what would settle the first."""
+    joined: dict[str, dict[str, Any]] = {}
+    for answer in answers:
+        before = joined.get(answer["question"])
+        sentence = answer["sentence"] if before is None else f"{before['sentence']} {answer['sentence']}"
+        joined[answer["question"]] = {**(before or answer), "sentence": sentence}
+    return list(joined.values())

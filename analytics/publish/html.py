@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from analytics.publish.cells import PROVENANCE_HEADS
-from analytics.publish.format import format_interval, format_value, write_interval
+from analytics.publish.format import format_interval, format_value, join_answers, write_interval
 
 ACCENT, INK, MUTED, RULE = "#0b5c75", "#1b2126", "#5b656e", "#d8dde1"  # one accent; all else is a shade of one grey
 PAGE_STYLE = f"""
@@ -159,7 +159,7 @@ def _settle(finding: Mapping[str, Any]) -> str:
 def _page_one(block: Mapping[str, Any]) -> str:
     answers = "".join(
         f'<div class="answer">{_p(a["question"], "question")}{_p(a["sentence"])}{_p(_settle(a), "small")}</div>'
-        for a in block["answers"]
+        for a in join_answers(block["answers"])
     )
     trend = _figure(block["trend"]) if block["trend"] else ""
     top = _p(block["headline"]["sentence"], "headline") + _p(block["basis"], "small")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics.publish.cells import PROVENANCE_HEADS
-from analytics.publish.format import format_interval, visible
+from analytics.publish.format import format_interval, join_answers, visible
 from analytics.publish.glyphs import FONTS, clean_text, covered, fallback_folder
 from analytics.publish.html import ACCENT, INK, MUTED, RULE, cell_text, evidence_line, origin
 
@@ -235,7 +235,7 @@ def _finding(block: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _page_one(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     answers = [
         {key: a[key] for key in ("question", "sentence", "settle")} | {"unknown": a["level"] == "unknown"}
-        for a in block["answers"]
+        for a in join_answers(block["answers"])
     ]
     return [
         {

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 _HOME = {
+    "answers": ["show_answers"],
     "explanation": ["show_explanation"],
     "exploring": [
         "show_asked",
@@ -37,7 +38,7 @@ _HOME = {
         "show_silent_risk",
     ],
     "page_one": ["build_page_one"],
-    "perception": ["show_answers", "show_perception"],
+    "perception": ["show_perception"],
     "problems": ["show_problems"],
     "promises": ["show_promises", "show_views_apart"],
     "provenance": ["show_provenance"],

@@ -17,6 +17,7 @@ from analytics.measures.summarise import summarise
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.cutoff import STAMPS, known_at
+from analytics.report.promises import VERDICTS
 from analytics.report.story import Story
 from analytics.report.study import Study
 from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section
@@ -130,8 +131,8 @@ def show_promises_at_risk(story: Story) -> Section:
         rows.append(
             {
                 "promise": promise.text,
-                "view": row["view_verdict"],
-                "records": row["records_verdict"],
+                "view": VERDICTS[row["view_verdict"]],
+                "records": VERDICTS[row["records_verdict"]],
                 "passed": passed,
                 "soon": soon,
             }

@@ -1,42 +1,33 @@
 """How the report says things: a section with its answer, and the words that a figure or a signal allows."""
 
 import functools
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
 from analytics.contrast.signals import Signals
 from analytics.measures.estimate import Estimate
+from analytics.measures.suppress import Withheld
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
 from analytics.tables.schema import NotMeasured
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
-THEME_WORDS = {  # as a customer would put it: "… is named as a problem"
-    "waiting": "waiting",
-    "unresolved": "a problem not solved",
-    "repeat_contact": "having to contact us again",
-    "transferred": "being passed around",
-    "policy_over_customer": "rules put before the customer",
-    "empowered_staff": "staff who may not decide",
-    "no_human": "no human to be reached",
-    "system_failure": "systems that fail",
-    "kept_informed": "being left in the dark",
-    "courtesy": "how they were treated",
-    "competence": "staff who did not know",
-    "promise_broken": "a promise not kept",
-    "billing_price": "bills and prices",
-    "product_delivery": "the product or its delivery",
-    "loyal_unfair": "new customers treated above loyal ones",
-    "unwanted_selling": "selling they did not ask for",
+THEME_WORDS = tomllib.loads((Path(__file__).parent / "theme_words.toml").read_text(encoding="utf-8"))
+WITHHELD = {
+    Withheld.FEW: "fewer than {k} people",
+    Withheld.PARTNER: "withheld so that a smaller group stays unknown",
+    Withheld.MOVED: "fewer than {k} people joined or left since the last report",
 }
 
 
 @dataclass(frozen=True)
 class Section:
-    """What a section shows, its answer for page one, and what it leaves unknown.
+    """What a section shows, its answer for page one with any further sentences of it, and what it leaves unknown.
 
     As the last line of a notebook cell it displays its blocks in order.
     """
@@ -44,6 +35,12 @@ class Section:
     blocks: list[Block]
     answer: Block
     unknowns: list[Block] = field(default_factory=list)
+    further: list[Block] = field(default_factory=list)
+
+    @property
+    def answers(self) -> list[Block]:
+        """The whole answer, each sentence with its own evidence."""
+        return [self.answer, *self.further]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -121,6 +118,11 @@ def movement_sentence(signal: Signals) -> str:
     if signal.word == "no change":
         return "No change: it lies within its usual movement."
     return f"We cannot tell yet whether it moved: {signal.reason}."
+
+
+def withheld(reasons: pd.Series, k: int) -> pd.Series:
+    """Why rows of a table of groups are blank, for a column of notes; '' where they are not."""
+    return reasons.map(lambda reason: WITHHELD[Withheld(reason)].format(k=k) if reason else "")
 
 
 def listed(names: list[str]) -> str:

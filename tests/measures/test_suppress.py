@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.measures.suppress import TOTAL, suppress
+from analytics.measures.suppress import TOTAL, Withheld, suppress
 
 
 def table(counts, names="abcdefgh"):
@@ -41,7 +41,7 @@ def can_be_worked_out(shown, people, by):
 
 def test_a_small_group_and_the_smallest_other_are_withheld():
     shown = suppress(table([40, 25, 4]), by=["team"])
-    assert shown["reason"].to_list() == ["", "withheld so that a smaller group stays unknown", "fewer than 10 people"]
+    assert shown["reason"].to_list() == ["", Withheld.PARTNER, Withheld.FEW]
     assert shown["value"].isna().to_list() == [False, True, True]
     assert shown["people"].isna().to_list() == [False, True, True]
 
@@ -111,7 +111,7 @@ def test_a_small_change_since_the_last_report_is_withheld():
     before, now = table([40, 25, 60]), table([43, 25, 90])
     shown = suppress(now, by=["team"], previous=before)
     assert hidden(shown) == {"a", "b"}
-    assert shown["reason"][0] == "fewer than 10 people joined or left since the last report"
+    assert shown["reason"][0] == Withheld.MOVED
 
 
 def test_a_group_that_was_not_in_the_last_report_is_judged_on_its_size():
