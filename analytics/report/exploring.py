@@ -104,17 +104,14 @@ def show_weighted(story: Story) -> Section:
 
 def _assumption(weighting: Weighting) -> str:
     """What a weighted figure believes of the silent, and what the weights cost."""
-    unheard = ", ".join(f"{column} {value}" for column, value in weighting.unheard)
+    unheard, unmet = ", ".join(map(" ".join, weighting.unheard)), ", ".join(weighting.unmet)
     return (
         f"Assumes that within the same {', '.join(weighting.by)} those who answered and the silent feel alike; design "
         f"effect {weighting.design_effect:.2f}: {weighting.weights.notna().sum():,} answers are worth "
         f"{weighting.effective_n:,.0f}."
         + (f" {weighting.trimmed:,} weights were trimmed." if weighting.trimmed else "")
         + (f" Nobody answered for {unheard}." if unheard else "")
-        + (
-            f" The weighted answers still differ from the target by {', '.join(weighting.unmet)}."
-            * bool(weighting.unmet)
-        )
+        + (f" The weighted answers still differ from the target by {unmet}." if unmet else "")
     )
 
 

@@ -36,9 +36,9 @@ def show_last_time(story: Story, *sections: Section) -> Section:
     )
     if table.empty:
         return Section([counted], counted)
-    now = pd.Series([_restated(row) for _, row in table.iterrows()], index=table.index, dtype=object)
+    figures = pd.Series([_restated(row) for _, row in table.iterrows()], index=table.index, dtype=object)
     listing = blocks.table(
-        table.drop(columns=["now_low", "now_high"]).assign(now=now),
+        table.drop(columns=["now_low", "now_high"]).assign(now=figures),
         caption="What we said last time.",
         source=SAID,
         n=int(table["n"].fillna(0).max()),

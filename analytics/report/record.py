@@ -76,7 +76,7 @@ def retest(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str,
     rows = []
     for claim in previous:
         old, again = claim["evidence"][0], by_key.get(claim["key"], {"evidence": ()})
-        new = next(iter(again["evidence"]), {})
+        new: Mapping[str, Any] = next(iter(again["evidence"]), {})
         if new.get("unit", old["unit"]) != old["unit"]:  # the figure is reckoned another way by now
             new = {}
         rows.append(
