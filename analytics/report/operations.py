@@ -260,6 +260,6 @@ def build_operations_page_one(
     evidence = patience.answer.data["evidence"]
     numbers = {"Beyond their patience": Estimate(**evidence[0])} if evidence else {}
     return blocks.page_one(
-        patience.answer, numbers, perceive=perceived.answer, hurts=problems.answer, leaving=risk.answer,
-        unknown=unknowns.answer,
+        patience.answer, numbers, perceive=perceived.answers, hurts=problems.answers, leaving=risk.answers,
+        unknown=unknowns.answers,
     )  # fmt: skip
