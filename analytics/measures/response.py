@@ -152,8 +152,8 @@ def weight_responses(
         raise ValueError(f"base weights in {base!r} must be zero or more, and given for every row.")
     cells = pd.DataFrame({c: _as_category(frame[c]) for c in by}, index=frame.index)
     targets = {c: _target(cells[c], start, (population or {}).get(c)) for c in by}
-    fit = _rake if method == "raking" else _inverse_propensity
-    weights = fit(cells, spoke, start, targets)
+    rake = method == "raking"
+    weights = _rake(cells, spoke, start, targets) if rake else _inverse_propensity(cells, spoke, start)
     weights, trimmed = _trim(weights / weights.mean())
     everyone = pd.Series(np.nan, index=frame.index, name="weight")
     everyone[spoke] = weights
@@ -271,26 +271,22 @@ def _rake(cells: pd.DataFrame, spoke: np.ndarray, start: np.ndarray, targets: di
 
 def _trim(weights: np.ndarray) -> tuple[np.ndarray, int]:
     """Weights within the trimming range around their mean, and how many were moved there."""
-    kept = weights
+    trimmed = weights
     for _ in range(20):  # trimming moves the mean, and with it the range
-        kept = np.clip(kept, LIGHTEST, HEAVIEST)
-        kept = kept / kept.mean()
-    outside = (weights < LIGHTEST) | (weights > HEAVIEST)
-    return kept, int(outside.sum())
+        trimmed = np.clip(trimmed, LIGHTEST, HEAVIEST)
+        trimmed = trimmed / trimmed.mean()
+    return trimmed, int(((weights < LIGHTEST) | (weights > HEAVIEST)).sum())
 
 
-def _inverse_propensity(
-    cells: pd.DataFrame, spoke: np.ndarray, start: np.ndarray, targets: dict[str, pd.Series]
-) -> np.ndarray:
+def _inverse_propensity(cells: pd.DataFrame, spoke: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Base weight over the fitted chance of an answer."""
     from sklearn.linear_model import LogisticRegression
 
     dummies = pd.get_dummies(cells, dtype=float)
     weights: np.ndarray = start[spoke]
     if not spoke.all() and not dummies.empty:
-        weights = (
-            weights / LogisticRegression(C=1e3, max_iter=1_000).fit(dummies, spoke).predict_proba(dummies)[spoke, 1]
-        )
+        model = LogisticRegression(C=1e3, max_iter=1_000).fit(dummies, spoke)
+        weights = weights / model.predict_proba(dummies)[spoke, 1]
     return weights
 
 
@@ -298,10 +294,10 @@ def _balance(
     cells: pd.DataFrame, spoke: np.ndarray, weights: np.ndarray, targets: dict[str, pd.Series]
 ) -> pd.DataFrame:
     """Shares of target, answers and weighted answers by value."""
-    rows = []
-    for column, target in targets.items():
-        among = cells.loc[spoke, column].to_numpy()
-        for value, share in target.items():
-            hit = among == value
-            rows.append((column, value, share, hit.mean(), weights[hit].sum() / weights.sum()))
-    return pd.DataFrame(rows, columns=["column", "value", "target", "answered", "weighted"])
+    rows = [
+        (column, value, share, (hit := cells.loc[spoke, column].to_numpy() == value).mean(), weights @ hit)
+        for column, target in targets.items()
+        for value, share in target.items()
+    ]
+    table = pd.DataFrame(rows, columns=["column", "value", "target", "answered", "weighted"])
+    return table.assign(weighted=table["weighted"] / weights.sum())

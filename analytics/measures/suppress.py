@@ -88,11 +88,10 @@ def suppress(
     small = (people > 0) & (people < k)
     moved = _small_change(frame, previous, k, by, count) & ~small
     hidden = _complete(frame[by].astype(object), people, small | moved, k)
-    shown = frame.copy()
     numeric = [c for c in frame.columns if c not in by and pd.api.types.is_numeric_dtype(frame[c])]
-    shown[numeric] = shown[numeric].astype("float64").mask(pd.Series(hidden, index=frame.index), axis=0)
+    blanked = frame[numeric].astype("float64").mask(pd.Series(hidden, index=frame.index), axis=0)
     reason = np.select([small, moved, hidden], [Withheld.FEW, Withheld.MOVED, Withheld.PARTNER], Withheld.NO)
-    return shown.assign(reason=reason)
+    return frame.assign(**blanked, reason=reason)
 
 
 def _check(frame: pd.DataFrame, k: int, by: list[str], count: str) -> None:
@@ -133,7 +132,7 @@ def _complete(groups: pd.DataFrame, people: np.ndarray, hidden: np.ndarray, k: i
 
 def _lines(groups: pd.DataFrame) -> list[tuple[list[int], int | None]]:
     """List sets of cells that add up to a total: along each column, the others fixed. The total's row, or None."""
-    found = []
+    lines = []
     for column in groups.columns:
         others = [c for c in groups.columns if c != column]
         keys = groups[others].apply(tuple, axis=1) if others else pd.Series([()] * len(groups), index=groups.index)
@@ -141,8 +140,8 @@ def _lines(groups: pd.DataFrame) -> list[tuple[list[int], int | None]]:
         for rows in pd.Series(range(len(groups))).groupby(pd.factorize(keys)[0]):
             members = rows[1].to_list()
             total = [i for i in members if is_total[i]]
-            found.append(([i for i in members if not is_total[i]], total[0] if total else None))
-    return [line for line in found if line[0]]
+            lines.append(([i for i in members if not is_total[i]], total[0] if total else None))
+    return [line for line in lines if line[0]]
 
 
 def _exposed(
@@ -162,7 +161,7 @@ def _exposed(
             equations[row, place[total]] = -1
     _, singular, right = np.linalg.svd(equations, full_matrices=True)
     free = right[int((singular > 1e-9).sum()) :]  # null space: directions in which hidden cells may still vary
-    known = {unknown[j] for j in np.flatnonzero(np.abs(free).max(axis=0, initial=0) < 1e-9)}
+    solved = {unknown[j] for j in np.flatnonzero(np.abs(free).max(axis=0, initial=0) < 1e-9)}
     alone, together = [], []
     for cells, total in lines:
         whole = [*cells, *([total] if total is not None else [])]
@@ -170,6 +169,6 @@ def _exposed(
         thin = inside and total not in inside and people[inside].sum() < k
         if thin or len(inside) == 1:
             alone.append(whole)
-        elif known & set(inside):
+        elif solved & set(inside):
             together.append(whole)
     return alone, together
