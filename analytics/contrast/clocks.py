@@ -109,7 +109,7 @@ def summarise_clock(
     -------
     DataFrame
         The columns of `by`, then measure, value, low, high, n, unit, source, `confirmed` (share of the group's cases),
-        `note` where the median is not known, and with `minimum` also `reason`.
+        `note` where the median is not known, and with `minimum` also `withheld`.
 
     Raises
     ------

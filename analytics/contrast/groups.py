@@ -45,7 +45,7 @@ class Contrast:
     frame
         One row per group: value, low, high, n; `difference` from the comparison with its interval, `p_value`,
         `differs` (after Benjamini-Hochberg over the groups); `adjusted` difference among cases of the same kind with
-        its interval; `note` where the two disagree; `reason` where the group is suppressed.
+        its interval; `note` where the two disagree; `withheld` where the group is suppressed.
     sentences
         The same in plain words, cautions included; no causes.
     """
@@ -241,7 +241,7 @@ def _sentences(frame: pd.DataFrame, measure: str, by: str, baseline: object) -> 
     if not said:
         said.append(f"No difference in {what} between groups of {by} is shown.")
     said += [f"{by} {row[by]}: {row['note']}." for row in frame[~frame["differs"]].to_dict("records") if row["note"]]
-    if hidden := int(frame["reason"].ne("").sum()):
+    if hidden := int(frame["withheld"].ne("").sum()):
         said.append(f"{hidden} of {len(frame)} groups are too small to show.")
     return [*said, UNTIMELY] if measure == "disputed" and by == "timely" else said
 

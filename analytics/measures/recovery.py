@@ -227,7 +227,9 @@ def _accounts(complaints: pd.DataFrame, step: int) -> pd.DataFrame:
             counted = _whole(part, "agrees", step)
             rows.append([remedy, account, agrees, len(counted), count_people(counted)])
     table = pd.DataFrame(rows, columns=["remedy", "account", "agrees", "n", "people"])
-    return table[table["n"] > 0].sort_values(["remedy", "agrees"], ascending=[True, False], ignore_index=True)
+    return table[table["n"] > 0].sort_values(
+        ["remedy", "agrees"], ascending=[True, account == "disputed"], ignore_index=True
+    )
 
 
 def _gestures(followed: pd.DataFrame, confidence: float, step: int) -> pd.DataFrame:

@@ -58,7 +58,7 @@ def summarise(
     Returns
     -------
     DataFrame
-        The columns of `by`, then measure, value, low, high, n, unit, source; with `minimum` also `reason`. A group
+        The columns of `by`, then measure, value, low, high, n, unit, source; with `minimum` also `withheld`. A group
         without an answer has NaN and n = 0.
 
     Raises

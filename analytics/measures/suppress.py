@@ -64,7 +64,7 @@ def suppress(
     Returns
     -------
     DataFrame
-        The frame with every numeric column outside `by` NaN in suppressed rows, and `reason`: why, a `Withheld`.
+        The frame with every numeric column outside `by` NaN in suppressed rows, and `withheld`: why, a `Withheld`.
 
     Raises
     ------
@@ -79,7 +79,7 @@ def suppress(
     Examples
     --------
     >>> table = pd.DataFrame({"team": ["a", "b", "c"], "people": [40, 25, 4], "value": [0.8, 0.7, 0.1]})
-    >>> suppress(table, k=10, by=["team"])["reason"].to_list()
+    >>> suppress(table, k=10, by=["team"])["withheld"].to_list()
     ['', 'so that a smaller group stays unknown', 'few people']
     """
     by = list(by)
@@ -90,8 +90,8 @@ def suppress(
     hidden = _complete(frame[by].astype(object), people, small | moved, k)
     numeric = [c for c in frame.columns if c not in by and pd.api.types.is_numeric_dtype(frame[c])]
     blanked = frame[numeric].astype("float64").mask(pd.Series(hidden, index=frame.index), axis=0)
-    reason = np.select([small, moved, hidden], [Withheld.FEW, Withheld.MOVED, Withheld.PARTNER], Withheld.NO)
-    return frame.assign(**blanked, reason=reason)
+    withheld = np.select([small, moved, hidden], [Withheld.FEW, Withheld.MOVED, Withheld.PARTNER], Withheld.NO)
+    return frame.assign(**blanked, withheld=withheld)
 
 
 def _check(frame: pd.DataFrame, k: int, by: list[str], count: str) -> None:

@@ -215,10 +215,11 @@ def show_sentiment(story: Story) -> Section:
 def show_themes(story: Story) -> Section:
     """Each theme by what is said about it."""
     written = story.written
-    tags = written.assign(tag=written["themes"]).explode("tag").dropna(subset="tag")
-    if tags.empty:
+    named = [(i, str(tag), tag.polarity) for i, tags in written["themes"].items() for tag in tags]
+    if not named:
         raise NotMeasured("no theme was found in the period's comments")
-    tags = tags.assign(theme=tags["tag"].map(str), polarity=[tag.polarity for tag in tags["tag"]])
+    tags = pd.DataFrame(named, columns=["row", "theme", "polarity"])
+    tags = tags.join(written[[c for c in ("customer_id",) if c in written]], on="row")
     table = pd.crosstab(tags["theme"], tags["polarity"])
     table = table.reindex(columns=["negative", "neutral", "positive"], fill_value=0)
     people = pd.Series({theme: count_people(part) for theme, part in tags.groupby("theme")})
@@ -263,12 +264,14 @@ def show_phrases(story: Story) -> Section:
     recent = story.recent_comments
     score = recent["comment_id"].map(scores)
     table = distinctive_phrases(recent["text"], (score <= LOW[lead.column]).where(score.notna()).astype("boolean"))
+    table = table.assign(people=table["n_true"] + table["n_false"])
+    table = table[table["people"] >= story.k]
     if table.empty:
         raise NotMeasured("no phrase sets unhappy customers apart beyond chance")
     finding = blocks.finding(f"{int((table['z'] > 0).sum())} phrases set the unhappy customers apart.")
     listing = blocks.table(
         table.assign(side=np.where(table["z"] > 0, "unhappy", "the others")), caption="Phrases by who uses them more.",
-        source=SAID, n=int(score.notna().sum()), formats={"z": "number1"},
+        source=SAID, n=int(score.notna().sum()), formats={"z": "number1"}, people="people",
         columns={"side": "Used more by", "phrase": "Phrase", "z": "z", "n_true": "Unhappy", "n_false": "Others"},
         note=f"Groups by {lead.name}, not by the classifier. Weighted log-odds; |z| above 1.96.",
     )  # fmt: skip

@@ -9,7 +9,7 @@ from analytics.measures.suppress import TOTAL, suppress
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.story import Story, has_texts
-from analytics.report.words import THEME_WORDS, Section, estimate_of, figure_of, listed, section, withheld
+from analytics.report.words import THEME_WORDS, Section, estimate_of, figure_of, listed, section, word_withheld
 from analytics.tables.schema import NotMeasured
 
 VERDICTS = {Verdict.KEPT: "kept", Verdict.NOT_KEPT: "not kept", Verdict.UNKNOWN: "we do not know"}
@@ -83,7 +83,7 @@ def _strategy(story: Story) -> list[Block]:
 def _withheld(part: pd.DataFrame, k: int) -> pd.DataFrame:
     """One promise by segment, a row blank where its customers, or those who spoke, are too few to show."""
     by_cases, by_views = (suppress(part, k, by=["segment"], count=count) for count in ("people", "view_people"))
-    return by_cases.where(by_views["reason"].eq(""), by_views)
+    return by_cases.where(by_views["withheld"].eq(""), by_views)
 
 
 def _promise(row: pd.Series, k: int, measure: str | None) -> Block:
@@ -112,8 +112,9 @@ def show_views_apart(story: Story) -> Section:
         raise NotMeasured("no customer has said whether a promise was kept", needed_for="the two views")
     parts = [part for _, part in scored.groupby("promise", sort=False)]
     rows = pd.concat([suppress(part, story.k, by=["segment"], count="view_people") for part in parts])
+    notes = word_withheld(rows["withheld"], story.k)
     table = blocks.table(
-        rows.assign(segment=rows["segment"].replace(TOTAL, "all customers"), note=withheld(rows["reason"], story.k)),
+        rows.assign(segment=rows["segment"].replace(TOTAL, "all customers"), note=notes),
         caption="Kept by our records, less kept in the customer's view.", source=[SAID, ASSERTED],
         n=int(scored.drop_duplicates("promise")["view_n"].max()), formats={"distance": "share", "view_n": "count"},
         columns={"text": "Promise", "segment": "Segment", "distance": "Distance", "view_n": "Customers",

@@ -10,7 +10,7 @@ from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.story import Story, has_texts, refuse_long
-from analytics.report.words import Section, capital, figure_of, gather, not_known, section, withheld
+from analytics.report.words import Section, capital, figure_of, gather, not_known, section, word_withheld
 from analytics.tables.schema import NotMeasured
 
 OUTCOMES = {  # heading of the column, and caption of the table
@@ -143,7 +143,7 @@ def show_repeated_gestures(story: Story) -> Section:
     numbers = gestures["gestures"].map(lambda number: f"{number} or more" if number == MANY else str(number))
     rows = suppress(gestures.assign(gestures=numbers), story.k, by=["gestures"])
     table = blocks.table(
-        rows.assign(why=withheld(rows["reason"], story.k)),
+        rows.assign(why=word_withheld(rows["withheld"], story.k)),
         caption=f"Customers who left within {LEAVE_DAYS} days of the last gesture, by how many they were given.",
         source=OBSERVED, n=int(gestures["n"].sum()), formats={"n": "count"}, people="people",
         columns={"gestures": "Gestures", "value": "Left", "n": "Customers", "why": "Note"},

@@ -120,7 +120,7 @@ def movement_sentence(signal: Signals) -> str:
     return f"We cannot tell yet whether it moved: {signal.reason}."
 
 
-def withheld(reasons: pd.Series, k: int) -> pd.Series:
+def word_withheld(reasons: pd.Series, k: int) -> pd.Series:
     """Why rows of a table of groups are blank, for a column of notes; '' where they are not."""
     return reasons.map(lambda reason: WITHHELD[Withheld(reason)].format(k=k) if reason else "")
 

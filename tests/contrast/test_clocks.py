@@ -64,7 +64,7 @@ def test_both_clocks_and_their_gap_stand_side_by_side_by_team():
 def test_groups_of_few_customers_are_suppressed():
     frame = cases([5.0] * 34, [True] * 34, team=["a"] * 14 + ["b"] * 16 + ["c"] * 4, customer_id=range(34))
     table = summarise_clock(frame, ["team"]).set_index("team")
-    assert table.loc["c", "reason"] == Withheld.FEW
+    assert table.loc["c", "withheld"] == Withheld.FEW
     assert np.isnan(table.loc["c", "value"])
     assert table["value"].notna().sum() == 1  # a second group hides the first from subtraction
 

@@ -67,7 +67,7 @@ def test_small_groups_are_suppressed_by_customers_not_rows():
     cases = answers({"a": (30, 30), "b": (30, 20), "c": (20, 20)})
     cases["customer_id"] = np.where(cases["team"].eq("c"), 1, np.arange(len(cases)) + 10)
     frame = contrast_groups(cases, "csat", "team").frame.set_index("team")
-    assert frame.loc["c", "reason"] == Withheld.FEW
+    assert frame.loc["c", "withheld"] == Withheld.FEW
     assert frame.loc["c", ["value", "difference", "n"]].isna().all()
     assert not frame.loc["c", "differs"]
 
@@ -99,7 +99,7 @@ def test_the_demos_loyal_customers_and_outsourced_site_are_seen(demo_cases):
 def test_on_a_real_export_shift_and_tenure_are_stated_with_intervals(ecommerce_cases):
     for by in ("shift", "tenure"):
         found = contrast_groups(ecommerce_cases, "csat", by)
-        shown = found.frame[found.frame["reason"].eq("")]
+        shown = found.frame[found.frame["withheld"].eq("")]
         assert (shown["low"] < shown["value"]).all() and (shown["value"] < shown["high"]).all()
         assert not any("because" in sentence for sentence in found.sentences)
 

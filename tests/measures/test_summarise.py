@@ -134,7 +134,7 @@ def test_minimum_counts_people_who_answered_not_rows():
         }
     )
     table = summarise(frame, net_promoter_score, by=["team"], minimum=10).set_index("team")
-    assert table.loc["one person", "reason"] == Withheld.FEW
-    assert table.loc["three answered", "reason"] == Withheld.FEW
+    assert table.loc["one person", "withheld"] == Withheld.FEW
+    assert table.loc["three answered", "withheld"] == Withheld.FEW
     assert np.isnan(table.loc["one person", "n"])
-    assert table.loc["twelve", "reason"] != Withheld.FEW
+    assert table.loc["twelve", "withheld"] != Withheld.FEW

@@ -211,7 +211,7 @@ def moved(story, words, seed):
 def run_report(name, story):
     """The blocks of a report's notebook, its cells run in this process on a story."""
     blocks, names = [], {"story": story, "report": report}
-    for cell in json.loads((ROOT / "notebooks" / f"report_{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
+    for cell in json.loads((ROOT / "notebooks" / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
         text = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             blocks.append({"kind": "markdown", "text": text})
@@ -249,7 +249,7 @@ def test_each_score_that_moved_is_told_with_its_own_rule_and_published(story, le
         refuse_unfounded([block.as_json() for block in shown], month.k, month.period)
 
 
-@pytest.mark.parametrize("name", ["leadership", "operations"])
+@pytest.mark.parametrize("name", ["report_leadership", "report_operations"])
 @pytest.mark.parametrize(
     "words", [{"csat": "fell"}, {"nps": "fell", "ces": "rose"}, dict.fromkeys(("nps", "csat", "ces"), "rose")]
 )
@@ -267,6 +267,15 @@ def test_a_whole_report_of_a_month_that_moved_is_published(story, leaving, monke
     sentences = [block["sentence"] for block in blocks if block["kind"] == "finding"]
     assert any("it rose against" in text for text in sentences) and any("it fell against" in text for text in sentences)
     refuse_unfounded(blocks, month.k, month.period)
+
+
+@pytest.mark.parametrize("name", ["who_answered", "what_they_perceive", "what_they_said", "promises_and_recovery"])
+def test_an_analysts_notebook_passes_the_gates_and_says_how_many_people_stand_behind_each_row(story, name):
+    blocks = run_report(name, story)
+    refuse_unfounded(blocks, story.k, story.period)
+    drawn = [block for block in blocks if block["kind"] in ("table", "figure")]
+    explained = ("what explains", "Cases ")
+    assert drawn and all("people" in block or block["caption"].startswith(explained) for block in drawn)
 
 
 def test_scores_that_moved_apart_in_one_claim_would_be_refused(story):
