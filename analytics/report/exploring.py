@@ -33,23 +33,16 @@ def show_data_quality(story: Story) -> Section:
     """What came in, what was set aside and why."""
     rows, faults = story.log.rows, story.log.faults
     read = int(rows["read"].sum())
-    shown: list[Block] = [
-        blocks.finding(f"{read:,} rows were read; {int(rows['quarantined'].sum()):,} were set aside and "
-                       f"{int(rows['cells'].sum()):,} faulty cells set to missing."),
-        blocks.table(rows, caption="Rows by table.", source=OBSERVED, n=read, people=blocks.RECORDS),
-    ]  # fmt: skip
-    if len(faults):
-        shown.append(
-            blocks.table(
-                faults,
-                caption="Faults and what was done.",
-                source=OBSERVED,
-                n=int(faults["n"].sum()),
-                people=blocks.RECORDS,
-            )
+    counts = f"{int(rows['quarantined'].sum()):,} were set aside and {int(rows['cells'].sum()):,} faulty cells"
+    finding = blocks.finding(f"{read:,} rows were read; {counts} set to missing.")
+    tables = [
+        blocks.table(frame, caption=caption, source=OBSERVED, n=n, people=blocks.RECORDS)
+        for frame, caption, n in (
+            (rows, "Rows by table.", read), (faults, "Faults and what was done.", int(faults["n"].sum())),
         )
-    shown += [blocks.unknown(warning) for warning in story.log.warnings]
-    return Section(shown, shown[0])
+        if len(frame)
+    ]  # fmt: skip
+    return Section([finding, *tables, *[blocks.unknown(warning) for warning in story.log.warnings]], finding)
 
 
 @section
@@ -143,12 +136,12 @@ def show_over_time(story: Story) -> Section:
 @section
 def show_by_group(story: Story) -> Section:
     """The leading score by segment, channel, team and so on, perception first, small groups withheld."""
-    return Section(*_with_answer(gather(*[lambda g=g: _group(story, g) for g in _groups(story)])))
-
-
-def _groups(story: Story) -> list[str]:
     cases = story.cases_recent
-    return [g for g in GROUPS if g in cases and 1 < cases[g].nunique() <= 30]
+    groups = [group for group in GROUPS if group in cases and 1 < cases[group].nunique() <= 30]
+    shown, unknowns = gather(*[lambda g=group: _group(story, g) for group in groups])
+    if not shown:
+        raise NotMeasured("no column that groups the cases (segment, channel, team)", needed_for="groups")
+    return Section(shown, shown[0], unknowns)
 
 
 def _group(story: Story, by: str) -> list[Block]:
@@ -170,13 +163,6 @@ def _group(story: Story, by: str) -> list[Block]:
             note=f"Cases of the last {RECENT} periods; groups under {story.k} customers withheld.",
         ),
     ]  # fmt: skip
-
-
-def _with_answer(gathered: tuple[list[Block], list[Block]]) -> tuple[list[Block], Block, list[Block]]:
-    shown, unknowns = gathered
-    if not shown:
-        raise NotMeasured("no column that groups the cases (segment, channel, team)", needed_for="groups")
-    return shown, shown[0], unknowns
 
 
 @section
