@@ -149,10 +149,10 @@ def bootstrap_mean(
         return float(mean - half), float(mean + half)
     z_score(confidence)  # refuses a level outside 0 to 1
     mass = np.bincount(where, weights=w)  # gamma variables with the same value add up to one gamma
-    kept = mass > 0
-    draws = rng.standard_gamma(mass[kept], size=(DRAWS, int(kept.sum())))
+    present = mass > 0
+    draws = rng.standard_gamma(mass[present], size=(DRAWS, int(present.sum())))
     end = rng.standard_exponential(DRAWS)
-    total, size = draws @ values[kept], draws.sum(axis=1) + end
+    total, size = draws @ values[present], draws.sum(axis=1) + end
     low = np.quantile((total + end * lowest) / size, tail)
     high = np.quantile((total + end * highest) / size, 1 - tail)
     return float(max(low, lowest)), float(min(high, highest))

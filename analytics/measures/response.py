@@ -144,8 +144,8 @@ def weight_responses(
         raise ValueError(f"method is {method!r}. Expected 'raking' or 'propensity'.")
     if absent := [c for c in [*by, answered, *([base] if base else [])] if c not in frame.columns]:
         raise ValueError(f"weight_responses needs columns {absent}, which the frame lacks. Found: {list(frame)}.")
-    spoke = _answered(frame[answered]).to_numpy()
-    if not spoke.any():
+    respondents = _answered(frame[answered]).to_numpy()
+    if not respondents.any():
         raise ValueError("nobody answered: there is nothing to weight.")
     start = np.ones(len(frame)) if base is None else frame[base].to_numpy(dtype=float)
     if not (start >= 0).all():
@@ -153,14 +153,14 @@ def weight_responses(
     cells = pd.DataFrame({c: _as_category(frame[c]) for c in by}, index=frame.index)
     targets = {c: _target(cells[c], start, (population or {}).get(c)) for c in by}
     rake = method == "raking"
-    weights = _rake(cells, spoke, start, targets) if rake else _inverse_propensity(cells, spoke, start)
+    weights = _rake(cells, respondents, start, targets) if rake else _inverse_propensity(cells, respondents, start)
     weights, trimmed = _trim(weights / weights.mean())
     everyone = pd.Series(np.nan, index=frame.index, name="weight")
-    everyone[spoke] = weights
+    everyone[respondents] = weights
     n = effective_n(weights)
-    balance = _balance(cells, spoke, weights, targets)
+    balance = _balance(cells, respondents, weights, targets)
     unmet = balance.loc[(balance["weighted"] - balance["target"]).abs() > VISIBLE, "column"].unique()
-    unheard = [(c, v) for c in by for v in targets[c].index.difference(cells.loc[spoke, c].unique())]
+    unheard = [(c, v) for c in by for v in targets[c].index.difference(cells.loc[respondents, c].unique())]
     return Weighting(
         everyone, len(weights) / n, n, balance, tuple(by), trimmed=trimmed, unheard=tuple(unheard), unmet=tuple(unmet)
     )
@@ -252,10 +252,10 @@ def _target(cells: pd.Series, start: np.ndarray, known: Mapping[str, float] | No
     return shares / shares.sum()
 
 
-def _rake(cells: pd.DataFrame, spoke: np.ndarray, start: np.ndarray, targets: dict[str, pd.Series]) -> np.ndarray:
+def _rake(cells: pd.DataFrame, respondents: np.ndarray, start: np.ndarray, targets: dict[str, pd.Series]) -> np.ndarray:
     """Iterative proportional fitting over the answers; values nobody answered for are left out of the margins."""
-    weights: np.ndarray = start[spoke] / start[spoke].mean()
-    codes = {c: pd.factorize(cells[c].to_numpy()[spoke], sort=True) for c in targets}
+    weights: np.ndarray = start[respondents] / start[respondents].mean()
+    codes = {c: pd.factorize(cells[c].to_numpy()[respondents], sort=True) for c in targets}
     for _ in range(ROUNDS):
         gap = 0.0
         for column, (code, values) in codes.items():
@@ -278,24 +278,24 @@ def _trim(weights: np.ndarray) -> tuple[np.ndarray, int]:
     return trimmed, int(((weights < LIGHTEST) | (weights > HEAVIEST)).sum())
 
 
-def _inverse_propensity(cells: pd.DataFrame, spoke: np.ndarray, start: np.ndarray) -> np.ndarray:
+def _inverse_propensity(cells: pd.DataFrame, respondents: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Base weight over the fitted chance of an answer."""
     from sklearn.linear_model import LogisticRegression
 
     dummies = pd.get_dummies(cells, dtype=float)
-    weights: np.ndarray = start[spoke]
-    if not spoke.all() and not dummies.empty:
-        model = LogisticRegression(C=1e3, max_iter=1_000).fit(dummies, spoke)
-        weights = weights / model.predict_proba(dummies)[spoke, 1]
+    weights: np.ndarray = start[respondents]
+    if not respondents.all() and not dummies.empty:
+        model = LogisticRegression(C=1e3, max_iter=1_000).fit(dummies, respondents)
+        weights = weights / model.predict_proba(dummies)[respondents, 1]
     return weights
 
 
 def _balance(
-    cells: pd.DataFrame, spoke: np.ndarray, weights: np.ndarray, targets: dict[str, pd.Series]
+    cells: pd.DataFrame, respondents: np.ndarray, weights: np.ndarray, targets: dict[str, pd.Series]
 ) -> pd.DataFrame:
     """Shares of target, answers and weighted answers by value."""
     rows = [
-        (column, value, share, (hit := cells.loc[spoke, column].to_numpy() == value).mean(), weights @ hit)
+        (column, value, share, (hit := cells.loc[respondents, column].to_numpy() == value).mean(), weights @ hit)
         for column, target in targets.items()
         for value, share in target.items()
     ]

@@ -124,13 +124,13 @@ def _with_case(story: Story, invited: pd.DataFrame) -> pd.DataFrame:
 @section
 def show_over_time(story: Story) -> Section:
     """The scores beside the leading one by period, with the limits of their usual movement."""
-    shown: list[Block] = []
+    content: list[Block] = []
     for score in shown_scores(story)[1:] or shown_scores(story):
         series = story.over_time(score)
-        shown += [name_score(story, score), *score_chart(story, score, series, judge(story, series))]
-    if not shown:
+        content += [name_score(story, score), *score_chart(story, score, series, judge(story, series))]
+    if not content:
         raise NotMeasured(f"fewer than {story.k} customers gave a score in {story.period.label}")
-    return Section(shown, shown[0])
+    return Section(content, content[0])
 
 
 @section
@@ -138,10 +138,10 @@ def show_by_group(story: Story) -> Section:
     """The leading score by segment, channel, team and so on, perception first, small groups withheld."""
     cases = story.cases_recent
     groups = [group for group in GROUPS if group in cases and 1 < cases[group].nunique() <= 30]
-    shown, unknowns = gather(*[lambda g=group: _group(story, g) for group in groups])
-    if not shown:
+    content, unknowns = gather(*[lambda g=group: _group(story, g) for group in groups])
+    if not content:
         raise NotMeasured("no column that groups the cases (segment, channel, team)", needed_for="groups")
-    return Section(shown, shown[0], unknowns)
+    return Section(content, content[0], unknowns)
 
 
 def _group(story: Story, by: str) -> list[Block]:
@@ -235,11 +235,11 @@ def show_mismatches(story: Story) -> Section:
     polite = unhappy[unhappy["sentiment"] == "positive"]
     e = estimate_share(len(polite), len(unhappy), SAID, story.confidence)
     sentence = f"Of {e.n:,} customers with an unhappy {lead.name}, {figure_of(e)} wrote words read as positive."
-    shown = [blocks.finding(sentence, [e], people=count_people(unhappy))]
+    content = [blocks.finding(sentence, [e], people=count_people(unhappy))]
     if (people := count_people(polite)) >= story.k:
         texts = pick_quotes(polite["text"], 3)
-        shown.append(blocks.quotes(texts, caption="Polite words, unhappy score", n=len(polite), people=people))
-    return Section(shown, shown[0])
+        content.append(blocks.quotes(texts, caption="Polite words, unhappy score", n=len(polite), people=people))
+    return Section(content, content[0])
 
 
 @section

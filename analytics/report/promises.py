@@ -67,17 +67,17 @@ def _strategy(story: Story) -> list[Block]:
         verdict: listed([THEME_WORDS[theme] for theme in part["theme"]]) for verdict, part in judged.groupby("verdict")
     }
     evidence = [estimate_of(row) for _, row in judged.dropna(subset="value").iterrows()]
-    shown = [blocks.prose(f"### The declared strategy: “{name}” ({meaning})")]
+    lines = [blocks.prose(f"### The declared strategy: “{name}” ({meaning})")]
     if NOT_CONGRUENT in by_verdict:
         named = by_verdict[NOT_CONGRUENT]
-        shown.append(blocks.finding(f"Not congruent with it: customers name {named} as a problem.", evidence))
+        lines.append(blocks.finding(f"Not congruent with it: customers name {named} as a problem.", evidence))
     if CONGRUENT in by_verdict:
-        shown.append(blocks.finding(f"Congruent with it: hardly anyone names {by_verdict[CONGRUENT]}.", evidence))
+        lines.append(blocks.finding(f"Congruent with it: hardly anyone names {by_verdict[CONGRUENT]}.", evidence))
     if UNKNOWN in by_verdict:
-        shown.append(
+        lines.append(
             blocks.unknown(f"We do not know about {by_verdict[UNKNOWN]}: the interval spans 2 %.", "more comments")
         )
-    return shown
+    return lines
 
 
 def _withheld(part: pd.DataFrame, k: int) -> pd.DataFrame:

@@ -67,15 +67,15 @@ def gather(*parts: Callable[[], list[Block]]) -> tuple[list[Block], list[Block]]
 
     Parts that are not measured come last, one line for each thing that is missing, with all that it was needed for.
     """
-    shown: list[Block] = []
+    content: list[Block] = []
     lacks: dict[str, list[NotMeasured]] = {}
     for part in parts:
         try:
-            shown += part()
+            content += part()
         except NotMeasured as lack:
             lacks.setdefault(lack.what, []).append(lack)
-    shown += [_lacking(*same) for same in lacks.values()]
-    return shown, [block for block in shown if block.data.get("level") == "unknown"]
+    content += [_lacking(*same) for same in lacks.values()]
+    return content, [block for block in content if block.data.get("level") == "unknown"]
 
 
 def not_known(lack: NotMeasured) -> Section:
