@@ -304,6 +304,14 @@ def test_twelve_answers_of_one_customer_are_one_person(tmp_path):
     assert sentences(perceived) == ["Fewer than 10 customers answered in October 2026, too few to show."]
 
 
+def test_a_period_of_too_few_people_is_left_out_of_the_chart(tmp_path):
+    frame = monthly(months=12, per_month=60)
+    few = frame[(frame["invited_at"] >= "2025-12-01") | (frame.index < 4)]
+    perceived = report.show_perception(load_story(surveys_only(tmp_path, few), "2026-10"))
+    chart = next(block for block in perceived.blocks if block.kind == "figure")
+    assert len(chart.data["people"]) == 11 and min(chart.data["people"]) > 10
+
+
 def test_the_guard_would_stop_a_section_that_praises(story):
     praised = report.show_perception(story).blocks[0]
     wrong = replace(praised, data=praised.data | {"sentence": "Service is excellent.", "evidence": []})
