@@ -46,8 +46,8 @@ audit: $(READY)  ## look for known faults in the pinned dependencies (skipped, w
 	then $(BIN)/pip-audit --strict --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off; \
 	else echo "audit skipped: the list of known faults (pypi.org/pypi/<name>/<version>/json) cannot be read from here"; fi
 
-kills: $(READY)  ## kill the runner or its kernel 200 times at random moments: the published report stays whole (20 minutes)
-	@PERCEPTION_KILLS=200 $(BIN)/python -m pytest -s tests/publish/test_faults.py -k kill
+kills: $(READY)  ## kill the runner or its kernel 200 times, and run two reports at once ten times: what is published stays whole (20 minutes)
+	@PERCEPTION_KILLS=200 PERCEPTION_PAIRS=10 $(BIN)/python -m pytest -s tests/publish/test_faults.py -k "kill or at_once"
 
 bench: $(READY)  ## measure speed and memory, each beside a peer or a floor
 	@$(BIN)/python tests/bench.py

@@ -8,8 +8,6 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from analytics.config import Config
 
 FAULTY, FAILED = 2, 3
@@ -22,16 +20,13 @@ app = typer.Typer(
     help=f"What customers perceive, from their own words and scores to a leadership PDF. {EXIT_CODES}",
 )
 out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
+Name = Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")]
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The organisation's settings; start from a copy.")]
-CONFIG = Path("perception.toml")
+CONFIG, PREPARED = Path("perception.toml"), Path("data/derived/prepared")
 HEADS = {
-    "read": "rows read",
-    "left_out": "left out by the map",
-    "kept": "rows kept",
-    "quarantined": "rows set aside",
-    "duplicates": "identical rows dropped",
-    "cells": "values set to missing",
-}
+    "read": "rows read", "left_out": "left out by the map", "kept": "rows kept", "quarantined": "rows set aside",
+    "duplicates": "identical rows dropped", "cells": "values set to missing",
+}  # fmt: skip
 Scheduler = Annotated[str | None, typer.Option(help="Running Dask scheduler, tcp://HOST:8786; default: this machine.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes on this machine; default: one per core.")]
 Every = Annotated[Literal["week", "month", "quarter"] | None, typer.Option(help="Default: as configured.")]
@@ -39,7 +34,7 @@ Every = Annotated[Literal["week", "month", "quarter"] | None, typer.Option(help=
 
 @app.command()
 def report(
-    name: Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")] = "leadership",
+    name: Name = "leadership",
     period: Annotated[str | None, typer.Option(help="2026-10, 2026-Q3 or 2026-W41; default: last complete.")] = None,
     config: ConfigPath = CONFIG,
 ) -> None:
@@ -62,7 +57,7 @@ def report(
 
 @app.command()
 def catch_up(
-    name: Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")] = "leadership",
+    name: Name = "leadership",
     since: Annotated[str | None, typer.Option(help="First period; default: the first with data.")] = None,
     frequency: Every = None,
     deliver: Annotated[bool, typer.Option("--deliver", help="Send what is new; tell the operators of faults.")] = False,
@@ -73,7 +68,6 @@ def catch_up(
     Where late data changed a period, its report is built again as the next version: versions/ keeps the earlier one,
     changes.json says which figures changed and by how much.
     """
-    from analytics.publish.collect import ReportError
     from analytics.unattended.catchup import catch_up as steps
     from analytics.unattended.deliver import tell_operators
 
@@ -83,32 +77,36 @@ def catch_up(
             _say(f"{step.period}  {step.word}  {step.detail}", failed=step.word == "failed")
             faults += [f"{step.period}: {step.detail}"] if step.word == "failed" else []
         if deliver:
-            faults += _deliver(name, config, None)
-    except (ReportError, OSError, ValueError) as fault:
+            faults += _deliver(name, config)
+    except Exception as fault:
         if deliver:
             _say(tell_operators(config, name, str(fault)), failed=True)
         raise
+    if faults and deliver:
+        _say(tell_operators(config, name, "\n".join(faults)), failed=True)
     if faults:
-        if deliver:
-            _say(tell_operators(config, name, "\n".join(faults)), failed=True)
         raise typer.Exit(FAILED)
 
 
 @app.command()
 def deliver(
-    name: Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")] = "leadership",
+    name: Name = "leadership",
     period: Annotated[str | None, typer.Option(help="Default: the latest, and earlier ones still owed.")] = None,
+    resend: Annotated[bool, typer.Option("--resend", help="Also letters that may have arrived already.")] = False,
     config: ConfigPath = CONFIG,
 ) -> None:
-    """Send a published report to its recipients and its copy to where copies go, each version once."""
-    if _deliver(name, config, period):
+    """Send a published report to its recipients and its copy to where copies go, each version once.
+
+    A letter is 'unknown' when the mail server had all of it and never answered: it is sent again with --resend alone.
+    """
+    if _deliver(name, config, period, resend):
         raise typer.Exit(FAILED)
 
 
 @app.command()
 def schedule(
     kind: Annotated[str, typer.Argument(help="cron, systemd, airflow or github.")],
-    name: Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")] = "leadership",
+    name: Name = "leadership",
     frequency: Every = None,
     config: ConfigPath = CONFIG,
 ) -> None:
@@ -127,9 +125,12 @@ def check(config: ConfigPath = CONFIG) -> None:
     from analytics.config import load_config
     from analytics.tables.read import read_tables, undated
     from analytics.tables.schema import ReadLog
+    from analytics.unattended.deliver import refuse_addresses
 
+    settings = load_config(config)
+    refuse_addresses(settings)
     with err.status("Reading every source …"):
-        tables = read_tables(load_config(config))
+        tables = read_tables(settings)
     log = tables.log or ReadLog()
     for frame, title in ((log.rows.rename(columns=HEADS), "Rows"), (log.faults, "Faults")):
         out.print(f"[bold]{title}[/bold]")
@@ -160,9 +161,7 @@ def score(
     column: Annotated[str, typer.Option(help="Which column holds the text.")] = "comment",
     brand: Annotated[list[str] | None, typer.Option(help="Your own names; repeat for several.")] = None,
     model: Annotated[str, typer.Option(help="auto, fast or accurate; for dask auto is fast.")] = "auto",
-    output: Annotated[
-        Path | None, typer.Option(help="Where scores go; default FILE.scored.csv, for dask a folder.")
-    ] = None,
+    output: Annotated[Path | None, typer.Option(help="Default: FILE.scored.csv, for dask a folder.")] = None,
     engine: Annotated[Literal["pandas", "dask"], typer.Option(help="dask scores many files by partition.")] = "pandas",
     scheduler: Scheduler = None,
     workers: Workers = None,
@@ -177,31 +176,23 @@ def score(
     There the columns of our tables (ids, times, scores, categories; no name, no other text) are copied too, so that the
     folder can serve as a source of reports, which then read the scores and never the raw text.
     """
-    from analytics.tables.read import defuse
-    from analytics.tables.schema import Tables
-    from analytics.tables.sources import read_file
-    from analytics.text.comments import _names, score_and_redact
-
     if engine == "dask":
-        return _score_parts(file, column, brand or [], model, output, scheduler, workers)
-    frame = read_file(file)
-    _require_column(file, column, frame.columns)
-    output = output or file.with_suffix(".scored.csv")
-    if output.exists() and output.samefile(file):
-        raise ValueError(f"{output}: is the input itself, which is never overwritten. Name another file as --output.")
-    with err.status(f"Scoring {len(frame):,} texts …"):
-        names = _names(Tables(customers=frame))
-        scores = score_and_redact(frame[column], brands=brand or [], names=names, model=model)
-    scores.insert(0, "row", frame.index)
-    defuse(scores).to_csv(output, index=False)
+        from analytics.scale.partitions import score_folder
+        from analytics.scale.partitions import workers as start
+
+        output = output or file.with_name(f"{file.stem}.scored")
+        with start(scheduler, workers), err.status(f"Scoring {file} by partition …"):
+            score_folder(file, output, column, brand or [], "fast" if model == "auto" else model)
+    else:
+        output = output or file.with_suffix(".scored.csv")
+        with err.status(f"Scoring {file} …"):
+            _score_file(file, output, column, brand or [], model)
     out.print(str(output), highlight=False)
 
 
 @app.command()
 def prepare(
-    output: Annotated[Path, typer.Option(help="Gets a folder for each table and for cases, and summary.csv.")] = Path(
-        "data/derived/prepared"
-    ),
+    output: Annotated[Path, typer.Option(help="Gets a folder for each table, for cases, and summary.csv.")] = PREPARED,
     scheduler: Scheduler = None,
     workers: Workers = None,
     config: ConfigPath = CONFIG,
@@ -225,42 +216,33 @@ def prepare(
             out.print(str(path), highlight=False)
 
 
-def _score_parts(
-    file: Path,
-    column: str,
-    brands: list[str],
-    model: str,
-    output: Path | None,
-    scheduler: str | None,
-    count: int | None,
-) -> None:
-    from analytics.scale import partitions as scale
+def _score_file(file: Path, output: Path, column: str, brands: list[str], model: str) -> None:
+    from analytics.scale.partitions import require_column
+    from analytics.tables.read import defuse
+    from analytics.tables.schema import Tables
+    from analytics.tables.sources import read_file
+    from analytics.text.comments import find_names, score_and_redact
 
-    output = output or file.with_name(f"{file.stem}.scored")
-    with scale.workers(scheduler, count), err.status(f"Scoring {file} by partition …"):
-        raw = scale.read_parts([file])
-        _require_column(file, column, raw.columns)
-        names = scale.find_names([raw])
-        kept = raw[[c for c in raw.columns if c == column or c in scale.KEPT]]
-        model = "fast" if model == "auto" else model
-        scored = scale.score_parts(scale.number_rows(kept), column, brands=brands, names=names, model=model)
-        scale.write_parts(scored, output)
-    out.print(str(output), highlight=False)
+    frame = read_file(file)
+    require_column(file, column, frame.columns)
+    if output.exists() and output.samefile(file):
+        raise ValueError(f"{output}: is the input itself, which is never overwritten. Name another file as --output.")
+    names = find_names(Tables(customers=frame))
+    scores = score_and_redact(frame[column], brands=brands, names=names, model=model)
+    scores.insert(0, "row", frame.index)
+    defuse(scores).to_csv(output, index=False)
 
 
-def _require_column(file: Path, column: str, columns: "Iterable[object]") -> None:
-    if column not in columns:
-        raise ValueError(f"{file}: no column {column!r}. Found: {', '.join(map(str, columns))}. Use --column.")
-
-
-def _deliver(name: str, config: Path, period: str | None) -> list[str]:
+def _deliver(name: str, config: Path, period: str | None = None, resend: bool = False) -> list[str]:
     """Deliver, say what became of each letter and copy, and return the faults."""
     from analytics.unattended.deliver import deliver as send
 
-    results = send(name, config, period)
-    for one in results:
-        _say(f"{one.period}  v{one.version}  {one.to}  {one.word}  {one.detail}", failed=one.word == "failed")
-    return [f"{one.period} to {one.to}: {one.detail}" for one in results if one.word == "failed"]
+    faults = []
+    for one in send(name, config, period, resend=resend):
+        fault = one.word in ("failed", "unknown")
+        _say(f"{one.period}  v{one.version}  {one.to}  {one.word}  {one.detail}", failed=fault)
+        faults += [f"{one.period} to {one.to}: {one.word}: {one.detail}"] if fault else []
+    return faults
 
 
 def _say(text: str, failed: bool) -> None:

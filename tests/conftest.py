@@ -92,4 +92,4 @@ def in_process(monkeypatch) -> None:
                     cell.outputs = [nbformat.v4.new_output("display_data", shown._repr_mimebundle_())]
         return nb
 
-    monkeypatch.setattr(run, "_execute", execute)
+    monkeypatch.setattr(run, "execute", execute)

@@ -5,18 +5,17 @@ cases that no customer has confirmed counted as unfinished rather than left out.
 """
 
 from collections.abc import Sequence
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
+from analytics.measures.intervals import z_score
 from analytics.measures.summarise import NOT_STATED
-from analytics.measures.suppress import suppress
+from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
 
 CLOCKS = {"customer_clock_h": SAID, "company_clock_h": ASSERTED, "gap_h": OBSERVED}
-UNREACHED = "fewer than half have confirmed an end, so the median is not known"
 
 
 def median_time(
@@ -64,17 +63,17 @@ def median_time(
     >>> median_time(hours, finished).value
     5.0
     """
-    known = hours.notna()
-    if not known.any():
+    measured = hours.notna()
+    if not measured.any():
         raise ValueError("median_time: every duration is missing; a median needs at least one case.")
-    times, ends = hours[known].to_numpy(dtype=float), finished[known].to_numpy(dtype=bool)
+    times, ends = hours[measured].to_numpy(dtype=float), finished[measured].to_numpy(dtype=bool)
     moments, ended, at_risk = _life_table(times, ends)
     with np.errstate(divide="ignore", invalid="ignore"):
-        left = np.cumprod(1 - ended / at_risk)
-        error = np.sqrt(np.cumsum(ended / (at_risk * (at_risk - ended)))) / np.abs(np.log(left))
-        z = np.where(left > 0, (np.log(-np.log(left)) - np.log(-np.log(1 - share))) / error, np.inf)
-    reach = NormalDist().inv_cdf((1 + confidence) / 2)
-    value = _first(moments[left < 1 - share - 1e-12], np.nan)
+        open_share = np.cumprod(1 - ended / at_risk)
+        error = np.sqrt(np.cumsum(ended / (at_risk * (at_risk - ended)))) / np.abs(np.log(open_share))
+        z = np.where(open_share > 0, (np.log(-np.log(open_share)) - np.log(-np.log(1 - share))) / error, np.inf)
+    reach = z_score(confidence)
+    value = _first(moments[open_share < 1 - share - 1e-12], np.nan)
     low, high = (
         _first(moments[z >= -reach], _followed(times, moments, confidence, share)),
         _first(moments[z > reach], np.nan),
@@ -109,7 +108,8 @@ def summarise_clock(
     -------
     DataFrame
         The columns of `by`, then measure, value, low, high, n, unit, source, `confirmed` (share of the group's cases),
-        `note` where the median is not known, and with `minimum` also `withheld`.
+        `quarter` (where fewer than half have confirmed an end and the median is not known, the hours by which a quarter
+        had; missing if not even that), `people`, and with `minimum` also `withheld`, as of `suppress`.
 
     Raises
     ------
@@ -123,8 +123,8 @@ def summarise_clock(
     Examples
     --------
     >>> cases = pd.DataFrame({"customer_clock_h": [1.0, 3, 9], "ended": ["confirmed", "censored", "censored"]})
-    >>> summarise_clock(cases, minimum=None)[["value", "n", "note"]].to_numpy().tolist()[0][2]
-    'fewer than half have confirmed an end, so the median is not known; a quarter had within 1 h'
+    >>> summarise_clock(cases, minimum=None)[["value", "n", "quarter"]].to_numpy().tolist()
+    [[nan, 3.0, 1.0]]
     """
     if clock not in CLOCKS:
         raise ValueError(f"clock {clock!r} is not known. Expected one of: {', '.join(CLOCKS)}.")
@@ -132,22 +132,21 @@ def summarise_clock(
     require(cases, [clock, "ended", *by], "the clocks")
     confirmed = cases["ended"].eq("confirmed")
     ends = confirmed if clock != "company_clock_h" else pd.Series(True, index=cases.index)
-    named = cases.assign(_ends=ends, _confirmed=confirmed, **{column: name_groups(cases[column]) for column in by})
-    tail = ["measure", "value", "low", "high", "n", "unit", "source", "confirmed", "note"]
-    rows, people = [], []
-    for key, group in named.groupby(by) if by else [((), named)]:
+    groups = cases.assign(_ends=ends, _confirmed=confirmed, **{column: name_groups(cases[column]) for column in by})
+    tail = ["measure", "value", "low", "high", "n", "unit", "source", "confirmed", "quarter", "people"]
+    rows = []
+    for key, group in groups.groupby(by) if by else [((), groups)]:
         e = Estimate(np.nan, np.nan, np.nan, 0, "hours", CLOCKS[clock])
         if group[clock].notna().any():
             e = median_time(group[clock], group["_ends"], confidence, CLOCKS[clock])
-        # a lower bound would take "was never asked" for "still waiting": none is given with an unknown median
-        note, low = (_unreached(group, clock), np.nan) if e.n and np.isnan(e.value) else ("", e.low)
-        row = (clock, e.value, low, e.high, e.n, e.unit, e.source, group["_confirmed"].mean(), note)
-        rows.append(dict(zip(by, key, strict=True)) | dict(zip(tail, row, strict=True)))
-        people.append(count_people(group))
+        quarter, low = np.nan, e.low
+        if e.n and np.isnan(e.value):
+            # a lower bound would take "was never asked" for "still waiting": none is given with an unknown median
+            quarter, low = median_time(group[clock], group["_ends"], share=0.25).value, np.nan
+        row = (clock, e.value, low, e.high, e.n, e.unit, e.source, group["_confirmed"].mean(), quarter)
+        rows.append((*key, *row, count_people(group)))
     table = pd.DataFrame(rows, columns=[*by, *tail])
-    if minimum is None:
-        return table
-    return suppress(table.assign(people=people), minimum, by=by).drop(columns="people")
+    return table if minimum is None else suppress(table, minimum, by=by)
 
 
 def compare_clocks(
@@ -192,18 +191,6 @@ def compare_clocks(
 def name_groups(column: pd.Series) -> pd.Series:
     """Group names with the missing ones called 'not stated'."""
     return column if column.notna().all() else column.astype("object").where(column.notna(), NOT_STATED)
-
-
-def count_people(cases: pd.DataFrame) -> int:
-    """Count the customers behind some cases; a case without a customer's id counts as a person of its own."""
-    if "customer_id" not in cases:
-        return len(cases)
-    return int(cases["customer_id"].nunique() + cases["customer_id"].isna().sum())
-
-
-def _unreached(group: pd.DataFrame, clock: str) -> str:
-    quarter = median_time(group[clock], group["_ends"], share=0.25).value
-    return UNREACHED if np.isnan(quarter) else f"{UNREACHED}; a quarter had within {quarter:,.0f} h"
 
 
 def _life_table(times: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -8,14 +8,16 @@ targets (``watermelon``) and of slow decline (``drift``).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.clocks import compare_clocks, count_people
-from analytics.contrast.groups import UNTIMELY, WITHIN
+from analytics.contrast.groups import WITHIN
 from analytics.contrast.signals import control_false_discoveries
-from analytics.measures.estimate import SAID, Estimate, span
+from analytics.measures.estimate import SAID, Estimate
+from analytics.measures.intervals import z_score
+from analytics.measures.suppress import count_people
 from analytics.tables.schema import NotMeasured, require
 
 PER_CONTACT = ("handle_time_s", "hold_time_s", "wait_time_s")  # more contacts are a measure of their own
@@ -41,8 +43,9 @@ NOT_INTERNAL = {
 }  # fmt: skip
 FRAME = [
     "measure", "name", "unit", "with_problem", "without", "superiority", "low", "high", "n_with", "n_without",
-    "p_value", "differs", "note",
+    "people", "p_value", "differs", "lack",
 ]  # fmt: skip
+NO_COLUMN, FEW, CONSTANT = "no column", "few", "constant"  # why a measure cannot be compared
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Problem:
         How many name it now: an `Estimate` said by customers.
     is_open
         Whether it is open now.
+    key
+        A name that stays when wordings change: a theme, or the column that records it, such as 'disputed'.
 
     Examples
     --------
@@ -72,6 +77,31 @@ class Problem:
     has: pd.Series
     evidence: Estimate
     is_open: bool = True
+    key: str = ""
+
+
+@dataclass(frozen=True)
+class Account:
+    """The operations' own account of the cases with a problem, beside what their customers confirm.
+
+    Parameters
+    ----------
+    solved
+        Share that the company's stamps call solved.
+    hours
+        Median of its own clock among these.
+    confirmed
+        Share whose customers have confirmed an end.
+
+    Examples
+    --------
+    >>> Account(solved=0.9, hours=4.0, confirmed=0.3).confirmed
+    0.3
+    """
+
+    solved: float
+    hours: float
+    confirmed: float
 
 
 @dataclass(frozen=True)
@@ -85,18 +115,26 @@ class Diagnosis:
     frame
         One row per internal measure: its typical value with and without the problem (mean of counts, median of the
         rest), `superiority` (chance that a case with the problem has the higher value than a comparable one without,
-        ties shared; 0.5 is no difference) with its interval, n, `p_value`, `differs` after Benjamini-Hochberg, and a
-        `note` where it is not measured.
-    clocks
-        Both clocks and their gap, with and without the problem (`compare_clocks`).
-    sentences
-        The customers' account, the operations' own account, then what differs; no causes.
+        ties shared; 0.5 is no difference) with its interval, n, `people` (customers on the smaller side), `p_value`,
+        `differs` after Benjamini-Hochberg, and `lack` where it cannot be compared: 'no column', 'few' (measured for
+        too few customers), 'constant' (the same in every case), else ''.
+    n
+        Cases with the problem.
+    compared, others
+        How many of them, and of the cases without, are of a kind that occurs on both sides.
+    by
+        Columns that say which cases are of one kind.
+    account
+        The operations' own account of the n cases; None where it is not measured.
     """
 
     problem: Problem
     frame: pd.DataFrame
-    clocks: pd.DataFrame
-    sentences: list[str]
+    n: int
+    compared: int
+    others: int
+    by: tuple[str, ...]
+    account: Account | None
 
 
 def diagnose(
@@ -126,14 +164,14 @@ def diagnose(
     by
         Columns that make cases comparable; those absent are left out, a missing value is a stratum of its own.
     k
-        Fewest customers on either side, and fewest measured cases, to say anything.
+        Fewest customers on either side, with the measure, to say anything.
     confidence
         Level of the intervals; 1 - confidence is the rate of false findings.
 
     Returns
     -------
     Diagnosis
-        Frame, clocks and sentences; 'no internal figure explains it' when nothing differs.
+        The comparison; no causes.
 
     Raises
     ------
@@ -152,8 +190,8 @@ def diagnose(
     >>> cases = pd.DataFrame({"case_id": range(40), "reopens": [2.0] * 20 + [0.0] * 20, "contacts": 1})
     >>> cases["customer_clock_h"], cases["ended"] = 5.0, "confirmed"
     >>> named = pd.Series([True] * 20 + [False] * 20)
-    >>> found = diagnose(Problem("unresolved", named, Estimate(0.5, 0.3, 0.7, 40, "share", SAID)), cases)
-    >>> found.frame.loc[found.frame["differs"], "measure"].tolist()
+    >>> frame = diagnose(Problem("unresolved", named, Estimate(0.5, 0.3, 0.7, 40, "share", SAID)), cases).frame
+    >>> frame.loc[frame["differs"], "measure"].tolist()
     ['reopens']
     """
     _check(problem)
@@ -173,12 +211,8 @@ def diagnose(
     names = list(measures) if measures is not None else _internal(cases)
     frame = pd.DataFrame([_contrast(comparable, name, k, confidence) for name in names], columns=FRAME)
     frame["differs"] = control_false_discoveries(frame["p_value"], 1 - confidence)
-    side = np.where(heard["_has"], "with the problem", "without")
-    clocks = compare_clocks(heard.assign(cases=side), ["cases"], confidence, k) if _timed(heard) else pd.DataFrame()
-    sentences = [*_customers_say(problem, heard, comparable, present), *_company_says(heard, k), *_findings(frame)]
-    if "disput" in problem.name and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
-        sentences.append(UNTIMELY)
-    return Diagnosis(problem, frame, clocks, sentences)
+    mine, paired = heard[heard["_has"]], int(comparable["_has"].sum())
+    return Diagnosis(problem, frame, len(mine), paired, len(comparable) - paired, tuple(present), _own_account(mine, k))
 
 
 def _check(problem: Problem) -> None:
@@ -209,17 +243,17 @@ def _internal(cases: pd.DataFrame) -> list[str]:
 def _contrast(cases: pd.DataFrame, measure: str, k: int, confidence: float) -> dict[str, object]:
     """One measure between cases with and without the problem, like with like."""
     name, unit = MEASURES.get(measure, (measure.replace("_", " "), ""))
-    row: dict[str, object] = {"measure": measure, "name": name, "unit": unit, "note": "", "n_with": 0, "n_without": 0}
+    row: dict[str, Any] = {"measure": measure, "name": name, "unit": unit, "lack": "", "n_with": 0, "n_without": 0}
     if measure not in cases or cases[measure].isna().all():
-        return row | {"note": f"not measured: no column {measure}, needed for {name}"}
+        return row | {"lack": NO_COLUMN}
     values = measured_values(cases, measure)
     table = pd.DataFrame({"value": values, "has": cases["_has"], "stratum": cases["_stratum"]}).dropna()
-    counts = table["has"].value_counts()
-    row |= {"n_with": int(counts.get(True, 0)), "n_without": int(counts.get(False, 0))}
-    if counts.reindex([True, False]).fillna(0).min() < k:
-        return row | {"note": f"not measured: {name} is known for only {len(table):,} of {len(cases):,} cases"}
+    sides = [cases.loc[table.index[table["has"].eq(side)]] for side in (True, False)]
+    row |= {"n_with": len(sides[0]), "n_without": len(sides[1]), "people": min(map(count_people, sides))}
+    if row["people"] < k:
+        return row | {"lack": FEW}
     if table["value"].nunique() == 1:
-        return row | {"note": "the same in every case"}
+        return row | {"lack": CONSTANT}
     typical = table.groupby("has")["value"].agg("mean" if measure in COUNTS else "median")
     row |= {"with_problem": float(typical[True]), "without": float(typical[False])}
     return row | compare_ranks(table["value"], table["has"], table["stratum"], confidence)
@@ -266,10 +300,10 @@ def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confide
     x, mine = np.asarray(values, dtype=float), np.asarray(has, dtype=bool)
     codes = pd.factorize(stratum, use_na_sentinel=False)[0]
     m, n = (np.bincount(codes, weights=side, minlength=codes.max(initial=-1) + 1)[codes] for side in (mine, ~mine))
-    kept = (m > 0) & (n > 0)
-    if not kept.any():
+    paired = (m > 0) & (n > 0)
+    if not paired.any():
         return dict.fromkeys(("superiority", "low", "high", "p_value"), np.nan)
-    x, mine, codes, m, n = (array[kept] for array in (x, mine, codes, m, n))
+    x, mine, codes, m, n = (array[paired] for array in (x, mine, codes, m, n))
     (rank, ties), (own, _) = _ranks(x, codes), _ranks(x, 2 * codes + mine)
     size, same, other = m + n, np.where(mine, m, n), np.where(mine, n, m)
     below = (rank - own) / other  # share of the other side below this case
@@ -306,75 +340,14 @@ def _logit_interval(value: float, error: float, n: int, confidence: float) -> tu
     """Interval on the logit scale, so that it stays between 0 and 1 (pulled half a case inwards at the ends)."""
     inner = min(max(value, 0.5 / n), 1 - 0.5 / n)
     spread = max(error, 0.5 / n) / (inner * (1 - inner))
-    centre, reach = np.log(inner / (1 - inner)), NormalDist().inv_cdf((1 + confidence) / 2) * spread
+    centre, reach = np.log(inner / (1 - inner)), z_score(confidence) * spread
     low, high = (1 / (1 + np.exp(-(centre + sign * reach))) for sign in (-1, 1))
     return float(min(low, value)), float(max(high, value))
 
 
-def _timed(cases: pd.DataFrame) -> bool:
-    return "customer_clock_h" in cases and bool(cases["customer_clock_h"].notna().any())
-
-
-def _customers_say(problem: Problem, heard: pd.DataFrame, comparable: pd.DataFrame, by: list[str]) -> list[str]:
-    """How many name the problem, and which cases are compared to explain it."""
-    e, scale = problem.evidence, 100 if problem.evidence.unit == "share" else 1
-    percent = " %" if scale == 100 else f" {e.unit}"
-    like = f" of the same {', '.join(by)}" if by else ""
-    digits = 1 if (e.high - e.low) * scale < 2 else 0  # whole points say enough of a wide interval
-    value, low, high = (f"{bound * scale:.{digits}f}" for bound in (e.value, e.low, e.high))
-    mine, paired = int(heard["_has"].sum()), int(comparable["_has"].sum())
-    return [
-        f"Customers say: {problem.name}, {value}{percent} ({span(low, high)}, n = {e.n:,}).",
-        f"Compared: {paired:,} of the {mine:,} cases that have the problem with {len(comparable) - paired:,} "
-        f"cases{like} whose customers spoke and did not name it.",
-    ]
-
-
-def _company_says(heard: pd.DataFrame, k: int) -> list[str]:
-    """The operations' own account of the cases with the problem, beside how many of their customers confirm it."""
-    mine = heard[heard["_has"]]
+def _own_account(mine: pd.DataFrame, k: int) -> Account | None:
+    """What the company's stamps say of the cases with the problem, and what their customers have confirmed."""
     if "company_clock_h" not in mine or mine["company_clock_h"].notna().sum() < k or "ended" not in mine:
-        return ["The operations' own account is not measured: no resolved_at."]
-    closed = mine["company_clock_h"].notna()
-    return [
-        f"By the company's own stamps {closed.mean():.0%} of these cases were solved, half of them within "
-        f"{mine.loc[closed, 'company_clock_h'].median():,.1f} hours; their customers have confirmed "
-        f"{mine['ended'].eq('confirmed').mean():.0%} (n = {len(mine):,})."
-    ]
-
-
-def _findings(frame: pd.DataFrame) -> list[str]:
-    """What differs, what does not, and what is not measured."""
-    known = frame[frame["p_value"].notna()]
-    said = []
-    for row in known[known["differs"]].sort_values("p_value").to_dict("records"):
-        higher, low, high = (f"{row[name] * 100:.0f}" for name in ("superiority", "low", "high"))
-        said.append(
-            f"{row['name'].capitalize()} differs: {_typical(row, 'with_problem')} with the problem, "
-            f"{_typical(row, 'without')} without; in {higher} of 100 comparable pairs the case with the problem has "
-            f"the higher figure, ties shared ({span(low, high)})."
-        )
-    same = known.loc[~known["differs"], "name"].tolist()
-    if same and said:
-        said.append(f"No difference is shown in {_some(same)}.")
-    if not said:
-        said.append(f"No internal figure explains it: no difference is shown in {_some(same) or 'anything measured'}.")
-    if missing := frame.loc[frame["note"].str.startswith("not measured"), "name"].tolist():
-        said.append(f"Not measured: {_some(missing)}.")
-    return said
-
-
-def _some(names: list[str]) -> str:
-    """Three names at most, handle time among them, and how many more there are."""
-    first = sorted(names, key=lambda name: not name.startswith("handle time"))[:3]
-    more = len(names) - len(first)
-    return ", ".join(first) + (f" and {more} other recorded figure{'s' if more > 1 else ''}" if more else "")
-
-
-def _typical(row: dict, side: str) -> str:
-    unit = {"hours": " h", "seconds": " s"}.get(row["unit"], "")
-    if row["unit"] == "share":
-        return f"{row[side]:.0%}"
-    average = "on average " if row["measure"] in COUNTS else "typically "
-    digits = 0 if abs(row[side]) >= 100 else 1 if abs(row[side]) >= 10 else 2
-    return f"{average}{row[side]:,.{digits}f}{unit}"
+        return None
+    hours = mine["company_clock_h"].dropna()
+    return Account(len(hours) / len(mine), float(hours.median()), mine["ended"].eq("confirmed").mean())

@@ -10,8 +10,8 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.diagnosis import MEASURES, measured_values
-from analytics.contrast.groups import PERCEIVED, perceived_points
+from analytics.contrast.diagnosis import measured_values
+from analytics.contrast.groups import check_score, perceived_points
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.tables.periods import Frequency, period_of
 from analytics.tables.schema import require
@@ -33,12 +33,6 @@ class Drift:
     word
         'slow race to the bottom' (cost and perception both fell), 'perception fell', 'perception rose', 'no change in
         perception' or 'cannot tell'.
-    alarm
-        True only for the slow race to the bottom.
-    sentence
-        The verdict in plain words, perception first, no causes.
-    points
-        One row per period: cost, perception, n (answers).
     cost_change, perception_change
         Change along the straight line from the first to the last period: relative for cost, in points for perception.
     lags
@@ -47,9 +41,6 @@ class Drift:
     """
 
     word: str
-    alarm: bool
-    sentence: str
-    points: pd.DataFrame
     cost_change: Estimate
     perception_change: Estimate
     lags: pd.DataFrame
@@ -89,7 +80,7 @@ def find_drift(
     Returns
     -------
     Drift
-        Verdict, sentence, points, changes and lags.
+        Verdict, changes and lags.
 
     Raises
     ------
@@ -109,10 +100,7 @@ def find_drift(
     >>> find_drift(cases, "cost").word
     'cannot tell'
     """
-    if perception not in ("csat", "nps", "ces"):
-        raise ValueError(
-            f"perception {perception!r} is not a score that customers give. Expected 'csat', 'nps' or 'ces'."
-        )
+    check_score(perception)
     require(cases, ["started_at", cost, perception], "cost against perception")
     points = _points(cases, cost, perception, frequency)
     whole = points.dropna()
@@ -121,11 +109,8 @@ def find_drift(
     change, low, high = (value / cost_line[3] for value in cost_line[:3])
     cost_change = Estimate(change, low, high, len(whole), "share", OBSERVED)
     felt_change = Estimate(*felt_line[:3], int(points["n"].sum()), "score" if perception == "ces" else "points", SAID)
-    lags = _lags(whole, longest_lag, confidence)
     word = _word(cost_change, felt_change, len(whole))
-    name = MEASURES[cost][0] if cost in MEASURES else cost
-    sentence = _sentence(word, PERCEIVED[perception][0], name, cost_change, felt_change, lags, frequency)
-    return Drift(word, word == RACE, sentence, points, cost_change, felt_change, lags)
+    return Drift(word, cost_change, felt_change, _lags(whole, longest_lag, confidence))
 
 
 def _points(cases: pd.DataFrame, cost: str, perception: str, frequency: Frequency) -> pd.DataFrame:
@@ -196,31 +181,3 @@ def _word(cost: Estimate, felt: Estimate, periods: int) -> str:
     if felt.high < 0:
         return RACE if cost.high < 0 else PERCEPTION_FELL
     return PERCEPTION_ROSE if felt.low > 0 else NO_CHANGE
-
-
-def _sentence(
-    word: str, what: str, name: str, cost: Estimate, felt: Estimate, lags: pd.DataFrame, frequency: str
-) -> str:
-    if word == CANNOT_TELL:
-        return f"Cannot tell how {what} and {name} move: {SHORTEST} {frequency}s are needed, measured so far: {cost.n}."
-    unit = "" if felt.unit == "score" else " points"
-    moved = f"{felt.value:+.1f}{unit} ({felt.low:+.1f} to {felt.high:+.1f})"
-    spent = f"{name} changed by {cost.value:+.0%} ({cost.low:+.0%} to {cost.high:+.0%})"
-    lead = f"{what.capitalize()}: "
-    lead += {RACE: "fell, ", PERCEPTION_FELL: "fell, ", PERCEPTION_ROSE: "rose, "}.get(word, "no change is shown, ")
-    lead += f"{moved} over {cost.n} {frequency}s, while {spent}."
-    if word == RACE:
-        lead += " Both fell together: this is what a slow race to the bottom looks like."
-    return f"{lead} {_lag_sentence(lags, frequency)}"
-
-
-def _lag_sentence(lags: pd.DataFrame, frequency: str) -> str:
-    clear = lags[(lags["low"] > 0) | (lags["high"] < 0)]
-    if clear.empty:
-        return "Whether perception follows it later cannot be told: no lag stands out."
-    row = clear.iloc[int(clear["correlation"].abs().argmax())]
-    side = "with" if row["correlation"] > 0 else "against"
-    return (
-        f"Perception moved {side} it {int(row['lag'])} {frequency}s later (correlation {row['correlation']:.2f}, "
-        f"{row['low']:.2f} to {row['high']:.2f})."
-    )

@@ -1,7 +1,6 @@
 """Which drivers go with what customers say: importance with direction and interval, pooled only where segments agree.
 
-Importance is association, not effect: nothing here says what would happen if a driver were changed. What themes in
-comments cost is in `impact`.
+Importance is association, not effect: nothing here says what would happen if a driver were changed.
 """
 
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.importance import Groups, johnson_weights, lmg_shares, sample_orders, sequential_shares
+from analytics.contrast.importance import EXACT, Groups, johnson_weights, lmg_shares, sample_orders, sequential_shares
 
 LEVELS = 30  # values of a word driver that get a column each; the rarest others share one
 FEW = 5  # rows from which a value of a word driver gets its own column, and missing numbers a flag
@@ -22,6 +21,7 @@ CHUNK = 20_000  # rows weighted at a time
 TELLING = 0.5  # a pooled slope misleads when it is off the one within segments by half the larger of the two
 SLIGHT = 0.05  # and by more than this, in standard deviations
 POOLED = "all"
+BETWEEN, WITHIN = "between segments", "pooled against within"  # tests of whether segments agree
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,9 @@ def rank_drivers(
         variance, 0 to 1), sign (1, -1, or 0: no direction told apart, or a word driver), low and high (interval of
         lmg; low is 0 or less where the driver's effect beside the others could be nothing), n (rows in which the
         driver has a value). A driver with a single value is NaN. In ``attrs``: r2 (what the shares and `missing`, the
-        share of flags, add up to), rows, outcome_scale, method; with `by` also `refused` (why there is no pooled
-        ranking, '' if there is) and `disagreements`.
+        share of flags, add up to), rows, outcome_scale, exact (all subsets visited, not sampled orders); with `by` also
+        `disagreements`, one row per test: driver, kind ('between segments' or 'pooled against within'), p_value and
+        stands. There is no pooled ranking where one stands.
 
     Raises
     ------
@@ -121,21 +122,20 @@ def rank_drivers(
     y = pd.Series(score).rank().to_numpy() / len(score) if ordinal else score
     design = _design(rows, drivers, y)
     options: dict[str, Any] = {"confidence": confidence, "bootstraps": bootstraps, "rng": np.random.default_rng(rng)}
-    scale = "ranks of an ordinal answer" if ordinal else "as measured"
+    scale = "ranks" if ordinal else "as measured"
     if by is None:
         ranked = _rank(design, **options)
         ranked.attrs["outcome_scale"] = scale
         return ranked
     segments = rows[by].astype("object").where(rows[by].notna(), "not stated").to_numpy()
     tests = _disagreements(design, segments)
-    refused = _refusal(tests, by)
-    parts: dict[object, _Design] = {} if refused else {POOLED: design}
+    parts: dict[object, _Design] = {} if tests["stands"].any() else {POOLED: design}
     parts |= {s: _take(design, segments == s) for s in pd.unique(segments)}
     parts = {s: part for s, part in parts.items() if len(part.y) >= part.x.shape[1] + ROOM}
-    found = {s: _rank(part, **options) for s, part in parts.items()}
-    ranked = pd.concat(found, names=[by]) if found else _empty(by)
-    ranked.attrs = {"outcome_scale": scale, "refused": refused, "disagreements": tests}
-    ranked.attrs["r2"] = {s: one.attrs["r2"] for s, one in found.items()}
+    rankings = {s: _rank(part, **options) for s, part in parts.items()}
+    ranked = pd.concat(rankings, names=[by]) if rankings else _empty(by)
+    r2 = {s: ranking.attrs["r2"] for s, ranking in rankings.items()}
+    ranked.attrs = {"outcome_scale": scale, "disagreements": tests, "r2": r2}
     return ranked
 
 
@@ -224,27 +224,15 @@ def _rank(design: _Design, *, confidence: float, bootstraps: int, rng: np.random
         slopes[alive], p = _wald(data[:, used], groups)
         bounds = _interval(data[:, used], groups, share, level, bootstraps, rng)
         low[alive], high[alive] = np.where(p <= level, bounds[0], np.minimum(bounds[0], 0)), bounds[1]
-    told = design.single & (low[:k] > 0)
+    sign = np.where(design.single & (low[:k] > 0), np.sign(np.nan_to_num(slopes[:k])), 0).astype(int)
     table = pd.DataFrame(
-        {
-            "lmg": lmg[:k],
-            "johnson": johnson[:k],
-            "sign": np.where(told, np.sign(np.nan_to_num(slopes[:k])), 0).astype(int),
-            "low": low[:k],
-            "high": high[:k],
-            "n": design.known.sum(axis=0),
-        },
+        {"lmg": lmg[:k], "johnson": johnson[:k], "sign": sign, "low": low[:k], "high": high[:k]},
         index=pd.Index(design.names, name="driver"),
-    ).sort_values("lmg", ascending=False, kind="stable")
+    )
+    table = table.assign(n=design.known.sum(axis=0)).sort_values("lmg", ascending=False, kind="stable")
     missing = float(np.nan_to_num(lmg[k:]).sum())
-    table.attrs = {"r2": float(np.nansum(lmg)), "missing": missing, "rows": len(y), "method": _method(len(live))}
+    table.attrs = {"r2": float(np.nansum(lmg)), "missing": missing, "rows": len(y), "exact": len(live) <= EXACT}
     return table
-
-
-def _method(k: int) -> str:
-    from analytics.contrast.importance import EXACT
-
-    return "LMG over all subsets" if k <= EXACT else "LMG over 2,000 sampled orders"
 
 
 def _numbered(widths: list[int]) -> Groups:
@@ -318,25 +306,25 @@ def _resample(data: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndar
 def _disagreements(design: _Design, segments: np.ndarray) -> pd.DataFrame:
     """Test each slope: do segments differ from one another, does the pooled slope differ from that within them."""
     data = np.column_stack([_standard(design.x), _standard(design.y[:, None])])
-    found = []
+    lines = []
     for segment in pd.unique(segments):
         part = data[segments == segment]
         free = len(part) - data.shape[1]
         if free >= ROOM:
-            found.append((*_least_squares(part - part.mean(axis=0), free), free))
+            lines.append((*_least_squares(part - part.mean(axis=0), free), free))
     owner = np.empty(data.shape[1] - 1, dtype=int)
     for j, columns in enumerate(design.groups):
         owner[columns] = j
     rows = []
-    gap, p_gap, misleading = _pooled_against_within(data, segments)
+    p_gap, misleading = _pooled_against_within(data, segments)
     for column, driver in enumerate(owner):
         if driver == len(design.names):  # flags of missing values rank nothing
             continue
-        usable = [(b[column], se[column], free) for b, se, free in found if se[column] > 0]
-        rows.append((design.names[driver], "slopes differ between segments", _welch(usable)))
-        p = p_gap[column] if misleading[column] else 1.0
-        rows.append((design.names[driver], "the pooled slope is not the one within segments", p))
-    table = pd.DataFrame(rows, columns=["driver", "why", "p_value"]).sort_values("p_value", ignore_index=True)
+        usable = [(b[column], se[column], free) for b, se, free in lines if se[column] > 0]
+        rows.append((design.names[driver], BETWEEN, _welch(usable)))
+        rows.append((design.names[driver], WITHIN, p_gap[column] if misleading[column] else 1.0))
+    table = pd.DataFrame(rows, columns=["driver", "kind", "p_value"])
+    table = table.sort_values("p_value", kind="stable", ignore_index=True)
     stepped = table["p_value"] * np.arange(len(table), 0, -1)
     return table.assign(stands=(stepped.cummax() <= 0.05).to_numpy())
 
@@ -364,8 +352,8 @@ def _welch(slopes: list[tuple[float, float, int]]) -> float:
     return float(fdtrc(k - 1, (k**2 - 1) / (3 * loss), f))
 
 
-def _pooled_against_within(data: np.ndarray, segments: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Gap between pooled and within-segment slopes, its p-value, and whether it is large enough to mislead."""
+def _pooled_against_within(data: np.ndarray, segments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """P-value of the gap between pooled and within-segment slopes, and whether it is large enough to mislead."""
     from scipy.special import erfc
 
     means = pd.DataFrame(data).groupby(segments).transform("mean").to_numpy()
@@ -380,13 +368,4 @@ def _pooled_against_within(data: np.ndarray, segments: np.ndarray) -> tuple[np.n
     se = np.sqrt(((influence[0] - influence[1]) ** 2).sum(axis=0))
     z = np.abs(gap) / np.where(se > 0, se, np.inf)
     largest = np.maximum(np.abs(slopes[0]), np.abs(slopes[1]))
-    return gap, erfc(z / np.sqrt(2)), np.abs(gap) > np.maximum(TELLING * largest, SLIGHT)
-
-
-def _refusal(tests: pd.DataFrame, by: str) -> str:
-    """Why no pooled ranking is given; '' where segments agree."""
-    standing = tests[tests["stands"]]
-    if standing.empty:
-        return ""
-    reasons = [f"{why}: {', '.join(part['driver'].unique())}" for why, part in standing.groupby("why", sort=False)]
-    return f"No pooled ranking, because the values of {by} disagree ({'; '.join(reasons)})."
+    return erfc(z / np.sqrt(2)), np.abs(gap) > np.maximum(TELLING * largest, SLIGHT)

@@ -4,17 +4,17 @@ Internal figures are not contrasted here: they enter only as the diagnosis of an
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.clocks import count_people, name_groups
+from analytics.contrast.clocks import name_groups
 from analytics.contrast.signals import control_false_discoveries
-from analytics.measures.estimate import Estimate, span
+from analytics.measures.estimate import Estimate
+from analytics.measures.intervals import z_score
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
-from analytics.measures.suppress import suppress
+from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
 
 PERCEIVED: dict[str, tuple[str, Callable[..., Estimate]]] = {  # column: what it says, its measure
@@ -25,33 +25,10 @@ PERCEIVED: dict[str, tuple[str, Callable[..., Estimate]]] = {  # column: what it
     "confirmed": ("cases that customers confirmed", share),
     "confirmed_fixed": ("complaints that customers say are fixed", share),
 }
+PERCEPTIONS = ("csat", "nps", "ces")
 WITHIN = ("reason", "channel", "segment")  # kinds of case that are compared like with like
 BANDS = ("lowest third", "middle third", "highest third")
-TURNS = "turns round among cases of the same kind: do not rank these groups on the pooled figure"
-VANISHES = "not seen among cases of the same kind"
-ALONE = "no cases of the same kind elsewhere to compare with"
-UNTIMELY = (
-    "Caution: an untimely case often cannot be disputed, so this comparison cannot show whether answering late "
-    "leads to disputes."
-)
-
-
-@dataclass(frozen=True)
-class Contrast:
-    """Groups of cases side by side in what customers say.
-
-    Parameters
-    ----------
-    frame
-        One row per group: value, low, high, n; `difference` from the comparison with its interval, `p_value`,
-        `differs` (after Benjamini-Hochberg over the groups); `adjusted` difference among cases of the same kind with
-        its interval; `note` where the two disagree; `withheld` where the group is suppressed.
-    sentences
-        The same in plain words, cautions included; no causes.
-    """
-
-    frame: pd.DataFrame
-    sentences: list[str]
+TURNS, VANISHES, ALONE = "turns", "vanishes", "alone"  # what becomes of a difference among cases of the same kind
 
 
 def contrast_groups(
@@ -63,7 +40,7 @@ def contrast_groups(
     within: Sequence[str] = WITHIN,
     confidence: float = 0.95,
     minimum: int = 10,
-) -> Contrast:
+) -> pd.DataFrame:
     """Compare what customers say between groups of cases, and check the difference among cases of the same kind.
 
     The difference is the group's figure minus that of `baseline` (or of all other groups), its interval combined from
@@ -91,8 +68,11 @@ def contrast_groups(
 
     Returns
     -------
-    Contrast
-        Frame and sentences.
+    DataFrame
+        One row per group: measure, value, low, high, n, unit, source; `difference` from the comparison with its
+        interval, `p_value`, `differs` (after Benjamini-Hochberg over the groups); `adjusted` difference among cases of
+        the same kind with its interval; `mix` where the two disagree: 'turns', 'vanishes', 'alone' (no such
+        cases elsewhere) or ''; `people`; `withheld`, why the group is suppressed, or ''.
 
     Raises
     ------
@@ -109,7 +89,7 @@ def contrast_groups(
     Examples
     --------
     >>> cases = pd.DataFrame({"csat": [5.0] * 30 + [1.0] * 30, "team": ["a"] * 30 + ["b"] * 30})
-    >>> contrast_groups(cases, "csat", "team").frame[["team", "value", "difference", "differs"]].to_numpy().tolist()
+    >>> contrast_groups(cases, "csat", "team")[["team", "value", "difference", "differs"]].to_numpy().tolist()
     [['a', 1.0, 1.0, True], ['b', 0.0, -1.0, True]]
     """
     if measure not in PERCEIVED:
@@ -118,25 +98,29 @@ def contrast_groups(
             "figure belongs to diagnose(), for a problem that customers named."
         )
     require(cases, [measure, by], f"{PERCEIVED[measure][0]} by {by}")
-    known = cases[cases[measure].notna()].reset_index(drop=True)
-    known = known.assign(_group=_bands(known[by]), _points=perceived_points(known[measure]))
-    groups = sorted(known["_group"].unique(), key=str)
+    answered = cases[cases[measure].notna()].reset_index(drop=True)
+    answered = answered.assign(_group=_bands(answered[by]), _points=perceived_points(answered[measure]))
+    groups = sorted(answered["_group"].unique(), key=str)
     if baseline is not None and baseline not in groups:
         raise ValueError(f"baseline {baseline!r} is not a value of {by!r}. Found: {', '.join(map(repr, groups))}.")
-    strata = _strata(known, [column for column in within if column != by])
+    strata = _strata(answered, [column for column in within if column != by])
     rows = []
     for group in groups:
-        inside = known["_group"].eq(group)
-        against = known["_group"].isin([baseline]) if baseline is not None else ~inside
-        rows.append({by: group} | _compare(known, measure, inside, against & ~inside, strata, confidence))
-    frame = pd.DataFrame(rows)
-    frame = suppress(
-        frame.assign(people=[count_people(known[known["_group"].eq(g)]) for g in groups]), minimum, by=[by]
-    )
-    stands = control_false_discoveries(frame["p_value"], 1 - confidence)
-    frame["differs"], frame["note"] = stands, _mix_note(frame, stands)
-    frame = frame.drop(columns="people")
-    return Contrast(frame, _sentences(frame, measure, by, baseline))
+        inside = answered["_group"].eq(group)
+        against = answered["_group"].isin([baseline]) if baseline is not None else ~inside
+        row = _compare(answered, measure, inside, against & ~inside, strata, confidence)
+        rows.append({by: group, "people": count_people(answered[inside])} | row)
+    frame = suppress(pd.DataFrame(rows), minimum, by=[by])
+    differs = control_false_discoveries(frame["p_value"], 1 - confidence)
+    return frame.assign(differs=differs, mix=_mix(frame, differs))
+
+
+def check_score(perception: str) -> None:
+    """Refuse a perception that is no score of the customers' own."""
+    if perception not in PERCEPTIONS:
+        raise ValueError(
+            f"perception {perception!r} is not a score that customers give. Expected 'csat', 'nps' or 'ces'."
+        )
 
 
 def perceived_points(answers: pd.Series) -> pd.Series:
@@ -166,21 +150,21 @@ def perceived_points(answers: pd.Series) -> pd.Series:
 
 
 def _compare(
-    known: pd.DataFrame, measure: str, inside: pd.Series, against: pd.Series, strata: pd.Series, confidence: float
+    answered: pd.DataFrame, measure: str, inside: pd.Series, against: pd.Series, strata: pd.Series, confidence: float
 ) -> dict[str, object]:
     """One group's figure and its difference from the comparison, crude and among cases of the same kind."""
     summary = PERCEIVED[measure][1]
-    mine = summary(known.loc[inside, measure], confidence=confidence)
-    row = {"measure": measure, "value": mine.value, "low": mine.low, "high": mine.high, "n": mine.n, "unit": mine.unit}
+    mine = summary(answered.loc[inside, measure], confidence=confidence)
+    row = {"measure": measure} | vars(mine)
     empty = dict.fromkeys(("difference", "difference_low", "difference_high", "p_value"), np.nan)
     empty |= dict.fromkeys(("adjusted", "adjusted_low", "adjusted_high"), np.nan)
     if not against.any():
         return row | empty
-    theirs = summary(known.loc[against, measure], confidence=confidence)
+    theirs = summary(answered.loc[against, measure], confidence=confidence)
     difference = mine.value - theirs.value
     low = difference - np.hypot(mine.value - mine.low, theirs.high - theirs.value)
     high = difference + np.hypot(mine.high - mine.value, theirs.value - theirs.low)
-    points = known["_points"]
+    points = answered["_points"]
     variance = float(points[inside | against].var(ddof=0))
     error = np.sqrt(variance * (1 / mine.n + 1 / theirs.n))
     shift = float(points[inside].mean() - points[against].mean())
@@ -199,7 +183,7 @@ def _adjusted(
     if not len(both):
         return {}
     value = float((weight * (both["mean_1"] - both["mean_0"])).sum() / weight.sum())
-    half = NormalDist().inv_cdf((1 + confidence) / 2) * float(np.sqrt(variance / weight.sum()))
+    half = z_score(confidence) * float(np.sqrt(variance / weight.sum()))
     return {"adjusted": value, "adjusted_low": value - half, "adjusted_high": value + half}
 
 
@@ -218,36 +202,9 @@ def _bands(column: pd.Series) -> pd.Series:
     return name_groups(column)
 
 
-def _mix_note(frame: pd.DataFrame, stands: pd.Series) -> np.ndarray:
-    """Say where a difference does not survive the comparison of like with like."""
+def _mix(frame: pd.DataFrame, differs: pd.Series) -> np.ndarray:
+    """Where a difference does not survive the comparison of like with like."""
     turned = frame["difference"] * frame["adjusted"] < 0
     unclear = (frame["adjusted_low"] <= 0) & (frame["adjusted_high"] >= 0)
     alone = frame["adjusted"].isna()
-    return np.select([~alone & turned & ~unclear, stands & unclear, stands & alone], [TURNS, VANISHES, ALONE], "")
-
-
-def _sentences(frame: pd.DataFrame, measure: str, by: str, baseline: object) -> list[str]:
-    what, scale = PERCEIVED[measure][0], 100 if frame["unit"].eq("share").any() else 1
-    other = "the others" if baseline is None else f"{by} {baseline}"
-    said = []
-    for row in frame[frame["differs"]].to_dict("records"):
-        side = "above" if row["difference"] > 0 else "below"
-        low, high = (row[bound] * scale for bound in ("difference_low", "difference_high"))
-        note = f"; {row['note']}" if row["note"] else ""
-        said.append(
-            f"{by} {row[by]}: {what} {_figure(row, scale)}, {abs(row['difference']) * scale:.0f} points {side} {other} "
-            f"({low:+.0f} to {high:+.0f}){note}."
-        )
-    if not said:
-        said.append(f"No difference in {what} between groups of {by} is shown.")
-    said += [f"{by} {row[by]}: {row['note']}." for row in frame[~frame["differs"]].to_dict("records") if row["note"]]
-    if hidden := int(frame["withheld"].ne("").sum()):
-        said.append(f"{hidden} of {len(frame)} groups are too small to show.")
-    return [*said, UNTIMELY] if measure == "disputed" and by == "timely" else said
-
-
-def _figure(row: dict, scale: int) -> str:
-    percent = " %" if scale == 100 else ""
-    digits = 1 if row["measure"] == "ces" else 0
-    value, low, high = (f"{row[name] * scale:.{digits}f}" for name in ("value", "low", "high"))
-    return f"{value}{percent} ({span(low, high)}, n = {row['n']:,.0f})"
+    return np.select([~alone & turned & ~unclear, differs & unclear, differs & alone], [TURNS, VANISHES, ALONE], "")

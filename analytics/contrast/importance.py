@@ -9,7 +9,7 @@ from math import comb, factorial
 import numpy as np
 
 EXACT = 20  # drivers up to which all subsets are visited (a million); above, sampled orders
-ORDERS = 1_000  # sampled orders, each also taken backwards: standard error about .01 of R2 at the most
+ORDERS = 1_000  # sampled orders, each also inside backwards: standard error about .01 of R2 at the most
 FLAT = 1e-9  # a column with less of its variance left than this is a copy of the others and adds nothing
 
 Groups = list[np.ndarray]
@@ -162,9 +162,9 @@ def johnson_weights(correlation: np.ndarray, groups: Groups) -> np.ndarray:
     array([0.1667, 0.1667])
     """
     values, vectors = np.linalg.eigh(correlation[:-1, :-1])
-    kept = values > FLAT
-    roots = np.sqrt(values[kept])
-    vectors = vectors[:, kept]
+    positive = values > FLAT
+    roots = np.sqrt(values[positive])
+    vectors = vectors[:, positive]
     loadings = (vectors * roots) @ vectors.T
     beta = (vectors / roots) @ vectors.T @ correlation[:-1, -1]
     weights = loadings**2 @ beta**2
@@ -180,10 +180,10 @@ def _unexplained(correlation: np.ndarray, groups: Groups) -> np.ndarray:
     place = np.zeros(1, dtype=np.int64)
     for j in wide:
         width = len(groups[j])
-        taken = rest
+        inside = rest
         for _ in range(width):
-            taken = _absorb(taken)
-        rest = np.concatenate([rest[:, width:, width:], taken])
+            inside = _absorb(inside)
+        rest = np.concatenate([rest[:, width:, width:], inside])
         place = np.concatenate([place, place | (1 << j)])
     result = np.empty(len(place))
     result[place] = rest[:, 0, 0]
@@ -195,5 +195,5 @@ def _absorb(rest: np.ndarray) -> np.ndarray:
     pivot = rest[:, 0, 0]
     scale = np.where(pivot > FLAT, 1 / np.where(pivot > FLAT, pivot, 1), 0)
     lead = rest[:, 0, 1:]
-    left: np.ndarray = rest[:, 1:, 1:] - (lead * scale[:, None])[:, :, None] * lead[:, None, :]
-    return left
+    complement: np.ndarray = rest[:, 1:, 1:] - (lead * scale[:, None])[:, :, None] * lead[:, None, :]
+    return complement

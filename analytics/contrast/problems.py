@@ -46,8 +46,8 @@ def measure_problems(
     -------
     pandas.DataFrame
         One row per theme, most named first: theme, value, low, high (shares 0 to 1; NaN where not known), n, unit,
-        source, counted (the share of labels as they stand), word and reason of its movement, and open (the whole
-        interval above 2 %).
+        source, counted (the share of labels as they stand), word and rule of its movement (of labels of one
+        model for all periods: latest, low limit, high limit), and open (the whole interval above 2 %).
 
     Raises
     ------
@@ -70,7 +70,7 @@ def measure_problems(
         raise ValueError(f"{history[-1]}: no comment to read problems from.")
     rows = []
     for theme, held_out in errors.items():
-        labels = pd.Series(np.where(now["negative_themes"].map(lambda found, t=theme: t in found), NAMED, OTHER))
+        labels = pd.Series(np.where(now["negative_themes"].map(lambda themes, t=theme: t in themes), NAMED, OTHER))
         counted, share = float(labels.eq(NAMED).mean()), Estimate(np.nan, np.nan, np.nan, len(labels), "share", SAID)
         if _fits(counted, len(labels), held_out, confidence):
             share = corrected_share(labels, held_out, label=NAMED, confidence=confidence)
@@ -96,11 +96,11 @@ def _movement(comments: pd.DataFrame, history: Sequence[str], themes: Sequence[s
     per_period = comments["period"].value_counts().reindex(list(history)).fillna(0)
     first = per_period.gt(0).to_numpy().argmax()
     per_period = per_period.iloc[first:]
-    named = comments[["period", "negative_themes"]].explode("negative_themes")
-    counts = pd.crosstab(named["period"], named["negative_themes"])
+    themes_named = comments[["period", "negative_themes"]].explode("negative_themes")
+    counts = pd.crosstab(themes_named["period"], themes_named["negative_themes"])
     counts = counts.reindex(index=per_period.index, columns=pd.Index(themes), fill_value=0)
     shares = counts.div(per_period.where(per_period > 0), axis=0)
     tidy = shares.rename_axis("period").reset_index().melt("period", var_name="theme", value_name="value")
     tidy["n"] = tidy["period"].map(per_period)
     tidy["low"], tidy["high"] = wilson_bounds(tidy["value"], tidy["n"].where(tidy["n"] > 0))
-    return detect_group_signals(tidy, ["theme"])[["theme", "word", "reason"]]
+    return detect_group_signals(tidy, ["theme"]).drop(columns="p_value")

@@ -5,17 +5,31 @@ Why something changed is asked elsewhere (`drivers`, `diagnosis`); here it is on
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
+
+from analytics.measures.intervals import z_score
 
 ROSE, FELL, NO_CHANGE, CANNOT_TELL = "rose", "fell", "no change", "cannot tell yet"
 SHORTEST = 8  # measured periods before anything is said: with fewer, the limits below exceed five sigma
 RUN = 8  # periods in a row on one side of the mean (Wheeler's third rule)
 TREND = 7  # periods in a row each above, or each below, the one before (NHS "plot the dots")
 SIGMAS = 3.0  # 3 sigma = 2.66 times the mean moving range
+LIMITS = ["low limit", "high limit"]
 TAIL = 0.01  # chance that a quiet period leaves the limits; decides their width while the baseline is short
-OUTSIDE, SHIFT, DRIFT = "outside the limits", f"{RUN} or more on one side", f"{TREND} or more in one direction"
+
+
+class Rule(StrEnum):
+    """What decided the word about the latest period."""
+
+    OUTSIDE = "outside"  # beyond the limits
+    SHIFT = "shift"  # `RUN` periods or more on one side of the mean
+    TREND = "trend"  # `TREND` periods or more in one direction
+    NONE = "none"  # no rule of change met
+    SHORT = "short"  # fewer than `SHORTEST` periods measured
+    UNMEASURED = "unmeasured"  # no value in the latest period
 
 
 @dataclass(frozen=True)
@@ -26,13 +40,19 @@ class Signals:
     ----------
     word
         'rose', 'fell', 'no change' or 'cannot tell yet', about the latest period.
-    reason
-        The rule behind the word, in plain words.
+    rule
+        The `Rule` behind the word.
     p_value
         How often a quiet series would look this unusual under the strongest rule, the choice among rules allowed
         for; missing where nothing can be told. For `control_false_discoveries`.
     points
-        One row per period: value, mean, low limit, high limit, rule ('' = none met).
+        One row per period: value, mean, low limit, high limit, rule ('' where nothing was measured).
+    measured
+        Periods with a value.
+    unweighed
+        The word by the rule alone, where a change in who answers took it back; '' where it did not.
+    answered
+        Response of the latest period and the usual one, where they took the word back.
 
     Examples
     --------
@@ -41,9 +61,12 @@ class Signals:
     """
 
     word: str
-    reason: str
+    rule: Rule
     p_value: float
     points: pd.DataFrame
+    measured: int
+    unweighed: str = ""
+    answered: tuple[float, float] | None = None
 
 
 def detect_signals(
@@ -99,8 +122,9 @@ def detect_signals(
     >>> steady = pd.Series([30.0, 32, 31, 29, 30, 31, 30, 32, 31, 30, 29, 31])
     >>> detect_signals(steady).word
     'no change'
-    >>> detect_signals(pd.concat([steady, pd.Series([45.0])], ignore_index=True)).reason
-    'outside the limits: 45 against 26.1 to 34.9'
+    >>> jump = detect_signals(pd.concat([steady, pd.Series([45.0])], ignore_index=True))
+    >>> jump.word, str(jump.rule)
+    ('rose', 'outside')
     """
     if series.empty:
         raise ValueError("detect_signals was given an empty series: expected one value per period, the latest last.")
@@ -111,21 +135,15 @@ def detect_signals(
     error = np.full(len(at), np.nan) if se is None else _aligned(se, series)[at]
     size = np.full(len(at), np.nan) if n is None else _aligned(n, series)[at]
     chart = _chart(values[at], size, error)
-    points = pd.DataFrame(np.nan, index=series.index, columns=["value", "mean", "low limit", "high limit"])
+    points = pd.DataFrame(np.nan, index=series.index, columns=["value", "mean", *LIMITS])
     points.iloc[at] = np.column_stack([values[at], *chart[:3]])
     points["rule"] = ""
     points.iloc[at, -1] = chart[3]
-    if not len(at) or at[-1] != len(values) - 1:
-        return Signals(CANNOT_TELL, "nothing was measured in the latest period", np.nan, points)
-    if len(at) < SHORTEST:
-        return Signals(
-            CANNOT_TELL,
-            f"only {len(at)} {'period' if len(at) == 1 else 'periods'} measured, {SHORTEST} are needed",
-            np.nan,
-            points,
-        )
-    found = _word(values[at], chart, points)
-    return found if answered is None else _weigh_silence(found, _aligned(answered, series)[at], scale)
+    unmeasured = not len(at) or at[-1] != len(values) - 1
+    if unmeasured or len(at) < SHORTEST:
+        return Signals(CANNOT_TELL, Rule.UNMEASURED if unmeasured else Rule.SHORT, np.nan, points, len(at))
+    signal = Signals(_word(values[at], chart[0], chart[3][-1]), chart[3][-1], chart[4], points, len(at))
+    return signal if answered is None else _weigh_silence(signal, _aligned(answered, series)[at], scale)
 
 
 def detect_group_signals(
@@ -150,7 +168,8 @@ def detect_group_signals(
     Returns
     -------
     DataFrame
-        One row per group: word, reason, p_value.
+        One row per group: word ('no change' also where the rule is not unusual among so many), rule, p_value, and the
+        latest value with its low limit and high limit.
 
     Raises
     ------
@@ -172,12 +191,11 @@ def detect_group_signals(
     rows = []
     for key, group in table.groupby(list(by), dropna=False):
         series = group.set_index(period).sort_index()
-        found = detect_signals(series["value"], series["n"], se=(series["high"] - series["low"]) / (2 * 1.96))
-        rows.append((*key, found.word, found.reason, found.p_value))
-    judged = pd.DataFrame(rows, columns=[*by, "word", "reason", "p_value"])
-    dropped = judged["word"].isin([ROSE, FELL]) & ~control_false_discoveries(judged["p_value"], rate)
-    judged.loc[dropped, "reason"] = "not unusual among so many groups: " + judged.loc[dropped, "reason"]
-    judged.loc[dropped, "word"] = NO_CHANGE
+        signal = detect_signals(series["value"], series["n"], se=(series["high"] - series["low"]) / (2 * z_score(0.95)))
+        rows.append((*key, signal.word, signal.rule, signal.p_value, *signal.points[["value", *LIMITS]].iloc[-1]))
+    judged = pd.DataFrame(rows, columns=[*by, "word", "rule", "p_value", "latest", *LIMITS])
+    moved = judged["word"].isin([ROSE, FELL])
+    judged.loc[moved & ~control_false_discoveries(judged["p_value"], rate), "word"] = NO_CHANGE
     return judged
 
 
@@ -232,10 +250,10 @@ def _aligned(other: pd.Series, series: pd.Series) -> np.ndarray:
 
 def _chart(
     values: np.ndarray, n: np.ndarray, se: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[str], float]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Rule], float]:
     """Walk through the periods: mean, low limit, high limit and rule of each; the p-value of the last."""
     mean, half = np.full((2, len(values)), np.nan)
-    rules, calm, p = [""] * len(values), np.ones(len(values), dtype=bool), 1.0
+    rules, calm, p = [Rule.NONE] * len(values), np.ones(len(values), dtype=bool), 1.0
     for t in range(SHORTEST - 1, len(values)):
         base = np.flatnonzero(calm[:t])
         mean[t] = values[base].mean()
@@ -244,11 +262,11 @@ def _chart(
         half[t] = spread * max(SIGMAS, _t_point(degrees) * np.sqrt(1 + 1 / len(base)))
         gap = values[t] - mean[t]
         if abs(gap) > half[t] + 1e-9 * abs(mean[t]):
-            rules[t], calm[t] = OUTSIDE, False
+            rules[t], calm[t] = Rule.OUTSIDE, False
         centre = values[: t + 1][calm[: t + 1]].mean()
         run, climb = _run(np.sign(values[: t + 1] - centre)), _run(np.sign(np.diff(values[: t + 1])))
-        if not rules[t]:
-            rules[t] = SHIFT if run >= RUN else DRIFT if climb >= TREND - 1 else ""
+        if rules[t] == Rule.NONE:
+            rules[t] = Rule.SHIFT if run >= RUN else Rule.TREND if climb >= TREND - 1 else Rule.NONE
         if t == len(values) - 1:
             p = _p_value(gap, spread, len(base), degrees, run, climb)
     return mean, mean - half, mean + half, rules, p
@@ -292,36 +310,31 @@ def _p_value(gap: float, spread: float, base: int, degrees: float, run: int, cli
     return float(min(1.0, 2 * chance))
 
 
-def _word(values: np.ndarray, chart: tuple, points: pd.DataFrame) -> Signals:
+def _word(values: np.ndarray, mean: np.ndarray, rule: Rule) -> str:
     """Choose the word about the latest period, from the rule it met."""
-    mean, low, high, rules, p = chart
-    bounds = f"{values[-1]:.3g} against {low[-1]:.3g} to {high[-1]:.3g}"
-    if not rules[-1]:
-        return Signals(NO_CHANGE, f"no rule met: {bounds}", p, points)
-    rising = values[-1] > values[-2] if rules[-1] == DRIFT else values[-1] > mean[-1]
-    return Signals(ROSE if rising else FELL, f"{rules[-1]}: {bounds}", p, points)
+    if rule == Rule.NONE:
+        return NO_CHANGE
+    return ROSE if values[-1] > (values[-2] if rule == Rule.TREND else mean[-1]) else FELL
 
 
-def _weigh_silence(found: Signals, answered: np.ndarray, scale: tuple[float, float]) -> Signals:
+def _weigh_silence(signal: Signals, answered: np.ndarray, scale: tuple[float, float]) -> Signals:
     """Take a word back where a change in who answers could have made it, or could hide a change."""
-    usual, latest = answered[:-1], answered[-1]
-    usual = usual[np.isfinite(usual)]
-    if found.word == CANNOT_TELL or not len(usual) or not np.isfinite(latest) or latest <= 0:
-        return found
-    value, mean, low, high = found.points.iloc[-1, :4].astype(float)
-    ratio = usual.mean() / latest  # answers expected for each answer that came
-    if found.word == NO_CHANGE:
-        fewer = latest < usual.mean() - SIGMAS * usual.std()
+    past, latest = answered[:-1], answered[-1]
+    past = past[np.isfinite(past)]
+    if not len(past) or not np.isfinite(latest) or latest <= 0:
+        return signal
+    usual = past.mean()
+    value, mean, low, high = signal.points.iloc[-1, :4].astype(float)
+    ratio = usual / latest  # answers expected for each answer that came
+    if signal.word == NO_CHANGE:
+        fewer = latest < usual - SIGMAS * past.std()
         ends = [(value + (ratio - 1) * end) / ratio for end in scale]
-        if not fewer or (low <= ends[0] and ends[1] <= high):
-            return found
-        reason = f"only {latest:.0%} answered where {usual.mean():.0%} is usual, which could hide a change"
-        return replace(found, word=CANNOT_TELL, reason=reason)
-    worse, better = scale if found.word == ROSE else scale[::-1]
-    even = (value + (ratio - 1) * worse) / ratio if ratio > 1 else (value - (1 - ratio) * better) / ratio
-    stands = found.points["rule"].iloc[-1] == OUTSIDE and (even > high if found.word == ROSE else even < low)
-    stands |= found.points["rule"].iloc[-1] != OUTSIDE and (even > mean if found.word == ROSE else even < mean)
+        stands = not fewer or (low <= ends[0] and ends[1] <= high)
+    else:
+        worse, better = scale if signal.word == ROSE else scale[::-1]
+        even = (value + (ratio - 1) * worse) / ratio if ratio > 1 else (value - (1 - ratio) * better) / ratio
+        outside = signal.rule == Rule.OUTSIDE
+        stands = even > (high if outside else mean) if signal.word == ROSE else even < (low if outside else mean)
     if stands:
-        return found
-    reason = f"{latest:.3g} answered where {usual.mean():.3g} is usual, which could be all of it"
-    return replace(found, word=CANNOT_TELL, reason=reason)
+        return signal
+    return replace(signal, word=CANNOT_TELL, unweighed=signal.word, answered=(float(latest), float(usual)))

@@ -4,8 +4,6 @@ A strategy is judged only by what customers say about the themes it lives by; wh
 not asked.
 """
 
-from dataclasses import dataclass
-
 import pandas as pd
 
 from analytics.contrast.problems import OPEN_SHARE
@@ -13,28 +11,15 @@ from analytics.contrast.problems import OPEN_SHARE
 CONGRUENT, NOT_CONGRUENT, UNKNOWN = "congruent", "not congruent", "we do not know"
 
 
-@dataclass(frozen=True)
-class Archetype:
-    """A service strategy: what it promises in one line, and the themes that must not be problems if it holds."""
-
-    meaning: str
-    themes: tuple[str, ...]
-
-
+# The themes that must not be problems if a strategy holds.
 ARCHETYPES = {
-    "delight": Archetype("every contact leaves the customer better off", ("courtesy", "empowered_staff", "unresolved")),
-    "keep_the_line_moving": Archetype("nobody waits, nobody calls twice", ("waiting", "repeat_contact", "transferred")),
-    "avoid_contact": Archetype(
-        "things work, so nobody needs us", ("system_failure", "product_delivery", "billing_price")
-    ),
-    "expert_help": Archetype("whoever answers knows the answer", ("competence", "transferred", "unresolved")),
-    "open_dialogue": Archetype("customers hear the truth, early", ("kept_informed", "promise_broken", "no_human")),
-    "squeaky_wheel": Archetype(
-        "whoever complains gets it fixed", ("unresolved", "repeat_contact", "policy_over_customer")
-    ),
-    "best_customers_first": Archetype(
-        "the longer with us, the better", ("loyal_unfair", "unwanted_selling", "courtesy")
-    ),
+    "delight": ("courtesy", "empowered_staff", "unresolved"),
+    "keep_the_line_moving": ("waiting", "repeat_contact", "transferred"),
+    "avoid_contact": ("system_failure", "product_delivery", "billing_price"),
+    "expert_help": ("competence", "transferred", "unresolved"),
+    "open_dialogue": ("kept_informed", "promise_broken", "no_human"),
+    "squeaky_wheel": ("unresolved", "repeat_contact", "policy_over_customer"),
+    "best_customers_first": ("loyal_unfair", "unwanted_selling", "courtesy"),
 }
 
 
@@ -73,7 +58,7 @@ def judge_strategy(archetype: str, problems: pd.DataFrame) -> pd.DataFrame:
     """
     if archetype not in ARCHETYPES:
         raise ValueError(f"strategy {archetype!r} is not known. Expected one of: {', '.join(ARCHETYPES)}.")
-    rows = pd.DataFrame({"theme": ARCHETYPES[archetype].themes}).merge(problems, on="theme", how="left", validate="1:1")
+    rows = pd.DataFrame({"theme": ARCHETYPES[archetype]}).merge(problems, on="theme", how="left", validate="1:1")
     rows["verdict"] = UNKNOWN
     rows.loc[rows["low"] > OPEN_SHARE, "verdict"] = NOT_CONGRUENT
     rows.loc[rows["high"] < OPEN_SHARE, "verdict"] = CONGRUENT

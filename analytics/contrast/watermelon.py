@@ -5,18 +5,17 @@ A target that is met says nothing about quality; this test asks customers. Why a
 """
 
 from collections.abc import Sequence
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analytics.config import Target
-from analytics.contrast.clocks import count_people, name_groups
-from analytics.contrast.groups import PERCEIVED, perceived_points
+from analytics.contrast.clocks import name_groups
+from analytics.contrast.groups import PERCEIVED, check_score, perceived_points
 from analytics.contrast.signals import control_false_discoveries
-from analytics.measures.estimate import span
-from analytics.measures.intervals import wilson_bounds
+from analytics.measures.intervals import wilson_bounds, z_score
+from analytics.measures.suppress import count_people
 from analytics.tables.schema import require
 
 WATERMELON = "watermelon"
@@ -25,9 +24,9 @@ SHUFFLES = 200
 HALVES = ["p_green", "p_not_green", "p_red", "p_content"]
 TABLE = [
     "target", "by", "group", "goal", "inside", "inside_low", "inside_high", "inside_n", "inside_verdict",
-    "perceived", "low", "high", "n", "against", "perceived_verdict", "note",
+    "perceived", "low", "high", "n", "people", "against", "perceived_verdict", "absent",
 ]  # fmt: skip
-COLUMNS = [*TABLE, "p_value", "finding", "sentence", "false_alarms"]
+COLUMNS = [*TABLE, "p_value", "finding", "false_alarms"]
 
 
 def find_watermelons(
@@ -55,7 +54,7 @@ def find_watermelons(
     cases
         From `build_cases`.
     targets
-        As configured; one whose column is not measured gives one row that says so.
+        As configured; one whose column is not measured gives one row that names it in `absent`.
     perception
         'csat', 'nps' or 'ces'.
     by
@@ -68,7 +67,7 @@ def find_watermelons(
     confidence
         Level of the intervals; 1 - confidence is the rate of false findings.
     minimum
-        Groups with fewer customers inside or answering are suppressed.
+        Groups with fewer customers inside or answering are suppressed: their figures are missing.
     seed
         Of the shuffles behind `false_alarms`.
 
@@ -76,9 +75,10 @@ def find_watermelons(
     -------
     DataFrame
         One row per target and group: both figures with intervals and n, both verdicts ('green', 'red', 'unclear';
-        'red', 'content', 'unclear'), `p_value`, `finding` ('watermelon', 'reverse watermelon' or ''), `sentence`, and
-        `false_alarms`: the share of 200 tables with the customers' answers shuffled between cases in which this test
-        found anything, the same for every row.
+        'red', 'content', 'unclear'), `people` (customers who answered), `absent` (the column that is not measured, or
+        ''), `p_value`, `finding` ('watermelon', 'reverse watermelon' or ''), and `false_alarms`: the share of 200
+        tables with the customers' answers shuffled between cases in which this test found anything, the same for every
+        row.
 
     Raises
     ------
@@ -99,22 +99,17 @@ def find_watermelons(
     >>> find_watermelons(cases, [target])[["group", "inside_verdict", "perceived_verdict", "finding"]].values.tolist()
     [['a', 'green', 'red', 'watermelon'], ['b', 'green', 'content', '']]
     """
-    if perception not in ("csat", "nps", "ces"):
-        raise ValueError(
-            f"perception {perception!r} is not a score that customers give. Expected 'csat', 'nps' or 'ces'."
-        )
+    check_score(perception)
     require(cases, [perception], "watermelons")
     cases = cases.reset_index(drop=True)
     contacts = None if contacts is None else contacts.reset_index(drop=True)
-    points = perceived_points(cases[perception])
     points = perceived_points(cases[perception])
     parts = [_judge(cases, contacts, t, by or t.by, points, threshold, confidence, minimum) for t in targets]
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(parts, ignore_index=True)
-    table["p_value"] = _candidates(table).min(axis=1)
-    table["finding"] = _findings(table, confidence)
-    table["sentence"] = [_sentence(row, PERCEIVED[perception][0]) for row in table.to_dict("records")]
+    p_values = _candidates(table)
+    table["p_value"], table["finding"] = p_values.min(axis=1), _findings(table, p_values, confidence)
     table["false_alarms"] = _false_alarms(cases, table, points, confidence, np.random.default_rng(seed))
     return table[COLUMNS]
 
@@ -125,14 +120,16 @@ def _judge(
 ) -> pd.DataFrame:  # fmt: skip
     """Judge one target over all groups: both figures, their verdicts and the one-sided p-values of every half."""
     rows = contacts if contacts is not None and {target.column, by} <= {*contacts} else cases
-    measured = {
-        (c, c in frame and frame[c].notna().any()) for c, frame in ((target.column, rows), (by, rows), (by, cases))
+    needed = ((target.column, rows), (by, rows), (by, cases))
+    absent = sorted(c for c, frame in needed if c not in frame or frame[c].isna().all())
+    head: dict[str, Any] = {
+        "target": target.name,
+        "by": by,
+        "goal": target.share,
+        "absent": absent[0] if absent else "",
     }
-    absent = sorted(column for column, known in measured if not known)
-    head: dict[str, Any] = {"target": target.name, "by": by, "goal": target.share}
     if absent:
-        note = f"not measured: no column {absent[0]}, needed for the target {target.name!r}"
-        return pd.DataFrame([head | {"group": "", "note": note}]).reindex(columns=[*TABLE, *HALVES])
+        return pd.DataFrame([head | {"group": ""}]).reindex(columns=[*TABLE, *HALVES])
     table = _inside(rows, target, by, confidence).join(
         _perceived(cases, by, points, threshold, confidence), how="outer"
     )
@@ -142,7 +139,6 @@ def _judge(
     table["inside_verdict"] = np.select([small, green, red], ["", "green", "red"], "unclear")
     low, high = table["low"] < table["against"], table["high"] > table["against"]
     table["perceived_verdict"] = np.select([small, low & ~high, high & ~low], ["", "red", "content"], "unclear")
-    table["note"] = np.where(small, f"fewer than {minimum} people", "")
     return table.rename_axis("group").reset_index().assign(**head).reindex(columns=[*TABLE, *HALVES])
 
 
@@ -167,12 +163,9 @@ def _perceived(
     groups = name_groups(answered[by])
     codes, names = pd.factorize(groups, sort=True)
     measure = PERCEIVED[str(points.name)][1]
-    said = [measure(part, confidence=confidence) for _, part in answered[points.name].groupby(codes)]
-    table = pd.DataFrame(
-        {"perceived": [e.value for e in said], "low": [e.low for e in said], "high": [e.high for e in said]},
-        index=names,
-    )
-    table["n"] = [float(e.n) for e in said]
+    figures = [measure(part, confidence=confidence) for _, part in answered[points.name].groupby(codes)]
+    rows = [(e.value, e.low, e.high, float(e.n)) for e in figures]
+    table = pd.DataFrame(rows, names, columns=["perceived", "low", "high", "n"])
     table["people"] = [count_people(part) for _, part in answered.groupby(codes)]
     z, table["against"] = _compare(points[points.notna()].to_numpy(), codes, threshold)
     table["p_red"], table["p_content"] = _normal_tails(z)
@@ -204,13 +197,13 @@ def _candidates(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(both)
 
 
-def _findings(table: pd.DataFrame, confidence: float) -> np.ndarray:
-    p = _candidates(table)
-    stands = control_false_discoveries(pd.concat([p[WATERMELON], p[REVERSE]], keys=p.columns), 1 - confidence)
+def _findings(table: pd.DataFrame, p_values: pd.DataFrame, confidence: float) -> np.ndarray:
+    """The finding of each row: both verdicts, and a p-value that stands among all."""
+    stands = control_false_discoveries(pd.concat(dict(p_values.items())), 1 - confidence)
     melon = table["inside_verdict"].eq("green") & table["perceived_verdict"].eq("red")
     reverse = table["inside_verdict"].eq("red") & table["perceived_verdict"].eq("content")
     names = [WATERMELON, REVERSE]
-    return np.select([stands[name] & seen for name, seen in zip(names, (melon, reverse), strict=True)], names, "")
+    return np.select([stands[name] & both for name, both in zip(names, (melon, reverse), strict=True)], names, "")
 
 
 def _false_alarms(
@@ -233,27 +226,10 @@ def _false_alarms(
             z[shuffle, rows] = _compare(answers, codes, None)[0][at]
     red, content = _normal_tails(z)
     p = np.hstack([np.maximum(table["p_green"].to_numpy(), red), np.maximum(table["p_not_green"].to_numpy(), content)])
-    reach, inside = NormalDist().inv_cdf((1 + confidence) / 2), table["inside_verdict"]
-    seen = np.hstack([inside.eq("green").to_numpy() & (z < -reach), inside.eq("red").to_numpy() & (z > reach)])
+    reach, inside = z_score(confidence), table["inside_verdict"]
+    visible = np.hstack([inside.eq("green").to_numpy() & (z < -reach), inside.eq("red").to_numpy() & (z > reach)])
     tested = ~np.isnan(p).any(axis=0)
     if not tested.any():
         return 0.0
     stands = false_discovery_control(p[:, tested], axis=1) <= 1 - confidence
-    return float((stands & seen[:, tested]).any(axis=1).mean())
-
-
-def _sentence(row: dict, what: str) -> str:
-    name = f"{str(row['by']).capitalize()} {row['group']}"
-    if row["note"]:
-        return str(row["note"]) if not row["group"] else f"{name}: {row['note']}, not shown."
-    if not row["finding"]:
-        return ""
-    scale, percent = (100, " %") if what == PERCEIVED["csat"][0] else (1, "")
-    value, low, high, others = (f"{row[x] * scale:.0f}" for x in ("perceived", "low", "high", "against"))
-    said = (
-        f"{what.capitalize()}: {value}{percent} ({span(low, high)}, n = {row['n']:,.0f}), elsewhere {others}{percent}"
-    )
-    met = f"'{row['target']}' is met in {row['inside']:.0%} (goal {row['goal']:.0%}, n = {row['inside_n']:,.0f})"
-    if row["finding"] == WATERMELON:
-        return f"{name}: green inside, red to customers. {said}; {met}."
-    return f"{name}: red inside, yet customers are content: stop chasing this target. {said}; {met}."
+    return float((stands & visible[:, tested]).any(axis=1).mean())

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import ctypes
-import hashlib
 import json
 import os
 import re
@@ -21,26 +20,18 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from analytics.config import Config, load_config
 from analytics.publish.blocks import MIME
-from analytics.publish.collect import InputError, ReportError, collect, findings, refuse_unfounded, title_of
-from analytics.publish.versions import FILES, keep_version, write_json
+from analytics.publish.collect import ReportError, collect, findings, refuse_unfounded, title_of
+from analytics.publish.kernel import execute, load_papermill
+from analytics.publish.template import render
+from analytics.publish.versions import FILES, digest, keep_version, write_json
 from analytics.tables.periods import parse_period
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
-
-INPUT_FAULTS = (
-    "EmptyPeriodError",
-    "UnfinishedPeriodError",
-    "DataContractError",
-    "ConfigError",
-)  # raised in a cell, made by settings or data
-START_LIMIT = 180  # seconds for a kernel to start: the usual 60 is too short on a busy machine
 
 
 @dataclass(frozen=True)
@@ -109,6 +100,8 @@ def build_report(
     ...
     ValueError: there is no report 'no such report'. Known: leadership, operations.
     """
+    import nbformat
+
     started = time.monotonic()
     config, file = _configuration(config)
     notebook = find_notebook(name, config.root)
@@ -119,9 +112,9 @@ def build_report(
         raise ValueError(f"the period {period} has not begun: there is nothing to report yet.")
     values = check_parameters(notebook, {"config": file.name, "period": period, **(parameters or {})})
     folder = config.resolve(config.report.output) / report / period
-    with _told(folder), alone(folder, wait), _staging(folder) as staged:
-        nb = _execute(notebook, values, config.root, cell_limit)
-        (staged / "notebook.ipynb").write_text(_notebook(nb), encoding="utf-8")
+    with _reasons(folder), alone(folder, wait), _staging(folder) as staged:
+        nb = execute(notebook, values, config.root, cell_limit)
+        (staged / "notebook.ipynb").write_text(nbformat.writes(nb), encoding="utf-8")
         blocks = collect(nb)
         refuse_unfounded(blocks, config.organisation.minimum_group, span)
         title = title_of(blocks, report.replace("_", " ").capitalize())
@@ -136,13 +129,13 @@ def build_report(
             "organisation": config.organisation.name,
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "parameters": values,
-            "config_sha256": _sha256(file),
-            "notebook_sha256": _sha256(notebook),
+            "config_sha256": digest(file),
+            "notebook_sha256": digest(notebook),
             **_provenance(blocks),
             "versions": _versions(),
             "seconds": round(time.monotonic() - started, 1),
             "peak_memory_mib": _peak_memory(),
-            "files": {path: _sha256(staged / path) for path in FILES if path != "manifest.json"},
+            "files": {path: digest(staged / path) for path in FILES if path != "manifest.json"},
         }
         write_json(staged / "manifest.json", manifest)
         _publish(staged, folder)
@@ -169,8 +162,7 @@ def check_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]
     ValueError
         If a parameter is unknown, has no value (its default is None), or is not of the declared type.
     """
-    papermill = _papermill()
-    declared = papermill.inspect_notebook(str(notebook))
+    declared = load_papermill().inspect_notebook(str(notebook))
     takes = ", ".join(declared) or "none"
     if unknown := [p for p in given if p not in declared]:
         raise ValueError(f"{notebook.stem} has no parameter {unknown[0]!r}. It takes: {takes}.")
@@ -230,61 +222,7 @@ def _literal(default: str) -> object:
         raise ValueError(f"the default {default!r} in a parameters cell is not a plain value.") from None
 
 
-# ---- the run ---------------------------------------------------------------------------------------------------------
-
-
-def _papermill() -> ModuleType:
-    """papermill, without the grammar of IRIs that jsonschema builds at its import for a check no notebook asks for.
-
-    That grammar takes 1.7 seconds; where the module is absent, jsonschema leaves the check out.
-    """
-    begun = "jsonschema" in sys.modules
-    if not begun:
-        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    import papermill
-
-    if not begun:
-        del sys.modules["rfc3987_syntax"]
-    return cast(ModuleType, papermill)
-
-
-def _execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: float) -> NotebookNode:
-    """The executed notebook, or the reason why there is none."""
-    import traitlets.config
-    from nbclient.exceptions import CellTimeoutError, DeadKernelError
-    from papermill.exceptions import PapermillExecutionError
-
-    papermill = _papermill()
-    kernel = traitlets.config.Config({"KernelManager": {"transport": "ipc"}})  # no port that others could listen to
-    Thread(target=_load_writers, daemon=True).start()  # this process only waits until the kernel is done
-    try:
-        return papermill.execute_notebook(
-            str(notebook), None, values, cwd=str(root), start_timeout=START_LIMIT, kernel_name="python3",
-            execution_timeout=cell_limit, progress_bar=sys.stderr.isatty(), config=kernel,
-            extra_arguments=["--IPKernelApp.log_level=50"], shutdown_kernel="immediate",  # its work is in the notebook
-        )  # fmt: skip
-    except PapermillExecutionError as fault:  # cells count from 1 in the notebook as written, without the injected one
-        if fault.ename in INPUT_FAULTS:
-            raise InputError(f"{fault.evalue}\nNothing was published.") from None
-        raise ReportError(
-            f"{notebook.name}, cell {fault.cell_index} failed, so nothing was published. {fault.ename}: {fault.evalue}"
-        ) from None
-    except DeadKernelError:
-        raise ReportError(
-            f"{notebook.name}: the kernel died (killed, or out of memory); nothing was published."
-        ) from None
-    except CellTimeoutError:
-        raise ReportError(f"{notebook.name}: a cell took over {cell_limit:g} seconds; nothing was published.") from None
-
-
 # ---- what is written -------------------------------------------------------------------------------------------------
-
-
-def _load_writers() -> None:
-    """Import what writes the pages; a fault of it shows where the pages are written."""
-    with suppress(Exception):
-        import nbconvert  # noqa: F401
-        import typst  # noqa: F401
 
 
 def _write_pages(
@@ -297,36 +235,26 @@ def _write_pages(
     (staged / "report.html").write_text(_html(nb, f"{title} · {config.organisation.name} · {period}"), encoding="utf-8")
 
 
-def _notebook(nb: NotebookNode) -> str:
-    import nbformat
-
-    return str(nbformat.writes(nb))
-
-
 def _html(nb: NotebookNode, title: str) -> str:
-    """The notebook with its code hidden, only its blocks shown, page one first; nothing in it can run or be fetched."""
-    from html import escape
+    """The notebook with its code hidden, only its blocks shown, page one first; nothing in it can run or be fetched.
 
+    The same blocks give the same bytes: no cell keeps the number it was given by chance.
+    """
     import nbformat
     from nbconvert import HTMLExporter
 
-    shown = nbformat.from_dict(nb)
-    for cell in shown.cells:
+    page = nbformat.from_dict(nb)
+    page.cells = [cell for cell in page.cells if "injected-parameters" not in cell.metadata.get("tags", [])]
+    for number, cell in enumerate(page.cells):
+        cell.id = f"cell-{number}"
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if MIME in output.get("data", {})]
-    shown.cells[1:] = sorted(shown.cells[1:], key=lambda cell: '"kind": "page_one"' not in json.dumps(cell))
+    page.cells[1:] = sorted(page.cells[1:], key=lambda cell: '"kind": "page_one"' not in json.dumps(cell))
     exporter = HTMLExporter(
         template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
     )
-    body, _ = exporter.from_notebook_node(shown)
-    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"><style>body{max-width:46rem;'
-        'margin:2rem auto;padding:0 1rem;font-family:"Fira Sans","Segoe UI",system-ui,sans-serif;line-height:1.5}'
-        f".anchor-link{{display:none}}</style></head><body>{body}</body></html>\n"
-    )
+    body, _ = exporter.from_notebook_node(page)
+    return render(Path(__file__).with_name("templates") / "page.html.j2", title=title, body=body)
 
 
 def _provenance(blocks: list[dict[str, Any]]) -> dict[str, Any]:
@@ -341,16 +269,13 @@ def _provenance(blocks: list[dict[str, Any]]) -> dict[str, Any]:
 def _versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, distribution, version
 
-    versions = {"python": sys.version.split()[0]}
     package = distribution("customer-perception-analytics")
-    versions[package.name] = package.version
+    versions = {"python": sys.version.split()[0], package.name: package.version}
     for line in package.requires or []:
-        name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
         if "extra ==" not in line:
-            try:
+            name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
+            with suppress(PackageNotFoundError):
                 versions[name] = version(name)
-            except PackageNotFoundError:
-                continue
     return versions
 
 
@@ -363,24 +288,23 @@ def _peak_memory() -> float:
     return round(max(peaks) * unit / 2**20, 1)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 # ---- publishing ------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def _told(folder: Path) -> Iterator[None]:
-    """Say of a full disk or a missing permission where it struck and that nothing was harmed."""
+def _reasons(folder: Path) -> Iterator[None]:
+    """Say of every fault what struck and where, and that nothing was harmed; none leaves as a kind of its own."""
     try:
         yield
     except OSError as fault:
-        reason = fault.strerror or str(fault)
-        where = fault.filename or folder
+        reason, where = fault.strerror or str(fault), fault.filename or folder
         raise OSError(
             fault.errno, f"{reason}: {where}. Nothing was published; the report in {folder}, if any, is untouched"
         ) from fault
+    except (ReportError, ValueError):
+        raise
+    except Exception as fault:
+        raise ReportError(f"{folder} was not published: {type(fault).__name__}: {fault}") from fault
 
 
 @contextmanager

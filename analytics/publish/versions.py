@@ -8,19 +8,42 @@ import hashlib
 import json
 import math
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, cast
 
 from analytics.publish.format import write_interval
 
 FILES = ("report.pdf", "report.html", "notebook.ipynb", "manifest.json", "claims.json")
 VERSIONS, CHANGES, DELIVERY = "versions", "changes.json", "delivery.json"
+FIGURE = ("value", "low", "high", "n", "unit")
 
 Json = dict[str, Any]
+
+
+class Claim(TypedDict):
+    """One sentence of a published report, as claims.json keeps it; a figure has value, low, high, n, unit, source."""
+
+    section: str
+    key: str
+    sentence: str
+    level: str
+    signal: str | None
+    evidence: list[Json]
+
+
+@dataclass(frozen=True)
+class DeliveryRecord:
+    """What became of one version, by address: when it was sent, why it failed, why it is not known to have arrived."""
+
+    sent: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
+    unknown: dict[str, str] = field(default_factory=dict)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -46,14 +69,51 @@ def read_json(path: Path) -> Json | None:
     return value if isinstance(value, dict) else None
 
 
+def read_claims(folder: Path, period: str = "") -> list[Claim] | None:
+    """The claims of one published report; None where there is none, or its file is not of the known form.
+
+    Parameters
+    ----------
+    folder
+        That of the period, or with `period` the one that holds the periods.
+    period
+        Its name; '' for `folder` itself.
+    """
+    claims = (read_json(folder / period / "claims.json") or {}).get("claims")
+    return cast(list[Claim], claims) if isinstance(claims, list) and all(map(_is_claim, claims)) else None
+
+
+def _is_claim(claim: object) -> bool:
+    if not (isinstance(claim, dict) and isinstance(claim.get("sentence"), str)):
+        return False
+    figures = claim.get("evidence")
+    return isinstance(figures, list) and all(isinstance(f, dict) and {*FIGURE} <= {*f} for f in figures)
+
+
+def read_deliveries(folder: Path) -> dict[int, DeliveryRecord]:
+    """What became of each version of a published report; what cannot be read of delivery.json is left out."""
+    names = [part.name for part in fields(DeliveryRecord)]
+    records = {}
+    for version, parts in (read_json(folder / DELIVERY) or {}).items():
+        if re.fullmatch(r"v\d+", version) and isinstance(parts, dict):
+            known = {name: part for name in names if isinstance(part := parts.get(name), dict)}
+            records[int(version[1:])] = DeliveryRecord(**known)
+    return records
+
+
+def write_deliveries(folder: Path, records: Mapping[int, DeliveryRecord]) -> None:
+    """Write delivery.json as `read_deliveries` reads it."""
+    write_json(folder / DELIVERY, {f"v{version}": asdict(record) for version, record in records.items()})
+
+
 def version_of(folder: Path) -> int:
     """Version of the report published in a folder, 0 without one; a manifest that cannot be read still counts."""
     if not (folder / "report.pdf").is_file():
         return 0
     manifest = read_json(folder / "manifest.json") or {}
     kept = [int(path.name[1:]) for path in (folder / VERSIONS).glob("v*") if path.name[1:].isdigit()]
-    known = manifest.get("version")
-    return known if isinstance(known, int) and known > 0 else 1 + max(kept, default=0)
+    number = manifest.get("version")
+    return number if isinstance(number, int) and number > 0 else 1 + max(kept, default=0)
 
 
 def keep_version(staged: Path, folder: Path) -> int:
@@ -80,7 +140,7 @@ def keep_version(staged: Path, folder: Path) -> int:
     if (folder / VERSIONS).is_dir():
         shutil.copytree(folder / VERSIONS, staged / VERSIONS, copy_function=_link)
     _take(folder, staged, [DELIVERY])
-    if _digest(folder / "report.pdf") == _digest(staged / "report.pdf"):
+    if digest(folder / "report.pdf") == digest(staged / "report.pdf"):
         _take(folder, staged, [CHANGES])
         return before
     kept = staged / VERSIONS / f"v{before}"
@@ -88,13 +148,13 @@ def keep_version(staged: Path, folder: Path) -> int:
     for made in (kept.parent, kept):
         made.chmod(0o750)
     _take(folder, kept, [*FILES, CHANGES])
-    told = compare_claims(_claims(folder), _claims(staged) or [])
+    changes = compare_claims(read_claims(folder), read_claims(staged) or [])
     at = datetime.now(UTC).isoformat(timespec="seconds")
-    write_json(staged / CHANGES, {"version": before + 1, "replaces": before, "at": at, **told})
+    write_json(staged / CHANGES, {"version": before + 1, "replaces": before, "at": at, **changes})
     return before + 1
 
 
-def compare_claims(before: Sequence[Json] | None, after: Sequence[Json]) -> Json:
+def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim]) -> Json:
     """Say which published figures changed, and by how much.
 
     Parameters
@@ -132,18 +192,18 @@ def tell_changes(changes: Json | None) -> list[str]:
     """What a changes.json says, one sentence per figure."""
     if changes is None:
         return []
-    if not changes.get("comparable"):
+    if not changes.get("comparable") or not {"figures", "newly_said"} <= {*changes}:
         return ["The claims published before could not be read, so what changed is not known."]
-    told = []
+    sentences = []
     for change in changes["figures"]:
-        before, after = (_written(change[side]) for side in ("before", "after"))
-        told.append(f"{change['key'].replace(':', ' ').replace('_', ' ')}: {before} before, {after} now.")
+        before, after = (_write(change[side]) for side in ("before", "after"))
+        sentences.append(f"{change['key'].replace(':', ' ').replace('_', ' ')}: {before} before, {after} now.")
     if others := len(changes["newly_said"]):
-        told.append(f"{others} further {'sentence reads' if others == 1 else 'sentences read'} differently.")
-    return told
+        sentences.append(f"{others} further {'sentence reads' if others == 1 else 'sentences read'} differently.")
+    return sentences
 
 
-def _written(figure: Json | None) -> str:
+def _write(figure: Json | None) -> str:
     if figure is None:
         return "nothing"
     value, low, high = (math.nan if figure[k] is None else figure[k] for k in ("value", "low", "high"))
@@ -151,30 +211,21 @@ def _written(figure: Json | None) -> str:
     return f"{write_interval(value, low, high, figure['unit'])}{moved}, n {figure['n']:,}"
 
 
-def _keyed(claims: Sequence[Json]) -> dict[str, Json]:
+def _keyed(claims: Sequence[Claim]) -> dict[str, Claim]:
     return {claim["key"]: claim for claim in claims if claim.get("key") and claim["evidence"]}
 
 
-def _figure(claim: Json | None) -> Json | None:
+def _figure(claim: Claim | None) -> Json | None:
     if claim is None:
         return None
     figure = claim["evidence"][0]
-    return {k: figure.get(k) for k in ("value", "low", "high", "n", "unit")} | {"signal": claim.get("signal")}
+    return {k: figure.get(k) for k in FIGURE} | {"signal": claim.get("signal")}
 
 
 def _change(key: str, before: Json | None, after: Json | None) -> Json:
     then, now = (side["value"] if side else None for side in (before, after))
     by = None if then is None or now is None else now - then
     return {"key": key, "unit": (after or before or {})["unit"], "before": before, "after": after, "by": by}
-
-
-def _claims(folder: Path) -> list[Json] | None:
-    """Claims of a published report; None where they cannot be read or are not of the known form."""
-    try:
-        claims = (read_json(folder / "claims.json") or {})["claims"]
-        return [claim for claim in claims if isinstance(claim["sentence"], str) and claim["evidence"] is not None]
-    except (KeyError, TypeError):
-        return None
 
 
 def _take(source: Path, target: Path, names: Sequence[str]) -> None:
@@ -191,5 +242,6 @@ def _link(source: str | Path, target: str | Path) -> None:
         shutil.copy2(source, target)
 
 
-def _digest(path: Path) -> str:
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -5,24 +5,30 @@ that customers named.
 """
 
 import functools
+import math
 
 import pandas as pd
 
 from analytics.contrast.clocks import compare_clocks
-from analytics.contrast.diagnosis import MEASURES, Diagnosis, Problem, diagnose
-from analytics.contrast.drift import find_drift
-from analytics.contrast.drivers import rank_drivers
-from analytics.contrast.groups import contrast_groups
-from analytics.contrast.watermelon import find_watermelons
-from analytics.measures.estimate import OBSERVED, SAID, Estimate
+from analytics.contrast.diagnosis import COUNTS, FEW, MEASURES, NO_COLUMN, Diagnosis, Problem, diagnose
+from analytics.contrast.drift import CANNOT_TELL, PERCEPTION_FELL, PERCEPTION_ROSE, RACE, SHORTEST, Drift, find_drift
+from analytics.contrast.drivers import BETWEEN, WITHIN, rank_drivers
+from analytics.contrast.groups import PERCEIVED, PERCEPTIONS, contrast_groups
+from analytics.contrast.watermelon import WATERMELON, find_watermelons
+from analytics.measures.estimate import OBSERVED, SAID, Estimate, span
+from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
+from analytics.publish.format import write_interval
 from analytics.report.story import DISPUTED, RECENT, SCORES, Story
 from analytics.report.words import (
     EXPLAINED,
     THEME_WORDS,
+    UNTIMELY,
     Section,
     capital,
+    contrast_sentences,
+    counted,
     estimate_of,
     figure_of,
     gather,
@@ -33,55 +39,72 @@ from analytics.report.words import (
 from analytics.tables.schema import NotMeasured, require
 
 DRIVERS = ("first_response_h", "transfers", "reopens", "contacts", "handle_time_s", "hold_time_s", "wait_time_s")
-KNOWN = 0.5  # share of cases that must carry a figure before it may speak for them
+RECORDED = 0.5  # share of cases that must carry a figure before it may speak for them
 DRAWN = 8  # recorded figures drawn for a problem
 NAMED_APART = 3  # figures that a chart's title names; of more it gives the number
+UNITS = {"hours": " h", "seconds": " s"}
+DISAGREEMENTS = {
+    BETWEEN: "slopes differ between segments",
+    WITHIN: "the pooled slope is not the one within segments",
+}
 
 
 @section
 def show_explanation(story: Story) -> Section:
     """What differs inside between cases with an open problem and comparable ones; drivers, watermelons, drift."""
-    named, lacks = _open_problems(story)
+    problems, lacks = _open_problems(story)
     disputes = _disputes(story)
-    if not named and disputes is None:
+    if disputes:
+        problems.append(disputes)
+    if not problems:
         if lacks:
             return Section(lacks, lacks[0], lacks)
-        told = blocks.finding("No problem is open, so no internal figure is shown: they only explain problems.")
-        return Section([told], told)
-    shown, unknowns = gather(
-        *(functools.partial(_diagnosis, story, problem) for problem in [*named, *([disputes] if disputes else [])]),
+        nothing = blocks.finding("No problem is open, so no internal figure is shown: they only explain problems.")
+        return Section([nothing], nothing)
+    parts, unknowns = gather(
+        *(functools.partial(_diagnosis, story, problem) for problem in problems),
         *([lambda: _relief(story)] if disputes else []),
         lambda: _clocks(story),
         lambda: _drivers(story),
         lambda: _watermelons(story),
         lambda: _drift(story),
     )
-    answer = next((b for b in shown if b.kind == "finding"), shown[0])
-    return Section([*lacks, *shown], answer, [*lacks, *unknowns])
+    answer = next((b for b in parts if b.kind == "finding"), parts[0])
+    return Section([*lacks, *parts], answer, [*lacks, *unknowns])
 
 
 def _open_problems(story: Story) -> tuple[list[Problem], list[Block]]:
     """The open themes, the most named first, or the one line that says why none can be told."""
     try:
-        named = story.problem_table
-        rows = [row for _, row in named[named["open"]].head(EXPLAINED).iterrows()]
-        return [Problem(THEME_WORDS[row["theme"]], story.naming(row["theme"]), estimate_of(row)) for row in rows], []
+        table = story.problem_table
+        rows = [row for _, row in table[table["open"]].head(EXPLAINED).iterrows()]
+        return [
+            Problem(THEME_WORDS[row["theme"]], story.naming(row["theme"]), estimate_of(row), key=row["theme"])
+            for row in rows
+        ], []
     except NotMeasured as lack:
         return [], not_known(lack).blocks
 
 
 def _disputes(story: Story) -> Problem | None:
     """Our answers that customers dispute, as a problem that they named; None where that is not recorded or too rare."""
-    complaints = story.tables_now.complaints
-    known = complaints[DISPUTED.column].dropna() if complaints is not None and DISPUTED.column in complaints else None
-    if known is None or known.sum() < story.k:
+    complaints, column = story.tables_now.complaints, DISPUTED.column
+    if complaints is None or column not in complaints:
         return None
-    cases = story.cases_recent
-    return Problem(
-        "answers that customers dispute",
-        cases.set_index("case_id")[DISPUTED.column],
-        DISPUTED.measure(known, confidence=story.confidence),
-    )
+    answers = complaints[column].dropna()
+    if count_people(complaints.loc[answers.index[answers.astype(bool)]]) < story.k:
+        return None
+    evidence = DISPUTED.measure(answers, confidence=story.confidence)
+    has = story.cases_recent.set_index("case_id")[column]
+    return Problem("answers that customers dispute", has, evidence, key=column)
+
+
+def _people(story: Story, problem: Problem) -> int:
+    """How many people the share of a problem rests on."""
+    complaints = story.tables_now.complaints
+    if problem.key == DISPUTED.column and complaints is not None:
+        return count_people(complaints.dropna(subset=DISPUTED.column))
+    return count_people(story.critical)
 
 
 def _relief(story: Story) -> list[Block]:
@@ -90,55 +113,118 @@ def _relief(story: Story) -> list[Block]:
     cases = story.cases_recent
     require(cases, [DISPUTED.column, "remedy"], "disputes by kind of relief")
     cases = cases.assign(relief=cases["remedy"].map(words))
-    found = contrast_groups(cases, DISPUTED.column, "relief", minimum=story.k, confidence=story.confidence)
-    rows = found.frame.dropna(subset="value").assign(source=SAID)
-    sentences = found.sentences[:1] if len(rows) == 2 else found.sentences  # of two groups one is the other's mirror
-    return [
-        blocks.prose(
-            "\n".join(f"- {sentence.removeprefix('relief ').capitalize()}" for sentence in sentences),
-            [estimate_of(row) for _, row in rows.iterrows()],
-        )
-    ]
+    groups = contrast_groups(cases, DISPUTED.column, "relief", minimum=story.k, confidence=story.confidence)
+    rows = groups.dropna(subset="value")
+    sentences = contrast_sentences(groups, "relief", before="")
+    if len(rows) == 2:
+        sentences = sentences[:1]  # of two groups one is the other's mirror
+    lines = [f"- {capital(sentence)}" for sentence in sentences]
+    return [blocks.prose("\n".join(lines), [estimate_of(row) for _, row in rows.iterrows()])]
 
 
 def _diagnosis(story: Story, problem: Problem) -> list[Block]:
     """One open problem: what customers say, what the operation recorded, what differs."""
-    found = diagnose(problem, story.cases_recent, k=story.k, confidence=story.confidence)
-    shown: list[Block] = [blocks.prose(f"### {capital(problem.name)}")]
-    customers, compared, *rest = found.sentences
-    span = f"Over the last {RECENT} {story.period.frequency}s, {compared[:1].lower()}{compared[1:]}"
-    shown.append(blocks.finding(f"{customers.rstrip('.')} in {story.period.label}.", [problem.evidence]))
-    shown.append(blocks.prose("\n".join(f"- {sentence}" for sentence in [span, *rest]), [problem.evidence]))
-    differing = found.frame[found.frame["differs"]]
-    if found.frame["superiority"].notna().any():
-        shown.append(_diagnosis_chart(found, differing, story))
-    return shown
+    people = _people(story, problem)
+    if people < story.k:
+        raise NotMeasured(f"fewer than {story.k} customers", needed_for=f"what explains {problem.name}")
+    diagnosis = diagnose(problem, story.cases_recent, k=story.k, confidence=story.confidence)
+    frame, evidence = diagnosis.frame, [problem.evidence]
+    like = f" of the same {', '.join(diagnosis.by)}" if diagnosis.by else ""
+    lines = [
+        f"Over the last {RECENT} {story.period.frequency}s, compared: {diagnosis.compared:,} of the {diagnosis.n:,} "
+        f"cases that have the problem with {diagnosis.others:,} cases{like} whose customers spoke and did not name it.",
+        _company_says(diagnosis),
+        *_differences(frame),
+    ]
+    if problem.key == DISPUTED.column and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
+        lines.append(UNTIMELY)
+    sentence = f"Customers say: {problem.name}, {counted(problem.evidence)} in {story.period.label}."
+    account: list[Block] = [
+        blocks.prose(f"### {capital(problem.name)}"),
+        blocks.finding(sentence, evidence, people=people),
+        blocks.prose("\n".join(f"- {line}" for line in lines), evidence),
+    ]
+    return [*account, _diagnosis_chart(diagnosis)] if frame["superiority"].notna().any() else account
 
 
-def _diagnosis_chart(found: Diagnosis, differing: pd.DataFrame, story: Story) -> Block:
-    rows = found.frame.dropna(subset=["superiority"]).assign(n=lambda f: f["n_with"] + f["n_without"])
+def _company_says(diagnosis: Diagnosis) -> str:
+    """The operations' own account of the cases with the problem, beside how many of their customers confirm it."""
+    account = diagnosis.account
+    if account is None:
+        return "The operations' own account is not measured: no resolved_at."
+    return (
+        f"By the company's own stamps {account.solved:.0%} of these cases were solved, half of them within "
+        f"{account.hours:,.1f} hours; their customers have confirmed {account.confirmed:.0%} (n = {diagnosis.n:,})."
+    )
+
+
+def _differences(frame: pd.DataFrame) -> list[str]:
+    """What differs, what does not, and what is not measured."""
+    compared = frame[frame["p_value"].notna()]
+    different = compared[compared["differs"]].sort_values("p_value", kind="stable")
+    sentences = [_difference(row) for row in different.to_dict("records")]
+    same = compared.loc[~compared["differs"], "name"].tolist()
+    if not sentences:
+        sentences = [f"No internal figure explains it: no difference is shown in {_some(same) or 'anything measured'}."]
+    elif same:
+        sentences.append(f"No difference is shown in {_some(same)}.")
+    if lacking := frame.loc[frame["lack"].isin([NO_COLUMN, FEW]), "name"].tolist():
+        sentences.append(f"Not measured: {_some(lacking)}.")
+    return sentences
+
+
+def _difference(row: dict) -> str:
+    """How one measure differs between cases with and without the problem."""
+    higher, low, high = (f"{row[column] * 100:.0f}" for column in ("superiority", "low", "high"))
+    return (
+        f"{row['name'].capitalize()} differs: {_typical(row, 'with_problem')} with the problem, "
+        f"{_typical(row, 'without')} without; in {higher} of 100 comparable pairs the case with the problem has the "
+        f"higher figure, ties shared ({span(low, high)})."
+    )
+
+
+def _some(names: list[str]) -> str:
+    """Three names at most, handle time among them, and how many more there are."""
+    first = sorted(names, key=lambda name: not name.startswith("handle time"))[:3]
+    more = len(names) - len(first)
+    return ", ".join(first) + (f" and {more} other recorded figure{'s' if more > 1 else ''}" if more else "")
+
+
+def _typical(row: dict, side: str) -> str:
+    """The typical value of a measure on one side of the comparison."""
+    if row["unit"] == "share":
+        return f"{row[side]:.0%}"
+    digits = 0 if abs(row[side]) >= 100 else 1 if abs(row[side]) >= 10 else 2
+    average = "on average" if row["measure"] in COUNTS else "typically"
+    return f"{average} {row[side]:,.{digits}f}{UNITS.get(row['unit'], '')}"
+
+
+def _diagnosis_chart(diagnosis: Diagnosis) -> Block:
+    """The chance that a case with the problem has the higher figure, for the figures furthest apart."""
+    rows = diagnosis.frame.dropna(subset=["superiority"]).assign(n=lambda f: f["n_with"] + f["n_without"])
     rows = rows.rename(columns={"superiority": "value"}).assign(unit="share")
-    names = differing["name"].tolist()
+    names = rows.loc[rows["differs"], "name"].tolist()
     verdict = f"{listed(names)} {'differs' if len(names) == 1 else 'differ'}" if names else "no recorded figure differs"
     if len(names) > NAMED_APART:
         verdict = f"{len(names)} of {len(rows)} recorded figures differ"
     away = (rows["value"] - 0.5).abs().where(~rows["differs"], 1.0)  # those that differ first
-    shown = rows.loc[away.sort_values(ascending=False, kind="stable").index[:DRAWN]]
-    left = f" Drawn: the {len(shown)} of {len(rows)} figures furthest apart." if len(shown) < len(rows) else ""
+    drawn = rows.loc[away.sort_values(ascending=False, kind="stable").index[:DRAWN]]
+    rest = f" Drawn: the {len(drawn)} of {len(rows)} figures furthest apart." if len(drawn) < len(rows) else ""
     return blocks.figure(
         figures.plot_intervals(
-            shown,
+            drawn,
             by="name",
             unit="share",
             reference=0.5,
             label="chance that the case with the problem has the higher value",
         ),
-        alt=f"Internal measures of cases with {found.problem.name} against comparable cases; "
-        f"{len(differing)} of {len(rows)} differ.",
-        caption=f"{capital(found.problem.name)}: {verdict}.",
+        alt=f"Internal measures of cases with {diagnosis.problem.name} against comparable cases; "
+        f"{len(names)} of {len(rows)} differ.",
+        caption=f"{capital(diagnosis.problem.name)}: {verdict}.",
         source=OBSERVED,
         n=int(rows["n"].max()),
-        note=f"50 % means no difference. Compared within reason, channel and segment; a difference is no cause.{left}",
+        note=f"50 % means no difference. Compared within reason, channel and segment; a difference is no cause.{rest}",
+        people=drawn["people"],
     )
 
 
@@ -146,7 +232,7 @@ def _watermelons(story: Story) -> list[Block]:
     """Targets met where customers are worse off, and missed where they are content."""
     if not story.config.targets:
         return []
-    perception = next((c for c in ("csat", "nps", "ces") if c in story.cases and story.cases[c].notna().any()), "csat")
+    perception = _first(story.cases) or PERCEPTIONS[0]
     table = find_watermelons(
         story.cases_recent,
         story.config.targets,
@@ -157,38 +243,47 @@ def _watermelons(story: Story) -> list[Block]:
     )
     alarms, score = float(table["false_alarms"].max()), SCORES[perception]
     unit = {"csat": "share", "nps": "points", "ces": "score"}[perception]
-    shown = [
-        blocks.finding(_joined(group), [_perceived(group.iloc[0], unit)])
+    findings = [
+        _watermelon(group, perception, unit)
         for _, group in table[table["finding"] != ""].groupby(["by", "group", "finding"], sort=False)
     ] or [blocks.finding("No target is met where customers are worse off than others, as far as the intervals tell.")]
     heads = {
         "target": "Target", "group": "Group", "goal": "Goal", "inside": "Met inside", "perceived": score.name,
         "n": "Answers", "finding": "Finding",
     }  # fmt: skip
-    shown.append(
-        blocks.table(
-            table.assign(finding=table["finding"].replace("", "–")),
-            caption="Targets inside, and what customers say.",
-            source=[SAID, OBSERVED],
-            n=int(table["n"].sum()),
-            columns=heads,
-            formats={"goal": "share", "inside": "share"} | ({"perceived": "share"} if unit == "share" else {}),
-            note=f"The last {RECENT} {story.period.frequency}s. With answers shuffled between cases, this test raises "
-            f"an alarm in {alarms:.0%} of tables.",
-        )
+    listing = blocks.table(
+        table.assign(finding=table["finding"].replace("", "–")),
+        caption="Targets inside, and what customers say.",
+        source=[SAID, OBSERVED],
+        n=int(table["n"].sum()),
+        columns=heads,
+        formats={"goal": "share", "inside": "share"} | ({"perceived": "share"} if unit == "share" else {}),
+        note=f"The last {RECENT} {story.period.frequency}s. With answers shuffled between cases, this test raises "
+        f"an alarm in {alarms:.0%} of tables.",
+        people="people",
     )
-    return [blocks.prose("### Targets and what customers say"), *shown]
+    return [blocks.prose("### Targets and what customers say"), *findings, listing]
 
 
-def _perceived(row: pd.Series, unit: str) -> Estimate:
-    """What the customers of a row's group say."""
-    return Estimate(row["perceived"], row["low"], row["high"], int(row["n"]), unit, SAID)
-
-
-def _joined(group: pd.DataFrame) -> str:
-    """One sentence for a group that several targets call green or red alike."""
-    first, *others = group["sentence"]
-    return "; ".join([first.rstrip("."), *(one.rstrip(".").rsplit("; ", 1)[1] for one in others)]) + "."
+def _watermelon(targets: pd.DataFrame, perception: str, unit: str) -> Block:
+    """One finding for a group that one or more targets call green, or red, alike."""
+    row = targets.iloc[0]
+    felt = Estimate(row["perceived"], row["low"], row["high"], int(row["n"]), unit, SAID)
+    places = 1 if unit == "score" else 0
+    elsewhere = write_interval(row["against"], math.nan, math.nan, unit, places)
+    verdict = "green inside, red to customers"
+    if row["finding"] != WATERMELON:
+        verdict = "red inside, yet customers are content: stop chasing this target"
+    met = [
+        f"'{t['target']}' is met in {t['inside']:.0%} (goal {t['goal']:.0%}, n = {t['inside_n']:,.0f})"
+        for t in targets.to_dict("records")
+    ]
+    return blocks.finding(
+        f"{row['by'].capitalize()} {row['group']}: {verdict}. {capital(PERCEIVED[perception][0])}: "
+        f"{counted(felt, places)}, elsewhere {elsewhere}; {'; '.join(met)}.",
+        [felt],
+        people=int(row["people"]),
+    )
 
 
 def _clocks(story: Story) -> list[Block]:
@@ -200,9 +295,8 @@ def _clocks(story: Story) -> list[Block]:
     table = compare_clocks(cases, [by] if by else [], story.confidence, story.k).assign(group="all cases")
     group = by or "group"
     cells = table.assign(cell=[_clock_cell(row) for _, row in table.iterrows()])
-    shown = cells.pivot(index=group, columns="measure", values="cell").reset_index()
-    asked = cells[cells["measure"] == "customer_clock_h"].set_index(group)
-    shown["n"], shown["confirmed"] = shown[group].map(asked["n"]), shown[group].map(asked["confirmed"])
+    counts = cells[cells["measure"] == "customer_clock_h"].set_index(group)[["n", "confirmed", "people"]]
+    rows = cells.pivot(index=group, columns="measure", values="cell").join(counts).reset_index()
     heads = {
         group: group.capitalize(), "n": "Cases", "confirmed": "Confirmed", "customer_clock_h": "Customer's clock",
         "company_clock_h": "Company's clock", "gap_h": "Gap",
@@ -210,78 +304,131 @@ def _clocks(story: Story) -> list[Block]:
     return [
         blocks.prose("### Two clocks"),
         blocks.table(
-            shown,
+            rows,
             caption="Median hours from first attempt to the customer's own confirmation, and by the company's stamps.",
             source=[SAID, OBSERVED],
-            n=int(asked["n"].sum()),
-            columns={column: head for column, head in heads.items() if column in shown},
+            n=int(counts["n"].sum()),
+            columns={column: head for column, head in heads.items() if column in rows},
             formats={"confirmed": "share"},
             note=f"Cases of the last {RECENT} {story.period.frequency}s; those not confirmed count as unfinished. "
             "Where fewer than half have confirmed, the median is not known: the time by which a quarter had is given.",
+            people="people",
         ),
     ]
 
 
 def _clock_cell(row: pd.Series) -> str:
     """A clock's median with its interval, or the time by which a quarter had confirmed."""
-    if pd.notna(row["value"]) or not row["note"]:
-        return figure_of(estimate_of(row)) if pd.notna(row["n"]) else "too few"
-    quarter = row["note"].rsplit("within ", 1)
-    return f"not known; a quarter within {quarter[1]}" if len(quarter) == 2 else "not known"
+    if pd.isna(row["n"]):
+        return "too few"
+    if pd.notna(row["quarter"]):
+        return f"not known; a quarter within {row['quarter']:,.0f} h"
+    return figure_of(estimate_of(row))
 
 
 def _drivers(story: Story) -> list[Block]:
     """Which recorded events go with the score, by segment where segments differ."""
     cases = story.cases_recent
-    outcome = next((c for c in ("csat", "nps", "ces") if c in cases and cases[c].notna().any()), None)
-    present = [c for c in DRIVERS if c in cases and cases[c].nunique() > 1 and cases[c].notna().mean() >= KNOWN]
+    outcome = _first(cases)
+    present = [c for c in DRIVERS if c in cases and cases[c].nunique() > 1 and cases[c].notna().mean() >= RECORDED]
     if outcome is None or not present or cases[outcome].notna().sum() < 100:
         raise NotMeasured("fewer than 100 scored cases with a recorded event", needed_for="drivers")
     by = "segment" if "segment" in cases and cases["segment"].nunique() > 1 else None
+    scored = cases[cases[outcome].notna()]
     if by:
-        cases = cases[cases.groupby(by)[outcome].transform("count") >= story.k]
-    ranked = rank_drivers(cases, outcome, present, by=by, confidence=story.confidence)
-    refused = ranked.attrs.get("refused", "")
-    if by and not refused:
+        people = scored.groupby(by)["case_id"].agg(lambda ids: count_people(scored.loc[ids.index]))
+        scored = scored[scored[by].map(people) >= story.k]
+    ranked = rank_drivers(scored, outcome, present, by=by, confidence=story.confidence)
+    refusal = _refusal(ranked.attrs["disagreements"], by) if by else ""
+    if by and not refusal:
         ranked = ranked.reset_index(by).query(f"{by} == 'all'").drop(columns=by)
         by = None
     table = ranked.reset_index(names=[by, "driver"] if by else ["driver"]).rename(columns={"lmg": "value"})
-    table["driver"] = table["driver"].map(lambda c: MEASURES.get(c, (c,))[0])
+    table["driver"] = table["driver"].map(_name)
     table["direction"] = table["sign"].map({1: "rated higher", -1: "rated lower", 0: "no direction told apart"})
-    told = []
-    if refused:
-        why = refused.removeprefix("No pooled ranking, because ").rstrip(".")
-        for column in present:
-            why = why.replace(column, MEASURES.get(column, (column,))[0])
-        told = [blocks.unknown(f"Which event goes most with the score is not known for the segments together: {why}.")]
     heads = {by: by.capitalize()} if by else {}
     return [
         blocks.prose("### What goes with the score"),
-        *told,
+        *([blocks.unknown(refusal)] if refusal else []),
         blocks.table(
             table.assign(unit="share"),
             caption=f"Share of the differences in {outcome.upper()} that goes with each recorded event.",
             source=[SAID, OBSERVED],
-            n=int(cases[outcome].notna().sum()),
+            n=len(scored),
             columns=heads
             | {"driver": "Recorded event", "value": "Share of variance", "direction": "Cases with more of it are"},
             note="Shapley shares of R² (LMG) on ranks; an interval reaching zero may be nothing. No cause is shown.",
+            people=table[by].map(people) if by else count_people(scored),
         ),
     ]
+
+
+def _refusal(disagreements: pd.DataFrame, by: str) -> str:
+    """Why no ranking is given for the segments together; '' where they agree."""
+    standing = disagreements[disagreements["stands"]]
+    if standing.empty:
+        return ""
+    drivers = standing.groupby("kind", sort=False)["driver"].unique()
+    reasons = [f"{DISAGREEMENTS[str(kind)]}: {', '.join(map(_name, names))}" for kind, names in drivers.items()]
+    return (
+        f"Which event goes most with the score is not known for the segments together: the values of {by} disagree "
+        f"({'; '.join(reasons)})."
+    )
+
+
+def _name(measure: str) -> str:
+    return MEASURES.get(measure, (measure,))[0]
+
+
+def _first(cases: pd.DataFrame) -> str | None:
+    """The first score that any case carries."""
+    return next((score for score in PERCEPTIONS if score in cases and cases[score].notna().any()), None)
 
 
 def _drift(story: Story) -> list[Block]:
     """Cost against perception over the history, in one sentence."""
     cases = story.cases
-    cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().mean() >= KNOWN), None)
+    cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().mean() >= RECORDED), None)
     if cost is None:
         raise NotMeasured(
-            f"neither cost nor handle_time_s (table contacts) is known for {KNOWN:.0%} of the cases",
+            f"neither cost nor handle_time_s (table contacts) is known for {RECORDED:.0%} of the cases",
             needed_for="cost against perception",
         )
-    perception = next((c for c in ("csat", "nps", "ces") if c in cases and cases[c].notna().any()), "csat")
-    found = find_drift(cases, cost, perception, story.period.frequency, confidence=story.confidence)
-    evidence = [found.perception_change, found.cost_change]
-    if found.word == "cannot tell":
-        return [blocks.prose("### Cost against perception"), blocks.unknown(found.sentence)]
-    return [blocks.prose("### Cost against perception"), blocks.finding(found.sentence, evidence)]
+    perception = _first(cases) or PERCEPTIONS[0]
+    drift = find_drift(cases, cost, perception, story.period.frequency, confidence=story.confidence)
+    sentence = _drift_sentence(drift, PERCEIVED[perception][0], _name(cost), story.period.frequency)
+    head = blocks.prose("### Cost against perception")
+    if drift.word == CANNOT_TELL:
+        return [head, blocks.unknown(sentence)]
+    people = count_people(cases[cases[perception].notna()])
+    return [head, blocks.finding(sentence, [drift.perception_change, drift.cost_change], people=people)]
+
+
+def _drift_sentence(drift: Drift, score: str, cost: str, frequency: str) -> str:
+    """Perception first, then cost, then whether one follows the other."""
+    felt, spent = drift.perception_change, drift.cost_change
+    if drift.word == CANNOT_TELL:
+        return (
+            f"Cannot tell how {score} and {cost} move: {SHORTEST} {frequency}s are needed, measured so far: {spent.n}."
+        )
+    verdict = {RACE: "fell", PERCEPTION_FELL: "fell", PERCEPTION_ROSE: "rose"}.get(drift.word, "no change is shown")
+    unit = "" if felt.unit == "score" else " points"
+    race = " Both fell together: this is what a slow race to the bottom looks like." if drift.word == RACE else ""
+    return (
+        f"{capital(score)}: {verdict}, {felt.value:+.1f}{unit} ({felt.low:+.1f} to {felt.high:+.1f}) over {spent.n} "
+        f"{frequency}s, while {cost} changed by {spent.value:+.0%} ({spent.low:+.0%} to {spent.high:+.0%}).{race} "
+        f"{_lag_sentence(drift.lags, frequency)}"
+    )
+
+
+def _lag_sentence(lags: pd.DataFrame, frequency: str) -> str:
+    """After how long perception follows cost, where a lag stands out."""
+    clear = lags[(lags["low"] > 0) | (lags["high"] < 0)]
+    if clear.empty:
+        return "Whether perception follows it later cannot be told: no lag stands out."
+    row = clear.iloc[int(clear["correlation"].abs().argmax())]
+    side = "with" if row["correlation"] > 0 else "against"
+    return (
+        f"Perception moved {side} it {int(row['lag'])} {frequency}s later (correlation {row['correlation']:.2f}, "
+        f"{row['low']:.2f} to {row['high']:.2f})."
+    )

@@ -19,7 +19,16 @@ from analytics.publish.blocks import Block
 from analytics.report.answers import word_invitations
 from analytics.report.perception import judge, name_score, score_chart, shown_scores
 from analytics.report.story import RECENT, Story
-from analytics.report.words import THEME_WORDS, Section, capital, estimate_of, figure_of, gather, section
+from analytics.report.words import (
+    THEME_WORDS,
+    Section,
+    capital,
+    contrast_sentences,
+    estimate_of,
+    figure_of,
+    gather,
+    section,
+)
 from analytics.tables.schema import NotMeasured
 from analytics.text.phrases import distinctive_phrases
 from analytics.text.quotes import pick_quotes
@@ -146,17 +155,17 @@ def show_by_group(story: Story) -> Section:
 
 def _group(story: Story, by: str) -> list[Block]:
     lead = story.scores[0]
-    contrast = contrast_groups(story.cases_recent, lead.column, by, minimum=story.k, confidence=story.confidence)
-    rows = contrast.frame.dropna(subset="value")
+    groups = contrast_groups(story.cases_recent, lead.column, by, minimum=story.k, confidence=story.confidence)
+    rows = groups.dropna(subset="value")
     if rows.empty:
         return []
     name = "group" if "group" in rows else by
-    evidence = [estimate_of(row) for _, row in rows.assign(source=SAID).iterrows()]
+    evidence = [estimate_of(row) for _, row in rows.iterrows()]
     answered = story.cases_recent[story.cases_recent[lead.column].notna()]
     people = {group: count_people(part) for group, part in answered.groupby(by)}
     fig = figures.plot_intervals(rows.assign(n=rows["n"].astype(int)), by=name, label=lead.name)
     return [
-        blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in contrast.sentences), evidence),
+        blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in contrast_sentences(groups, by)), evidence),
         blocks.figure(
             fig, alt=f"{lead.name} by {by}, {len(rows)} groups with intervals.", caption=f"{lead.name} by {by}.",
             source=SAID, n=int(rows["n"].sum()), people=[people.get(group, 0) for group in rows[name]],

@@ -4,16 +4,21 @@ Open problems and promises come from the leadership report's own sections; here 
 cases beyond the customer's patience, promises about to break, whom to call, and data that are drying up.
 """
 
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control, fisher_exact
 
-from analytics.contrast.clocks import median_time
+from analytics.config import Promise
+from analytics.contrast.clocks import median_time, name_groups
 from analytics.contrast.signals import detect_signals
 from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.promises import score_promises
+from analytics.measures.promises import Verdict, score_promises
 from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
+from analytics.measures.suppress import count_people
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.cutoff import STAMPS, known_at
@@ -23,7 +28,7 @@ from analytics.report.study import Study
 from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section
 from analytics.tables.cases import case_ids
 from analytics.tables.periods import period_of
-from analytics.tables.schema import NotMeasured
+from analytics.tables.schema import NotMeasured, Tables
 
 RETURNED = 30  # cases with a second contact below which patience is not told
 CLOCKS = ("customer_clock_h", "company_clock_h")
@@ -78,13 +83,14 @@ def show_beyond_patience(story: Story) -> Section:
     waiting = cases["ended"].eq("censored") & cases["customer_clock_h"].gt(patience.value)
     closed = waiting & cases["company_clock_h"].notna()
     late = share(waiting, source=OBSERVED, confidence=story.confidence)
-    told = blocks.finding(
+    answer = blocks.finding(
         f"{int(waiting.sum()):,} of {late.n:,} recent cases, {figure_of(late)}, are beyond the customer's patience and "
         f"still without a confirmed end. Our own records call {int(closed.sum()):,} of them closed and "
         f"{int((waiting & ~closed).sum()):,} open.",
         [late],
         better="lower",
         key="operations:beyond_patience",
+        people=count_people(cases),
     )
     basis = blocks.finding(
         f"Half of the {patience.n:,} customers who contacted us again about the same case had done so within "
@@ -92,20 +98,20 @@ def show_beyond_patience(story: Story) -> Section:
         [patience],
     )
     by = next((c for c in ("team", "channel", "reason") if c in cases and cases[c].notna().any()), None)
-    shown = [told, basis]
-    if by is not None:
-        table = summarise(
-            cases.assign(late=waiting), lambda s, **k: share(s, source=OBSERVED, **k), by=[by], column="late",
-            minimum=story.k, confidence=story.confidence,
-        )  # fmt: skip
-        shown.append(
-            blocks.table(
-                table, caption=f"Cases beyond the customer's patience, by {by}.", source=OBSERVED, n=late.n,
-                columns={by: by.capitalize(), "value": "Beyond patience", "n": "Cases"},
-                note="Cases begun in the recent periods; closed by us is no end without the customer's word.",
-            )
-        )  # fmt: skip
-    return Section(shown, told)
+    if by is None:
+        return Section([answer, basis], answer)
+    table = summarise(
+        cases.assign(late=waiting), partial(share, source=OBSERVED), by=[by], column="late",
+        minimum=story.k, confidence=story.confidence,
+    )  # fmt: skip
+    people = {name: count_people(group) for name, group in cases.groupby(name_groups(cases[by]))}
+    listing = blocks.table(
+        table, caption=f"Cases beyond the customer's patience, by {by}.", source=OBSERVED, n=late.n,
+        columns={by: by.capitalize(), "value": "Beyond patience", "n": "Cases"},
+        note="Cases begun in the recent periods; closed by us is no end without the customer's word.",
+        people=table[by].map(people).where(table["n"].notna()),
+    )  # fmt: skip
+    return Section([answer, basis, listing], answer)
 
 
 @section
@@ -118,28 +124,13 @@ def show_promises_at_risk(story: Story) -> Section:
     ).drop_duplicates("promise")
     open_now = story.cases_recent[story.cases_recent["ended"] == "censored"]
     ahead = (story.period.end - story.period.start).total_seconds() / 3600
-    rows = []
-    for promise, (_, row) in zip(story.config.promises, scored.iterrows(), strict=True):
-        scope = open_now if promise.segment is None else open_now[open_now.get("segment") == promise.segment]
-        hours = scope["customer_clock_h"] if promise.measure in CLOCKS else pd.Series(dtype=float)
-        passed = int((hours > promise.threshold).sum()) if len(hours) and promise.threshold is not None else None
-        soon = (
-            int(((hours <= promise.threshold) & (hours > promise.threshold - ahead)).sum())
-            if len(hours) and promise.threshold is not None
-            else None
-        )
-        rows.append(
-            {
-                "promise": promise.text,
-                "view": VERDICTS[row["view_verdict"]],
-                "records": VERDICTS[row["records_verdict"]],
-                "passed": passed,
-                "soon": soon,
-            }
-        )
+    rows = [
+        _at_risk(promise, row, open_now, ahead, story.k)
+        for promise, (_, row) in zip(story.config.promises, scored.iterrows(), strict=True)
+    ]
     table = pd.DataFrame(rows).astype({"passed": "Int64", "soon": "Int64"})
     risky = table[table["passed"].fillna(0).add(table["soon"].fillna(0)) > 0]
-    told = blocks.finding(
+    answer = blocks.finding(
         f"Open cases have passed the promised time or will within a {story.period.frequency} for {len(risky)} of "
         f"{len(table)} promises: {int(table['passed'].sum()):,} have, {int(table['soon'].sum()):,} will unless the "
         "customer says before that it is solved."
@@ -149,8 +140,27 @@ def show_promises_at_risk(story: Story) -> Section:
         columns={"promise": "Promise", "view": "In their view", "records": "By our records",
                  "passed": "Past the promised time", "soon": f"Will pass it within a {story.period.frequency}"},
         note="Not counted where the promise is not about time; a case counts until the customer confirms.",
+        people="people",
     )  # fmt: skip
-    return Section([told, listing], told)
+    return Section([answer, listing], answer)
+
+
+def _at_risk(promise: Promise, scored: pd.Series, open_now: pd.DataFrame, ahead: float, k: int) -> dict[str, Any]:
+    """One promise: both verdicts, and its open cases past the time or soon to be; nothing that rests on few people."""
+    scope = open_now
+    if promise.segment is not None:
+        scope = scope[scope["segment"].eq(promise.segment)] if "segment" in scope else scope.head(0)
+    groups = {"view": int(scored["view_n"]), "records": int(scored["n"]), "open": count_people(scope)}
+    row: dict[str, Any] = {"promise": promise.text, "passed": None, "soon": None}
+    row |= {
+        side: VERDICTS[scored[f"{side}_verdict"] if groups[side] >= k else Verdict.UNKNOWN]
+        for side in ("view", "records")
+    }
+    if promise.measure in CLOCKS and promise.threshold is not None and groups["open"] >= k:
+        hours = scope["customer_clock_h"]
+        passed = hours > promise.threshold
+        row |= {"passed": int(passed.sum()), "soon": int((~passed & (hours > promise.threshold - ahead)).sum())}
+    return row | {"people": min((people for people in groups.values() if people >= k), default=None)}
 
 
 def _comments(story: Story) -> pd.DataFrame | None:
@@ -165,23 +175,24 @@ def show_silent_risk(story: Story) -> Section:
     """How many customers are worth a call, and how many of them never spoke: the size of the list, not the list."""
     study = Study(story)
     calls, now = study.calls, study.now
-    known = [c for c in SPOKE if c in now]
-    if not known:
+    spoke = [c for c in SPOKE if c in now]
+    if not spoke:
         raise NotMeasured("neither answers nor complaints name the customer", needed_for="silent customers")
     if len(calls) < story.k:
         few = blocks.finding(f"Fewer than {story.k} customers are on the list of whom to call.")
         return Section([few], few)
-    silent = now.loc[now[known].fillna(0).sum(axis=1) == 0, "customer_id"]
+    silent = now.loc[now[spoke].fillna(0).sum(axis=1) == 0, "customer_id"]
     quiet = share(calls["customer_id"].isin(silent), source=OBSERVED, confidence=story.confidence)
-    told = blocks.finding(
+    answer = blocks.finding(
         f"{len(calls):,} customers are on the list of whom to call; {round(quiet.value * quiet.n):,} of them, "
         f"{figure_of(quiet)}, never spoke in the year before. The list itself is made in the notebook who_may_leave "
         "and stands in no report.",
         [quiet],
         key="operations:silent_risk",
         better="lower",
+        people=len(calls),
     )
-    return Section([told], told)
+    return Section([answer], answer)
 
 
 @section
@@ -193,9 +204,8 @@ def show_data_drift(story: Story) -> Section:
 
 def _row_counts(story: Story) -> list[Block]:
     rows = []
-    for name, stamp in STAMPS.items():
-        frame = getattr(story.since(story.period.previous(len(story.history) - 1).start), name)
-        if frame is None or stamp not in frame or frame[stamp].isna().all():
+    for name, stamp, frame in _stamped(story.since(story.period.previous(len(story.history) - 1).start)):
+        if frame[stamp].isna().all():
             continue
         counts = period_of(frame[stamp], story.period.frequency).value_counts().reindex(story.history)
         filled = counts.loc[counts.first_valid_index() :].fillna(0).astype(float)
@@ -206,23 +216,20 @@ def _row_counts(story: Story) -> list[Block]:
         raise NotMeasured("no table carries dates", needed_for="how the data come in")
     table = pd.DataFrame(rows)
     counted = [f"{row.table} {row.now:,} (usually {row.usual:,.0f})" for row in table.itertuples()]
-    told = blocks.finding(f"Rows in {story.period.label}: {listed(counted)}.", key="operations:rows")
+    answer = blocks.finding(f"Rows in {story.period.label}: {listed(counted)}.", key="operations:rows")
     listing = blocks.table(
         table, caption="Rows by table.", source=OBSERVED, n=int(table["now"].sum()),
         columns={"table": "Table", "now": "This period", "usual": "Usually (median)", "word": "Movement"},
         formats={"usual": "count"}, note="A word of change needs a passed rule (XmR) against the earlier periods.",
+        people=blocks.RECORDS,
     )  # fmt: skip
-    return [told, listing]
+    return [answer, listing]
 
 
 def _missing_values(story: Story) -> list[Block]:
     """Columns whose share of missing values differs from last period's as it stood at that period's end."""
-    before = story.since(story.period.previous().start)
     rows = []
-    for name, stamp in STAMPS.items():
-        frame = getattr(before, name)
-        if frame is None or stamp not in frame:
-            continue
+    for name, stamp, frame in _stamped(story.since(story.period.previous().start)):
         inside = story.period.contains(frame[stamp])
         now, then = frame[inside], known_at(frame[~inside], story.period.start)
         for column in frame.columns.drop(stamp) if min(len(now), len(then)) >= story.k else ():
@@ -231,26 +238,33 @@ def _missing_values(story: Story) -> list[Block]:
         raise NotMeasured("too few rows in this or the last period", needed_for="missing values")
     table = pd.DataFrame(rows)
     changed = table[false_discovery_control(table["p"]) <= 1 - story.confidence].drop(columns="p")
-    told = f"Missing values: {len(changed)} of {len(table)} columns differ from the {story.period.frequency} before"
+    head = f"Missing values: {len(changed)} of {len(table)} columns differ from the {story.period.frequency} before"
     if changed.empty:
-        return [blocks.finding(f"{told}, as far as the counts tell.")]
+        return [blocks.finding(f"{head}, as far as the counts tell.")]
     names = listed([f"{row['column']} ({row['table']})" for _, row in changed.head(3).iterrows()])
     return [
-        blocks.finding(f"{told}; most: {names}.", [estimate_of(row) for _, row in changed.head(3).iterrows()]),
+        blocks.finding(f"{head}; most: {names}.", [estimate_of(row) for _, row in changed.head(3).iterrows()]),
         blocks.table(
             changed.sort_values("value", ascending=False), caption="Columns with more or fewer missing values.",
             source=OBSERVED, n=int(changed["n"].max()), formats={"before": "share"},
             columns={"table": "Table", "column": "Column", "value": "Missing", "before": "Before", "n": "Rows"},
             note=f"Fisher's exact test, false discoveries at most {1 - story.confidence:.0%}; each "
             f"{story.period.frequency} as it stood at its end.",
+            people=blocks.RECORDS,
         ),
     ]  # fmt: skip
 
 
+def _stamped(tables: Tables) -> list[tuple[str, str, pd.DataFrame]]:
+    """Each table that carries dates: its name, the column of dates, its rows."""
+    frames = ((name, stamp, getattr(tables, name)) for name, stamp in STAMPS.items())
+    return [(name, stamp, frame) for name, stamp, frame in frames if frame is not None and stamp in frame]
+
+
 def _missing_row(table: str, column: str, now: pd.Series, then: pd.Series, confidence: float) -> dict[str, object]:
-    cells = [[int(missing.sum()), int((~missing).sum())] for missing in (now, then)]
-    found = vars(share(now, source=OBSERVED, confidence=confidence))
-    return {"table": table, "column": column, **found, "before": then.mean(), "p": fisher_exact(cells).pvalue}
+    cells = [[int(rows.sum()), int((~rows).sum())] for rows in (now, then)]
+    missing = vars(share(now, source=OBSERVED, confidence=confidence))
+    return {"table": table, "column": column, **missing, "before": then.mean(), "p": fisher_exact(cells).pvalue}
 
 
 def build_operations_page_one(

@@ -24,6 +24,7 @@ from analytics.report.words import (
     figure_of,
     listed,
     not_known,
+    rule_of,
     section,
 )
 from analytics.tables.periods import period_of
@@ -65,7 +66,11 @@ def show_problems(story: Story) -> Section:
     )
     next_named = [name_problem(row) for _, row in named.iloc[1:EXPLAINED].iterrows()]
     moved = [
-        _judged(row, f": it {row['word']} against the earlier periods ({row['reason']}).")
+        _judged(
+            row,
+            f": it {row['word']} against the earlier periods "
+            f"({rule_of(row['rule'], row['latest'], row['low limit'], row['high limit'])}).",
+        )
         for _, row in table[table["word"].isin(["rose", "fell"])].iterrows()
     ]
     chart = blocks.figure(

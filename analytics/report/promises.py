@@ -2,14 +2,23 @@
 
 import pandas as pd
 
-from analytics.contrast.strategy import ARCHETYPES, CONGRUENT, NOT_CONGRUENT, UNKNOWN, judge_strategy
+from analytics.contrast.strategy import CONGRUENT, NOT_CONGRUENT, UNKNOWN, judge_strategy
 from analytics.measures.estimate import ASSERTED, SAID, Estimate
 from analytics.measures.promises import Lack, Verdict, score_promises
 from analytics.measures.suppress import TOTAL, suppress
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.story import Story, has_texts
-from analytics.report.words import THEME_WORDS, Section, estimate_of, figure_of, listed, section, word_withheld
+from analytics.report.words import (
+    STRATEGY_WORDS,
+    THEME_WORDS,
+    Section,
+    estimate_of,
+    figure_of,
+    listed,
+    section,
+    word_withheld,
+)
 from analytics.tables.schema import NotMeasured
 
 VERDICTS = {Verdict.KEPT: "kept", Verdict.NOT_KEPT: "not kept", Verdict.UNKNOWN: "we do not know"}
@@ -61,7 +70,7 @@ def _strategy(story: Story) -> list[Block]:
     declared = story.config.strategy
     if declared is None or not has_texts(story):
         return []
-    name, meaning = declared.archetype.replace("_", " "), ARCHETYPES[declared.archetype].meaning
+    name, meaning = declared.archetype.replace("_", " "), STRATEGY_WORDS[declared.archetype]
     judged = judge_strategy(declared.archetype, story.problem_table)
     by_verdict = {
         verdict: listed([THEME_WORDS[theme] for theme in part["theme"]]) for verdict, part in judged.groupby("verdict")

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 
-from analytics.contrast.signals import Signals
+from analytics.contrast.groups import ALONE, PERCEIVED, TURNS, VANISHES
+from analytics.contrast.signals import LIMITS, NO_CHANGE, RUN, SHORTEST, TREND, Rule, Signals
 from analytics.measures.estimate import Estimate
 from analytics.measures.suppress import Withheld
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
-from analytics.publish.format import write_interval
+from analytics.publish.format import format_interval, write_interval
 from analytics.tables.schema import NotMeasured
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
@@ -114,10 +115,10 @@ def movement_note(signal: Signals) -> str:
 def movement_sentence(signal: Signals) -> str:
     """The movement in a sentence, with the rule that allows it."""
     if signal.word in ("rose", "fell"):
-        return f"It {signal.word}: {signal.reason}."
+        return f"It {signal.word}: {reason_of(signal)}."
     if signal.word == "no change":
         return "No change: it lies within its usual movement."
-    return f"We cannot tell yet whether it moved: {signal.reason}."
+    return f"We cannot tell yet whether it moved: {reason_of(signal)}."
 
 
 def word_withheld(reasons: pd.Series, k: int) -> pd.Series:
@@ -133,3 +134,80 @@ def listed(names: list[str]) -> str:
 def capital(text: str) -> str:
     """The text with a capital first letter, the rest as it is."""
     return text[:1].upper() + text[1:]
+
+
+RULE_WORDS = {
+    Rule.OUTSIDE: "outside the limits",
+    Rule.SHIFT: f"{RUN} or more on one side",
+    Rule.TREND: f"{TREND} or more in one direction",
+    Rule.NONE: "no rule met",
+}
+MIX_WORDS = {  # what becomes of a difference among cases of the same kind
+    TURNS: "turns round among cases of the same kind: do not rank these groups on the pooled figure",
+    VANISHES: "not seen among cases of the same kind",
+    ALONE: "no cases of the same kind elsewhere to compare with",
+}
+UNTIMELY = (
+    "Caution: an untimely case often cannot be disputed, so this comparison cannot show whether answering late "
+    "leads to disputes."
+)
+STRATEGY_WORDS = {  # a declared strategy in one line
+    "delight": "every contact leaves the customer better off",
+    "keep_the_line_moving": "nobody waits, nobody calls twice",
+    "avoid_contact": "things work, so nobody needs us",
+    "expert_help": "whoever answers knows the answer",
+    "open_dialogue": "customers hear the truth, early",
+    "squeaky_wheel": "whoever complains gets it fixed",
+    "best_customers_first": "the longer with us, the better",
+}
+
+
+def reason_of(signal: Signals) -> str:
+    """Why the word about the latest period is what it is."""
+    if signal.answered is not None:
+        latest, usual = signal.answered
+        if signal.unweighed == NO_CHANGE:
+            return f"only {latest:.0%} answered where {usual:.0%} is usual, which could hide a change"
+        return f"{latest:.3g} answered where {usual:.3g} is usual, which could be all of it"
+    if signal.rule == Rule.UNMEASURED:
+        return "nothing was measured in the latest period"
+    if signal.rule == Rule.SHORT:
+        return f"only {signal.measured} period{'s' * (signal.measured != 1)} measured, {SHORTEST} are needed"
+    return rule_of(signal.rule, *signal.points[["value", *LIMITS]].iloc[-1])
+
+
+def rule_of(rule: str, latest: float, low: float, high: float) -> str:
+    """The rule of change that a period met, with its value and the limits."""
+    return f"{RULE_WORDS[Rule(rule)]}: {latest:.3g} against {low:.3g} to {high:.3g}"
+
+
+def counted(e: Estimate, places: int | None = None) -> str:
+    """An estimate with its n: '62 % (58–66, n = 1,204)'."""
+    figure, bounds = format_interval(e.value, e.low, e.high, e.unit, places)
+    return f"{figure} ({bounds}, n = {e.n:,})"
+
+
+def contrast_sentences(groups: pd.DataFrame, by: str, before: str | None = None) -> list[str]:
+    """What `contrast_groups` shows, cautions included, no causes; `before` stands before a group's name, else `by`."""
+    measure = groups["measure"].iloc[0]
+    named = groups.assign(name=(f"{by} " if before is None else before) + groups[by].astype(str))
+    sentences = [_difference(row) for _, row in named[named["differs"]].iterrows()]
+    if not sentences:
+        sentences = [f"No difference in {PERCEIVED[measure][0]} between groups of {by} is shown."]
+    cautions = named[~named["differs"] & named["mix"].ne("")]
+    sentences += [f"{row['name']}: {MIX_WORDS[row['mix']]}." for _, row in cautions.iterrows()]
+    if hidden := int(groups["withheld"].ne("").sum()):
+        sentences.append(f"{hidden} of {len(groups)} groups are too small to show.")
+    return [*sentences, UNTIMELY] if (measure, by) == ("disputed", "timely") else sentences
+
+
+def _difference(row: pd.Series) -> str:
+    """How far a group's figure lies from that of all others."""
+    scale = 100 if row["unit"] == "share" else 1
+    low, high = (row[bound] * scale for bound in ("difference_low", "difference_high"))
+    figure = counted(estimate_of(row), places=1 if row["unit"] == "score" else 0)
+    return (
+        f"{row['name']}: {PERCEIVED[row['measure']][0]} {figure}, "
+        f"{abs(row['difference']) * scale:.0f} points {'above' if row['difference'] > 0 else 'below'} the others "
+        f"({low:+.0f} to {high:+.0f}){'; ' if row['mix'] else ''}{MIX_WORDS.get(row['mix'], '')}."
+    )

@@ -4,7 +4,7 @@ Equal to the single-machine path to the last digit; only the order of rows holds
 """
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import pandas as pd
 
 from analytics.config import OfficeHours
 from analytics.scale.partitions import FREE_TEXT, number_part, read_parts, write_parts
-from analytics.tables.cases import _add_customers, _instants, build_cases, case_ids
+from analytics.tables.cases import add_customers, build_cases, case_ids
 from analytics.tables.schema import TEXT_SCORES, NotMeasured, Tables
 
 if TYPE_CHECKING:
@@ -57,6 +57,8 @@ def write_cases(
     ----------
     See `build_cases`.
     """
+    import dask.dataframe as dd
+
     slim = {name: _ordered(frame) for name, frame in tables.items() if name != "customers"}
     if not {"contacts", "complaints"} & {*slim}:
         raise NotMeasured(table="contacts", needed_for="cases")
@@ -70,13 +72,13 @@ def write_cases(
         parts = max(frame.npartitions for frame in linked.values())
         _deal(linked, parts, scratch)
         settings = (scratch, tuple(linked), until, office_hours, timezone, meta)
-        cases = _each(_build, parts, settings, meta)
+        cases = dd.from_map(_build, range(parts), settings=settings, meta=meta)
         if tables.get("customers") is not None:
             columns = {"segment", "joined_at", "value_per_year"} & {*tables["customers"].columns}
             customers = tables["customers"][["customer_id", *sorted(columns)]]
             both = {"customers": _keyed(customers, "customer_id"), "cases": _keyed(cases, "customer_id")}
             _deal(both, parts, scratch)
-            cases = _each(_add_known, parts, (scratch, timezone, meta), meta)
+            cases = dd.from_map(_add_customers_part, range(parts), settings=(scratch, timezone, meta), meta=meta)
         write_parts(cases, output)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -86,12 +88,6 @@ def _deal(frames: "dict[str, dd.DataFrame]", parts: int, scratch: Path) -> None:
     """Write each frame so that rows with one key lie in the file of one number."""
     for name, frame in frames.items():
         write_parts(frame.shuffle(KEY, npartitions=parts), scratch / name)
-
-
-def _each(function: Callable, parts: int, settings: tuple, meta: pd.DataFrame) -> "dd.DataFrame":
-    import dask.dataframe as dd
-
-    return dd.from_map(function, range(parts), settings=settings, meta=meta)
 
 
 def _dealt(scratch: Path, name: str, number: int) -> pd.DataFrame:
@@ -107,8 +103,7 @@ def _ordered(frame: "dd.DataFrame") -> "dd.DataFrame":
 
 def _link(tables: "dict[str, dd.DataFrame]", scratch: Path) -> "dict[str, dd.DataFrame]":
     """Give every row its case and the key by which cases are dealt out; rows without a case are left out."""
-    linked = {}
-    contacts = tables.get("contacts")
+    linked, contacts = {}, tables.get("contacts")
     if contacts is not None:
         if "abandoned" in contacts.columns:  # joins the customer's next contact, wherever that row lies
             contacts = contacts.shuffle("customer_id")
@@ -128,8 +123,7 @@ def _own_case(frame: pd.DataFrame, table: str = "contacts", beside_contacts: boo
     frame = frame.sort_values(ORDER, ignore_index=True)
     none = pd.DataFrame({"contact_id": pd.Series(dtype="str")}) if beside_contacts else None
     case = case_ids(Tables(contacts=frame) if table == "contacts" else Tables(contacts=none, complaints=frame))[table]
-    keyed: pd.DataFrame = _keyed(frame.assign(**{CASE: case.astype("str")}), CASE)
-    return keyed
+    return _keyed(frame.assign(**{CASE: case.astype("str")}), CASE)  # type: ignore[no-any-return]
 
 
 def _keyed(frame: Any, column: str) -> Any:  # noqa: ANN401  a pandas or a Dask frame
@@ -157,10 +151,10 @@ def _build(number: int, settings: tuple[Path, tuple[str, ...], pd.Timestamp, Any
     return cases.reindex(columns=meta.columns).astype(meta.dtypes.to_dict())
 
 
-def _add_known(number: int, settings: tuple[Path, str | None, pd.DataFrame]) -> pd.DataFrame:
+def _add_customers_part(number: int, settings: tuple[Path, str | None, pd.DataFrame]) -> pd.DataFrame:
     scratch, zone, meta = settings
     cases, customers = (_dealt(scratch, name, number).drop(columns=KEY) for name in ("cases", "customers"))
     cases = cases.sort_values(["started_at", "case_id"], ignore_index=True)
-    known = _add_customers(cases.assign(started_at=_instants(cases["started_at"], zone)), customers, zone)
-    alike: pd.DataFrame = cases.assign(**{c: known[c] for c in CUSTOMER}).astype(meta.dtypes.to_dict())
-    return alike
+    starts = cases["started_at"] if cases["started_at"].dt.tz is None else cases["started_at"].dt.tz_convert(None)
+    joined = add_customers(cases.assign(started_at=starts), customers, zone)
+    return cases.assign(**{c: joined[c] for c in CUSTOMER}).astype(meta.dtypes.to_dict())

@@ -9,8 +9,8 @@ workers do not spill to disk, and texts stay out of every shuffle.
 
 import logging
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,7 @@ from analytics.measures.scores import response_rate
 from analytics.measures.summarise import COLUMNS, Measure, summarise
 from analytics.tables.schema import FIELDS, TEXT_SCORES, Tables
 from analytics.tables.sources import read_file
-from analytics.text.comments import NAME_COLUMNS, NUMBERS, _names, score_and_redact
+from analytics.text.comments import NAME_COLUMNS, NUMBERS, find_names, score_and_redact
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -75,25 +75,21 @@ def workers(scheduler: str | None = None, count: int | None = None, memory: str 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     limits = {"target": False, "spill": False, "pause": 0.85, "terminate": 0.97}
     settings |= {f"distributed.worker.memory.{name}": value for name, value in limits.items()}
-    with dask.config.set(settings):
-        if scheduler is not None:
-            cluster = None
-            try:
-                client = _connect(scheduler)
-            except (OSError, ValueError) as error:
-                raise ValueError(
-                    f"no Dask scheduler answers at {scheduler!r} ({error}). Start one with 'dask scheduler' and give "
-                    "its address, such as tcp://10.0.0.5:8786, or leave --scheduler out to use this machine."
-                ) from None
-        else:
-            cluster = LocalCluster(
-                n_workers=count,
-                threads_per_worker=1,
-                memory_limit=memory,
-                host="127.0.0.1",
+    with dask.config.set(settings), ExitStack() as closing:
+        to: Any = scheduler
+        if scheduler is None:
+            local = LocalCluster(
+                n_workers=count, threads_per_worker=1, memory_limit=memory, host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
-            )
-            client = _connect(cluster)
+            )  # fmt: skip
+            to = closing.enter_context(local)
+        try:
+            client = closing.enter_context(_connect(to))
+        except (OSError, ValueError) as error:
+            raise ValueError(
+                f"no Dask scheduler answers at {to!r} ({error}). Start one with 'dask scheduler' and give "
+                "its address, such as tcp://10.0.0.5:8786, or leave --scheduler out to use this machine."
+            ) from None
         try:
             yield client
         except KilledWorker as error:
@@ -101,10 +97,6 @@ def workers(scheduler: str | None = None, count: int | None = None, memory: str 
                 f"workers died again and again on one partition ({error.task}), most likely for want of memory. Give "
                 "fewer workers, or write smaller files or row groups. Nothing was written."
             ) from None
-        finally:
-            client.close()
-            if cluster is not None:
-                cluster.close()
 
 
 def _connect(to: Any) -> "Client":  # noqa: ANN401  an address or a cluster
@@ -129,8 +121,8 @@ def read_parts(paths: Sequence[Path]) -> "dd.DataFrame":
     files = [f for path in paths for f in (sorted(path.rglob("*.*")) if path.is_dir() else [path]) if f.is_file()]
     parquet = [file for file in files if file.suffix.lower() in {".parquet", ".pq"}]
     if not files or (parquet and len(parquet) < len(files)):
-        found = "both Parquet and other files" if parquet else "no files"
-        raise ValueError(f"{', '.join(map(str, paths))}: holds {found}. Give a folder of Parquet or of CSV files.")
+        content = "both Parquet and other files" if parquet else "no files"
+        raise ValueError(f"{', '.join(map(str, paths))}: holds {content}. Give a folder of Parquet or of CSV files.")
     parts = [part for file in files for part in (_row_groups(file) if parquet else [(file, None)])]
     meta = _read_part((files[0], [] if parquet else None)).iloc[:0]
     return dd.from_map(_read_part, parts, like=list(meta.columns), meta=meta)
@@ -148,23 +140,16 @@ def _row_groups(file: Path) -> list[tuple[Path, list[int]]]:
     runs: list[list[int]] = [[]]
     size = 0
     for group in range(metadata.num_row_groups):
-        size += metadata.row_group(group).total_byte_size
-        if size > BLOCK and runs[-1]:
+        block = metadata.row_group(group).total_byte_size
+        if runs[-1] and size + block > BLOCK:
             runs.append([])
-            size = metadata.row_group(group).total_byte_size
+            size = 0
         runs[-1].append(group)
+        size += block
     return [(file, run) for run in runs]
 
 
-def score_parts(
-    frame: "dd.DataFrame",
-    column: str,
-    *,
-    brands: Sequence[str] = (),
-    names: Sequence[str] = (),
-    patterns: Sequence[str] = (),
-    model: str = "fast",
-) -> "dd.DataFrame":
+def score_parts(frame: "dd.DataFrame", column: str, *, model: str = "fast", **options: Sequence[str]) -> "dd.DataFrame":
     """Score and redact one column of texts; every other column comes along, but an earlier score is replaced.
 
     Parameters
@@ -173,21 +158,42 @@ def score_parts(
         Partitioned, as `read_parts` opens it.
     column
         The texts.
-    brands, names, patterns
-        See `score_and_redact`.
     model
         'fast' or 'accurate': one for all partitions.
+    **options
+        brands, names, patterns: see `score_and_redact`.
     """
     kept = frame.drop(columns=[c for c in TEXT_SCORES[1:] if c in frame.columns and c != column])
-    options = {"brands": tuple(brands), "names": tuple(names), "patterns": tuple(patterns), "model": model}
-    return kept.map_partitions(_score, column, options, meta=_score(kept._meta, column, options))
+    settings = {"model": model, **{name: tuple(values) for name, values in options.items()}}
+    return kept.map_partitions(_score, column, settings, meta=_score(kept._meta, column, settings))
 
 
-def find_names(frames: "Sequence[dd.DataFrame]") -> list[str]:
+def score_folder(file: Path, output: Path, column: str, brands: Sequence[str], model: str) -> None:
+    """Score a file or folder of texts into a folder; ids, times and categories come along, no name or other text.
+
+    Raises
+    ------
+    ValueError
+        If there is no such column, or see `read_parts` and `write_parts`.
+    """
+    raw = read_parts([file])
+    require_column(file, column, raw.columns)
+    kept = raw[[c for c in raw.columns if c == column or c in KEPT]]
+    names = collect_names([raw])
+    write_parts(score_parts(number_rows(kept), column, brands=brands, names=names, model=model), output)
+
+
+def require_column(file: Path, column: str, columns: Iterable[object]) -> None:
+    """Refuse a file without the column of texts, naming those that it has."""
+    if column not in columns:
+        raise ValueError(f"{file}: no column {column!r}. Found: {', '.join(map(str, columns))}. Use --column.")
+
+
+def collect_names(frames: "Sequence[dd.DataFrame]") -> list[str]:
     """List the names of customers and agents in the name-like columns of some tables, for redaction."""
     columns = [frame[c] for frame in frames for c in NAME_COLUMNS if c in frame.columns]
-    found = {str(name) for column in columns for name in column.dropna().unique().compute()}
-    return _names(Tables(customers=pd.DataFrame({"name": pd.Series(sorted(found), dtype="str")})))
+    names = {str(name) for column in columns for name in column.dropna().unique().compute()}
+    return find_names(Tables(customers=pd.DataFrame({"name": pd.Series(sorted(names), dtype="str")})))
 
 
 def number_rows(frame: "dd.DataFrame") -> "dd.DataFrame":

@@ -11,15 +11,9 @@ import pandas as pd
 
 from analytics.config import Config, Source
 from analytics.measures.scores import customer_effort, net_promoter_score, net_sentiment, top_box_share
+from analytics.scale import partitions
 from analytics.scale.cases import write_cases
-from analytics.scale.partitions import (
-    KEPT,
-    find_names,
-    read_parts,
-    score_parts,
-    summarise_by_partition,
-    write_parts,
-)
+from analytics.scale.partitions import KEPT, read_parts, write_parts
 from analytics.tables.check import Piece, check_table
 from analytics.tables.maps import ExportMap, TableMap, apply_map, plain_map
 from analytics.tables.periods import period_of
@@ -66,19 +60,22 @@ def prepare(config: Config, output: Path, until: pd.Timestamp) -> list[Path]:
     METHODS.md, "Past one machine".
     """
     typed = {str(table): _open(table, source, config, output) for table, source in config.sources.items()}
-    names = find_names(list(typed.values()))
-    model = "fast" if config.text.model == "auto" else config.text.model
+    organisation = config.organisation
+    options: dict[str, Any] = {
+        "brands": organisation.brands, "patterns": organisation.order_number_patterns,
+        "names": partitions.collect_names(list(typed.values())),
+        "model": "fast" if config.text.model == "auto" else config.text.model,
+    }  # fmt: skip
     for table, frame in typed.items():
         text = TEXTS[table][2] if table in TEXTS else None
         if text is not None and text in frame.columns:
-            brands, patterns = config.organisation.brands, config.organisation.order_number_patterns
-            frame = score_parts(frame, text, brands=brands, names=names, patterns=patterns, model=model)
+            frame = partitions.score_parts(frame, text, **options)
         private = [c for c in NAME_COLUMNS if c in frame.columns and c not in KEPT]
         write_parts(frame.drop(columns=private), output / table)
     ready = {table: read_parts([output / table]) for table in typed}
     written = [output / table for table in typed]
     if {"contacts", "complaints"} & {*ready}:
-        hours, zone = config.organisation.office_hours, config.organisation.timezone
+        hours, zone = organisation.office_hours, organisation.timezone
         write_cases(ready, output / "cases", until, office_hours=hours, timezone=zone)
         written.append(output / "cases")
     summary = _summarise(ready, config)
@@ -126,7 +123,7 @@ def _check(
 
 def _summarise(tables: "dict[str, dd.DataFrame]", config: Config) -> pd.DataFrame:
     """Every score of every table, by the period of the customer's stamp."""
-    found = []
+    summaries = []
     for table, (_, stamp, _) in TEXTS.items():
         frame = tables.get(table)
         columns = [c for c in MEASURES if frame is not None and c in frame.columns]
@@ -134,12 +131,12 @@ def _summarise(tables: "dict[str, dd.DataFrame]", config: Config) -> pd.DataFram
             continue
         dated = frame.dropna(subset=[stamp]).map_partitions(_with_period, stamp, config.report.frequency, columns)
         for column in columns:
-            rows = summarise_by_partition(
+            rows = partitions.summarise_by_partition(
                 dated, MEASURES[column], ["period"], column=column, confidence=config.report.confidence
             )
             rows.insert(0, "table", table)
-            found.append(rows)
-    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
+            summaries.append(rows)
+    return pd.concat(summaries, ignore_index=True) if summaries else pd.DataFrame()
 
 
 def _with_period(frame: pd.DataFrame, stamp: str, frequency: Any, columns: list[str]) -> pd.DataFrame:  # noqa: ANN401

@@ -93,7 +93,7 @@ def build_cases(
 
     grouped = events.groupby("case")
     cases = _from_contacts(events, grouped).join(_perceived(surveys)).join(_from_complaints(complaints, now))
-    cases = _add_customers(cases, tables.customers, zone)
+    cases = add_customers(cases, tables.customers, zone)
     cases = _add_customer_clock(cases, now).join(_company_clock(events, office_hours, zone))
     cases["gap_h"] = cases["customer_clock_h"] - cases["company_clock_h"]
     if len(cases) != grouped.ngroups:
@@ -335,7 +335,7 @@ def _from_complaints(rows: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     return flags
 
 
-def _add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: str | tzinfo | None) -> pd.DataFrame:
+def add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: str | tzinfo | None) -> pd.DataFrame:
     """Segment and value of the customer, and tenure in days when the case started."""
     known = pd.DataFrame() if customers is None else customers
     if customers is not None:

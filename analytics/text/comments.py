@@ -120,7 +120,7 @@ def read_comments(
     shown = comments.loc[late, "text"].copy()
     fresh = new.index.intersection(late)
     if len(fresh):
-        shown[fresh] = redact(shown[fresh], names=_names(tables), patterns=patterns or [])
+        shown[fresh] = redact(shown[fresh], names=find_names(tables), patterns=patterns or [])
     comments["text"] = shown.reindex(comments.index)
     return comments.join(pd.concat([stored, scores]) if len(stored) and len(new) else stored if len(stored) else scores)
 
@@ -174,7 +174,7 @@ def score_and_redact(
     return scores[[name, *STORED]].take(codes).set_axis(texts.index)
 
 
-def _names(tables: Tables) -> list[str]:
+def find_names(tables: Tables) -> list[str]:
     """Names of customers and agents found in name-like columns; bare codes such as 'A17' are left out."""
     names: set[str] = set()
     for table in (tables.contacts, tables.surveys, tables.complaints, tables.customers):

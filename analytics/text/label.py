@@ -19,7 +19,7 @@ from analytics.tables.periods import parse_period
 from analytics.tables.read import defuse, read_tables
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import abstain_reason, normalise
-from analytics.text.comments import _names, collect_comments
+from analytics.text.comments import collect_comments, find_names
 from analytics.text.fast import CLASSES
 from analytics.text.redact import redact
 
@@ -304,7 +304,7 @@ def read_pool(config: Config, period: str) -> pd.DataFrame:
     if found.empty:
         dates = f"{stamps.min():%Y-%m-%d} to {stamps.max():%Y-%m-%d}"
         raise ValueError(f"{period} holds no customer text that can be read. There are texts from {dates}.")
-    redacted = redact(found, names=_names(tables), patterns=config.organisation.order_number_patterns)
+    redacted = redact(found, names=find_names(tables), patterns=config.organisation.order_number_patterns)
     pool = pd.DataFrame({"text": redacted.map(_printable)})
     pool.insert(0, "text_hash", pool["text"].map(text_hash))
     return pool.drop_duplicates("text_hash").reset_index(drop=True)

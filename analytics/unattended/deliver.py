@@ -1,33 +1,44 @@
 """Send a published report to the people it is for: by e-mail, and as a copy to any address that fsspec knows.
 
 What was sent stands in ``delivery.json`` beside the report, so that nobody gets the same version twice; a delivery that
-fails leaves the report as it is and is tried again by the next call.
+fails leaves the report as it is and is tried again by the next call. A letter of which the server did not say that it
+has it may have arrived: it is sent again only when asked for.
 """
 
 import re
-import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import Any, Literal
 
 from analytics.config import Config, load_config
 from analytics.publish.run import alone, find_notebook, report_name
-from analytics.publish.versions import CHANGES, DELIVERY, FILES, read_json, tell_changes, version_of, write_json
+from analytics.publish.template import render
+from analytics.publish.versions import (
+    CHANGES,
+    FILES,
+    DeliveryRecord,
+    read_claims,
+    read_deliveries,
+    read_json,
+    tell_changes,
+    version_of,
+    write_deliveries,
+)
 from analytics.tables.periods import parse_period
-from analytics.unattended.mail import Letter, is_lasting, mail_server, send_letters
+from analytics.unattended.mail import Letter, Miss, address_fault, mail_server, send_letters, with_retries
 
 PAUSES = (0.0, 5.0, 30.0, 120.0)  # seconds before each try: long enough for a restarting server or a greylist's retry
 HEADLINES = 3
+TEMPLATES = Path(__file__).with_name("templates")
 
-Word = Literal["sent", "sent before", "failed"]
+Word = Literal["sent", "sent before", "failed", "unknown", "unknown before"]
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """What became of one report for one address."""
+    """What became of one report for one address; 'unknown' when nobody can say whether the letter arrived."""
 
     period: str
     version: int
@@ -37,7 +48,12 @@ class Delivered:
 
 
 def deliver(
-    name: str, config: str | Path = "perception.toml", period: str | None = None, *, pauses: Iterable[float] = PAUSES
+    name: str,
+    config: str | Path = "perception.toml",
+    period: str | None = None,
+    *,
+    resend: bool = False,
+    pauses: Iterable[float] = PAUSES,
 ) -> list[Delivered]:
     """Send a report to its recipients and its copy to where copies go, each version once.
 
@@ -50,13 +66,15 @@ def deliver(
     period
         Which report; None: the latest one, and earlier ones whose delivery is not complete or whose figures changed
         after they were sent.
+    resend
+        Whether to send again what may have arrived already.
     pauses
         Seconds to wait before each try.
 
     Returns
     -------
     list of Delivered
-        One per report and address; 'failed' with the cause.
+        One per report and address; 'failed' and 'unknown' with the cause.
 
     Raises
     ------
@@ -74,7 +92,7 @@ def deliver(
     folders = _due(top) if period is None else [top / period]
     if not folders:
         raise ValueError(f"no {report} is published in {top}. Build it first.")
-    return [sent for folder in folders for sent in _deliver_one(settings, report, folder, list(pauses))]
+    return [one for folder in folders for one in _deliver_one(settings, report, folder, resend, list(pauses))]
 
 
 def tell_operators(config: str | Path, what: str, cause: str, *, pauses: Iterable[float] = PAUSES) -> str:
@@ -105,24 +123,20 @@ def tell_operators(config: str | Path, what: str, cause: str, *, pauses: Iterabl
             return ""
         server = mail_server(settings.delivery.smtp_env)
         cause = server.without_secrets(str(redact(cause, patterns=settings.organisation.order_number_patterns)))
-        text = (
-            f"{what} failed.\n\nCause: {cause}\n\nNothing that was published before has changed. The next scheduled "
-            "run tries again; `perception check` lists faults of settings and data.\n"
-        )
+        text = render(TEMPLATES / "failure.txt.j2", what=what, cause=cause)
         subject = f"Failed: {what} · {settings.organisation.name}"
         letters = {to: Letter(_sender(settings), to, subject, text) for to in operators}
-        failed = send_letters(server, letters, list(pauses), lambda to: None)
+        misses = _post(settings, letters, list(pauses), lambda to: None)
     except ValueError as fault:
         return f"The operators could not be told: {fault}"
-    if failed:
-        return f"The operators could not be told: {'; '.join(f'{to}: {why}' for to, why in failed.items())}"
+    if misses:
+        return f"The operators could not be told: {'; '.join(f'{to}: {miss.why}' for to, miss in misses.items())}"
     return "The operators were told."
 
 
 def headlines(folder: Path) -> list[str]:
     """The first three sentences of page one of a published report."""
-    claims = (read_json(folder / "claims.json") or {}).get("claims", [])
-    sentences = [claim["sentence"] for claim in claims if claim["section"] == "Page one"]
+    sentences = [claim["sentence"] for claim in read_claims(folder) or [] if claim.get("section") == "Page one"]
     return list(dict.fromkeys(sentences))[:HEADLINES]
 
 
@@ -136,11 +150,11 @@ def _due(top: Path) -> list[Path]:
 
 
 def _is_owed(folder: Path) -> bool:
-    record = read_json(folder / DELIVERY) or {}
-    if not record:
+    records = read_deliveries(folder)
+    if not records:
         return False
-    if f"v{version_of(folder)}" in record:
-        return bool(record[f"v{version_of(folder)}"].get("failed"))
+    if record := records.get(version_of(folder)):
+        return bool(record.failed)
     changes = read_json(folder / CHANGES) or {}
     return bool(changes.get("figures")) or changes.get("comparable") is False
 
@@ -148,69 +162,95 @@ def _is_owed(folder: Path) -> bool:
 # ---- one report ------------------------------------------------------------------------------------------------------
 
 
-def _deliver_one(settings: Config, report: str, folder: Path, pauses: list[float]) -> list[Delivered]:
+def _deliver_one(settings: Config, report: str, folder: Path, resend: bool, pauses: list[float]) -> list[Delivered]:
     """Send one report to every address that has not had this version, writing down each as it succeeds."""
+    addresses = dict.fromkeys(settings.delivery.recipients.get(report, []))
     with alone(folder, wait=300):
-        version = version_of(folder)
-        record = read_json(folder / DELIVERY) or {}
-        sent: dict[str, Any] = record.setdefault(f"v{version}", {}).setdefault("sent", {})
+        version, records = version_of(folder), read_deliveries(folder)
+        before = records.get(version, DeliveryRecord())
+        open_letters = {} if resend else before.unknown
+        record = records[version] = replace(before, sent={**before.sent}, failed={}, unknown={**open_letters})
 
         def note(to: str) -> None:
-            sent[to] = datetime.now(UTC).isoformat(timespec="seconds")
-            write_json(folder / DELIVERY, record)
+            record.sent[to] = datetime.now(UTC).isoformat(timespec="seconds")
+            write_deliveries(folder, records)
 
-        addresses = dict.fromkeys(settings.delivery.recipients.get(report, []))
-        before = [to for to in [*addresses, _copied(settings)] if to in sent]
-        failed = _mail(settings, report, folder, version, [to for to in addresses if to not in sent], pauses, note)
-        if settings.delivery.copy_to is not None and _copied(settings) not in sent:
-            failed |= _copy(settings, f"{report}/{folder.name}/v{version}", folder, pauses, note)
-        record[f"v{version}"]["failed"] = failed
-        write_json(folder / DELIVERY, record)
-    words: dict[str, tuple[Word, str]] = {to: ("sent", "") for to in sent} | {to: ("sent before", "") for to in before}
-    words |= {to: ("failed", why) for to, why in failed.items()}
+        due = [to for to in addresses if to not in record.sent and to not in record.unknown]
+        misses = _mail(settings, report, folder, version, due, pauses, note)
+        if settings.delivery.copy_to is not None and _copied(settings) not in record.sent:
+            misses |= _copy(settings, f"{report}/{folder.name}/v{version}", folder, pauses, note)
+        record.failed.update({to: miss.why for to, miss in misses.items() if miss.word == "failed"})
+        record.unknown.update({to: miss.why for to, miss in misses.items() if miss.word == "unknown"})
+        write_deliveries(folder, records)
+    words: dict[str, tuple[Word, str]] = {to: ("sent", "") for to in record.sent if to not in before.sent}
+    words |= {to: ("sent before", "") for to in [*addresses, _copied(settings)] if to in before.sent}
+    words |= {
+        to: ("unknown before", f"{open_letters[to]}. Send again: --resend") for to in addresses if to in open_letters
+    }
+    words |= {to: (miss.word, miss.why) for to, miss in misses.items()}
     return [Delivered(folder.name, version, to, word, why) for to, (word, why) in words.items()]
 
 
 def _mail(
     settings: Config, report: str, folder: Path, version: int, to: list[str], pauses: list[float],
     note: Callable[[str], None],
-) -> dict[str, str]:  # fmt: skip
+) -> dict[str, Miss]:  # fmt: skip
     """Why each address did not get its letter; empty when all did."""
     if not to:
         return {}
     try:
         sender = _sender(settings)
-        server = mail_server(settings.delivery.smtp_env)
+        return _post(settings, {a: _letter(sender, a, report, folder, version) for a in to}, pauses, note)
     except ValueError as fault:
-        return dict.fromkeys(to, str(fault))
-    letters = {address: _letter(sender, address, report, folder, version) for address in to}
-    return send_letters(server, letters, pauses, note)
+        return dict.fromkeys(to, Miss("failed", str(fault)))
+
+
+def _post(
+    settings: Config, letters: Mapping[str, Letter], pauses: list[float], note: Callable[[str], None]
+) -> dict[str, Miss]:
+    """Send letters to the addresses that can be ones."""
+    misses = {to: Miss("failed", fault) for to in letters if (fault := address_fault(to))}
+    good = {to: letter for to, letter in letters.items() if to not in misses}
+    return misses | (send_letters(mail_server(settings.delivery.smtp_env), good, pauses, note) if good else {})
 
 
 def _sender(settings: Config) -> str:
-    if settings.delivery.sender is None:
+    sender = settings.delivery.sender
+    if sender is None:
         raise ValueError("no sender is named: add 'sender' under [delivery].")
-    return settings.delivery.sender
+    if fault := address_fault(sender, named=True):
+        raise ValueError(f"the sender under [delivery]: {fault}")
+    return sender
+
+
+def refuse_addresses(settings: Config) -> None:
+    """Find at once every address under [delivery] that cannot be one.
+
+    Raises
+    ------
+    ValueError
+        With all of them.
+    """
+    named = {"operators": settings.delivery.operators, **settings.delivery.recipients}
+    faults = [f"{key}: {fault}" for key, addresses in named.items() for a in addresses if (fault := address_fault(a))]
+    if settings.delivery.sender is not None and (fault := address_fault(settings.delivery.sender, named=True)):
+        faults.append(f"sender: {fault}")
+    if faults:
+        raise ValueError("\n".join(f"delivery.{fault}" for fault in faults))
 
 
 def _letter(sender: str, to: str, report: str, folder: Path, version: int) -> Letter:
     """The report as a letter: headlines, what changed in a later version, the PDF."""
     manifest: Mapping[str, Any] = read_json(folder / "manifest.json") or {}
     title, who = manifest.get("title", report), manifest.get("organisation", "")
-    label = parse_period(folder.name).label
+    label = parse_period(folder.name).label + (f" (version {version})" if version > 1 else "")
     changes = tell_changes(read_json(folder / CHANGES)) if version > 1 else []
-    again = f" (version {version})" if version > 1 else ""
     parts = [("", headlines(folder)), (f"What changed since version {version - 1}", changes)]
-    text, page = "", ""
-    for heading, sentences in parts:
-        if sentences:
-            text += (f"{heading}\n" if heading else "") + "".join(f"- {s}\n" for s in sentences) + "\n"
-            page += f"<h3>{escape(heading)}</h3>" if heading else ""
-            page += f"<ul>{''.join(f'<li>{escape(s)}</li>' for s in sentences)}</ul>"
-    close = "The report is attached. Every figure in it carries its interval and how many customers it rests on."
+    text, page = (
+        render(TEMPLATES / f"letter.{kind}.j2", title=title, label=label, parts=parts) for kind in ("txt", "html")
+    )
     return Letter(
-        sender, to, f"{title} · {who} · {label}{again}", f"{title}, {label}{again}\n\n{text}{close}\n",
-        f"<h2>{escape(f'{title}, {label}{again}')}</h2>{page}<p>{close}</p>",
+        sender, to, f"{title} · {who} · {label}", text, page,
         folder / "report.pdf", f"{report}-{folder.name}-v{version}.pdf", f"{report}/{folder.name}/v{version}",
     )  # fmt: skip
 
@@ -225,21 +265,14 @@ def _copied(settings: Config) -> str:
 
 def _copy(
     settings: Config, target: str, folder: Path, pauses: list[float], note: Callable[[str], None]
-) -> dict[str, str]:
+) -> dict[str, Miss]:
     """Why the copy failed; empty when it is complete."""
-    why = ""
-    for pause in pauses:
-        time.sleep(pause)
-        try:
-            _put(settings, target, folder)
-        except Exception as fault:  # whatever the storage's driver raises
-            why = re.sub(r"//[^/@\s]*@", "//", f"{type(fault).__name__}: {fault}")
-            if is_lasting(fault):
-                break
-        else:
-            note(_copied(settings))
-            return {}
-    return {_copied(settings): why}
+    try:
+        with_retries(lambda: _put(settings, target, folder), pauses)
+    except Exception as fault:  # whatever the storage's driver raises
+        return {_copied(settings): Miss("failed", re.sub(r"//[^/@\s]*@", "//", f"{type(fault).__name__}: {fault}"))}
+    note(_copied(settings))
+    return {}
 
 
 def _put(settings: Config, target: str, folder: Path) -> None:

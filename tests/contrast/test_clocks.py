@@ -43,11 +43,12 @@ def test_the_interval_of_the_median_holds_the_true_median_in_95_percent():
     assert 0.92 <= hits / 600 <= 0.98
 
 
-def test_a_median_that_fewer_than_half_reached_is_unknown_with_a_note():
-    table = summarise_clock(cases([10.0] * 4 + [90.0] * 12, [True] * 4 + [False] * 12))
+def test_a_median_that_fewer_than_half_reached_is_unknown_and_the_time_of_a_quarter_is_given():
+    table = summarise_clock(cases([10.0] * 5 + [90.0] * 15, [True] * 5 + [False] * 15).iloc[:-1])
     assert np.isnan(table.loc[0, "value"]) and np.isnan(table.loc[0, "high"])
-    assert table.loc[0, ["n", "confirmed"]].tolist() == [16, 0.25]
-    assert "fewer than half have confirmed" in table.loc[0, "note"]
+    assert table.loc[0, ["n", "confirmed"]].tolist() == [19, 5 / 19]
+    assert table.loc[0, "quarter"] == 10.0
+    assert np.isnan(summarise_clock(cases([10.0] * 12, [True] * 12)).loc[0, "quarter"])
 
 
 def test_both_clocks_and_their_gap_stand_side_by_side_by_team():
@@ -65,8 +66,14 @@ def test_groups_of_few_customers_are_suppressed():
     frame = cases([5.0] * 34, [True] * 34, team=["a"] * 14 + ["b"] * 16 + ["c"] * 4, customer_id=range(34))
     table = summarise_clock(frame, ["team"]).set_index("team")
     assert table.loc["c", "withheld"] == Withheld.FEW
-    assert np.isnan(table.loc["c", "value"])
+    assert table.loc["c", ["value", "n", "quarter", "people"]].isna().all()
     assert table["value"].notna().sum() == 1  # a second group hides the first from subtraction
+
+
+def test_clocks_by_reason_keep_the_names_of_reasons():
+    frame = cases([5.0] * 40, [True] * 40, reason=["bill", "fault"] * 20)
+    table = summarise_clock(frame, ["reason"])
+    assert table[["reason", "withheld"]].to_numpy().tolist() == [["bill", ""], ["fault", ""]]
 
 
 def test_a_missing_group_is_named_and_a_missing_clock_is_not_measured():

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.contrast.groups import ALONE, TURNS, UNTIMELY, contrast_groups
+from analytics.contrast.groups import ALONE, TURNS, contrast_groups
 from analytics.measures.suppress import Withheld
+from analytics.report.words import UNTIMELY, contrast_sentences
 from analytics.tables.schema import NotMeasured
 
 
@@ -21,7 +22,7 @@ def answers(satisfied: dict[str, tuple[int, int]], **columns) -> pd.DataFrame:
 
 
 def test_the_difference_is_group_minus_the_others_with_its_mover_interval():
-    frame = contrast_groups(answers({"a": (80, 20), "b": (30, 70)}), "csat", "team").frame.set_index("team")
+    frame = contrast_groups(answers({"a": (80, 20), "b": (30, 70)}), "csat", "team").set_index("team")
     assert frame.loc["a", ["value", "difference"]].tolist() == pytest.approx([0.8, 0.5])
     # Newcombe (1998) method 10 on 80/100 - 30/100: Wilson bounds .7112-.8667 and .2189-.3958
     assert frame.loc["a", ["difference_low", "difference_high"]].tolist() == pytest.approx([0.3695, 0.6050], abs=5e-4)
@@ -31,7 +32,7 @@ def test_the_difference_is_group_minus_the_others_with_its_mover_interval():
 
 def test_a_baseline_is_the_group_compared_with_and_an_unknown_one_is_refused():
     cases = answers({"a": (60, 20), "b": (30, 50), "c": (40, 40)})
-    frame = contrast_groups(cases, "csat", "team", baseline="c").frame.set_index("team")
+    frame = contrast_groups(cases, "csat", "team", baseline="c").set_index("team")
     assert frame["difference"].round(3).to_dict() == pytest.approx({"a": 0.25, "b": -0.125, "c": np.nan}, nan_ok=True)
     with pytest.raises(ValueError, match="baseline 'x' is not a value of 'team'. Found: 'a', 'b', 'c'"):
         contrast_groups(cases, "csat", "team", baseline="x")
@@ -52,29 +53,35 @@ def test_a_simpson_reversal_is_flagged():
         answers({"a": (10, 40)}, reason="hard"), answers({"b": (105, 195)}, reason="hard"),
     ]  # fmt: skip
     found = contrast_groups(pd.concat(parts, ignore_index=True), "csat", "team")
-    row = found.frame.set_index("team").loc["a"]
+    row = found.set_index("team").loc["a"]
     assert row["difference"] > 0 > row["adjusted_high"]
-    assert row["note"] == TURNS
-    assert any("do not rank these groups" in sentence for sentence in found.sentences)
+    assert row["mix"] == TURNS
+    assert any("do not rank these groups" in sentence for sentence in contrast_sentences(found, "team"))
 
 
 def test_a_difference_without_cases_of_the_same_kind_says_so():
     parts = [answers({"a": (80, 20)}, reason="bill"), answers({"b": (30, 70)}, reason="fault")]
-    assert contrast_groups(pd.concat(parts), "csat", "team").frame["note"].tolist() == [ALONE, ALONE]
+    assert contrast_groups(pd.concat(parts), "csat", "team")["mix"].tolist() == [ALONE, ALONE]
 
 
 def test_small_groups_are_suppressed_by_customers_not_rows():
     cases = answers({"a": (30, 30), "b": (30, 20), "c": (20, 20)})
     cases["customer_id"] = np.where(cases["team"].eq("c"), 1, np.arange(len(cases)) + 10)
-    frame = contrast_groups(cases, "csat", "team").frame.set_index("team")
+    frame = contrast_groups(cases, "csat", "team").set_index("team")
     assert frame.loc["c", "withheld"] == Withheld.FEW
     assert frame.loc["c", ["value", "difference", "n"]].isna().all()
     assert not frame.loc["c", "differs"]
 
 
+def test_groups_by_reason_keep_their_names():
+    cases = answers({"a": (30, 30), "b": (30, 20)}).rename(columns={"team": "reason"})
+    groups = contrast_groups(cases, "csat", "reason")
+    assert groups["reason"].tolist() == ["a", "b"] and groups["withheld"].tolist() == ["", ""]
+
+
 def test_a_numeric_group_is_cut_into_thirds():
     cases = answers({"a": (30, 30)}, value_per_year=np.arange(60.0))
-    found = contrast_groups(cases, "csat", "value_per_year").frame
+    found = contrast_groups(cases, "csat", "value_per_year")
     assert found["value_per_year"].tolist() == ["highest third", "lowest third", "middle third"]
     assert found["n"].tolist() == [20, 20, 20]
 
@@ -85,13 +92,13 @@ def test_groups_that_do_not_differ_are_called_different_in_at_most_5_percent():
         cases = pd.DataFrame(
             {"csat": rng.integers(1, 6, 600).astype(float), "team": rng.integers(0, 20, 600).astype(str)}
         )
-        alarms += contrast_groups(cases, "csat", "team").frame["differs"].any()
+        alarms += contrast_groups(cases, "csat", "team")["differs"].any()
     assert alarms <= 9  # 5 expected; a binomial(100, .05) exceeds 9 in under 3 %
 
 
 def test_the_demos_loyal_customers_and_outsourced_site_are_seen(demo_cases):
-    loyalty = contrast_groups(demo_cases, "csat", "loyalty").frame.set_index("loyalty")
-    site = contrast_groups(demo_cases, "csat", "site", baseline="in-house").frame.set_index("site")
+    loyalty = contrast_groups(demo_cases, "csat", "loyalty").set_index("loyalty")
+    site = contrast_groups(demo_cases, "csat", "site", baseline="in-house").set_index("site")
     assert loyalty.loc["loyal", "difference_high"] < 0
     assert site.loc["outsourced", "difference_high"] < 0
 
@@ -99,16 +106,16 @@ def test_the_demos_loyal_customers_and_outsourced_site_are_seen(demo_cases):
 def test_on_a_real_export_shift_and_tenure_are_stated_with_intervals(ecommerce_cases):
     for by in ("shift", "tenure"):
         found = contrast_groups(ecommerce_cases, "csat", by)
-        shown = found.frame[found.frame["withheld"].eq("")]
+        shown = found[found["withheld"].eq("")]
         assert (shown["low"] < shown["value"]).all() and (shown["value"] < shown["high"]).all()
-        assert not any("because" in sentence for sentence in found.sentences)
+        assert not any("because" in sentence for sentence in contrast_sentences(found, by))
 
 
 def test_on_real_complaints_relief_separates_disputes_and_timeliness_does_not(cfpb_cases):
     timely = contrast_groups(cfpb_cases, "disputed", "timely")
-    assert not timely.frame["differs"].any()
-    assert timely.sentences[-1] == UNTIMELY
-    relief = contrast_groups(cfpb_cases, "disputed", "relief", baseline="Closed with explanation").frame
+    assert not timely["differs"].any()
+    assert contrast_sentences(timely, "timely")[-1] == UNTIMELY
+    relief = contrast_groups(cfpb_cases, "disputed", "relief", baseline="Closed with explanation")
     by_kind = relief.set_index("relief")
     for kind in ("Closed with monetary relief", "Closed with non-monetary relief"):
         assert 0.07 <= by_kind.loc[kind, "value"] <= 0.12
@@ -125,4 +132,6 @@ def test_on_real_complaints_relief_separates_disputes_and_timeliness_does_not(cf
 def test_nothing_is_found_where_there_is_nothing(cases, groups, request):
     for by in groups:
         found = contrast_groups(request.getfixturevalue(cases), "csat", by)
-        assert found.sentences == [f"No difference in satisfied customers between groups of {by} is shown."]
+        assert contrast_sentences(found, by) == [
+            f"No difference in satisfied customers between groups of {by} is shown."
+        ]

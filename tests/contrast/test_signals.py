@@ -9,10 +9,12 @@ from analytics.contrast.signals import (
     FELL,
     NO_CHANGE,
     ROSE,
+    Rule,
     control_false_discoveries,
     detect_group_signals,
     detect_signals,
 )
+from analytics.report.words import reason_of
 
 STEADY = [30.0, 32, 31, 29, 30, 31, 30, 32, 31, 30, 29, 31]
 
@@ -34,8 +36,8 @@ def test_a_month_far_outside_is_a_change_and_a_month_inside_is_not():
 def test_only_the_latest_month_decides_the_word():
     assert word_of(*STEADY, 45, 30, 31) == NO_CHANGE
     points = detect_signals(series(*STEADY, 45, 30, 31)).points
-    assert points["rule"].iloc[12] == "outside the limits"
-    assert points["rule"].iloc[-1] == ""
+    assert points["rule"].iloc[12] == Rule.OUTSIDE
+    assert points["rule"].iloc[-1] == Rule.NONE
 
 
 def test_limits_by_hand():
@@ -49,7 +51,8 @@ def test_limits_by_hand():
 
 def test_eight_months_on_one_side_are_a_change_seven_are_not():
     high = [32.4, 32.2, 32.5, 32.3, 32.6, 32.4, 32.2, 32.5]
-    assert detect_signals(series(*STEADY, *high)).reason.startswith("8 or more on one side")
+    found = detect_signals(series(*STEADY, *high))
+    assert found.rule == Rule.SHIFT and reason_of(found).startswith("8 or more on one side: 32.5 against ")
     assert word_of(*STEADY, *high) == ROSE
     assert word_of(*STEADY, *high[:6]) == NO_CHANGE
 
@@ -57,7 +60,7 @@ def test_eight_months_on_one_side_are_a_change_seven_are_not():
 def test_seven_months_falling_are_a_change():
     found = detect_signals(series(*[30.0, 36] * 6, 34, 33.5, 33, 32.5, 32, 31.5, 31))
     assert found.word == FELL
-    assert found.reason.startswith("7 or more in one direction")
+    assert found.rule == Rule.TREND and reason_of(found).startswith("7 or more in one direction")
 
 
 def test_a_lasting_step_stays_a_change_against_the_old_level():
@@ -68,13 +71,16 @@ def test_a_lasting_step_stays_a_change_against_the_old_level():
 def test_short_series_cannot_tell(length):
     found = detect_signals(series(*STEADY[: length - 1], 99))
     assert found.word == CANNOT_TELL
-    assert f"only {length} period" in found.reason
+    assert (found.rule, found.measured) == (Rule.SHORT, length)
+    periods = "1 period" if length == 1 else f"{length} periods"
+    assert reason_of(found) == f"only {periods} measured, 8 are needed"
     assert np.isnan(found.p_value)
 
 
 def test_an_unmeasured_latest_month_cannot_tell():
     found = detect_signals(series(*STEADY, np.nan))
-    assert (found.word, found.reason) == (CANNOT_TELL, "nothing was measured in the latest period")
+    assert (found.word, found.rule) == (CANNOT_TELL, Rule.UNMEASURED)
+    assert reason_of(found) == "nothing was measured in the latest period"
 
 
 def test_gaps_are_left_out_and_kept_in_the_chart():
@@ -122,7 +128,8 @@ def test_a_rise_made_of_missing_answers_is_not_called_a_rise():
     rate.iloc[-1] = 0.20  # the third that fell silent may all be detractors
     found = detect_signals(values, answered=rate)
     assert found.word == CANNOT_TELL
-    assert "0.2 answered where 0.3 is usual" in found.reason
+    assert (found.unweighed, found.answered) == (ROSE, pytest.approx((0.2, 0.3)))
+    assert reason_of(found) == "0.2 answered where 0.3 is usual, which could be all of it"
 
 
 def test_a_fall_with_more_answers_may_be_newly_heard_detractors():

@@ -48,7 +48,7 @@ def test_an_unknown_strategy_is_refused_with_the_choice():
 
 
 def test_every_strategy_lives_by_known_themes_that_no_other_strategy_shares_whole():
-    lists = [frozenset(archetype.themes) for archetype in ARCHETYPES.values()]
+    lists = [frozenset(themes) for themes in ARCHETYPES.values()]
     assert all(themes <= set(THEMES) for themes in lists)
     assert len(set(lists)) == len(lists)
 

@@ -23,7 +23,7 @@ from analytics.publish.versions import FILES, version_of
 PERIOD = "2025-03"
 
 
-def start(root: Path) -> int:
+def start(root: Path, name: str = "small") -> int:
     child = os.fork()
     if child == 0:
         silent = os.open(os.devnull, os.O_WRONLY)
@@ -31,7 +31,7 @@ def start(root: Path) -> int:
         os.dup2(silent, 2)
         code = 1
         try:
-            build_report("small", PERIOD, root / "perception.toml")
+            build_report(name, PERIOD, root / "perception.toml")
             code = 0
         finally:
             os._exit(code)
@@ -57,13 +57,20 @@ def digest(file: Path) -> str:
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
-def fault_of(folder: Path, before: str, version: int) -> str:
-    """What is wrong with the published folder, '' for nothing: it must hold the old or the new report, whole."""
+def part_fault(folder: Path) -> str:
+    """What is missing or not of one run in a published folder, '' for nothing."""
     if missing := [name for name in FILES if not (folder / name).is_file()]:
         return f"missing: {missing}"
     manifest = json.loads((folder / "manifest.json").read_text())
     if wrong := [name for name, known in manifest["files"].items() if digest(folder / name) != known]:
         return f"not of one run: {wrong}"
+    return ""
+
+
+def fault_of(folder: Path, before: str, version: int) -> str:
+    """What is wrong with the published folder, '' for nothing: it must hold the old or the new report, whole."""
+    if fault := part_fault(folder):
+        return fault
     if version_of(folder) == version:
         return "" if digest(folder / "report.pdf") == before else "the old version has another PDF"
     kept = folder / f"versions/v{version}/report.pdf"

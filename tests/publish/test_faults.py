@@ -20,7 +20,8 @@ from analytics.publish.versions import version_of
 from analytics.unattended.catchup import catch_up
 from analytics.unattended.deliver import deliver
 
-KILLS = int(os.environ.get("PERCEPTION_KILLS", "4"))  # 200 in `make bench`
+KILLS = int(os.environ.get("PERCEPTION_KILLS", "4"))  # 200 in `make kills`
+PAIRS = int(os.environ.get("PERCEPTION_PAIRS", "3"))  # ten in `make kills`
 APRIL = datetime(2025, 4, 2, tzinfo=UTC)
 
 
@@ -51,6 +52,13 @@ def test_a_kill_at_any_moment_leaves_the_old_or_the_new_report_whole(small):
     assert found["last"] == 0  # the lock of a dead run keeps nobody out
     assert found["left"] == []  # nor does it leave anything behind for long
     assert found["orphans"] == []  # a kernel without its runner ends by itself
+
+
+def test_two_reports_of_one_folder_made_at_once_are_both_whole(small):
+    script = [sys.executable, str(Path(__file__).with_name("pairs.py")), str(small.parent), str(PAIRS)]
+    run = subprocess.run(script, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    assert run.returncode == 0, run.stderr
+    assert json.loads(run.stdout) == {"pairs": PAIRS, "faults": [], "left": []}
 
 
 def test_a_full_disk_leaves_the_old_report_and_says_so(small, in_process):

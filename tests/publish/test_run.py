@@ -5,6 +5,8 @@ import os
 import re
 import shutil
 import signal
+import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -14,7 +16,7 @@ import pytest
 from filelock import FileLock
 
 from analytics.config import load_config
-from analytics.publish import run
+from analytics.publish import kernel, run
 from analytics.publish.blocks import MIME, finding
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import ReportError, collect, refuse_unfounded
@@ -41,7 +43,7 @@ def no_kernel(monkeypatch, published):
     def execute(notebook, values, root, cell_limit):
         return nbformat.from_dict(executed)
 
-    monkeypatch.setattr(run, "_execute", execute)
+    monkeypatch.setattr(run, "execute", execute)
 
 
 def test_a_report_is_published_complete(published):
@@ -85,10 +87,10 @@ def test_the_html_copy_hides_code_and_needs_nothing_from_outside(published):
     assert not re.search(r"<script|https?://", page)
 
 
-def test_a_second_run_leaves_the_same_pdf(config, published):
-    before = published.pdf.read_bytes()
+def test_a_second_run_leaves_the_same_pdf_and_the_same_page(config, published):
+    before = published.pdf.read_bytes(), (published.folder / "report.html").read_bytes()
     again = build_report("ok", "2025-03", load_config(config))
-    assert again.pdf.read_bytes() == before
+    assert (again.pdf.read_bytes(), (again.folder / "report.html").read_bytes()) == before
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_a_second_run_leaves_the_same_pdf(config, published):
     ],
 )
 def test_a_wrong_name_or_parameter_is_refused_before_anything_runs(config, monkeypatch, name, parameters, message):
-    monkeypatch.setattr(run, "_execute", lambda *_: pytest.fail("the notebook ran"))
+    monkeypatch.setattr(run, "execute", lambda *_: pytest.fail("the notebook ran"))
     with pytest.raises(ValueError, match=message):
         build_report(name, "2025-03", config, parameters)
 
@@ -171,6 +173,80 @@ def test_a_cell_that_takes_too_long_is_stopped(copy):
         build_report("slow", "2025-03", copy, cell_limit=1)
 
 
+@pytest.mark.parametrize("code", ["import os; os._exit(0)", "raise SystemExit(0)", "raise KeyboardInterrupt"])
+def test_whatever_ends_a_cell_publishes_nothing_and_is_said(copy, code):
+    nb = nbformat.read(copy.parent / "notebooks/report_ok.ipynb", as_version=4)
+    nb.cells.append(nbformat.v4.new_code_cell(code))
+    nbformat.write(nb, copy.parent / "notebooks/report_odd.ipynb")
+    with pytest.raises(ReportError, match="report_odd.ipynb.*nothing was published|a cell shows an error: SystemExit"):
+        build_report("odd", "2025-03", copy)
+    assert not (copy.parent / "reports/odd/2025-03").exists()
+
+
+@pytest.mark.parametrize("block", [{"kind": "nonsense"}, {"kind": "finding"}, {"kind": "page_one", "headline": 1}, {}])
+def test_a_block_of_no_known_form_publishes_nothing_and_is_a_fault_of_the_report(copy, monkeypatch, block):
+    nb = nbformat.v4.new_notebook()
+    output = nbformat.v4.new_output("display_data", {MIME: block})
+    nb.cells = [nbformat.v4.new_code_cell("", outputs=[output])]
+    monkeypatch.setattr(run, "execute", lambda *_: nb)
+    before = contents(copy.parent / "reports/ok/2025-03")
+    with pytest.raises((ReportError, ValueError)):
+        build_report("ok", "2025-03", copy)
+    assert contents(copy.parent / "reports/ok/2025-03") == before
+
+
+def test_sockets_of_a_kernel_lie_in_a_private_folder_that_is_gone_afterwards(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with kernel.private_folder() as first, kernel.private_folder() as second:
+        assert first != second
+        assert {first.parent, second.parent} == {tmp_path}
+        assert first.stat().st_mode & 0o777 == 0o700
+        (first / "kernel-1").touch()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_next_run_removes_what_dead_runs_left_and_nothing_else(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead, other = tmp_path / "perception-kernel-dead", tmp_path / "perception-kernel-mine"
+    for folder, name in ((dead, "kernel.json"), (other, "notes.txt")):
+        folder.mkdir()
+        (folder / name).touch()
+    (tmp_path / "perception-kernel-link").symlink_to(other)
+    with kernel.private_folder() as live:
+        (live / "kernel-1").touch()
+        with kernel.private_folder():
+            assert (live / "kernel-1").exists()
+    assert not dead.exists()
+    assert (other / "notes.txt").exists()
+
+
+def test_a_long_folder_of_temporary_files_is_passed_over_as_sockets_have_short_addresses(tmp_path, monkeypatch):
+    deep = tmp_path / ("x" * 90)
+    deep.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(deep))
+    with kernel.private_folder() as folder:
+        assert len(os.fsencode(folder / "kernel-9")) < 100
+
+
+def test_a_configuration_folder_that_nobody_may_write_to_is_enough_where_output_is_elsewhere(tmp_path, organise):
+    config = organise(tmp_path / "acme")
+    config.write_text(config.read_text().replace("[report]", f'[report]\noutput = "{tmp_path}/out"'))
+    if os.getuid():
+        config.parent.chmod(0o500)
+    else:  # nothing is closed to root but a disk mounted for reading
+        mount = ["mount", "--bind", str(config.parent), str(config.parent)]
+        if subprocess.run(mount, capture_output=True).returncode:
+            pytest.skip("this machine lets nobody mount a folder for reading only")
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(config.parent)], check=True)
+    try:
+        assert build_report("ok", "2025-03", config).pdf.parent == tmp_path / "out/ok/2025-03"
+    finally:
+        if os.getuid():
+            config.parent.chmod(0o700)
+        else:
+            subprocess.run(["umount", "-l", str(config.parent)], check=True)
+
+
 @pytest.mark.parametrize(
     ("number", "words"), [(errno.ENOSPC, "No space left on device"), (errno.EACCES, "Permission denied")]
 )
@@ -191,7 +267,7 @@ def test_a_full_disk_or_missing_permission_leaves_the_old_report(copy, no_kernel
 
 
 def test_two_runs_at_once_take_turns(copy, no_kernel, monkeypatch):
-    inside, most, execute = [], [], run._execute
+    inside, most, execute = [], [], run.execute
 
     def slow(*args):
         inside.append(1)
@@ -200,7 +276,7 @@ def test_two_runs_at_once_take_turns(copy, no_kernel, monkeypatch):
         inside.pop()
         return execute(*args)
 
-    monkeypatch.setattr(run, "_execute", slow)
+    monkeypatch.setattr(run, "execute", slow)
     faults = []
 
     def build():

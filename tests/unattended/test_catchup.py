@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import pytest
 
+from analytics.publish import run
 from analytics.publish.collect import ReportError
 from analytics.publish.run import FILES, build_report
 from analytics.publish.versions import compare_claims, tell_changes, version_of
@@ -122,6 +123,20 @@ def test_a_failed_period_is_told_and_does_not_stop_the_others(caught_up, monkeyp
     steps = list(catch_up("small", caught_up, now=APRIL))
     assert words(steps) == [("2025-01", "failed"), ("2025-02", "built"), ("2025-03", "built")]
     assert steps[0].detail == "the kernel died"
+
+
+def test_a_fault_of_any_kind_in_one_period_is_told_and_does_not_stop_the_others(small, in_process, monkeypatch):
+    execute = run.execute
+
+    def fail(notebook, values, root, cell_limit):
+        if values["period"] == "2025-02":
+            raise KeyError("nobody thought of this")
+        return execute(notebook, values, root, cell_limit)
+
+    monkeypatch.setattr(run, "execute", fail)
+    steps = list(catch_up("small", small, now=APRIL))
+    assert words(steps) == [("2025-01", "built"), ("2025-02", "failed"), ("2025-03", "built")]
+    assert "KeyError: 'nobody thought of this'" in steps[1].detail
 
 
 def test_a_month_without_a_row_is_passed_over_and_a_feed_that_stopped_is_a_fault(small, in_process):

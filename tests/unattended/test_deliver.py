@@ -1,3 +1,5 @@
+import asyncio
+import base64
 import email
 import email.policy
 import json
@@ -7,6 +9,7 @@ import ssl
 import subprocess
 import sys
 from datetime import UTC, datetime
+from urllib.parse import quote
 
 import fsspec
 import pytest
@@ -41,13 +44,22 @@ def certificate(tmp_path_factory):
 
 
 class Postman:
-    """Keeps what it is handed; refuses some addresses for good, and the first few letters for now."""
+    """Keeps what it is handed; refuses some addresses for good, and the first few letters for now.
+
+    `mute` are addresses whose letters it takes without ever a reply, 'hang' or 'close'; `refusal` is what it answers to
+    each address.
+    """
 
     def __init__(self):
-        self.letters, self.busy, self.tried = [], 0, 0
+        self.letters, self.busy, self.tried, self.mute, self.refusal = [], 0, 0, {}, ""
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         self.tried += 1
+        if self.refusal:
+            return self.refusal
+        if address.startswith("fatal@"):
+            server.transport.close()
+            return "421 4.3.2 gone"
         if address.startswith("nobody@"):
             return "550 5.1.1 no such mailbox"
         if self.busy:
@@ -59,6 +71,11 @@ class Postman:
     async def handle_DATA(self, server, session, envelope):
         message = email.message_from_bytes(envelope.content, policy=email.policy.default)
         self.letters.append((envelope.rcpt_tos, message, server.transport.get_extra_info("cipher") is not None))
+        for address in envelope.rcpt_tos:
+            if self.mute.get(address) == "hang":
+                await asyncio.sleep(3)
+            elif self.mute.get(address) == "close":
+                server.transport.close()
         return "250 OK"
 
 
@@ -189,6 +206,79 @@ def test_a_refused_address_keeps_nobody_else_from_the_report_and_is_told(built, 
     assert postman.tried == 2  # a refusal for good is not tried four times
     again = {s.to: s.word for s in deliver("small", config, pauses=TWICE)}
     assert again == {"ben@example.org": "sent before", "nobody@example.org": "failed"}
+
+
+@pytest.mark.parametrize("silence", ["hang", "close"])
+def test_a_lost_last_reply_is_unknown_and_the_letter_is_not_repeated_unasked(built, post, monkeypatch, silence):
+    assert mail.LAST_PATIENCE >= 600  # RFC 5321, section 4.5.3.2.6
+    monkeypatch.setattr(mail, "LAST_PATIENCE", 0.5)
+    postman = post()
+    postman.mute = {"anna@example.org": silence}
+    config = organisation(built)
+    words = {s.to: s.word for s in deliver("small", config, pauses=(0.0,) * 4)}
+    assert words == {"anna@example.org": "unknown", "ben@example.org": "sent"}
+    assert sorted(to[0] for to, _, _ in postman.letters) == ["anna@example.org", "ben@example.org"]
+    again = {s.to: s for s in deliver("small", config, pauses=TWICE)}
+    assert again["anna@example.org"].word == "unknown before"
+    assert "--resend" in again["anna@example.org"].detail
+    assert len(postman.letters) == 2
+    postman.mute = {}
+    words = {s.to: s.word for s in deliver("small", config, resend=True, pauses=TWICE)}
+    assert words == {"anna@example.org": "sent", "ben@example.org": "sent before"}
+    first, third = (postman.letters[i][1]["Message-ID"] for i in (0, 2))
+    assert first == third  # so that a mailbox can tell the same letter
+
+
+def test_a_recipient_that_breaks_the_connection_keeps_nobody_else_from_the_report(built, post):
+    postman = post()
+    config = organisation(built, ["fatal@example.org", "ben@example.org"])
+    words = {s.to: s.word for s in deliver("small", config, pauses=TWICE)}
+    assert words == {"fatal@example.org": "failed", "ben@example.org": "sent"}
+    assert [to for to, _, _ in postman.letters] == [["ben@example.org"]]
+
+
+def test_no_secret_is_written_down_though_the_server_repeats_it(built, post):
+    postman = post()
+    plain = base64.b64encode(f"\0reports\0{PASSWORD}".encode()).decode()
+    password = base64.b64encode(PASSWORD.encode()).decode()
+    postman.refusal = f"550 5.7.1 not by {plain} or {password} or {PASSWORD} or {quote(PASSWORD, safe='')}"
+    config = organisation(built, ["anna@example.org"])
+    sent = deliver("small", config, pauses=TWICE)
+    record = (built.parent / "reports/small/2025-03/delivery.json").read_text()
+    assert "550 5.7.1 not by" in record
+    for secret in (plain, password, PASSWORD, quote(PASSWORD, safe="")):
+        assert secret.rstrip("=") not in record + repr(sent)
+
+
+def test_a_secret_cut_over_lines_is_not_repeated_either(monkeypatch):
+    monkeypatch.setenv("X", "smtps://user:pa55word@mail.example")
+    assert mail.mail_server("X").without_secrets("535 no pa55\nword") == "…"
+
+
+@pytest.mark.parametrize("record", ["[]", '{"v1": 5}', '{"v1": {"sent": []}}', '{"v1": {"failed": "x"}, "w": {}}'])
+def test_a_record_of_no_known_form_stops_no_delivery(built, post, record):
+    post()
+    (built.parent / "reports/small/2025-03/delivery.json").write_text(record)
+    assert [s.word for s in deliver("small", organisation(built, ["a@b.org"]), pauses=TWICE)] == ["sent"]
+
+
+@pytest.mark.parametrize(
+    "address", ["a b@c.org", "a@b@c.org", "a@b..org", ".a@b.org", "a@-b.org", "a@b.org\nBcc: x@y.org"]
+)
+def test_an_address_that_is_none_is_refused(address):
+    assert "is not an e-mail address" in mail.address_fault(address)
+
+
+def test_check_names_every_address_that_is_none(built, monkeypatch, capsys):
+    config = organisation(built, ["anna@example..org"], "")
+    config.write_text(config.read_text().replace("ops@example.org", "ops"))
+    monkeypatch.setattr(sys, "argv", ["perception", "check", "--config", str(config)])
+    with pytest.raises(SystemExit) as stop:
+        main()
+    assert stop.value.code == 2
+    printed = capsys.readouterr().err
+    assert "delivery.operators: 'ops' is not an e-mail address" in printed
+    assert "delivery.small: 'anna@example..org' is not an e-mail address" in printed
 
 
 def test_a_failed_delivery_leaves_the_report_and_is_made_up_for_later(built, post, monkeypatch):

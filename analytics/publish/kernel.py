@@ -1,0 +1,124 @@
+"""One run of a notebook in a kernel of its own: where it talks, and what becomes of its faults."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from threading import Thread
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
+
+from analytics.publish.collect import InputError, ReportError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+# raised in a cell, made by settings or data
+INPUT_FAULTS = ("EmptyPeriodError", "UnfinishedPeriodError", "DataContractError", "ConfigError")
+START_LIMIT = 180  # seconds for a kernel to start: the usual 60 is too short on a busy machine
+LONGEST_BASE = 70  # bytes of a folder of temporary files: an address of a socket in it may have about 100
+
+
+def load_papermill() -> ModuleType:
+    """papermill, without the grammar of IRIs that jsonschema builds at its import for a check no notebook asks for.
+
+    That grammar takes 1.7 seconds; where the module is absent, jsonschema leaves the check out.
+    """
+    begun = "jsonschema" in sys.modules
+    if not begun:
+        sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
+    import papermill
+
+    if not begun:
+        del sys.modules["rfc3987_syntax"]
+    return cast(ModuleType, papermill)
+
+
+def execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: float) -> NotebookNode:
+    """The executed notebook, or the reason why there is none."""
+    import traitlets.config
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    papermill = load_papermill()
+    Thread(target=_load_writers, daemon=True).start()  # this process only waits until the kernel is done
+    try:
+        with private_folder() as private:
+            sockets = {"transport": "ipc", "ip": f"{private}/kernel"}  # no port that others could listen to
+            kernel = traitlets.config.Config({"KernelManager": sockets | {"connection_file": f"{private}/kernel.json"}})
+            return papermill.execute_notebook(
+                str(notebook), None, values, cwd=str(root), start_timeout=START_LIMIT, kernel_name="python3",
+                execution_timeout=cell_limit, progress_bar=sys.stderr.isatty(), config=kernel,
+                extra_arguments=["--IPKernelApp.log_level=50"], shutdown_kernel="immediate",  # its work is done
+            )  # fmt: skip
+    except PapermillExecutionError as fault:  # cells count from 1 in the notebook as written, without the injected one
+        if fault.ename in INPUT_FAULTS:
+            raise InputError(f"{fault.evalue}\nNothing was published.") from None
+        raise ReportError(
+            f"{notebook.name}, cell {fault.cell_index} failed, so nothing was published. {fault.ename}: {fault.evalue}"
+        ) from None
+    except DeadKernelError:
+        raise ReportError(
+            f"{notebook.name}: the kernel died (killed, or out of memory); nothing was published."
+        ) from None
+    except CellTimeoutError:
+        raise ReportError(f"{notebook.name}: a cell took over {cell_limit:g} seconds; nothing was published.") from None
+    except RuntimeError as fault:  # it did not start, or answered with what is no answer
+        raise ReportError(f"{notebook.name}: {fault}; nothing was published.") from fault
+
+
+@contextmanager
+def private_folder() -> Iterator[Path]:
+    """A folder for the sockets of one kernel, under a lock that ends with this process; those of dead runs are removed.
+
+    Only what a kernel leaves is removed, and only from folders that this user owns.
+    """
+    base = Path(tempfile.gettempdir())
+    base = base if len(os.fsencode(base)) <= LONGEST_BASE else Path("/tmp")  # noqa: S108
+    for left in base.glob("perception-kernel-*"):
+        if (handle := _hold(left)) is not None:
+            _remove(left, handle)
+    handle = None
+    while handle is None:  # another run may have taken it for a dead one's before it was locked
+        folder = Path(tempfile.mkdtemp(prefix="perception-kernel-", dir=base))
+        handle = _hold(folder)
+    try:
+        yield folder
+    finally:
+        _remove(folder, handle)
+
+
+def _hold(folder: Path) -> int | None:
+    """The descriptor of a folder of this user, locked; None where a live run holds it, or it is gone."""
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(handle).st_uid == os.getuid() and folder.exists():
+            return handle
+    except OSError:
+        pass
+    os.close(handle)
+    return None
+
+
+def _remove(folder: Path, handle: int) -> None:
+    with suppress(OSError):
+        for file in folder.glob("kernel*"):
+            file.unlink()
+        folder.rmdir()
+    os.close(handle)
+
+
+def _load_writers() -> None:
+    """Import what writes the pages; a fault of it shows where the pages are written."""
+    with suppress(Exception):
+        import nbconvert  # noqa: F401
+        import typst  # noqa: F401
