@@ -12,6 +12,7 @@ import pytest
 
 from analytics import report
 from analytics.config import load_config
+from analytics.contrast.signals import Rule
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
 from analytics.report import last_time
@@ -261,7 +262,8 @@ def test_a_whole_report_of_a_month_that_moved_is_published(story, leaving, monke
     table = month.problem_table.copy()
     table.loc[named.index, "open"] = True
     table.loc[named.index, "word"] = ["rose", "fell", "no change"]
-    table.loc[named.index, "reason"] = "outside the limits: 0.3 against 0.1 to 0.2"
+    table.loc[named.index, "rule"] = Rule.OUTSIDE
+    table.loc[named.index, ["latest", "low limit", "high limit"]] = [0.3, 0.1, 0.2]
     month.__dict__["problem_table"] = table
     blocks = run_report(name, month)
     sentences = [block["sentence"] for block in blocks if block["kind"] == "finding"]
