@@ -12,7 +12,7 @@ import pandas as pd
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.measures.intervals import z_score
 from analytics.measures.summarise import NOT_STATED
-from analytics.measures.suppress import suppress
+from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
 
 CLOCKS = {"customer_clock_h": SAID, "company_clock_h": ASSERTED, "gap_h": OBSERVED}
@@ -109,7 +109,7 @@ def summarise_clock(
     DataFrame
         The columns of `by`, then measure, value, low, high, n, unit, source, `confirmed` (share of the group's cases),
         `quarter` (where fewer than half have confirmed an end and the median is not known, the hours by which a quarter
-        had; missing if not even that), `people`, and with `minimum` also `withheld`, as of `withhold`.
+        had; missing if not even that), `people`, and with `minimum` also `withheld`, as of `suppress`.
 
     Raises
     ------
@@ -146,7 +146,7 @@ def summarise_clock(
         row = (clock, e.value, low, e.high, e.n, e.unit, e.source, group["_confirmed"].mean(), quarter)
         rows.append((*key, *row, count_people(group)))
     table = pd.DataFrame(rows, columns=[*by, *tail])
-    return table if minimum is None else withhold(table, minimum, by)
+    return table if minimum is None else suppress(table, minimum, by=by)
 
 
 def compare_clocks(
@@ -191,20 +191,6 @@ def compare_clocks(
 def name_groups(column: pd.Series) -> pd.Series:
     """Group names with the missing ones called 'not stated'."""
     return column if column.notna().all() else column.astype("object").where(column.notna(), NOT_STATED)
-
-
-def withhold(groups: pd.DataFrame, minimum: int, by: Sequence[str]) -> pd.DataFrame:
-    """`suppress` with its verdict in `withheld`: cases are grouped by a column called reason, too."""
-    inner = {column: f"group {column}" for column in by}
-    table = suppress(groups.rename(columns=inner), minimum, by=list(inner.values()))
-    return table.rename(columns={"reason": "withheld"} | {name: column for column, name in inner.items()})
-
-
-def count_people(cases: pd.DataFrame) -> int:
-    """Count the customers behind some cases; a case without a customer's id counts as a person of its own."""
-    if "customer_id" not in cases:
-        return len(cases)
-    return int(cases["customer_id"].nunique() + cases["customer_id"].isna().sum())
 
 
 def _life_table(times: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

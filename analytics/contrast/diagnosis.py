@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.clocks import count_people
 from analytics.contrast.groups import WITHIN
 from analytics.contrast.signals import control_false_discoveries
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import z_score
+from analytics.measures.suppress import count_people
 from analytics.tables.schema import NotMeasured, require
 
 PER_CONTACT = ("handle_time_s", "hold_time_s", "wait_time_s")  # more contacts are a measure of their own
@@ -205,7 +205,7 @@ def diagnose(
     people = [count_people(comparable[comparable["_has"].eq(side)]) for side in (True, False)]
     if min(people) < k:
         raise NotMeasured(
-            f"not measured: {people[0]} customers with the problem {problem.name!r} and {people[1]} comparable ones "
+            f"{people[0]} customers with the problem {problem.name!r} and {people[1]} comparable ones "
             f"without; at least {k} of each are needed for a diagnosis"
         )
     names = list(measures) if measures is not None else _internal(cases)

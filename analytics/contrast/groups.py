@@ -9,11 +9,12 @@ from statistics import NormalDist
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.clocks import count_people, name_groups, withhold
+from analytics.contrast.clocks import name_groups
 from analytics.contrast.signals import control_false_discoveries
 from analytics.measures.estimate import Estimate
 from analytics.measures.intervals import z_score
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
+from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
 
 PERCEIVED: dict[str, tuple[str, Callable[..., Estimate]]] = {  # column: what it says, its measure
@@ -109,7 +110,7 @@ def contrast_groups(
         against = answered["_group"].isin([baseline]) if baseline is not None else ~inside
         row = _compare(answered, measure, inside, against & ~inside, strata, confidence)
         rows.append({by: group, "people": count_people(answered[inside])} | row)
-    frame = withhold(pd.DataFrame(rows), minimum, [by])
+    frame = suppress(pd.DataFrame(rows), minimum, by=[by])
     differs = control_false_discoveries(frame["p_value"], 1 - confidence)
     return frame.assign(differs=differs, mix=_mix(frame, differs))
 

@@ -11,10 +11,11 @@ import numpy as np
 import pandas as pd
 
 from analytics.config import Target
-from analytics.contrast.clocks import count_people, name_groups
+from analytics.contrast.clocks import name_groups
 from analytics.contrast.groups import PERCEIVED, check_score, perceived_points
 from analytics.contrast.signals import control_false_discoveries
 from analytics.measures.intervals import wilson_bounds, z_score
+from analytics.measures.suppress import count_people
 from analytics.tables.schema import require
 
 WATERMELON = "watermelon"

@@ -1,7 +1,11 @@
 """Interval arithmetic shared by the measures: Wilson's bounds, Kish's effective n, the bootstrap of a mean."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
+
+from analytics.measures.estimate import Estimate
 
 DRAWS = 4_000  # bootstrap draws: the Monte Carlo error of a 95 % bound is then about 3 % of the interval's width
 DISTINCT = 2_000  # more different values than this and the bootstrap's normal limit is used instead
@@ -66,6 +70,37 @@ def wilson_bounds(share: ArrayLike, n: ArrayLike, confidence: float = 0.95) -> t
     return np.clip(np.minimum(centre - half, share), 0, 1), np.clip(np.maximum(centre + half, share), 0, 1)
 
 
+def estimate_share(hits: float, n: int, source: str, confidence: float = 0.95) -> Estimate:
+    """Share of n rows with Wilson's interval; NaN where n is 0.
+
+    Examples
+    --------
+    >>> estimate_share(0, 20, "observed").value, estimate_share(0, 0, "observed").value
+    (0.0, nan)
+    """
+    value = float(hits / n) if n else math.nan
+    low, high = wilson_bounds(value, n, confidence)
+    return Estimate(value, float(low), float(high), int(n), "share", source)
+
+
+def difference_bounds(first: Estimate, second: Estimate) -> tuple[float, float, float]:
+    """First figure less the second, with bounds from the intervals of both; NaN where either is undefined.
+
+    References
+    ----------
+    Newcombe (1998), Statistics in Medicine 17, 873-890, method 10, for shares. Zou & Donner (2008), Statistics in
+    Medicine 27, 1693-1702, for any two figures.
+
+    Examples
+    --------
+    >>> difference_bounds(Estimate(9, 6, 12, 50, "points", "observed"), Estimate(5, 1, 9, 50, "points", "observed"))
+    (4, -1.0, 9.0)
+    """
+    gap = first.value - second.value
+    low = gap - math.hypot(first.value - first.low, second.high - second.value)
+    return gap, low, gap + math.hypot(first.high - first.value, second.value - second.low)
+
+
 def z_score(confidence: float) -> float:
     """Two-sided normal quantile."""
     from scipy.special import ndtri
@@ -114,10 +149,10 @@ def bootstrap_mean(
         return float(mean - half), float(mean + half)
     z_score(confidence)  # refuses a level outside 0 to 1
     mass = np.bincount(where, weights=w)  # gamma variables with the same value add up to one gamma
-    kept = mass > 0
-    draws = rng.standard_gamma(mass[kept], size=(DRAWS, int(kept.sum())))
+    present = mass > 0
+    draws = rng.standard_gamma(mass[present], size=(DRAWS, int(present.sum())))
     end = rng.standard_exponential(DRAWS)
-    total, size = draws @ values[kept], draws.sum(axis=1) + end
+    total, size = draws @ values[present], draws.sum(axis=1) + end
     low = np.quantile((total + end * lowest) / size, tail)
     high = np.quantile((total + end * highest) / size, 1 - tail)
     return float(max(low, lowest)), float(min(high, highest))

@@ -4,6 +4,7 @@ A survey can only speak for those it asked. What the answers are worth once aske
 """
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
@@ -13,9 +14,19 @@ from analytics.tables.cases import case_ids
 from analytics.tables.schema import NotMeasured, Tables, require
 
 RESOLVED, REOPENED, UNRESOLVED = "closed by us", "reopened", "not closed"
-SELDOM = 0.25  # asked less than a quarter as often as closed cases: "seldom"
+STEPS = (("invited", "eligible"), ("answered", "invited"))  # each step, and of whom its share is taken
+RARE = 0.25  # asked less than a quarter as often as closed cases: "seldom"
 MATERIAL = 0.9  # a group is named when its share is unusual and below nine tenths of what is expected
 FALSE_ALARMS = 0.05
+
+
+class Asking(StrEnum):
+    """How often cases of an outcome are asked, beside closed ones."""
+
+    NEVER = "never"
+    SELDOM = "seldom"
+    LESS = "less often"
+    ALIKE = "as often as chance allows"
 
 
 @dataclass(frozen=True)
@@ -25,18 +36,32 @@ class InvitationAudit:
     Parameters
     ----------
     table
-        One row per by (outcome, channel, team, agent_id) and group: eligible, invited, answered; the shares invited
-        (of eligible) and answered (of invited), each with low, high, the share expected among comparable cases,
-        and `unusual`: whether the difference stands when all groups are counted.
-    sentences
-        The findings in plain words, the most important first.
-    resolved_only
-        Whether unresolved cases are never asked, or seldom (less than a quarter as often as closed ones).
+        One row per by (outcome, channel, team, agent_id) and group: eligible, invited, answered, and `customers`, the
+        distinct people of the eligible cases; the shares invited (of eligible) and answered (of invited), each with
+        low, high, the share expected among comparable cases, `unusual`: whether the difference stands when all groups
+        are counted, and `fewer`: whether it is unusual and below nine tenths of what is expected.
+    asking
+        How often cases not closed, and cases reopened, are asked; None where the data hold no such case, and empty
+        where no case has a closing stamp.
+    surveys, unlinked
+        Surveys in the data, and those of them that name no contact.
+    answered_only
+        Whether every survey was answered, so that the silent are not in the file.
+    everyone
+        Whether every case has a survey, so that whom nobody asks is not in the file.
     """
 
     table: pd.DataFrame
-    sentences: tuple[str, ...]
-    resolved_only: bool
+    asking: dict[str, Asking | None]
+    surveys: int
+    unlinked: int
+    answered_only: bool
+    everyone: bool
+
+    @property
+    def resolved_only(self) -> bool:
+        """Whether unresolved cases are never asked, or less than a quarter as often as closed ones."""
+        return self.asking.get(UNRESOLVED) in (Asking.NEVER, Asking.SELDOM)
 
 
 def audit_invitations(tables: Tables, *, confidence: float = 0.95) -> InvitationAudit:
@@ -51,14 +76,14 @@ def audit_invitations(tables: Tables, *, confidence: float = 0.95) -> Invitation
     ----------
     tables
         Needs contacts, and surveys with `contact_id`; outcome needs `resolved_at` (and uses `reopened`), the rest
-        their own column. What is missing is said in `sentences`.
+        their own column.
     confidence
         Level of the intervals.
 
     Returns
     -------
     InvitationAudit
-        Table, sentences, and whether only resolved cases are asked.
+        The table, how often each outcome is asked, and what the data cannot show.
 
     Raises
     ------
@@ -83,67 +108,59 @@ def audit_invitations(tables: Tables, *, confidence: float = 0.95) -> Invitation
     contacts = require(tables.contacts, ["contact_id", "started_at"], "who was asked")
     surveys = require(tables.surveys, ["contact_id"], "who was asked")
     cases = _cases(contacts, surveys, case_ids(tables)["contacts"])
-    notes = _limits(cases, surveys)
     parts = [_compare(cases, by, confidence) for by in ("outcome", "channel", "team", "agent_id") if by in cases]
     if not parts:
-        raise NotMeasured("not measured: no column resolved_at, channel, team or agent_id, needed for who was asked")
+        raise NotMeasured("no column resolved_at, channel, team or agent_id", needed_for="who was asked")
     table = pd.concat(parts, ignore_index=True)
     p = table[["invited_p", "answered_p"]].to_numpy()
-    stands = _false_discoveries(p.ravel()).reshape(p.shape)
+    unusual = _false_discoveries(p.ravel()).reshape(p.shape)
     table = table.drop(columns=["invited_p", "answered_p"])
-    table["invited_unusual"], table["answered_unusual"] = stands.T
-    spared, outcome = _outcome_sentence(table)
-    return InvitationAudit(table, tuple([*outcome, *_group_sentences(table), *notes]), spared)
+    for (step, _), stands in zip(STEPS, unusual.T, strict=True):
+        table[f"{step}_unusual"] = stands
+        table[f"{step}_fewer"] = stands & (table[f"{step}_share"] < MATERIAL * table[f"{step}_expected"])
+    return InvitationAudit(
+        table,
+        _asking(table[table["by"] == "outcome"]),
+        surveys=len(surveys),
+        unlinked=int(surveys["contact_id"].isna().sum()),
+        answered_only=bool(_replied(surveys).all()),
+        everyone=bool(cases["invited"].all()),
+    )
 
 
 def _cases(contacts: pd.DataFrame, surveys: pd.DataFrame, link: pd.Series) -> pd.DataFrame:
-    """One row per case: outcome, channel, team and agent of its last contact, invited, answered."""
+    """One row per case: customer, outcome, channel, team and agent of its last contact, invited, answered."""
     order = pd.to_datetime(contacts["started_at"], utc=True).sort_values(kind="stable").index
-    known = [c for c in ("channel", "team", "agent_id") if c in contacts and contacts[c].notna().any()]
-    grouped = contacts.loc[order, known].groupby(link.loc[order], sort=False)
-    cases = grouped.last() if known else pd.DataFrame(index=pd.Index(link.unique()))
+    columns = ["customer_id", "channel", "team", "agent_id"]
+    recorded = [c for c in columns if c in contacts and contacts[c].notna().any()]
+    grouped = contacts.loc[order, recorded].groupby(link.loc[order], sort=False)
+    cases = grouped.last() if recorded else pd.DataFrame(index=pd.Index(link.unique()))
     if "resolved_at" in contacts and contacts["resolved_at"].notna().any():
         closed = contacts["resolved_at"].notna().groupby(link).any().reindex(cases.index)
         again = contacts.get("reopened", pd.Series(0, index=contacts.index)).fillna(0).astype(float).groupby(link).max()
-        outcome = np.where(again.reindex(cases.index) > 0, REOPENED, np.where(closed, RESOLVED, UNRESOLVED))
-        cases.insert(0, "outcome", outcome)
-    case_of = pd.Series(link.to_numpy(), index=contacts["contact_id"].to_numpy())
-    asked = surveys["contact_id"].map(case_of)
-    replied = surveys[_reply_columns(surveys)].notna().any(axis=1)
+        cases["outcome"] = np.where(again.reindex(cases.index) > 0, REOPENED, np.where(closed, RESOLVED, UNRESOLVED))
+    asked = surveys["contact_id"].map(pd.Series(link.to_numpy(), index=contacts["contact_id"].to_numpy()))
     cases["invited"] = cases.index.isin(asked.dropna())
-    cases["answered"] = cases.index.isin(asked[replied].dropna())
-    return cases
+    cases["answered"] = cases.index.isin(asked[_replied(surveys)].dropna())
+    case = pd.Series(cases.index.astype(str), index=cases.index)
+    return cases.assign(customer=cases["customer_id"].fillna(case) if "customer_id" in cases else case)
 
 
-def _reply_columns(surveys: pd.DataFrame) -> list[str]:
-    """Columns that are filled by an answer."""
-    if "responded_at" in surveys:
-        return ["responded_at"]
-    return [c for c in ("nps", "csat", "ces", "comment") if c in surveys]
-
-
-def _limits(cases: pd.DataFrame, surveys: pd.DataFrame) -> list[str]:
-    """What the data cannot show."""
-    notes = []
-    unlinked = int(surveys["contact_id"].isna().sum())
-    if unlinked:
-        notes.append(f"{unlinked:,} of {len(surveys):,} surveys name no contact and are left out here.")
-    if surveys[_reply_columns(surveys)].notna().any(axis=1).all():
-        notes.append("The file holds answered surveys only: who was asked and stayed silent is not known.")
-    if cases["invited"].all():
-        notes.append("Every contact in the data has a survey: whom nobody asks cannot be seen from this export.")
-    return notes
+def _replied(surveys: pd.DataFrame) -> pd.Series:
+    """Whether each survey was answered."""
+    scores = ("nps", "csat", "ces", "comment")
+    filled = ["responded_at"] if "responded_at" in surveys else [c for c in scores if c in surveys]
+    return surveys[filled].notna().any(axis=1)
 
 
 def _compare(cases: pd.DataFrame, by: str, confidence: float) -> pd.DataFrame:
     """Counts, shares, what comparable cases get, and p-values of the two steps, by group."""
     alike = [c for c in ("outcome", "channel") if c in cases] if by in ("team", "agent_id") else []
-    known = cases[cases[by].notna()]
-    table = pd.DataFrame(
-        {"eligible": known.groupby(by).size(), **known.groupby(by)[["invited", "answered"]].sum().to_dict("series")}
-    )
-    for step, of in (("invited", "eligible"), ("answered", "invited")):
-        pool = known if of == "eligible" else known[known["invited"]]
+    recorded = cases[cases[by].notna()]
+    groups = recorded.groupby(by)
+    table = groups[["invited", "answered"]].sum().assign(eligible=groups.size(), customers=groups["customer"].nunique())
+    for step, of in STEPS:
+        pool = recorded if of == "eligible" else recorded[recorded["invited"]]
         tried, hits = table[of].to_numpy(dtype=float), table[step].to_numpy(dtype=float)
         with np.errstate(invalid="ignore"):
             table[f"{step}_share"] = hits / tried
@@ -185,56 +202,18 @@ def _false_discoveries(p: np.ndarray) -> np.ndarray:
     return stands
 
 
-def _outcome_sentence(table: pd.DataFrame) -> tuple[bool, list[str]]:
-    """Whether the unresolved are asked at all."""
-    rows = table[table["by"] == "outcome"].set_index("group")
-    if RESOLVED not in rows.index:
-        return False, ["Whether unresolved cases are asked is not known: no case in the data has a closing stamp."]
-    closed, said, spared = rows.loc[RESOLVED], [], False
-    for outcome in (UNRESOLVED, REOPENED):
-        if outcome not in rows.index:
-            said.append(f"No case in the data is {outcome}: whether such cases would be asked cannot be seen.")
-            continue
-        row = pd.Series(rows.loc[outcome])
-        share = f"{row['invited']:,} of {row['eligible']:,}, {_percent(row, 'invited')}"
-        against = f"closed cases {closed['invited_share']:.0%}"
-        rarely = row["invited_high"] < SELDOM * closed["invited_share"] or row["invited"] == 0
-        if row["invited_unusual"] and row["invited_share"] < closed["invited_share"]:
-            spared |= bool(rarely) and outcome == UNRESOLVED
-            how = "are never asked" if row["invited"] == 0 else "are seldom asked" if rarely else "are asked less often"
-            said.append(f"Cases {outcome} {how}: {share}, {against}. The score cannot speak for them.")
-        else:
-            said.append(f"Cases {outcome} were asked as often as chance allows: {share}, {against}.")
-    return spared, said
+def _asking(outcomes: pd.DataFrame) -> dict[str, Asking | None]:
+    """How often cases that are not closed, or were reopened, are asked beside closed ones."""
+    rows = {row["group"]: row for _, row in outcomes.iterrows()}
+    if RESOLVED not in rows:
+        return {}
+    closed = rows[RESOLVED]["invited_share"]
+    return {name: _how_often(rows[name], closed) if name in rows else None for name in (UNRESOLVED, REOPENED)}
 
 
-def _group_sentences(table: pd.DataFrame) -> list[str]:
-    """Channels, teams and agents that ask, or hear, fewer than comparable cases elsewhere."""
-    said = []
-    for by, noun in (("channel", "channels"), ("team", "teams"), ("agent_id", "agents")):
-        rows = table[table["by"] == by]
-        for step, verb in (("invited", "ask fewer customers"), ("answered", "hear from fewer of those asked")):
-            low = rows[rows[f"{step}_unusual"] & (rows[f"{step}_share"] < MATERIAL * rows[f"{step}_expected"])]
-            if low.empty:
-                continue
-            worst = (
-                low.assign(gap=low[f"{step}_share"] / low[f"{step}_expected"])
-                .sort_values("gap", kind="stable")
-                .iloc[:3]
-            )
-            named = "; ".join(
-                f"{row['group']} {_percent(row, step)}, expected {row[f'{step}_expected']:.0%}"
-                for _, row in worst.iterrows()
-            )
-            alike = "cases alike get elsewhere" if by != "channel" else "other channels do"
-            said.append(f"{len(low)} of {len(rows)} {noun} {verb} than {alike}: {named}.")
-            if by == "agent_id" and step == "invited":
-                said.append(
-                    "Agents who ask fewer may be choosing whom to ask; invitations sent by the system would settle it."
-                )
-    return said
-
-
-def _percent(row: pd.Series, step: str) -> str:
-    low, high = (f"{100 * row[f'{step}_{end}']:.0f}" for end in ("low", "high"))
-    return f"{row[f'{step}_share']:.0%} ({low}–{high})"
+def _how_often(row: pd.Series, closed: float) -> Asking:
+    if not row["invited_unusual"] or row["invited_share"] >= closed:
+        return Asking.ALIKE
+    if row["invited"] == 0:
+        return Asking.NEVER
+    return Asking.SELDOM if row["invited_high"] < RARE * closed else Asking.LESS

@@ -4,23 +4,43 @@ What was promised stands in perception.toml; this module scores it and says how 
 that nobody can measure is listed with what would measure it, never dropped.
 """
 
+from enum import StrEnum
+
 import numpy as np
 import pandas as pd
 
 from analytics.config import Promise
 from analytics.measures.estimate import ASSERTED, SAID, Estimate
-from analytics.measures.intervals import wilson_bounds
+from analytics.measures.intervals import difference_bounds, estimate_share
+from analytics.measures.suppress import TOTAL, count_people
 from analytics.tables.cases import case_ids
 from analytics.tables.schema import Tables
 
 SATISFIED = {"csat": 4.0, "nps": 7.0}  # at or above: the customer rated the whole case at least passive or satisfied
 KEPT, BROKEN, UNKNOWN = "kept", "broken", "unknown"
 COLUMNS = [
-    "promise", "text", "segment", "goal", "n",
+    "promise", "text", "segment", "goal", "n", "people",
     "records", "records_low", "records_high", "records_verdict",
-    "view", "view_low", "view_high", "view_n", "view_verdict",
-    "unknown", "distance", "distance_low", "distance_high", "would_settle",
+    "view", "view_low", "view_high", "view_n", "view_people", "view_verdict",
+    "unknown", "distance", "distance_low", "distance_high", "lack",
 ]  # fmt: skip
+
+
+class Verdict(StrEnum):
+    """Whether a promise is kept to the share promised: the whole interval reaches it, stays below, or neither."""
+
+    KEPT = "kept"
+    NOT_KEPT = "not kept"
+    UNKNOWN = "unknown"
+
+
+class Lack(StrEnum):
+    """What stands in the way of a verdict in the customers' view."""
+
+    NOTHING = ""
+    MEASURE = "no measure is declared"
+    CASES = "no case carries the measure"
+    ANSWERS = "too few customers have said"
 
 
 def score_promises(
@@ -35,9 +55,7 @@ def score_promises(
     By our records a case keeps a promise when the company's own stamps stay within the threshold (for a solving time:
     from the first contact to the last "resolved"); no stamp is unknown. In the customer's view a solving time counts
     from the first attempt to the customer's confirmation; any other promise counts as broken where the customer says
-    so, as kept where the customer answered, was content and named no broken promise, and otherwise as unknown. The
-    verdict is 'kept' when the whole interval reaches the promised share, 'not kept' when it stays below, and 'we do
-    not know' in between.
+    so, as kept where the customer answered, was content and named no broken promise, and otherwise as unknown.
 
     Parameters
     ----------
@@ -54,8 +72,9 @@ def score_promises(
     -------
     pandas.DataFrame
         One row per promise (and one per segment where cases have segments and the promise names none): shares 0 to 1,
-        `unknown` the share of cases in which the customer has not said, `distance` records minus view. Undefined is
-        NaN with n 0.
+        `unknown` the share of cases in which the customer has not said, `distance` records minus view, `people` and
+        `view_people` the distinct customers behind n and view_n, verdicts and `lack` as `Verdict` and `Lack`.
+        Undefined is NaN with n 0.
 
     References
     ----------
@@ -65,21 +84,19 @@ def score_promises(
     --------
     >>> from datetime import date
     >>> vow = Promise(id="respect", text="Always respect.", made_on=date(2026, 1, 1))
-    >>> score_promises([vow], Tables(), pd.DataFrame())["would_settle"].tolist()
-    ['a measure: declare which column or clock shows it, or ask customers whether it was kept']
+    >>> score_promises([vow], Tables(), pd.DataFrame())["lack"].item()
+    'no measure is declared'
     """
     rows = []
     for promise in promises:
         if promise.measure is None:
-            settle = "a measure: declare which column or clock shows it, or ask customers whether it was kept"
-            rows.append(_row(promise, None, pd.DataFrame({"records": [], "view": []}), confidence, settle))
+            rows.append(_row(promise, None, pd.DataFrame({"records": [], "view": []}), confidence))
             continue
         judged = judge_promise(promise, tables, cases, comments)
-        if promise.segment is not None or "segment" not in judged:
-            rows.append(_row(promise, promise.segment, judged, confidence))
-            continue
-        rows.append(_row(promise, None, judged, confidence))
-        rows += [_row(promise, str(name), part, confidence) for name, part in judged.groupby("segment", observed=True)]
+        rows.append(_row(promise, promise.segment, judged, confidence))
+        if promise.segment is None and "segment" in judged:
+            segments = judged.groupby("segment", observed=True)
+            rows += [_row(promise, str(name), part, confidence) for name, part in segments]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -100,15 +117,13 @@ def judge_promise(
     limit = float(promise.threshold if promise.threshold is not None else np.nan)
     recorded = scope["_recorded"]
     records = pd.Series(np.where(recorded <= limit, KEPT, BROKEN), index=scope.index).mask(recorded.isna(), UNKNOWN)
-    said = _said(scope, comments)
+    view = _customers_view(scope, comments)
     if promise.measure == "customer_clock_h":
         confirmed, in_time = scope["ended"].eq("confirmed"), scope["customer_clock_h"].le(limit)
-        words = np.select([confirmed & in_time, confirmed | said.eq(BROKEN)], [KEPT, BROKEN], UNKNOWN)
+        words = np.select([confirmed & in_time, confirmed | view.eq(BROKEN)], [KEPT, BROKEN], UNKNOWN)
         view = pd.Series(words, index=scope.index)
-    else:
-        view = said
-    keep = [column for column in ("case_id", "customer_id", "segment") if column in scope]
-    return scope[keep].assign(records=records, view=view)
+    columns = [column for column in ("case_id", "customer_id", "segment") if column in scope]
+    return scope[columns].assign(records=records, view=view)
 
 
 def _with_measure(promise: Promise, tables: Tables, scope: pd.DataFrame) -> pd.DataFrame:
@@ -134,66 +149,41 @@ def _with_measure(promise: Promise, tables: Tables, scope: pd.DataFrame) -> pd.D
     return inside.assign(_recorded=inside["case_id"].map(worst))
 
 
-def _said(scope: pd.DataFrame, comments: pd.DataFrame | None) -> pd.Series:
+def _customers_view(scope: pd.DataFrame, comments: pd.DataFrame | None) -> pd.Series:
     """What the customer of each case says of promises: broken, kept (content and no broken promise named), unknown."""
-    said = pd.Series(UNKNOWN, index=scope.index)
+    view = pd.Series(UNKNOWN, index=scope.index)
     for score, satisfied in SATISFIED.items():
         if score in scope:
-            said = said.mask(scope[score] >= satisfied, KEPT)
+            view = view.mask(scope[score] >= satisfied, KEPT)
     for flag in ("disputed", "reopens"):
         if flag in scope:
-            said = said.mask(scope[flag].astype("Float64").gt(0).fillna(value=False).astype(bool), BROKEN)
+            view = view.mask(scope[flag].astype("Float64").gt(0).fillna(value=False).astype(bool), BROKEN)
     if comments is not None and "negative_themes" in comments:
         named = comments["negative_themes"].map(lambda themes: "promise_broken" in themes)
-        said = said.mask(scope["case_id"].isin(comments.loc[named, "case_id"].dropna()), BROKEN)
-    return said
+        view = view.mask(scope["case_id"].isin(comments.loc[named, "case_id"].dropna()), BROKEN)
+    return view
 
 
-def _row(
-    promise: Promise, segment: str | None, judged: pd.DataFrame, confidence: float, settle: str = ""
-) -> dict[str, object]:
+def _row(promise: Promise, segment: str | None, judged: pd.DataFrame, confidence: float) -> dict[str, object]:
+    heard = {side: judged[judged[side].ne(UNKNOWN)] for side in ("records", "view")}
     records, view = (
-        _kept_share(judged[column], source, confidence) for column, source in (("records", ASSERTED), ("view", SAID))
+        estimate_share(heard[side][side].eq(KEPT).sum(), len(heard[side]), source, confidence)
+        for side, source in (("records", ASSERTED), ("view", SAID))
     )
-    unknown = float(judged["view"].eq(UNKNOWN).mean()) if len(judged) else np.nan
-    if not settle and len(judged) == 0:
-        settle = f"records of '{promise.measure}': no case in this period carries it"
-    elif not settle and verdict(view, promise.share) == "we do not know":
-        settle = "asking the customers of these cases whether the promise was kept"
-    distance = _difference(records, view)
-    return dict(
-        zip(
-            COLUMNS,
-            [
-                promise.id, promise.text, segment or "all", promise.share, len(judged),
-                records.value, records.low, records.high, verdict(records, promise.share),
-                view.value, view.low, view.high, view.n, verdict(view, promise.share),
-                unknown, *distance, settle,
-            ],
-            strict=True,
-        )
-    )  # fmt: skip
+    lack = Lack.ANSWERS if verdict(view, promise.share) == Verdict.UNKNOWN else Lack.NOTHING
+    if len(judged) == 0:
+        lack = Lack.MEASURE if promise.measure is None else Lack.CASES
+    values = [
+        promise.id, promise.text, segment or TOTAL, promise.share, len(judged), count_people(judged),
+        records.value, records.low, records.high, verdict(records, promise.share),
+        view.value, view.low, view.high, view.n, count_people(heard["view"]), verdict(view, promise.share),
+        (len(judged) - view.n) / len(judged) if len(judged) else np.nan, *difference_bounds(records, view), lack,
+    ]  # fmt: skip
+    return dict(zip(COLUMNS, values, strict=True))
 
 
-def _kept_share(words: pd.Series, source: str, confidence: float) -> Estimate:
-    known = words[words.ne(UNKNOWN)]
-    if known.empty:
-        return Estimate(np.nan, np.nan, np.nan, 0, "share", source)
-    value = float(known.eq(KEPT).mean())
-    low, high = wilson_bounds(value, len(known), confidence)
-    return Estimate(value, float(low), float(high), len(known), "share", source)
-
-
-def verdict(kept: Estimate, goal: float) -> str:
-    """'kept' when the interval reaches the goal, 'not kept' when all of it stays below, else 'we do not know'."""
-    if kept.n == 0 or kept.low < goal <= kept.high:
-        return "we do not know"
-    return KEPT if kept.low >= goal else "not kept"
-
-
-def _difference(first: Estimate, second: Estimate) -> tuple[float, float, float]:
-    """First share minus second with Newcombe's hybrid interval; NaN where either is undefined."""
-    gap = first.value - second.value
-    low = gap - np.hypot(first.value - first.low, second.high - second.value)
-    high = gap + np.hypot(first.high - first.value, second.value - second.low)
-    return gap, low, high
+def verdict(share: Estimate, goal: float) -> Verdict:
+    """'kept' when the interval reaches the goal, 'not kept' when all of it stays below, else 'unknown'."""
+    if share.n == 0 or share.low < goal <= share.high:
+        return Verdict.UNKNOWN
+    return Verdict.KEPT if share.low >= goal else Verdict.NOT_KEPT

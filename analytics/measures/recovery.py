@@ -10,30 +10,34 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
-from analytics.measures.intervals import wilson_bounds
+from analytics.measures.intervals import estimate_share
 from analytics.measures.scores import NoAnswersError, mean_score
+from analytics.measures.suppress import count_people
 from analytics.tables.schema import NotMeasured, Tables, require
 
 REPEAT_DAYS = 90  # a complaint by the same customer within three months counts as a repeat
 LEAVE_DAYS = 180  # leaving within half a year of the complaint
-NO_PROBLEM = "never complained"
+MANY = 3  # gestures: this many or more are one group
+NEXT_SCORE, REPEATED, LEFT = "next_score", "repeated", "left"  # what became of a complaint's customer
 
 
 @dataclass(frozen=True)
 class Recovery:
-    """What `score_recovery` found.
+    """Remedy and gesture of every complaint, and what became of their customers.
 
     Attributes
     ----------
     gesture_not_fixed
         Share of gestures made where the problem was not fixed; n = 0 where no gesture is recorded.
     groups
-        fixed × gesture (fixed alone without `goodwill_value`): outcome, value, low, high, n, unit; `never complained`
-        is the comparison group.
+        One row per fixed, gesture (missing where none is recorded) and outcome ('next_score', 'repeated', 'left'):
+        value, low, high, n, unit, and `people`, the distinct customers of the n; both fixed and gesture are missing
+        for customers who never complained, the comparison.
     accounts
-        Both accounts side by side: what the company recorded against what the customer said, counts.
+        Both accounts side by side: remedy recorded, whether the customer agrees (column `account`: 'confirmed_fixed',
+        or 'disputed', with `agrees` true where it is not disputed), n, people.
     gestures
-        Customers by number of gestures received (1, 2, 3 or more) with the share that left.
+        Customers by number of gestures received (1, 2, and 3 for more) with the share that left.
     fixed_source
         'said by customers' where `confirmed_fixed` is recorded, else 'asserted by company'.
     """
@@ -105,7 +109,10 @@ def score_recovery(
     complaints = require(tables.complaints, ["received_at"], "remedy and goodwill")
     if not {"remedy", "confirmed_fixed"} & set(complaints):
         raise NotMeasured(
-            "not measured: no column remedy or confirmed_fixed (table complaints), needed for remedy and goodwill"
+            "no column remedy or confirmed_fixed (table complaints)",
+            table="complaints",
+            columns=["remedy", "confirmed_fixed"],
+            needed_for="remedy and goodwill",
         )
     until = complaints["received_at"].max() if until is None else until
     complaints = complaints.assign(fixed=is_fixed(complaints), gesture=_gestures_made(complaints))
@@ -114,7 +121,7 @@ def score_recovery(
     source = SAID if "confirmed_fixed" in complaints and complaints["confirmed_fixed"].notna().any() else ASSERTED
     followed = _follow_up(complaints, tables, until)
     return Recovery(
-        gesture_not_fixed=_share(_whole(~given["fixed"].astype(bool), step), source, confidence),
+        gesture_not_fixed=_share(_whole(given, "fixed", step)["fixed"].eq(False), source, confidence),
         groups=_groups(followed, tables, until, confidence, step),
         accounts=_accounts(complaints, step),
         gestures=_gestures(followed, confidence, step),
@@ -148,21 +155,16 @@ def _follow_up(complaints: pd.DataFrame, tables: Tables, until: pd.Timestamp) ->
 
 def _next_score(complaints: pd.DataFrame, surveys: pd.DataFrame | None) -> pd.Series:
     """The customer's first score after the complaint, within the leaving window; missing where none was given."""
-    nothing = pd.Series(np.nan, index=complaints.index)
-    if surveys is None or not {"customer_id", "responded_at"} <= set(surveys):
-        return nothing
-    score = next((c for c in ("csat", "nps") if c in surveys), None)
-    if score is None:
-        return nothing
-    answers = surveys.loc[
-        surveys["responded_at"].notna() & surveys[score].notna(), ["customer_id", "responded_at", score]
-    ]
+    score = next((c for c in ("csat", "nps") if surveys is not None and c in surveys), None)
+    if surveys is None or score is None or not {"customer_id", "responded_at"} <= set(surveys):
+        return pd.Series(np.nan, index=complaints.index)
+    answers = surveys[surveys["responded_at"].notna() & surveys[score].notna()]
     if answers.empty:
-        return nothing
+        return pd.Series(np.nan, index=complaints.index)
     asked = complaints[["customer_id", "received_at"]].dropna().rename_axis("row").reset_index()
-    found = pd.merge_asof(
+    following = pd.merge_asof(
         asked.sort_values("received_at", kind="stable"),
-        answers.sort_values("responded_at", kind="stable").rename(columns={score: "score"}),
+        answers[["customer_id", "responded_at", score]].sort_values("responded_at", kind="stable"),
         left_on="received_at",
         right_on="responded_at",
         by="customer_id",
@@ -170,88 +172,82 @@ def _next_score(complaints: pd.DataFrame, surveys: pd.DataFrame | None) -> pd.Se
         tolerance=pd.Timedelta(days=LEAVE_DAYS),
         allow_exact_matches=False,
     )
-    return found.set_index("row")["score"].reindex(complaints.index)
+    return following.set_index("row")[score].reindex(complaints.index)
 
 
-def _whole(known: pd.Series, step: int) -> pd.Series:
-    """The known values up to the last whole multiple of `step`, in the order given."""
-    known = known.dropna()
-    return known.iloc[: len(known) // step * step]
+def _whole(rows: pd.DataFrame, column: str, step: int) -> pd.DataFrame:
+    """The rows that know the column, up to the last whole multiple of `step`, in the order given."""
+    rows = rows[rows[column].notna()]
+    return rows.iloc[: len(rows) // step * step]
 
 
 def _groups(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp, confidence: float, step: int) -> pd.DataFrame:
+    """What became of each group's customers, and of those who never complained."""
     rows = []
-    told = followed["gesture"].map({True: ", gesture", False: ", no gesture"}).fillna("").astype(str)
-    for (fixed, gesture), part in followed.groupby(["fixed", told]):
-        name = f"{'fixed' if fixed else 'not fixed'}{gesture}"
-        rows += [
-            _outcome(name, "next score", _mean(_whole(part["next_score"], step), confidence), len(part)),
-            _outcome(name, "complained again", _share(_whole(part["repeated"], step), OBSERVED, confidence), len(part)),
-            _outcome(name, "left", _share(_whole(part["left"], step), OBSERVED, confidence), len(part)),
-        ]
-    rows.append(_outcome(NO_PROBLEM, "left", _share(_unharmed(followed, tables, until), OBSERVED, confidence), 0))
-    return pd.DataFrame(rows)
+    for (fixed, gesture), part in followed[followed["fixed"].notna()].groupby(["fixed", "gesture"], dropna=False):
+        for outcome in (NEXT_SCORE, REPEATED, LEFT):
+            counted = _whole(part, outcome, step)
+            e = (_mean if outcome == NEXT_SCORE else _share)(counted[outcome], confidence=confidence)
+            rows.append({"fixed": fixed, "gesture": gesture, "outcome": outcome, **_figures(e, counted)})
+    unharmed = _unharmed(followed, tables, until)
+    e = _share(unharmed[LEFT], confidence=confidence)
+    rows.append({"fixed": pd.NA, "gesture": pd.NA, "outcome": LEFT, **_figures(e, unharmed)})
+    table = pd.DataFrame(rows).astype({"fixed": "boolean", "gesture": "boolean"})
+    return table.sort_values(["fixed", "gesture"], ascending=[True, False], kind="stable", ignore_index=True)
 
 
-def _unharmed(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp) -> pd.Series:
-    """Whether customers without a complaint left within the window that begins midway through the complaints."""
+def _figures(e: Estimate, rows: pd.DataFrame) -> dict[str, object]:
+    return vars(e) | {"people": count_people(rows)}
+
+
+def _unharmed(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp) -> pd.DataFrame:
+    """Customers without a complaint, and whether they left in the window that begins midway through the complaints."""
     customers = tables.customers
     if customers is None or "left_at" not in customers or "customer_id" not in followed or followed.empty:
-        return pd.Series(dtype="boolean")
+        return pd.DataFrame({LEFT: pd.Series(dtype="boolean")})
     seen = followed["received_at"]
     start = min(seen.min() + (seen.max() - seen.min()) / 2, until - pd.Timedelta(days=LEAVE_DAYS))
     there = customers[~customers["customer_id"].isin(followed["customer_id"])]
     if "joined_at" in there:
         there = there[there["joined_at"].isna() | (there["joined_at"] <= start)]
     there = there[there["left_at"].isna() | (there["left_at"] > start)]
-    left: pd.Series = there["left_at"].le(start + pd.Timedelta(days=LEAVE_DAYS))
-    return left
+    left = there["left_at"].le(start + pd.Timedelta(days=LEAVE_DAYS))
+    return pd.DataFrame({"customer_id": there["customer_id"], LEFT: left})
 
 
 def _accounts(complaints: pd.DataFrame, step: int) -> pd.DataFrame:
-    """Counts of the company's account against the customer's, where both are recorded."""
-    said = next((c for c in ("confirmed_fixed", "disputed") if c in complaints and complaints[c].notna().any()), None)
-    if said is None or "remedy" not in complaints:
-        return pd.DataFrame(columns=["company", "customer", "n"])
-    words = {"confirmed_fixed": {True: "says it is fixed", False: "says it is not fixed"},
-             "disputed": {True: "disputes the answer", False: "does not dispute it"}}[said]  # fmt: skip
-    both = complaints[complaints[said].notna() & complaints["remedy"].notna()]
-    table = both.assign(
-        company=both["remedy"].replace("none", "no") + " remedy", customer=both[said].astype(bool).map(words)
+    """The company's account against the customer's, where both are recorded, in whole steps."""
+    account = next((c for c in ("confirmed_fixed", "disputed") if c in complaints and complaints[c].notna().any()), "")
+    rows = []
+    if account and "remedy" in complaints:
+        both = complaints[complaints[account].notna()].assign(
+            agrees=lambda part: part[account].astype(bool) == (account == "confirmed_fixed")
+        )
+        for (remedy, agrees), part in both.groupby(["remedy", "agrees"], observed=True):
+            counted = _whole(part, "agrees", step)
+            rows.append([remedy, account, agrees, len(counted), count_people(counted)])
+    table = pd.DataFrame(rows, columns=["remedy", "account", "agrees", "n", "people"])
+    return table[table["n"] > 0].sort_values(
+        ["remedy", "agrees"], ascending=[True, account == "disputed"], ignore_index=True
     )
-    counts = table.groupby(["company", "customer"], observed=True).size() // step * step
-    return counts[counts > 0].rename("n").reset_index()
 
 
 def _gestures(followed: pd.DataFrame, confidence: float, step: int) -> pd.DataFrame:
     """Customers by how many gestures they got, and the share of them that left after the last one."""
+    columns = ["gestures", "value", "low", "high", "n", "unit", "source", "people"]
     if "customer_id" not in followed:
-        return pd.DataFrame(columns=["gestures", "value", "low", "high", "n"])
+        return pd.DataFrame(columns=columns)
     given = followed[followed["gesture"].fillna(False)]
     last = given.drop_duplicates("customer_id", keep="last")
-    count = last["customer_id"].map(given["customer_id"].value_counts()).clip(upper=3)
     rows = []
-    for number, part in last.groupby(count):
-        left = _share(_whole(part["left"], step), OBSERVED, confidence)
-        name = "3 or more" if number == 3 else str(int(number))
-        rows.append({"gestures": name, "value": left.value, "low": left.low, "high": left.high, "n": left.n})
-    return pd.DataFrame(rows, columns=["gestures", "value", "low", "high", "n"])
+    for number, part in last.groupby(last["customer_id"].map(given["customer_id"].value_counts()).clip(upper=MANY)):
+        counted = _whole(part, LEFT, step)
+        rows.append({"gestures": int(number), **_figures(_share(counted[LEFT], confidence=confidence), counted)})
+    return pd.DataFrame(rows, columns=columns)
 
 
-def _outcome(group: str, outcome: str, estimate: Estimate, complaints: int) -> dict[str, object]:
-    return {
-        "group": group, "outcome": outcome, "complaints": complaints, "value": estimate.value, "low": estimate.low,
-        "high": estimate.high, "n": estimate.n, "unit": estimate.unit,
-    }  # fmt: skip
-
-
-def _share(flags: pd.Series, source: str, confidence: float) -> Estimate:
-    known = flags.dropna().astype(bool)
-    if known.empty:
-        return Estimate(np.nan, np.nan, np.nan, 0, "share", source)
-    value = float(known.mean())
-    low, high = wilson_bounds(value, len(known), confidence)
-    return Estimate(value, float(low), float(high), len(known), "share", source)
+def _share(flags: pd.Series, source: str = OBSERVED, confidence: float = 0.95) -> Estimate:
+    return estimate_share(flags.astype(bool).sum(), len(flags), source, confidence)
 
 
 def _mean(scores: pd.Series, confidence: float) -> Estimate:

@@ -7,6 +7,7 @@ leavers who never spoke are in `leavers`.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
@@ -34,18 +35,24 @@ class Weighting:
         Answers of equal weight that would be as sure.
     balance
         One row per column and value: share of the target, of the answers, of the weighted answers.
+    by
+        Columns within whose values those who answered and the silent are assumed to feel alike.
+    trimmed
+        How many weights were moved into the trimming range.
     unheard
-        Values of which nobody answered, so that no weight can speak for them.
-    assumption
-        The sentence to print beside the weighted figure.
+        Columns and values of which nobody answered, so that no weight can speak for them.
+    unmet
+        Columns whose weighted answers still differ from the target by more than a hundredth.
     """
 
     weights: pd.Series
     design_effect: float
     effective_n: float
     balance: pd.DataFrame
-    unheard: tuple[str, ...]
-    assumption: str
+    by: tuple[str, ...]
+    trimmed: int
+    unheard: tuple[tuple[str, str], ...]
+    unmet: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -68,8 +75,6 @@ class ScoreBounds:
         Rows asked and rows answered.
     open
         Whether `against` lies between the bounds, chance included: the side is then unknown.
-    sentence
-        All this in plain words.
     """
 
     observed: Estimate
@@ -81,7 +86,6 @@ class ScoreBounds:
     invited: int
     answered: int
     open: bool
-    sentence: str
 
 
 def weight_responses(
@@ -140,33 +144,26 @@ def weight_responses(
         raise ValueError(f"method is {method!r}. Expected 'raking' or 'propensity'.")
     if absent := [c for c in [*by, answered, *([base] if base else [])] if c not in frame.columns]:
         raise ValueError(f"weight_responses needs columns {absent}, which the frame lacks. Found: {list(frame)}.")
-    spoke = _answered(frame[answered]).to_numpy()
-    if not spoke.any():
+    respondents = _answered(frame[answered]).to_numpy()
+    if not respondents.any():
         raise ValueError("nobody answered: there is nothing to weight.")
     start = np.ones(len(frame)) if base is None else frame[base].to_numpy(dtype=float)
     if not (start >= 0).all():
         raise ValueError(f"base weights in {base!r} must be zero or more, and given for every row.")
     cells = pd.DataFrame({c: _as_category(frame[c]) for c in by}, index=frame.index)
     targets = {c: _target(cells[c], start, (population or {}).get(c)) for c in by}
-    fit = _rake if method == "raking" else _inverse_propensity
-    weights = fit(cells, spoke, start, targets)
+    rake = method == "raking"
+    weights = _rake(cells, respondents, start, targets) if rake else _inverse_propensity(cells, respondents, start)
     weights, trimmed = _trim(weights / weights.mean())
     everyone = pd.Series(np.nan, index=frame.index, name="weight")
-    everyone[spoke] = weights
-    unheard = tuple(f"{c} {v}" for c in by for v in targets[c].index.difference(cells.loc[spoke, c].unique()))
+    everyone[respondents] = weights
     n = effective_n(weights)
-    effect = len(weights) / n
-    named = ", ".join(by)
-    balance = _balance(cells, spoke, weights, targets)
-    missed = balance.loc[(balance["weighted"] - balance["target"]).abs() > VISIBLE, "column"].unique()
-    assumption = (
-        f"Assumes that within the same {named} those who answered and the silent feel alike"
-        f"; design effect {effect:.2f}: {len(weights):,} answers are worth {n:,.0f}."
-        + (f" {trimmed:,} weights were trimmed." if trimmed else "")
-        + (f" Nobody answered for {', '.join(unheard)}." if unheard else "")
-        + (f" The weighted answers still differ from the target by {', '.join(missed)}." if len(missed) else "")
+    balance = _balance(cells, respondents, weights, targets)
+    unmet = balance.loc[(balance["weighted"] - balance["target"]).abs() > VISIBLE, "column"].unique()
+    unheard = [(c, v) for c in by for v in targets[c].index.difference(cells.loc[respondents, c].unique())]
+    return Weighting(
+        everyone, len(weights) / n, n, balance, tuple(by), trimmed=trimmed, unheard=tuple(unheard), unmet=tuple(unmet)
     )
-    return Weighting(everyone, effect, n, balance, unheard, assumption)
 
 
 def bound_score(
@@ -223,7 +220,9 @@ def bound_score(
     s = pd.to_numeric(pd.Series(s))
     extra = {} if weights is None else {"weights": weights}
     observed = measure(s, confidence=confidence, **extra)
-    worst, best = sorted((measure(s.fillna(end), confidence=confidence, **extra) for end in scale), key=_value)
+    worst, best = sorted(
+        (measure(s.fillna(end), confidence=confidence, **extra) for end in scale), key=attrgetter("value")
+    )
     mass = np.ones(len(s)) if weights is None else np.asarray(weights, dtype=float)
     silent = float(mass[s.isna()].sum() / mass.sum())
     like = np.nan
@@ -231,19 +230,7 @@ def bound_score(
         like = (1 - silent) * observed.value + silent * measure(complainers).value
     turning = (against - (1 - silent) * observed.value) / silent if silent else np.nan
     undecided = worst.low <= against <= best.high
-    sentence = (
-        f"{observed.n:,} of {len(s):,} asked answered ({observed.value:.3g} {observed.unit}); "
-        f"the silent could put the figure anywhere from {worst.value:.3g} to {best.value:.3g}"
-        + (f", and at {like:.3g} if they feel like those who complained" if np.isfinite(like) else "")
-        + (f". Which side of {against:g} it lies on is not known." if undecided else ".")
-    )
-    return ScoreBounds(
-        observed, worst.value, best.value, like, turning, against, len(s), observed.n, undecided, sentence
-    )
-
-
-def _value(estimate: Estimate) -> float:
-    return estimate.value
+    return ScoreBounds(observed, worst.value, best.value, like, turning, against, len(s), observed.n, undecided)
 
 
 def _answered(s: pd.Series) -> pd.Series:
@@ -265,10 +252,10 @@ def _target(cells: pd.Series, start: np.ndarray, known: Mapping[str, float] | No
     return shares / shares.sum()
 
 
-def _rake(cells: pd.DataFrame, spoke: np.ndarray, start: np.ndarray, targets: dict[str, pd.Series]) -> np.ndarray:
+def _rake(cells: pd.DataFrame, respondents: np.ndarray, start: np.ndarray, targets: dict[str, pd.Series]) -> np.ndarray:
     """Iterative proportional fitting over the answers; values nobody answered for are left out of the margins."""
-    weights: np.ndarray = start[spoke] / start[spoke].mean()
-    codes = {c: pd.factorize(cells[c].to_numpy()[spoke], sort=True) for c in targets}
+    weights: np.ndarray = start[respondents] / start[respondents].mean()
+    codes = {c: pd.factorize(cells[c].to_numpy()[respondents], sort=True) for c in targets}
     for _ in range(ROUNDS):
         gap = 0.0
         for column, (code, values) in codes.items():
@@ -284,37 +271,33 @@ def _rake(cells: pd.DataFrame, spoke: np.ndarray, start: np.ndarray, targets: di
 
 def _trim(weights: np.ndarray) -> tuple[np.ndarray, int]:
     """Weights within the trimming range around their mean, and how many were moved there."""
-    kept = weights
+    trimmed = weights
     for _ in range(20):  # trimming moves the mean, and with it the range
-        kept = np.clip(kept, LIGHTEST, HEAVIEST)
-        kept = kept / kept.mean()
-    outside = (weights < LIGHTEST) | (weights > HEAVIEST)
-    return kept, int(outside.sum())
+        trimmed = np.clip(trimmed, LIGHTEST, HEAVIEST)
+        trimmed = trimmed / trimmed.mean()
+    return trimmed, int(((weights < LIGHTEST) | (weights > HEAVIEST)).sum())
 
 
-def _inverse_propensity(
-    cells: pd.DataFrame, spoke: np.ndarray, start: np.ndarray, targets: dict[str, pd.Series]
-) -> np.ndarray:
+def _inverse_propensity(cells: pd.DataFrame, respondents: np.ndarray, start: np.ndarray) -> np.ndarray:
     """Base weight over the fitted chance of an answer."""
     from sklearn.linear_model import LogisticRegression
 
     dummies = pd.get_dummies(cells, dtype=float)
-    weights: np.ndarray = start[spoke]
-    if not spoke.all() and not dummies.empty:
-        weights = (
-            weights / LogisticRegression(C=1e3, max_iter=1_000).fit(dummies, spoke).predict_proba(dummies)[spoke, 1]
-        )
+    weights: np.ndarray = start[respondents]
+    if not respondents.all() and not dummies.empty:
+        model = LogisticRegression(C=1e3, max_iter=1_000).fit(dummies, respondents)
+        weights = weights / model.predict_proba(dummies)[respondents, 1]
     return weights
 
 
 def _balance(
-    cells: pd.DataFrame, spoke: np.ndarray, weights: np.ndarray, targets: dict[str, pd.Series]
+    cells: pd.DataFrame, respondents: np.ndarray, weights: np.ndarray, targets: dict[str, pd.Series]
 ) -> pd.DataFrame:
     """Shares of target, answers and weighted answers by value."""
-    rows = []
-    for column, target in targets.items():
-        among = cells.loc[spoke, column].to_numpy()
-        for value, share in target.items():
-            hit = among == value
-            rows.append((column, value, share, hit.mean(), weights[hit].sum() / weights.sum()))
-    return pd.DataFrame(rows, columns=["column", "value", "target", "answered", "weighted"])
+    rows = [
+        (column, value, share, (hit := cells.loc[respondents, column].to_numpy() == value).mean(), weights @ hit)
+        for column, target in targets.items()
+        for value, share in target.items()
+    ]
+    table = pd.DataFrame(rows, columns=["column", "value", "target", "answered", "weighted"])
+    return table.assign(weighted=table["weighted"] / weights.sum())

@@ -10,18 +10,6 @@ import pandas as pd
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.measures.intervals import bootstrap_mean, effective_n, wilson_bounds, z_score
 
-__all__ = [
-    "NoAnswersError",
-    "customer_effort",
-    "mean_score",
-    "net_promoter_score",
-    "net_sentiment",
-    "response_rate",
-    "share",
-    "top_box_share",
-    "wilson_bounds",
-]
-
 
 class NoAnswersError(ValueError):
     """No usable answer is left to measure: a table shows NaN with n = 0, a direct call raises."""
@@ -353,7 +341,7 @@ def _answers(s: pd.Series, weights: pd.Series | None, low: float, high: float) -
             f"{name} has {outside.size} values outside {low:g}-{high:g}: {_listed(outside)}. "
             "Correct them, or set them to missing."
         )
-    return answers, _scaled(_weights(s, weights)[keep] if weights is not None else None, len(answers))
+    return answers, np.ones(len(answers)) if weights is None else _scaled(_weights(s, weights)[keep])
 
 
 def _weights(s: pd.Series, weights: pd.Series) -> np.ndarray:
@@ -366,10 +354,8 @@ def _weights(s: pd.Series, weights: pd.Series) -> np.ndarray:
     return w
 
 
-def _scaled(w: np.ndarray | None, n: int) -> np.ndarray:
-    """Weights scaled to sum to the effective n; ones when there are none."""
-    if w is None:
-        return np.ones(n)
+def _scaled(w: np.ndarray) -> np.ndarray:
+    """Weights scaled to sum to the effective n."""
     if not w.sum() > 0:
         raise NoAnswersError("the weights of all answers are zero: nothing to measure.")
     scaled: np.ndarray = w * (effective_n(w) / w.sum())

@@ -82,10 +82,10 @@ def corrected_share(
     shares = _solve(rows, rng.dirichlet(counts + 0.5, DRAWS))[:, wanted]
     low, high = np.quantile(shares, [(1 - confidence) / 2, (1 + confidence) / 2])
     low, high = min(low, wilson_bounds(1.0, n, confidence)[0]), max(high, wilson_bounds(0.0, n, confidence)[1])
-    found, others = rates[wanted, wanted], np.delete(1 - rates[:, wanted], wanted).min()
+    recall, others = rates[wanted, wanted], np.delete(1 - rates[:, wanted], wanted).min()
     rarest, most = wilson_bounds(counts[wanted] / n, n, confidence)
     if value < CLIPPED:
-        high = max(high, min(1.0, most / max(found, most)))
+        high = max(high, min(1.0, most / max(recall, most)))
     if value > 1 - CLIPPED:
         low = min(low, 1 - (1 - rarest) / max(others, 1 - rarest))
     return Estimate(float(value), float(min(low, value)), float(max(high, value)), n, "share", SAID)
@@ -145,5 +145,5 @@ def _to_simplex(points: np.ndarray) -> np.ndarray:
     """Return the nearest shares that are non-negative and sum to 1 (Duchi et al. 2008, algorithm 1)."""
     ordered = -np.sort(-points, axis=1)
     excess = (np.cumsum(ordered, axis=1) - 1) / np.arange(1, points.shape[1] + 1)
-    kept = (ordered > excess).sum(axis=1, keepdims=True)
-    return np.maximum(points - np.take_along_axis(excess, kept - 1, axis=1), 0)
+    size = (ordered > excess).sum(axis=1, keepdims=True)
+    return np.maximum(points - np.take_along_axis(excess, size - 1, axis=1), 0)

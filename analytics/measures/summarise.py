@@ -9,7 +9,7 @@ import pandas as pd
 
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.scores import NoAnswersError
-from analytics.measures.suppress import suppress
+from analytics.measures.suppress import count_people, suppress
 
 Measure = Callable[..., Estimate] | partial
 
@@ -58,7 +58,7 @@ def summarise(
     Returns
     -------
     DataFrame
-        The columns of `by`, then measure, value, low, high, n, unit, source; with `minimum` also `reason`. A group
+        The columns of `by`, then measure, value, low, high, n, unit, source; with `minimum` also `withheld`. A group
         without an answer has NaN and n = 0.
 
     Raises
@@ -90,13 +90,12 @@ def summarise(
     rows, heads = [], []
     for key, group in _groups(frame, by):
         extra = options if weights is None else {**options, "weights": group[weights]}
-        e = _measured(measure, group[column], extra) or Estimate(np.nan, np.nan, np.nan, 0, "", SAID)
+        e = _measured(measure, group[column], extra)
         rows.append((*key, name, e.value, e.low, e.high, e.n, e.unit, e.source))
-        heads.append(_people(group, column, people, e.n))
+        heads.append(min(e.n, count_people(group[group[column].notna()] if e.n < len(group) else group, people)))
     tidy = pd.DataFrame(rows, columns=[*by, "measure", "value", "low", "high", "n", "unit", "source"])
     if (tidy["n"] > 0).any():  # an empty group takes unit and source from the others
-        known = tidy.loc[tidy["n"] > 0].iloc[0]
-        tidy.loc[tidy["n"] == 0, ["unit", "source"]] = [known["unit"], known["source"]]
+        tidy.loc[tidy["n"] == 0, ["unit", "source"]] = tidy.loc[tidy["n"] > 0, ["unit", "source"]].iloc[0].tolist()
     return tidy if minimum is None else suppress(tidy.assign(people=heads), minimum, by=by).drop(columns="people")
 
 
@@ -105,13 +104,7 @@ def _groups(frame: pd.DataFrame, by: list[str]) -> list[tuple[tuple, pd.DataFram
     if not by:
         return [((), frame)]
     named = frame.assign(**{c: _named(frame[c]) for c in by if frame[c].isna().any()})
-    categories = any(isinstance(named[c].dtype, pd.CategoricalDtype) for c in by)
-    found = dict(iter(named.groupby(by, dropna=False, observed=True, sort=True)))
-    if not categories:
-        return [(key, group) for key, group in found.items()]
-    index = named.groupby(by, dropna=False, observed=False, sort=True).size().index
-    keys = [key if isinstance(key, tuple) else (key,) for key in index]
-    return [(key, found.get(key, named.iloc[:0])) for key in keys]
+    return list(named.groupby(by, dropna=False, observed=False, sort=True))
 
 
 def _named(s: pd.Series) -> pd.Series:
@@ -121,23 +114,12 @@ def _named(s: pd.Series) -> pd.Series:
     return s.fillna(NOT_STATED) if s.dtype in ("str", "object") else s.astype("object").where(s.notna(), NOT_STATED)
 
 
-def _people(group: pd.DataFrame, column: str, people: str, n: int) -> int:
-    """People behind an estimate of n rows; a row without an identity counts as a person of its own."""
-    if people not in group.columns:
-        return n
-    ids = group.loc[group[column].notna(), people] if n < len(group) else group[people]
-    return min(n, ids.nunique() + int(ids.isna().sum()))
-
-
-def _measured(measure: Measure, s: pd.Series, options: dict[str, Any]) -> Estimate | None:
-    """Measure a group, or give None where the group holds no answer at all."""
-    if s.empty:
-        return None
+def _measured(measure: Measure, s: pd.Series, options: dict[str, Any]) -> Estimate:
+    """Measure a group; NaN with n = 0 where it holds no answer at all."""
     try:
-        return measure(s, **options)
-    except NoAnswersError:
-        return None
-    except ValueError:
-        if s.isna().all():  # a measure of the user's own, refusing an empty group in its own way
-            return None
-        raise
+        if len(s):
+            return measure(s, **options)
+    except ValueError as refusal:  # a measure of the user's own may refuse an empty group in its own way
+        if not isinstance(refusal, NoAnswersError) and s.notna().any():
+            raise
+    return Estimate(np.nan, np.nan, np.nan, 0, "", SAID)

@@ -1,11 +1,34 @@
 """Small groups kept out of print, together with the cells from which they could be worked out."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
 TOTAL = "all"  # in a group column, the row that adds up the others
+
+
+class Withheld(StrEnum):
+    """Why a group is not shown."""
+
+    NO = ""
+    FEW = "few people"
+    PARTNER = "so that a smaller group stays unknown"
+    MOVED = "few people joined or left since the last report"
+
+
+def count_people(frame: pd.DataFrame, people: str = "customer_id") -> int:
+    """Distinct people behind some rows; a row that names nobody counts as a person of its own.
+
+    Examples
+    --------
+    >>> count_people(pd.DataFrame({"customer_id": ["a", "a", None]})), count_people(pd.DataFrame({"nps": [9, 3]}))
+    (2, 2)
+    """
+    if people not in frame.columns:
+        return len(frame)
+    return int(frame[people].nunique() + frame[people].isna().sum())
 
 
 def suppress(
@@ -41,7 +64,7 @@ def suppress(
     Returns
     -------
     DataFrame
-        The frame with every numeric column outside `by` NaN in suppressed rows, and `reason` saying why ('' = shown).
+        The frame with every numeric column outside `by` NaN in suppressed rows, and `withheld`: why, a `Withheld`.
 
     Raises
     ------
@@ -56,8 +79,8 @@ def suppress(
     Examples
     --------
     >>> table = pd.DataFrame({"team": ["a", "b", "c"], "people": [40, 25, 4], "value": [0.8, 0.7, 0.1]})
-    >>> suppress(table, k=10, by=["team"])["reason"].to_list()
-    ['', 'withheld so that a smaller group stays unknown', 'fewer than 10 people']
+    >>> suppress(table, k=10, by=["team"])["withheld"].to_list()
+    ['', 'so that a smaller group stays unknown', 'few people']
     """
     by = list(by)
     _check(frame, k, by, count)
@@ -65,12 +88,10 @@ def suppress(
     small = (people > 0) & (people < k)
     moved = _small_change(frame, previous, k, by, count) & ~small
     hidden = _complete(frame[by].astype(object), people, small | moved, k)
-    shown = frame.copy()
     numeric = [c for c in frame.columns if c not in by and pd.api.types.is_numeric_dtype(frame[c])]
-    shown[numeric] = shown[numeric].astype("float64").mask(pd.Series(hidden, index=frame.index), axis=0)
-    reason = np.where(hidden, "withheld so that a smaller group stays unknown", "")
-    reason = np.where(moved, f"fewer than {k} people joined or left since the last report", reason)
-    return shown.assign(reason=np.where(small, f"fewer than {k} people", reason))
+    blanked = frame[numeric].astype("float64").mask(pd.Series(hidden, index=frame.index), axis=0)
+    withheld = np.select([small, moved, hidden], [Withheld.FEW, Withheld.MOVED, Withheld.PARTNER], Withheld.NO)
+    return frame.assign(**blanked, withheld=withheld)
 
 
 def _check(frame: pd.DataFrame, k: int, by: list[str], count: str) -> None:
@@ -111,7 +132,7 @@ def _complete(groups: pd.DataFrame, people: np.ndarray, hidden: np.ndarray, k: i
 
 def _lines(groups: pd.DataFrame) -> list[tuple[list[int], int | None]]:
     """List sets of cells that add up to a total: along each column, the others fixed. The total's row, or None."""
-    found = []
+    lines = []
     for column in groups.columns:
         others = [c for c in groups.columns if c != column]
         keys = groups[others].apply(tuple, axis=1) if others else pd.Series([()] * len(groups), index=groups.index)
@@ -119,8 +140,8 @@ def _lines(groups: pd.DataFrame) -> list[tuple[list[int], int | None]]:
         for rows in pd.Series(range(len(groups))).groupby(pd.factorize(keys)[0]):
             members = rows[1].to_list()
             total = [i for i in members if is_total[i]]
-            found.append(([i for i in members if not is_total[i]], total[0] if total else None))
-    return [line for line in found if line[0]]
+            lines.append(([i for i in members if not is_total[i]], total[0] if total else None))
+    return [line for line in lines if line[0]]
 
 
 def _exposed(
@@ -140,7 +161,7 @@ def _exposed(
             equations[row, place[total]] = -1
     _, singular, right = np.linalg.svd(equations, full_matrices=True)
     free = right[int((singular > 1e-9).sum()) :]  # null space: directions in which hidden cells may still vary
-    known = {unknown[j] for j in np.flatnonzero(np.abs(free).max(axis=0, initial=0) < 1e-9)}
+    solved = {unknown[j] for j in np.flatnonzero(np.abs(free).max(axis=0, initial=0) < 1e-9)}
     alone, together = [], []
     for cells, total in lines:
         whole = [*cells, *([total] if total is not None else [])]
@@ -148,6 +169,6 @@ def _exposed(
         thin = inside and total not in inside and people[inside].sum() < k
         if thin or len(inside) == 1:
             alone.append(whole)
-        elif known & set(inside):
+        elif solved & set(inside):
             together.append(whole)
     return alone, together

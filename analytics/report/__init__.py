@@ -3,50 +3,31 @@
 from importlib import import_module
 
 _HOME = {
-    "explanation": ["show_explanation"],
-    "exploring": [
-        "show_asked",
-        "show_by_group",
-        "show_by_segment",
-        "show_data_quality",
-        "show_mismatches",
-        "show_over_time",
-        "show_phrases",
-        "show_sentiment",
-        "show_themes",
-        "show_weighted",
-    ],
-    "last_time": ["show_last_time"],
-    "leaving": [
-        "show_call_list",
-        "show_fairness",
-        "show_leaks",
-        "show_leaving",
-        "show_listening",
-        "show_risk",
-        "show_said_against_silent",
-        "show_said_and_silent",
-        "show_time_to_leaving",
-        "keep_call_list",
-    ],
-    "operations": [
-        "build_operations_page_one",
-        "show_beyond_patience",
-        "show_data_drift",
-        "show_promises_at_risk",
-        "show_silent_risk",
-    ],
-    "page_one": ["build_page_one"],
-    "perception": ["show_answers", "show_perception"],
-    "problems": ["show_problems"],
-    "promises": ["show_promises", "show_views_apart"],
-    "provenance": ["show_provenance"],
-    "recovery": ["show_recovery", "show_repeated_gestures"],
-    "story": ["Story", "load_story"],
-    "study": ["Study"],
-    "unknowns": ["show_unknowns"],
-}
-_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+    "answers": "show_answers",
+    "explanation": "show_explanation",
+    "exploring": (
+        "show_asked show_by_group show_by_segment show_data_quality show_mismatches show_over_time "
+        "show_phrases show_sentiment show_themes show_weighted"
+    ),
+    "last_time": "show_last_time",
+    "leaving": (
+        "show_call_list show_fairness show_leaks show_leaving show_listening show_risk "
+        "show_said_against_silent show_said_and_silent show_time_to_leaving keep_call_list"
+    ),
+    "operations": (
+        "build_operations_page_one show_beyond_patience show_data_drift show_promises_at_risk show_silent_risk"
+    ),
+    "page_one": "build_page_one",
+    "perception": "show_perception",
+    "problems": "show_problems",
+    "promises": "show_promises show_views_apart",
+    "provenance": "show_provenance",
+    "recovery": "show_recovery show_repeated_gestures",
+    "story": "Story load_story",
+    "study": "Study",
+    "unknowns": "show_unknowns",
+}  # names by module
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names.split()}
 
 __all__ = sorted(_MODULE_OF)
 

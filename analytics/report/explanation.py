@@ -9,13 +9,14 @@ import math
 
 import pandas as pd
 
-from analytics.contrast.clocks import compare_clocks, count_people
+from analytics.contrast.clocks import compare_clocks
 from analytics.contrast.diagnosis import COUNTS, FEW, MEASURES, NO_COLUMN, Diagnosis, Problem, diagnose
 from analytics.contrast.drift import CANNOT_TELL, PERCEPTION_FELL, PERCEPTION_ROSE, RACE, SHORTEST, Drift, find_drift
 from analytics.contrast.drivers import BETWEEN, WITHIN, rank_drivers
 from analytics.contrast.groups import PERCEIVED, PERCEPTIONS, contrast_groups
 from analytics.contrast.watermelon import WATERMELON, find_watermelons
 from analytics.measures.estimate import OBSERVED, SAID, Estimate, span
+from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
@@ -125,7 +126,7 @@ def _diagnosis(story: Story, problem: Problem) -> list[Block]:
     """One open problem: what customers say, what the operation recorded, what differs."""
     people = _people(story, problem)
     if people < story.k:
-        raise NotMeasured(f"not measured: fewer than {story.k} customers, needed for what explains {problem.name}")
+        raise NotMeasured(f"fewer than {story.k} customers", needed_for=f"what explains {problem.name}")
     diagnosis = diagnose(problem, story.cases_recent, k=story.k, confidence=story.confidence)
     frame, evidence = diagnosis.frame, [problem.evidence]
     like = f" of the same {', '.join(diagnosis.by)}" if diagnosis.by else ""
@@ -289,7 +290,7 @@ def _clocks(story: Story) -> list[Block]:
     """The customer's clock beside the company's, by team."""
     cases = story.cases_recent
     if not cases["ended"].eq("confirmed").any():
-        raise NotMeasured("not measured: no confirmation by a customer (confirmed_at), needed for the clocks")
+        raise NotMeasured("no confirmation by a customer (confirmed_at)", needed_for="the clocks")
     by = next((c for c in ("team", "channel", "reason") if c in cases and 1 < cases[c].nunique() <= 12), None)
     table = compare_clocks(cases, [by] if by else [], story.confidence, story.k).assign(group="all cases")
     group = by or "group"
@@ -331,7 +332,7 @@ def _drivers(story: Story) -> list[Block]:
     outcome = _first(cases)
     present = [c for c in DRIVERS if c in cases and cases[c].nunique() > 1 and cases[c].notna().mean() >= RECORDED]
     if outcome is None or not present or cases[outcome].notna().sum() < 100:
-        raise NotMeasured("not measured: fewer than 100 scored cases with a recorded event, needed for drivers")
+        raise NotMeasured("fewer than 100 scored cases with a recorded event", needed_for="drivers")
     by = "segment" if "segment" in cases and cases["segment"].nunique() > 1 else None
     scored = cases[cases[outcome].notna()]
     if by:
@@ -390,8 +391,8 @@ def _drift(story: Story) -> list[Block]:
     cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().mean() >= RECORDED), None)
     if cost is None:
         raise NotMeasured(
-            f"not measured: neither cost nor handle_time_s (table contacts) is known for {RECORDED:.0%} of the cases, "
-            "needed for cost against perception"
+            f"neither cost nor handle_time_s (table contacts) is known for {RECORDED:.0%} of the cases",
+            needed_for="cost against perception",
         )
     perception = _first(cases) or PERCEPTIONS[0]
     drift = find_drift(cases, cost, perception, story.period.frequency, confidence=story.confidence)

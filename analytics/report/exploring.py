@@ -7,15 +7,17 @@ import numpy as np
 import pandas as pd
 
 from analytics.contrast.groups import contrast_groups
-from analytics.measures.estimate import OBSERVED, SAID, Estimate
+from analytics.measures.estimate import OBSERVED, SAID
+from analytics.measures.intervals import estimate_share
 from analytics.measures.invitations import audit_invitations
-from analytics.measures.response import weight_responses
+from analytics.measures.response import Weighting, weight_responses
 from analytics.measures.shares import corrected_share
 from analytics.measures.summarise import summarise
-from analytics.measures.suppress import suppress
+from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
-from analytics.report.perception import judge, score_chart
+from analytics.report.answers import word_invitations
+from analytics.report.perception import judge, name_score, score_chart, shown_scores
 from analytics.report.story import RECENT, Story
 from analytics.report.words import (
     THEME_WORDS,
@@ -40,17 +42,16 @@ def show_data_quality(story: Story) -> Section:
     """What came in, what was set aside and why."""
     rows, faults = story.log.rows, story.log.faults
     read = int(rows["read"].sum())
-    shown: list[Block] = [
-        blocks.finding(f"{read:,} rows were read; {int(rows['quarantined'].sum()):,} were set aside and "
-                       f"{int(rows['cells'].sum()):,} faulty cells set to missing."),
-        blocks.table(rows, caption="Rows by table.", source=OBSERVED, n=read),
-    ]  # fmt: skip
-    if len(faults):
-        shown.append(
-            blocks.table(faults, caption="Faults and what was done.", source=OBSERVED, n=int(faults["n"].sum()))
+    counts = f"{int(rows['quarantined'].sum()):,} were set aside and {int(rows['cells'].sum()):,} faulty cells"
+    finding = blocks.finding(f"{read:,} rows were read; {counts} set to missing.")
+    tables = [
+        blocks.table(frame, caption=caption, source=OBSERVED, n=n, people=blocks.RECORDS)
+        for frame, caption, n in (
+            (rows, "Rows by table.", read), (faults, "Faults and what was done.", int(faults["n"].sum())),
         )
-    shown += [blocks.unknown(warning) for warning in story.log.warnings]
-    return Section(shown, shown[0])
+        if len(frame)
+    ]  # fmt: skip
+    return Section([finding, *tables, *[blocks.unknown(warning) for warning in story.log.warnings]], finding)
 
 
 @section
@@ -59,24 +60,17 @@ def show_asked(story: Story) -> Section:
     audit = audit_invitations(story.tables_now, confidence=story.confidence)
     steps = {f"{step}_{end}": f"{step}_share_{end}" for step in ("invited", "answered") for end in ("low", "high")}
     groups = audit.table[audit.table["by"] != "agent_id"].groupby("by", sort=False)
-    table = pd.concat([suppress(part, story.k, by=["group"], count="eligible") for _, part in groups])
-    table = table.rename(columns=steps).dropna(subset="eligible")
-    heads = {
-        "by": "By",
-        "group": "Group",
-        "eligible": "Cases",
-        "invited_share": "Invited",
-        "answered_share": "Answered",
-    }
-    shown = [
-        blocks.prose("\n".join(f"- {sentence}" for sentence in audit.sentences)),
-        blocks.table(
-            table, caption="From cases to invitations to answers.", source=OBSERVED, n=int(table["eligible"].max()),
-            columns=heads, formats={"invited_share": "share", "answered_share": "share"},
-            note="Answered is the share of those invited.",
-        ),
-    ]  # fmt: skip
-    return Section(shown, shown[0])
+    rows = pd.concat([suppress(part, story.k, by=["group"], count="customers") for _, part in groups])
+    rows = rows.rename(columns=steps).dropna(subset="eligible")
+    heads = {"by": "By", "group": "Group", "eligible": "Cases", "invited_share": "Invited",
+             "answered_share": "Answered"}  # fmt: skip
+    table = blocks.table(
+        rows, caption="From cases to invitations to answers.", source=OBSERVED, n=int(rows["eligible"].max()),
+        columns=heads, formats={"invited_share": "share", "answered_share": "share"}, people="customers",
+        note="Answered is the share of those invited.",
+    )  # fmt: skip
+    prose = blocks.prose("\n".join(f"- {line.sentence}" for line in word_invitations(audit)))
+    return Section([prose, table], prose)
 
 
 @section
@@ -85,31 +79,42 @@ def show_weighted(story: Story) -> Section:
     lead, invited = story.survey_lead, story.invitations
     columns = [c for c in ("segment", "channel", "team", "survey") if c in _with_case(story, invited)]
     if not columns:
-        raise NotMeasured(
-            "not measured: nothing is known of those asked (segment, channel, team), needed for weighting"
-        )
+        raise NotMeasured("nothing is known of those asked (segment, channel, team)", needed_for="weighting")
     frame = _with_case(story, invited)
-    rows = [{"method": "as answered", **vars(lead.measure(invited[lead.column].dropna()))}]
+    answers = frame[frame[lead.column].notna()]
+    rows = [{"method": "as answered", **vars(lead.measure(answers[lead.column]))}]
     notes = []
     for method in ("raking", "propensity"):
-        found = weight_responses(frame, columns, method=method)
-        weights = found.weights.reindex(frame.index)
-        use = frame[lead.column].notna() & weights.notna()
-        rows.append({"method": method} | vars(lead.measure(frame.loc[use, lead.column], weights=weights[use])))
-        notes.append(f"{capital(method)}: {found.assumption} Design effect {found.design_effect:.2f}.")
-    table = pd.DataFrame(rows)
-    told = blocks.finding(
-        f"{lead.name} as answered: {figure_of(estimate_of(table.iloc[0]))}.", [estimate_of(table.iloc[0])]
-    )
-    shown = blocks.table(
+        weighting = weight_responses(frame, columns, method=method)
+        weights = weighting.weights.reindex(answers.index)
+        use = weights.notna()
+        rows.append({"method": method} | vars(lead.measure(answers.loc[use, lead.column], weights=weights[use])))
+        notes.append(f"{capital(method)}: {_assumption(weighting)} Design effect {weighting.design_effect:.2f}.")
+    table, people = pd.DataFrame(rows), count_people(answers)
+    unweighted = estimate_of(table.iloc[0])
+    finding = blocks.finding(f"{lead.name} as answered: {figure_of(unweighted)}.", [unweighted], people=people)
+    listing = blocks.table(
         table, caption=f"{lead.name}, weighted to those asked.", source=SAID, n=int(table["n"].max()),
-        columns={"method": "Weights", "value": lead.name, "n": "Answers"}, note=" ".join(notes),
+        columns={"method": "Weights", "value": lead.name, "n": "Answers"}, note=" ".join(notes), people=people,
     )  # fmt: skip
     warning = blocks.unknown(
         "Weighting cannot correct for unhappy customers who answer less often than happy ones of the same kind.",
         settle="reaching some of the silent by another way",
     )
-    return Section([told, shown, warning], told, [warning])
+    return Section([finding, listing, warning], finding, [warning])
+
+
+def _assumption(weighting: Weighting) -> str:
+    """What a weighted figure believes of the silent, and what the weights cost."""
+    unheard, unmet = ", ".join(map(" ".join, weighting.unheard)), ", ".join(weighting.unmet)
+    return (
+        f"Assumes that within the same {', '.join(weighting.by)} those who answered and the silent feel alike; design "
+        f"effect {weighting.design_effect:.2f}: {weighting.weights.notna().sum():,} answers are worth "
+        f"{weighting.effective_n:,.0f}."
+        + (f" {weighting.trimmed:,} weights were trimmed." if weighting.trimmed else "")
+        + (f" Nobody answered for {unheard}." if unheard else "")
+        + (f" The weighted answers still differ from the target by {unmet}." if unmet else "")
+    )
 
 
 def _with_case(story: Story, invited: pd.DataFrame) -> pd.DataFrame:
@@ -119,32 +124,33 @@ def _with_case(story: Story, invited: pd.DataFrame) -> pd.DataFrame:
         (story.tables.customers, "customer_id", ["segment"]),
         (story.tables.contacts, "contact_id", ["channel", "team"]),
     ):
-        found = [c for c in columns if table is not None and c in table and key in frame and c not in frame]
-        if table is not None and found:
-            known = table.drop_duplicates(key).set_index(key)[found]
-            frame = frame.join(known, on=key)
+        further = [c for c in columns if table is not None and c in table and key in frame and c not in frame]
+        if table is not None and further:
+            frame = frame.join(table.drop_duplicates(key).set_index(key)[further], on=key)
     return frame
 
 
 @section
 def show_over_time(story: Story) -> Section:
     """The scores beside the leading one by period, with the limits of their usual movement."""
-    shown: list[Block] = []
-    for score in story.scores[1:] or story.scores:
+    content: list[Block] = []
+    for score in shown_scores(story)[1:] or shown_scores(story):
         series = story.over_time(score)
-        shown += score_chart(story, score, series, judge(story, series))
-    return Section(shown, shown[0])
+        content += [name_score(story, score), *score_chart(story, score, series, judge(story, series))]
+    if not content:
+        raise NotMeasured(f"fewer than {story.k} customers gave a score in {story.period.label}")
+    return Section(content, content[0])
 
 
 @section
 def show_by_group(story: Story) -> Section:
     """The leading score by segment, channel, team and so on, perception first, small groups withheld."""
-    return Section(*_with_answer(gather(*[lambda g=g: _group(story, g) for g in _groups(story)])))
-
-
-def _groups(story: Story) -> list[str]:
     cases = story.cases_recent
-    return [g for g in GROUPS if g in cases and 1 < cases[g].nunique() <= 30]
+    groups = [group for group in GROUPS if group in cases and 1 < cases[group].nunique() <= 30]
+    content, unknowns = gather(*[lambda g=group: _group(story, g) for group in groups])
+    if not content:
+        raise NotMeasured("no column that groups the cases (segment, channel, team)", needed_for="groups")
+    return Section(content, content[0], unknowns)
 
 
 def _group(story: Story, by: str) -> list[Block]:
@@ -154,25 +160,18 @@ def _group(story: Story, by: str) -> list[Block]:
     if rows.empty:
         return []
     name = "group" if "group" in rows else by
-    fig = figures.plot_intervals(rows.assign(n=rows["n"].astype(int)), by=name, label=lead.name)
     evidence = [estimate_of(row) for _, row in rows.iterrows()]
-    lines = [f"- {capital(sentence)}" for sentence in contrast_sentences(groups, by)]
-    shown: list[Block] = [blocks.prose("\n".join(lines), evidence)]
-    shown.append(
+    answered = story.cases_recent[story.cases_recent[lead.column].notna()]
+    people = {group: count_people(part) for group, part in answered.groupby(by)}
+    fig = figures.plot_intervals(rows.assign(n=rows["n"].astype(int)), by=name, label=lead.name)
+    return [
+        blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in contrast_sentences(groups, by)), evidence),
         blocks.figure(
             fig, alt=f"{lead.name} by {by}, {len(rows)} groups with intervals.", caption=f"{lead.name} by {by}.",
-            source=SAID, n=int(rows["n"].sum()),
+            source=SAID, n=int(rows["n"].sum()), people=[people.get(group, 0) for group in rows[name]],
             note=f"Cases of the last {RECENT} periods; groups under {story.k} customers withheld.",
-        )
-    )  # fmt: skip
-    return shown
-
-
-def _with_answer(found: tuple[list[Block], list[Block]]) -> tuple[list[Block], Block, list[Block]]:
-    shown, unknowns = found
-    if not shown:
-        raise NotMeasured("not measured: no column that groups the cases (segment, channel, team), needed for groups")
-    return shown, shown[0], unknowns
+        ),
+    ]  # fmt: skip
 
 
 @section
@@ -188,49 +187,49 @@ def show_sentiment(story: Story) -> Section:
         rows.append({"sentiment": label, **vars(share), "counted": float(written["sentiment"].eq(label).mean())})
     table = pd.DataFrame(rows)
     negative = estimate_of(table.iloc[0])
-    told = blocks.finding(f"{figure_of(negative)} of {negative.n:,} comments are negative.", [negative], better="lower")
+    people = count_people(written)
+    sentence = f"{figure_of(negative)} of {negative.n:,} comments are negative."
+    finding = blocks.finding(sentence, [negative], better="lower", people=people)
     matrix = errors.rename_axis("true").reset_index()
-    return Section(
-        [
-            told,
-            blocks.figure(
-                figures.plot_shares(table, by="sentiment", label="share of comments", highlight="negative"),
-                alt=f"Shares of sentiment; negative {figure_of(negative)}.",
-                caption=f"{figure_of(negative)} of comments are negative.", source=SAID, n=negative.n,
-                note=f"The classifier's error taken out; labels as counted: {table['counted'].iloc[0]:.0%} negative. "
-                + story.unscored,
-            ),
-            blocks.table(
-                matrix, caption="How often the classifier was right on texts it had not seen.", source=OBSERVED,
-                n=int(errors.to_numpy().sum()), note="Rows are what the text says, columns what the classifier said.",
-            ),
-        ],
-        told,
+    chart = blocks.figure(
+        figures.plot_shares(table, by="sentiment", label="share of comments", highlight="negative"),
+        alt=f"Shares of sentiment; negative {figure_of(negative)}.",
+        caption=f"{figure_of(negative)} of comments are negative.", source=SAID, n=negative.n, people=people,
+        note=f"The classifier's error taken out; labels as counted: {table['counted'].iloc[0]:.0%} negative. "
+        + story.unscored,
     )  # fmt: skip
+    test = blocks.table(
+        matrix, caption="How often the classifier was right on texts it had not seen.", source=OBSERVED,
+        n=int(errors.to_numpy().sum()), note="Rows are what the text says, columns what the classifier said.",
+        people=blocks.RECORDS,
+    )  # fmt: skip
+    return Section([finding, chart, test], finding)
 
 
 @section
 def show_themes(story: Story) -> Section:
     """Each theme by what is said about it."""
     written = story.written
-    tags = pd.DataFrame(
-        [(str(tag), tag.polarity) for found in written["themes"] for tag in found], columns=["theme", "polarity"]
-    )
-    if tags.empty:
-        raise NotMeasured("not measured: no theme was found in the period's comments")
-    table = pd.crosstab(tags["theme"], tags["polarity"]).reindex(
-        columns=["negative", "neutral", "positive"], fill_value=0
-    )
-    table = table[(table.sum(axis=1) >= story.k)].sort_values("negative", ascending=False, kind="stable")
-    table = table.where(table.eq(0) | table.ge(story.k)).reset_index()
-    table["theme"] = table["theme"].map(THEME_WORDS)
-    told = blocks.finding(f"{len(table)} themes are named by {story.k} customers or more.")
-    counts = blocks.table(
-        table, caption="Themes by what is said about them, labels as counted.", source=SAID, n=len(written),
+    named = [(i, str(tag), tag.polarity) for i, tags in written["themes"].items() for tag in tags]
+    if not named:
+        raise NotMeasured("no theme was found in the period's comments")
+    tags = pd.DataFrame(named, columns=["row", "theme", "polarity"])
+    tags = tags.join(written[[c for c in ("customer_id",) if c in written]], on="row")
+    table = pd.crosstab(tags["theme"], tags["polarity"])
+    table = table.reindex(columns=["negative", "neutral", "positive"], fill_value=0)
+    people = pd.Series({theme: count_people(part) for theme, part in tags.groupby("theme")})
+    table = table.assign(people=people)[people >= story.k].sort_values("negative", ascending=False, kind="stable")
+    counts = table[["negative", "neutral", "positive"]]
+    table = table.assign(**counts.where(counts.eq(0) | counts.ge(story.k)))
+    finding = blocks.finding(f"{len(table)} themes are named by {story.k} customers or more.")
+    listing = blocks.table(
+        table.rename(index=THEME_WORDS).reset_index(), caption="Themes by what is said about them, labels as counted.",
+        source=SAID, n=len(written), people="people",
+        columns={name: name for name in ("theme", "negative", "neutral", "positive")},
         note=f"Counts under {story.k} are not shown. Counts misstate shares; the report's have the classifier's error "
         "taken out.",
     )  # fmt: skip
-    return Section([told, counts], told)
+    return Section([finding, listing], finding)
 
 
 @section
@@ -240,27 +239,16 @@ def show_mismatches(story: Story) -> Section:
     scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
     written = story.written.assign(score=story.written["comment_id"].map(scores)).dropna(subset="score")
     unhappy = written[written["score"] <= LOW[lead.column]]
-    if len(unhappy) < story.k:
-        raise NotMeasured(f"not measured: fewer than {story.k} unhappy customers wrote in {story.period.label}")
+    if count_people(unhappy) < story.k:
+        raise NotMeasured(f"fewer than {story.k} unhappy customers wrote in {story.period.label}")
     polite = unhappy[unhappy["sentiment"] == "positive"]
-    low, high = _wilson(len(polite), len(unhappy), story.confidence)
-    e = Estimate(len(polite) / len(unhappy), low, high, len(unhappy), "share", SAID)
-    told = blocks.finding(
-        f"Of {e.n:,} customers with an unhappy {lead.name}, {figure_of(e)} wrote words read as positive.", [e]
-    )
-    shown = [told]
-    if len(polite) >= story.k:
-        shown.append(
-            blocks.quotes(pick_quotes(polite["text"], 3), caption="Polite words, unhappy score", n=len(polite))
-        )
-    return Section(shown, told)
-
-
-def _wilson(hits: int, n: int, confidence: float) -> tuple[float, float]:
-    from analytics.measures.intervals import wilson_bounds
-
-    low, high = wilson_bounds(hits / n, n, confidence)
-    return float(low), float(high)
+    e = estimate_share(len(polite), len(unhappy), SAID, story.confidence)
+    sentence = f"Of {e.n:,} customers with an unhappy {lead.name}, {figure_of(e)} wrote words read as positive."
+    content = [blocks.finding(sentence, [e], people=count_people(unhappy))]
+    if (people := count_people(polite)) >= story.k:
+        texts = pick_quotes(polite["text"], 3)
+        content.append(blocks.quotes(texts, caption="Polite words, unhappy score", n=len(polite), people=people))
+    return Section(content, content[0])
 
 
 @section
@@ -271,16 +259,18 @@ def show_phrases(story: Story) -> Section:
     recent = story.recent_comments
     score = recent["comment_id"].map(scores)
     table = distinctive_phrases(recent["text"], (score <= LOW[lead.column]).where(score.notna()).astype("boolean"))
+    table = table.assign(people=table["n_true"] + table["n_false"])
+    table = table[table["people"] >= story.k]
     if table.empty:
-        raise NotMeasured("not measured: no phrase sets unhappy customers apart beyond chance")
-    told = blocks.finding(f"{int((table['z'] > 0).sum())} phrases set the unhappy customers apart.")
+        raise NotMeasured("no phrase sets unhappy customers apart beyond chance")
+    finding = blocks.finding(f"{int((table['z'] > 0).sum())} phrases set the unhappy customers apart.")
     listing = blocks.table(
         table.assign(side=np.where(table["z"] > 0, "unhappy", "the others")), caption="Phrases by who uses them more.",
-        source=SAID, n=int(score.notna().sum()), formats={"z": "number1"},
+        source=SAID, n=int(score.notna().sum()), formats={"z": "number1"}, people="people",
         columns={"side": "Used more by", "phrase": "Phrase", "z": "z", "n_true": "Unhappy", "n_false": "Others"},
         note=f"Groups by {lead.name}, not by the classifier. Weighted log-odds; |z| above 1.96.",
     )  # fmt: skip
-    return Section([told, listing], told)
+    return Section([finding, listing], finding)
 
 
 @section
@@ -289,13 +279,15 @@ def show_by_segment(story: Story) -> Section:
     lead = story.survey_lead
     answers = _with_case(story, story.answers[story.answers["period"] == story.period.name])
     if "segment" not in answers:
-        raise NotMeasured("not measured: no column segment (table customers), needed for scores by segment")
+        raise NotMeasured(table="customers", columns=["segment"], needed_for="scores by segment")
     table = summarise(
         answers, lead.measure, by=["segment"], column=lead.column, minimum=story.k, confidence=story.confidence
     )
-    told = blocks.finding(f"{lead.name} of {len(table)} segments in {story.period.label}.")
-    fig = figures.plot_intervals(table, by="segment", label=lead.name)
+    people = {name: count_people(part) for name, part in answers[answers[lead.column].notna()].groupby("segment")}
     chart = blocks.figure(
-        fig, alt=f"{lead.name} by segment.", caption=f"{lead.name} by segment.", source=SAID, n=int(table["n"].sum())
-    )
-    return Section([told, chart], told)
+        figures.plot_intervals(table, by="segment", label=lead.name), alt=f"{lead.name} by segment.",
+        caption=f"{lead.name} by segment.", source=SAID, n=int(table["n"].sum()),
+        people=[people.get(name, 0) for name in table.loc[table["value"].notna(), "segment"]],
+    )  # fmt: skip
+    finding = blocks.finding(f"{lead.name} of {len(table)} segments in {story.period.label}.")
+    return Section([finding, chart], finding)

@@ -7,12 +7,9 @@ import pandas as pd
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish import blocks
 from analytics.report.problems import name_problem
-from analytics.report.record import CANNOT_TELL, DID_NOT, HELD, read_claims, retest, running_record
+from analytics.report.record import Verdict, read_claims, retest, running_record
 from analytics.report.story import Story
-from analytics.report.words import (
-    Section,
-    section,
-)
+from analytics.report.words import Section, section
 from analytics.tables.schema import NotMeasured
 
 REPORT = "leadership"
@@ -31,27 +28,26 @@ def show_last_time(story: Story, *sections: Section) -> Section:
         return Section([line], line)
     now = [block.data for part in sections for block in part.blocks if block.data.get("key")]
     table = retest(previous, [*_problems_now(story), *now])
-    latest = table["verdict"].value_counts().reindex([HELD, DID_NOT, CANNOT_TELL], fill_value=0)
+    latest = table["verdict"].value_counts().reindex(list(Verdict), fill_value=0)
     record = running_record(folder, story.history[:-1]).add(latest)
-    told = blocks.finding(
+    counted = blocks.finding(
         f"Of {len(table)} statements of {story.period.previous().label}: {_counted(latest)}. "
         f"Over all reports so far: {_counted(record)}."
     )
     if table.empty:
-        return Section([told], told)
-    shown = table.drop(columns=["now_low", "now_high"])
-    columns = {"said": "What we said", "verdict": "On new data", "now": "Figure now", "n": "Answers"}
-    figures = pd.Series([_restated(row) for _, row in table.iterrows()], index=shown.index, dtype=object)
+        return Section([counted], counted)
+    figures = pd.Series([_restated(row) for _, row in table.iterrows()], index=table.index, dtype=object)
     listing = blocks.table(
-        shown.assign(now=figures),
+        table.drop(columns=["now_low", "now_high"]).assign(now=figures),
         caption="What we said last time.",
         source=SAID,
         n=int(table["n"].fillna(0).max()),
-        columns=columns,
+        columns={"said": "What we said", "verdict": "On new data", "now": "Figure now", "n": "Answers"},
         formats={"n": "count"},
         note="Held: the difference of the two figures has an interval around zero, or it went further the same way.",
+        people="people",
     )
-    return Section([told, listing], told)
+    return Section([counted, listing], counted)
 
 
 def _problems_now(story: Story) -> list[dict[str, Any]]:
@@ -60,12 +56,14 @@ def _problems_now(story: Story) -> list[dict[str, Any]]:
         table = story.problem_table
     except NotMeasured:
         return []
-    shown = table[table["n"] >= story.k].dropna(subset="value")
-    return [name_problem(row).data for _, row in shown.iterrows()]
+    named = table[table["n"] >= story.k].dropna(subset="value")
+    return [name_problem(row).data for _, row in named.iterrows()]
 
 
 def _counted(counts: pd.Series) -> str:
-    return f"{counts[HELD]} held, {counts[DID_NOT]} did not, {counts[CANNOT_TELL]} cannot be told"
+    return (
+        f"{counts[Verdict.HELD]} held, {counts[Verdict.DID_NOT]} did not, {counts[Verdict.CANNOT_TELL]} cannot be told"
+    )
 
 
 def _restated(row: pd.Series) -> Estimate | None:

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.clocks import count_people
 from analytics.measures.estimate import OBSERVED, Estimate
 from analytics.measures.leaving import churn_views as views
 from analytics.measures.leaving.churn import ChurnRiskModel
@@ -19,7 +18,7 @@ from analytics.measures.leaving.leakage import leakage_report
 from analytics.measures.leaving.leavers import NobodyLeftError, SilentLeavers, estimate_silent_leavers
 from analytics.measures.leaving.survival import hazard_ratios, leaving_after_complaint
 from analytics.measures.shares import corrected_share
-from analytics.measures.suppress import suppress
+from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.format import format_value
@@ -127,7 +126,7 @@ def _said(story: Story) -> list[Block]:
     refuse_long(story.written["text"], "who says that they are leaving")
     written = story.written[story.written["churn_intent"].notna()]
     if written.empty:
-        raise NotMeasured("not measured: no comment could be read for leaving in this period")
+        raise NotMeasured("no comment could be read for leaving in this period")
     people = count_people(written)
     if people < story.k:
         sentence = say("few_wrote", k=story.k, period=story.period.label)
@@ -166,7 +165,7 @@ def _leaks(story: Story) -> list[Block]:
     fields = {field.name for field in FIELDS["customers"]}
     extra = [c for c in customers if c not in fields] if customers is not None and "left_at" in customers else []
     if not extra or customers is None or customers["left_at"].nunique() < 1 or customers["left_at"].notna().all():
-        raise NotMeasured("not measured: no further column of customers, or nobody left, needed for a look at leaks")
+        raise NotMeasured("no further column of customers, or nobody left", needed_for="a look at leaks")
     leaks = leak_words(leakage_report(customers[extra], customers["left_at"]))
     named = listed([f"{column} ({reason})" for column, reason in leaks.items()])
     sentence = say("leak", leaks=named) if leaks else say("no_leak", n=len(extra))
@@ -343,7 +342,7 @@ def _fairness(study: Study) -> list[Block]:
     table = table[table["n"] >= study.story.k]
     missed = table[table["measure"] == "missed"]
     if len(missed) < 2:
-        raise NotMeasured("not measured: fewer than two segments with enough leavers, needed for a look at fairness")
+        raise NotMeasured("fewer than two segments with enough leavers", needed_for="a look at fairness")
     apart = sorted(WORDS["errors"][name] for name in table.loc[table["differs"], "measure"].unique())
     verdict = say("unequal", errors=listed(apart)) if apart else say("equal")
     return _compared("fairness", missed, missed["group"], verdict=verdict)

@@ -12,15 +12,17 @@ import pandas as pd
 from scipy.stats import false_discovery_control, fisher_exact
 
 from analytics.config import Promise
-from analytics.contrast.clocks import count_people, median_time, name_groups
+from analytics.contrast.clocks import median_time, name_groups
 from analytics.contrast.signals import detect_signals
 from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.promises import score_promises
+from analytics.measures.promises import Verdict, score_promises
 from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
+from analytics.measures.suppress import count_people
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.cutoff import known_at
+from analytics.report.promises import VERDICTS
 from analytics.report.story import Story
 from analytics.report.study import Study
 from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section
@@ -60,7 +62,7 @@ def measure_patience(story: Story) -> Estimate:
     """
     contacts = story.recent.contacts
     if contacts is None:
-        raise NotMeasured("not measured: no table contacts, needed for the customer's patience")
+        raise NotMeasured(table="contacts", needed_for="the customer's patience")
     attempts = contacts[["started_at"]].assign(case=case_ids(story.recent)["contacts"]).dropna()
     attempts = attempts.sort_values("started_at", kind="stable")
     turn = attempts.groupby("case").cumcount()
@@ -68,7 +70,7 @@ def measure_patience(story: Story) -> Estimate:
     hours = pd.Series(pd.to_timedelta((second - first).dropna()) / pd.Timedelta(hours=1), dtype=float)
     if len(hours) < RETURNED:
         raise NotMeasured(
-            f"not measured: the customer's patience, for {len(hours)} cases have a second contact (case_id, table "
+            f"the customer's patience, for {len(hours)} cases have a second contact (case_id, table "
             f"contacts), and {RETURNED} are needed"
         )
     return median_time(hours, pd.Series(True, hours.index), story.confidence, source=OBSERVED)
@@ -116,7 +118,7 @@ def show_beyond_patience(story: Story) -> Section:
 def show_promises_at_risk(story: Story) -> Section:
     """Promises that are not kept, and open cases that have passed a promised time or will within the next period."""
     if not story.config.promises:
-        raise NotMeasured("not measured: no promise is declared in perception.toml ([[promises]])")
+        raise NotMeasured("no promise is declared in perception.toml ([[promises]])")
     scored = score_promises(
         story.config.promises, story.tables_now, story.cases_now, _comments(story), story.confidence
     ).drop_duplicates("promise")
@@ -150,7 +152,10 @@ def _at_risk(promise: Promise, scored: pd.Series, open_now: pd.DataFrame, ahead:
         scope = scope[scope["segment"].eq(promise.segment)] if "segment" in scope else scope.head(0)
     groups = {"view": int(scored["view_n"]), "records": int(scored["n"]), "open": count_people(scope)}
     row: dict[str, Any] = {"promise": promise.text, "passed": None, "soon": None}
-    row |= {side: scored[f"{side}_verdict"] if groups[side] >= k else "we do not know" for side in ("view", "records")}
+    row |= {
+        side: VERDICTS[scored[f"{side}_verdict"] if groups[side] >= k else Verdict.UNKNOWN]
+        for side in ("view", "records")
+    }
     if promise.measure in CLOCKS and promise.threshold is not None and groups["open"] >= k:
         hours = scope["customer_clock_h"]
         passed = hours > promise.threshold
@@ -172,7 +177,7 @@ def show_silent_risk(story: Story) -> Section:
     calls, now = study.calls, study.now
     spoke = [c for c in SPOKE if c in now]
     if not spoke:
-        raise NotMeasured("not measured: neither answers nor complaints name the customer, needed for silent customers")
+        raise NotMeasured("neither answers nor complaints name the customer", needed_for="silent customers")
     if len(calls) < story.k:
         few = blocks.finding(f"Fewer than {story.k} customers are on the list of whom to call.")
         return Section([few], few)
@@ -208,7 +213,7 @@ def _row_counts(story: Story) -> list[Block]:
         usual = filled.iloc[:-1].median() if len(filled) > 1 else np.nan
         rows.append({"table": name, "now": int(filled.iloc[-1]), "usual": usual, "word": word})
     if not rows:
-        raise NotMeasured("not measured: no table carries dates, needed for how the data come in")
+        raise NotMeasured("no table carries dates", needed_for="how the data come in")
     table = pd.DataFrame(rows)
     counted = [f"{row.table} {row.now:,} (usually {row.usual:,.0f})" for row in table.itertuples()]
     answer = blocks.finding(f"Rows in {story.period.label}: {listed(counted)}.", key="operations:rows")
@@ -230,7 +235,7 @@ def _missing_values(story: Story) -> list[Block]:
         for column in frame.columns.drop(stamp) if min(len(now), len(then)) >= story.k else ():
             rows.append(_missing_row(name, str(column), now[column].isna(), then[column].isna(), story.confidence))
     if not rows:
-        raise NotMeasured("not measured: too few rows in this or the last period, needed for missing values")
+        raise NotMeasured("too few rows in this or the last period", needed_for="missing values")
     table = pd.DataFrame(rows)
     changed = table[false_discovery_control(table["p"]) <= 1 - story.confidence].drop(columns="p")
     head = f"Missing values: {len(changed)} of {len(table)} columns differ from the {story.period.frequency} before"
@@ -270,6 +275,6 @@ def build_operations_page_one(
     evidence = patience.answer.data["evidence"]
     numbers = {"Beyond their patience": Estimate(**evidence[0])} if evidence else {}
     return blocks.page_one(
-        patience.answer, numbers, perceive=perceived.answer, hurts=problems.answer, leaving=risk.answer,
-        unknown=unknowns.answer,
+        patience.answer, numbers, perceive=perceived.answers, hurts=problems.answers, leaving=risk.answers,
+        unknown=unknowns.answers,
     )  # fmt: skip

@@ -11,6 +11,7 @@ from analytics.contrast.signals import detect_group_signals
 from analytics.measures.estimate import OBSERVED, SAID
 from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
+from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.story import Story
@@ -47,36 +48,30 @@ def show_problems(story: Story) -> Section:
     except NotMeasured as lack:
         line, recorded = not_known(lack), _recorded(story)
         return Section([*recorded, *line.blocks], [*recorded, line.answer][0], line.unknowns)
-    named = table[table["open"]]
-    n = int(table["n"].max())
-    if n < story.k:
-        raise NotMeasured(f"not measured: fewer than {story.k} {story.writers} in {story.period.label}")
+    named, n, people = table[table["open"]], int(table["n"].max()), count_people(story.critical)
+    if people < story.k:
+        raise NotMeasured(f"fewer than {story.k} {story.writers} in {story.period.label}")
+    listing = _problem_table(table, n, story)
     if named.empty:
-        told = blocks.finding(
+        none_open = blocks.finding(
             f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} {story.writers}, "
-            f"as far as the intervals tell{_not_counted(table)}."
+            f"as far as the intervals tell{_not_counted(table)}.",
+            people=people,
         )
-        return Section([told, _problem_table(table, n, story)], told)
+        return Section([none_open, listing], none_open)
     top = named.iloc[0]
-    first = estimate_of(top)
-    theme = THEME_WORDS[top["theme"]]
-    told = blocks.finding(
-        f"{capital(theme)} is named as a problem by {figure_of(first)} of the {first.n:,} {story.writers}.",
-        [first],
-        top["word"],
-        better="lower",
-        key=f"problem:{top['theme']}",
+    first, theme = estimate_of(top), THEME_WORDS[top["theme"]]
+    largest = _judged(
+        top, f" is named as a problem by {figure_of(first)} of the {first.n:,} {story.writers}.", keyed=True
     )
     next_named = [name_problem(row) for _, row in named.iloc[1:EXPLAINED].iterrows()]
     moved = [
-        blocks.finding(
-            f"{capital(THEME_WORDS[r['theme']])}: it {r['word']} against the earlier periods "
-            f"({rule_of(r['rule'], r['latest'], r['low limit'], r['high limit'])}).",
-            [estimate_of(r)],
-            r["word"],
-            better="lower",
+        _judged(
+            row,
+            f": it {row['word']} against the earlier periods "
+            f"({rule_of(row['rule'], row['latest'], row['low limit'], row['high limit'])}).",
         )
-        for _, r in table[table["word"].isin(["rose", "fell"])].iterrows()
+        for _, row in table[table["word"].isin(["rose", "fell"])].iterrows()
     ]
     chart = blocks.figure(
         figures.plot_shares(
@@ -85,23 +80,27 @@ def show_problems(story: Story) -> Section:
             label=f"share of {story.writers}",
         ),
         alt=f"Shares of customers who name each theme as a problem; the largest is {theme}, {figure_of(first)}.",
-        caption=f"{capital(THEME_WORDS[top['theme']])} is named most.",
+        caption=f"{capital(theme)} is named most.",
         source=SAID,
         n=n,
         note="Shares have the classifier's own error taken out; bars carry their interval.",
+        people=people,
     )
     quoted = _quotes(story, named["theme"].head(EXPLAINED).tolist())
     open_ends = _perhaps_larger(table, float(top["counted"]))
-    return Section(
-        [told, *next_named, *moved, chart, _problem_table(table, n, story), *open_ends, *quoted], told, open_ends
-    )
+    return Section([largest, *next_named, *moved, chart, listing, *open_ends, *quoted], largest, open_ends)
 
 
 def name_problem(row: pd.Series) -> Block:
     """A row of `Story.problem_table` as a finding that the next report will know again."""
-    share = estimate_of(row)
-    told = f"{capital(THEME_WORDS[row['theme']])} is named by {figure_of(share)}."
-    return blocks.finding(told, [share], row["word"], better="lower", key=f"problem:{row['theme']}")
+    return _judged(row, f" is named by {figure_of(estimate_of(row))}.", keyed=True)
+
+
+def _judged(row: pd.Series, predicate: str, *, keyed: bool = False) -> Block:
+    """What is said of a theme, with its share and the rule about its movement."""
+    key = f"problem:{row['theme']}" if keyed else ""
+    sentence = f"{capital(THEME_WORDS[row['theme']])}{predicate}"
+    return blocks.finding(sentence, [estimate_of(row)], row["word"], better="lower", key=key)
 
 
 def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
@@ -142,55 +141,54 @@ def _recorded(story: Story) -> list[Block]:
     ]  # fmt: skip
     words = detect_group_signals(pd.concat(shares), ["category"])[["category", "word"]]
     now = pd.concat(part[part["period"] == story.period.name] for part in shares).merge(words, on="category")
-    now = now[now["value"] * now["n"] >= story.k].sort_values("value", ascending=False, kind="stable").head(CATEGORIES)
+    people = {name: count_people(part) for name, part in rows[rows["period"] == story.period.name].groupby("category")}
+    now = now.assign(people=now["category"].map(people).fillna(0))
+    now = now[now["people"] >= story.k].sort_values("value", ascending=False, kind="stable").head(CATEGORIES)
     if now.empty:
         return []
-    first = estimate_of(now.iloc[0])
-    told = blocks.finding(
-        f"{n:,} complaints came in {story.period.label}; {figure_of(first)} are recorded under "
-        f"“{now.iloc[0]['category']}”, more than under any other category.",
-        [first],
-        key="complaints:category",
-    )
-    shown = [told]
-    if len(now) > 1:
-        second = estimate_of(now.iloc[1])
-        shown.append(blocks.finding(f"“{now.iloc[1]['category']}” follows with {figure_of(second)}.", [second]))
+    first, *others = [(row["category"], estimate_of(row), int(row["people"])) for _, row in now.iterrows()]
+    findings = [
+        blocks.finding(
+            f"{n:,} complaints came in {story.period.label}; {figure_of(first[1])} are recorded under "
+            f"“{first[0]}”, more than under any other category.",
+            [first[1]],
+            key="complaints:category",
+            people=first[2],
+        )
+    ]
+    for name, share_of, people_of in others[:1]:
+        findings.append(blocks.finding(f"“{name}” follows with {figure_of(share_of)}.", [share_of], people=people_of))
     listing = blocks.table(
-        now, caption="Complaints by recorded category.", source=OBSERVED, n=n,
+        now, caption="Complaints by recorded category.", source=OBSERVED, n=n, people="people",
         columns={"category": "Category", "value": "Share of complaints", "word": "Movement"},
         note="As the category is recorded; what customers mean by it stands in their own words only.",
     )  # fmt: skip
-    return [*shown, listing]
+    return [*findings, listing]
 
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
-    unscored = story.unscored
-    shown = table.assign(theme=table["theme"].map(THEME_WORDS))
     return blocks.table(
-        shown, caption="Themes named as a problem.", source=SAID, n=n,
+        table.assign(theme=table["theme"].map(THEME_WORDS)), caption="Themes named as a problem.", source=SAID, n=n,
         columns={"theme": "Theme", "value": "Named by", "counted": "Labels as counted", "word": "Movement"},
-        formats={"counted": "share"},
+        formats={"counted": "share"}, people=count_people(story.critical),
         note=f"Named by: the classifier's error taken out; not known where it finds the theme too seldom, or tags more "
-        f"than its known errors allow. {unscored} Movement is judged over all themes together "
+        f"than its known errors allow. {story.unscored} Movement is judged over all themes together "
         f"(false discoveries at most {1 - story.confidence:.0%}). Read by the {story.named_by} theme heads.",
     )  # fmt: skip
 
 
 def _quotes(story: Story, themes: Sequence[str]) -> list[Block]:
     """Quotes for each theme, no text twice, from those whose tag is surest; none under k people."""
-    comments = story.critical
-    shown: list[Block] = []
+    quoted: list[Block] = []
     used: list[str] = []
     for theme in themes:
-        named = comments[comments["negative_themes"].map(lambda found, t=theme: t in found)]
-        people = named["customer_id"].nunique() if named["customer_id"].notna().any() else len(named)
-        if people < story.k:
-            continue
-        texts = pick_quotes(_surest(named, theme), QUOTED, used)
+        named = story.critical[story.critical["negative_themes"].map(lambda names, t=theme: t in names)]
+        people = count_people(named)
+        texts = pick_quotes(_surest(named, theme), QUOTED, used) if people >= story.k else []
         used += texts
-        shown += [blocks.quotes(texts, caption=f"In their words: {THEME_WORDS[theme]}", n=len(named))] if texts else []
-    return shown
+        caption = f"In their words: {THEME_WORDS[theme]}"
+        quoted += [blocks.quotes(texts, caption=caption, n=len(named), people=people)] if texts else []
+    return quoted
 
 
 def _surest(named: pd.DataFrame, theme: str) -> pd.Series:

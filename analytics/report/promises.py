@@ -4,8 +4,8 @@ import pandas as pd
 
 from analytics.contrast.strategy import CONGRUENT, NOT_CONGRUENT, UNKNOWN, judge_strategy
 from analytics.measures.estimate import ASSERTED, SAID, Estimate
-from analytics.measures.promises import score_promises
-from analytics.measures.suppress import suppress
+from analytics.measures.promises import Lack, Verdict, score_promises
+from analytics.measures.suppress import TOTAL, suppress
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.story import Story, has_texts
@@ -17,8 +17,18 @@ from analytics.report.words import (
     figure_of,
     listed,
     section,
+    word_withheld,
 )
 from analytics.tables.schema import NotMeasured
+
+VERDICTS = {Verdict.KEPT: "kept", Verdict.NOT_KEPT: "not kept", Verdict.UNKNOWN: "we do not know"}
+ASK = "asking the customers of these cases whether the promise was kept"
+SETTLED_BY = {
+    Lack.NOTHING: ASK,
+    Lack.ANSWERS: ASK,
+    Lack.MEASURE: "a measure: declare which column or clock shows it, or ask customers whether it was kept",
+    Lack.CASES: "records of '{measure}': no case in this period carries it",
+}
 
 
 @section
@@ -27,13 +37,13 @@ def show_promises(story: Story) -> Section:
     if not story.config.promises:
         line = blocks.unknown("No promise is declared.", settle="declaring the published promises in perception.toml")
         return Section([line], line)
-    comments = story.comments if has_texts(story) else None
-    scored = score_promises(story.config.promises, story.tables, story.cases_now, comments, story.confidence)
+    scored = _scored(story)
     overall = scored.drop_duplicates("promise")
-    findings = [_promise(row, story.k) for _, row in overall.iterrows()]
-    shown = pd.concat([_withheld(part, story.k) for _, part in scored.groupby("promise", sort=False)])
+    measures = {promise.id: promise.measure for promise in story.config.promises}
+    findings = [_promise(row, story.k, measures[row["promise"]]) for _, row in overall.iterrows()]
+    rows = pd.concat([_withheld(part, story.k) for _, part in scored.groupby("promise", sort=False)])
     table = blocks.table(
-        shown.assign(segment=shown["segment"].replace("all", "all customers")),
+        rows.assign(segment=rows["segment"].replace(TOTAL, "all customers")),
         caption="Promises by segment: our records beside the customer's view.",
         source=[SAID, ASSERTED],
         n=int(overall["n"].max()),
@@ -43,9 +53,16 @@ def show_promises(story: Story) -> Section:
         },
         formats={"goal": "share", "records": "share", "view": "share", "unknown": "share"},
         note="Their view rests on the cases whose customer said something about it.",
+        people="people",
     )  # fmt: skip
     unknowns = [f for f in findings if f.data["level"] == "unknown"]
     return Section([*findings, table, *_strategy(story)], findings[0], unknowns)
+
+
+def _scored(story: Story) -> pd.DataFrame:
+    """Each promise by segment; without texts the customers' view rests on scores alone."""
+    comments = story.comments if has_texts(story) else None
+    return score_promises(story.config.promises, story.tables, story.cases_now, comments, story.confidence)
 
 
 def _strategy(story: Story) -> list[Block]:
@@ -59,57 +76,59 @@ def _strategy(story: Story) -> list[Block]:
         verdict: listed([THEME_WORDS[theme] for theme in part["theme"]]) for verdict, part in judged.groupby("verdict")
     }
     evidence = [estimate_of(row) for _, row in judged.dropna(subset="value").iterrows()]
-    shown = [blocks.prose(f"### The declared strategy: “{name}” ({meaning})")]
+    lines = [blocks.prose(f"### The declared strategy: “{name}” ({meaning})")]
     if NOT_CONGRUENT in by_verdict:
         named = by_verdict[NOT_CONGRUENT]
-        shown.append(blocks.finding(f"Not congruent with it: customers name {named} as a problem.", evidence))
+        lines.append(blocks.finding(f"Not congruent with it: customers name {named} as a problem.", evidence))
     if CONGRUENT in by_verdict:
-        shown.append(blocks.finding(f"Congruent with it: hardly anyone names {by_verdict[CONGRUENT]}.", evidence))
+        lines.append(blocks.finding(f"Congruent with it: hardly anyone names {by_verdict[CONGRUENT]}.", evidence))
     if UNKNOWN in by_verdict:
-        shown.append(
+        lines.append(
             blocks.unknown(f"We do not know about {by_verdict[UNKNOWN]}: the interval spans 2 %.", "more comments")
         )
-    return shown
+    return lines
 
 
 def _withheld(part: pd.DataFrame, k: int) -> pd.DataFrame:
-    """One promise by segment, a row blank where its cases, or the customers who spoke, are too few to show."""
-    by_cases, by_views = (suppress(part, k, by=["segment"], count=count) for count in ("n", "view_n"))
-    return by_cases.where(by_views["reason"].eq(""), by_views)
+    """One promise by segment, a row blank where its customers, or those who spoke, are too few to show."""
+    by_cases, by_views = (suppress(part, k, by=["segment"], count=count) for count in ("people", "view_people"))
+    return by_cases.where(by_views["withheld"].eq(""), by_views)
 
 
-def _promise(row: pd.Series, k: int) -> Block:
+def _promise(row: pd.Series, k: int, measure: str | None) -> Block:
     """One promise in a sentence, from both sides."""
     view = Estimate(row["view"], row["view_low"], row["view_high"], int(row["view_n"]), "share", SAID)
     records = Estimate(row["records"], row["records_low"], row["records_high"], int(row["n"]), "share", ASSERTED)
-    if view.n < k or row["view_verdict"] == "we do not know":
-        known = f" Of {view.n:,} who said, {figure_of(view)} say so." if view.n >= k else ""
-        sentence = f"We do not know whether “{row['text']}” is kept.{known}"
-        settle = row["would_settle"] or "asking the customers of these cases whether the promise was kept"
-        return blocks.finding(sentence, [view] if known else [], level="unknown", settle=settle)
+    enough, people = row["view_people"] >= k, int(row["view_people"])
+    if not enough or row["view_verdict"] == Verdict.UNKNOWN:
+        so_far = f" Of {view.n:,} who said, {figure_of(view)} say so." if enough else ""
+        sentence = f"We do not know whether “{row['text']}” is kept.{so_far}"
+        settle = SETTLED_BY[Lack(row["lack"])].format(measure=measure)
+        evidence = [view] if enough else []
+        return blocks.finding(sentence, evidence, level="unknown", settle=settle, people=people if enough else None)
     sentence = (
-        f"“{row['text']}”: {row['view_verdict']} in the customers' view ({figure_of(view)} of {view.n:,} who said, "
-        f"promised to {row['goal']:.0%}); by our records {figure_of(records)}."
+        f"“{row['text']}”: {VERDICTS[Verdict(row['view_verdict'])]} in the customers' view ({figure_of(view)} of "
+        f"{view.n:,} who said, promised to {row['goal']:.0%}); by our records {figure_of(records)}."
     )
-    return blocks.finding(sentence, [view, records], key=f"promise:{row['promise']}")
+    return blocks.finding(sentence, [view, records], key=f"promise:{row['promise']}", people=people)
 
 
 @section
 def show_views_apart(story: Story) -> Section:
     """How far each promise's two views lie apart, by segment: kept by our records less kept in the customer's view."""
-    comments = story.comments if has_texts(story) else None  # else the view rests on scores alone
-    scored = score_promises(story.config.promises, story.tables, story.cases_now, comments, story.confidence)
+    scored = _scored(story)
     if scored["view_n"].sum() == 0:
-        raise NotMeasured("not measured: no customer has said whether a promise was kept, needed for the two views")
+        raise NotMeasured("no customer has said whether a promise was kept", needed_for="the two views")
     parts = [part for _, part in scored.groupby("promise", sort=False)]
-    shown = pd.concat([suppress(part, story.k, by=["segment"], count="view_n") for part in parts])
+    rows = pd.concat([suppress(part, story.k, by=["segment"], count="view_people") for part in parts])
+    notes = word_withheld(rows["withheld"], story.k)
     table = blocks.table(
-        shown.assign(segment=shown["segment"].replace("all", "all customers")),
+        rows.assign(segment=rows["segment"].replace(TOTAL, "all customers"), note=notes),
         caption="Kept by our records, less kept in the customer's view.", source=[SAID, ASSERTED],
         n=int(scored.drop_duplicates("promise")["view_n"].max()), formats={"distance": "share", "view_n": "count"},
-        columns={
-            "text": "Promise", "segment": "Segment", "distance": "Distance", "view_n": "Customers", "reason": "Note",
-        },
+        columns={"text": "Promise", "segment": "Segment", "distance": "Distance", "view_n": "Customers",
+                 "note": "Note"},
         note="Above zero: our records count more promises kept than customers do. Customers: those who have said so.",
+        people="view_people",
     )  # fmt: skip
     return Section([table], table)

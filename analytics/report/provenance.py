@@ -2,9 +2,7 @@
 
 from analytics.publish import blocks
 from analytics.report.story import Story
-from analytics.report.words import (
-    Section,
-)
+from analytics.report.words import Section
 
 
 def show_provenance(story: Story) -> Section:

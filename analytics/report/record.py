@@ -4,27 +4,41 @@ Every keyed claim of a published report stands in its claims.json. The next repo
 new data; the two figures decide whether the old one held.
 """
 
-import json
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-HELD, DID_NOT, CANNOT_TELL = "held", "did not hold", "cannot tell"
+from analytics.measures.estimate import SAID, Estimate
+from analytics.measures.intervals import difference_bounds
+from analytics.publish.versions import read_json
+
+ENDS = {"": "value", "_low": "low", "_high": "high"}
 MINIMUM_N = 30  # answers below which a new figure settles nothing
 OPPOSITE = {"rose": "fell", "fell": "rose"}
 
 
+class Verdict(StrEnum):
+    """What new data say of an earlier claim."""
+
+    HELD = "held"
+    DID_NOT = "did not hold"
+    CANNOT_TELL = "cannot tell"
+
+
 def read_claims(folder: Path, period: str) -> list[dict[str, Any]] | None:
     """The keyed claims of one published report; None where there is none, or its file cannot be read."""
+    claims = (read_json(folder / period / "claims.json") or {}).get("claims")
     try:
-        claims = json.loads((folder / period / "claims.json").read_text(encoding="utf-8"))["claims"]
-        keyed = {claim["key"]: claim for claim in claims if claim.get("key") and claim["evidence"]}
-        return [claim for claim in keyed.values() if {"value", "low", "high", "n", "unit"} <= set(claim["evidence"][0])]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):  # whatever stands there is no claims.json
+        keyed = {claim["key"]: claim for claim in claims or () if claim.get("key") and claim["evidence"]}
+        needed = {"value", "low", "high", "n", "unit"}
+        whole = [claim for claim in keyed.values() if needed <= set(claim["evidence"][0])]
+    except (KeyError, TypeError, AttributeError):  # whatever stands there is no claims.json
         return None
+    return None if claims is None else whole
 
 
 def retest(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
@@ -43,7 +57,8 @@ def retest(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str,
     Returns
     -------
     pandas.DataFrame
-        One row per earlier claim: key, said, then, low, high, now, now_low, now_high, unit, n, verdict.
+        One row per earlier claim: key, said, then, then_low, then_high, now, now_low, now_high, unit, n, people,
+        verdict (a `Verdict`); figures of now are missing where the statement is not made again.
 
     References
     ----------
@@ -60,50 +75,32 @@ def retest(previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str,
     by_key = {claim["key"]: claim for claim in current}
     rows = []
     for claim in previous:
-        old, again = claim["evidence"][0], by_key.get(claim["key"])
-        if _figure(again).get("unit", old["unit"]) != old["unit"]:  # the figure is reckoned another way by now
-            again = None
-        new = _figure(again)
-        known = {name: new.get(name, np.nan) for name in ("value", "low", "high", "n")}
+        old, again = claim["evidence"][0], by_key.get(claim["key"], {"evidence": ()})
+        new: Mapping[str, Any] = next(iter(again["evidence"]), {})
+        if new.get("unit", old["unit"]) != old["unit"]:  # the figure is reckoned another way by now
+            new = {}
         rows.append(
-            {
-                "key": claim["key"],
-                "said": claim["sentence"],
-                "then": old["value"],
-                "then_low": old["low"],
-                "then_high": old["high"],
-                "now": known["value"],
-                "now_low": known["low"],
-                "now_high": known["high"],
-                "unit": old["unit"],
-                "n": known["n"],
-                "verdict": _verdict(claim, again),
-            }
+            {"key": claim["key"], "said": claim["sentence"], "unit": old["unit"], "n": new.get("n", np.nan)}
+            | {"people": again.get("people") or new.get("n", np.nan) if new else np.nan}
+            | {f"then{end}": old[name] for end, name in ENDS.items()}
+            | {f"now{end}": new.get(name, np.nan) for end, name in ENDS.items()}
+            | {"verdict": _verdict(old, claim.get("signal"), new, again.get("signal"))}
         )
-    columns = ["key", "said", "then", "then_low", "then_high", "now", "now_low", "now_high", "unit", "n", "verdict"]
-    return pd.DataFrame(rows, columns=columns)
+    columns = [f"{time}{end}" for time in ("then", "now") for end in ENDS]
+    return pd.DataFrame(rows, columns=["key", "said", *columns, "unit", "n", "people", "verdict"])
 
 
-def _verdict(claim: Mapping[str, Any], again: Mapping[str, Any] | None) -> str:
-    old, new = claim["evidence"][0], _figure(again)
-    figures = [old.get(k) for k in ("value", "low", "high")] + [new.get(k) for k in ("value", "low", "high")]
-    if any(f is None or not np.isfinite(f) for f in figures) or new.get("n", 0) < MINIMUM_N or again is None:
-        return CANNOT_TELL
-    said, now = claim.get("signal"), again.get("signal")
-    if said in OPPOSITE and now == OPPOSITE[said]:
-        return DID_NOT
-    if said == "no change" and now in OPPOSITE:
-        return DID_NOT
-    gap = new["value"] - old["value"]
-    low = gap - np.hypot(new["value"] - new["low"], old["high"] - old["value"])
-    high = gap + np.hypot(new["high"] - new["value"], old["value"] - old["low"])
-    further = (said == "rose" and gap > 0) or (said == "fell" and gap < 0)
-    return HELD if further or low <= 0 <= high else DID_NOT
-
-
-def _figure(claim: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    """The figure a claim rests on first; nothing where there is no claim, or none behind it."""
-    return claim["evidence"][0] if claim and claim["evidence"] else {}
+def _verdict(old: Mapping[str, Any], word: str | None, new: Mapping[str, Any], word_now: str | None) -> Verdict:
+    """Judge an earlier figure and its word of movement by the new figure and word."""
+    figures = [figure.get(name) for figure in (old, new) for name in ENDS.values()]
+    if any(f is None or not np.isfinite(f) for f in figures) or new.get("n", 0) < MINIMUM_N:
+        return Verdict.CANNOT_TELL
+    if (word in OPPOSITE and word_now == OPPOSITE[word]) or (word == "no change" and word_now in OPPOSITE):
+        return Verdict.DID_NOT
+    then, now = (Estimate(f["value"], f["low"], f["high"], f["n"], f["unit"], SAID) for f in (old, new))
+    gap, low, high = difference_bounds(now, then)
+    further = (word == "rose" and gap > 0) or (word == "fell" and gap < 0)
+    return Verdict.HELD if further or low <= 0 <= high else Verdict.DID_NOT
 
 
 def running_record(folder: Path, periods: Sequence[str]) -> pd.Series:
@@ -121,7 +118,7 @@ def running_record(folder: Path, periods: Sequence[str]) -> pd.Series:
     pandas.Series
         Counts by 'held', 'did not hold', 'cannot tell'.
     """
-    counts = pd.Series(0, index=[HELD, DID_NOT, CANNOT_TELL])
+    counts = pd.Series(0, index=list(Verdict))
     published = [claims for period in periods if (claims := read_claims(folder, period)) is not None]
     for earlier, later in zip(published, published[1:], strict=False):
         counts += retest(earlier, later)["verdict"].value_counts().reindex(counts.index, fill_value=0)

@@ -4,39 +4,46 @@ import pandas as pd
 
 from analytics.contrast.problems import NAMED, OTHER
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID
-from analytics.measures.recovery import LEAVE_DAYS, NO_PROBLEM, score_recovery
+from analytics.measures.recovery import LEAVE_DAYS, LEFT, MANY, NEXT_SCORE, REPEAT_DAYS, REPEATED, score_recovery
 from analytics.measures.shares import corrected_share
-from analytics.measures.suppress import suppress
+from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.story import Story, has_texts, refuse_long
-from analytics.report.words import (
-    Section,
-    figure_of,
-    gather,
-    not_known,
-    section,
-)
+from analytics.report.words import Section, capital, figure_of, gather, not_known, section, word_withheld
 from analytics.tables.schema import NotMeasured
+
+OUTCOMES = {  # heading of the column, and caption of the table
+    LEFT: ("Left", f"Leaving within {LEAVE_DAYS} days of the complaint, by fix and gesture."),
+    REPEATED: ("Complained again", f"Complaining again within {REPEAT_DAYS} days."),
+    NEXT_SCORE: ("Next score", "The next score these customers gave."),
+}
+NO_PROBLEM = "never complained"
+AGREES = {  # what the customer says of our answer
+    ("confirmed_fixed", True): "says it is fixed",
+    ("confirmed_fixed", False): "says it is not fixed",
+    ("disputed", True): "does not dispute it",
+    ("disputed", False): "disputes the answer",
+}
 
 
 @section
 def show_recovery(story: Story) -> Section:
     """Remedy and goodwill apart: gestures without a fix, what each group did next, and what complaints asked for."""
-    found = score_recovery(story.tables, story.period.end, story.confidence, step=story.k)
-    e = found.gesture_not_fixed
+    recovery = score_recovery(story.tables, story.period.end, story.confidence, step=story.k)
+    e = recovery.gesture_not_fixed
+    tables = [*_outcome_tables(recovery.groups, story), *_accounts_table(recovery.accounts, story)]
+    complaints, unknowns = gather(lambda: _asked_for(story))
     if e.n < story.k:
         line = _no_gestures(story)
-        rest, unknowns = gather(lambda: _asked_for(story))
-        return Section([line, *_recovery_tables(found.groups, found.accounts, story), *rest], line, [line, *unknowns])
-    told = blocks.finding(
+        return Section([line, *tables, *complaints], line, [line, *unknowns])
+    gestures = blocks.finding(
         f"Of {e.n:,} gestures recorded up to {story.period.label}, {figure_of(e)} went to customers whose problem was "
-        f"not fixed ({found.fixed_source}).",
+        f"not fixed ({recovery.fixed_source}).",
         [e],
         better="lower",
     )
-    rest, unknowns = gather(lambda: _asked_for(story))
-    return Section([told, *rest, *_recovery_tables(found.groups, found.accounts, story)], told, unknowns)
+    return Section([gestures, *complaints, *tables], gestures, unknowns)
 
 
 def _asked_for(story: Story) -> list[Block]:
@@ -46,8 +53,9 @@ def _asked_for(story: Story) -> list[Block]:
     if not has_texts(story):
         return []
     now = story.current[story.current["source"] == "complaints"]
-    texts = now.loc[now["sentiment"] != "unknown", "text"]
-    if len(texts) < story.k:
+    now = now[now["sentiment"] != "unknown"]
+    texts, people = now["text"], count_people(now)
+    if people < story.k:
         return []
     refuse_long(texts, "what complaints ask for")
     kinds = pd.Series(promise_kind(texts, model="accurate"))
@@ -67,6 +75,7 @@ def _asked_for(story: Story) -> list[Block]:
             [broken, wished],
             key="complaints:promise",
             better="lower",
+            people=people,
         )
     ]
 
@@ -75,58 +84,69 @@ def _no_gestures(story: Story) -> Block:
     """Why nothing can be said of gestures."""
     complaints = story.tables.complaints
     if complaints is not None and "goodwill_value" not in complaints:
-        return not_known(
-            NotMeasured("not measured: no column goodwill_value (table complaints), needed for goodwill")
-        ).answer
+        return not_known(NotMeasured(table="complaints", columns=["goodwill_value"], needed_for="goodwill")).answer
     few = f"Fewer than {story.k} gestures are recorded with a known outcome."
     return blocks.unknown(few, settle="recording remedy and goodwill apart")
 
 
-def _recovery_tables(groups: pd.DataFrame, accounts: pd.DataFrame, story: Story) -> list[Block]:
+def _outcome_tables(groups: pd.DataFrame, story: Story) -> list[Block]:
+    """What became of each group's customers, a table for each outcome that enough of them reached."""
     tables = []
-    for outcome, source in (("left", OBSERVED), ("complained again", OBSERVED), ("next score", SAID)):
-        part = groups[groups["outcome"] == outcome]
-        if part["n"].max() < story.k:
+    for outcome, (head, caption) in OUTCOMES.items():
+        part = groups[groups["outcome"].eq(outcome) & groups["n"].gt(0)]
+        if part.empty or part["people"].max() < story.k:
             continue
-        part = suppress(part[part["n"] > 0], story.k, by=["group"], count="n")
-        caption = {
-            "left": "Leaving within 180 days of the complaint, by fix and gesture.",
-            "complained again": "Complaining again within 90 days.",
-            "next score": "The next score these customers gave.",
-        }[outcome]
+        part = part.assign(group=[_name_group(row) for _, row in part.iterrows()])
+        compared = f" “{capital(NO_PROBLEM)}” is the comparison." if outcome == LEFT else ""
         tables.append(
             blocks.table(
-                part, caption=caption, source=source, n=int(part["n"].sum()),
-                columns={"group": "Problem and gesture", "value": outcome.capitalize(), "n": "Customers"},
-                note="Observed, not caused: who got a gesture was our choice."
-                + (f" “{NO_PROBLEM.capitalize()}” is the comparison." if outcome == "left" else ""),
+                suppress(part.drop(columns=["fixed", "gesture"]), story.k, by=["group"]), caption=caption,
+                source=SAID if outcome == NEXT_SCORE else OBSERVED, n=int(part["n"].sum()), people="people",
+                columns={"group": "Problem and gesture", "value": head, "n": "Customers"},
+                note=f"Observed, not caused: who got a gesture was our choice.{compared}",
             )
         )  # fmt: skip
-    shown = suppress(accounts, story.k, by=["company", "customer"], count="n").dropna(subset="n")
-    if len(shown):
-        tables.append(
-            blocks.table(
-                shown,
-                caption="Both accounts: what we recorded, what the customer says.",
-                source=[ASSERTED, SAID],
-                n=int(shown["n"].sum()),
-                columns={"company": "We recorded", "customer": "The customer", "n": "Complaints"},
-            )
-        )
     return tables
+
+
+def _name_group(row: pd.Series) -> str:
+    """'not fixed, gesture'; the gesture left out where none is recorded."""
+    if pd.isna(row["fixed"]):
+        return NO_PROBLEM
+    gesture = "" if pd.isna(row["gesture"]) else ", gesture" if row["gesture"] else ", no gesture"
+    return f"{'fixed' if row['fixed'] else 'not fixed'}{gesture}"
+
+
+def _accounts_table(accounts: pd.DataFrame, story: Story) -> list[Block]:
+    """What we recorded beside what the customer says, groups of too few left out."""
+    words = accounts.assign(
+        company=accounts["remedy"].replace("none", "no") + " remedy",
+        customer=[AGREES[row["account"], row["agrees"]] for _, row in accounts.iterrows()],
+    )[["company", "customer", "n", "people"]]
+    rows = suppress(words, story.k, by=["company", "customer"]).dropna(subset="n")
+    if rows.empty:
+        return []
+    table = blocks.table(
+        rows, caption="Both accounts: what we recorded, what the customer says.", source=[ASSERTED, SAID],
+        n=int(rows["n"].sum()), people="people",
+        columns={"company": "We recorded", "customer": "The customer", "n": "Complaints"},
+    )  # fmt: skip
+    return [table]
 
 
 @section
 def show_repeated_gestures(story: Story) -> Section:
     """Leaving after the last gesture, by how many a customer was given."""
-    found = score_recovery(story.tables, until=story.period.end, confidence=story.confidence).gestures
-    if found.empty or found["n"].sum() == 0:
-        raise NotMeasured("not measured: no gesture is half a year old (goodwill_value, left_at), needed for leaving")
+    gestures = score_recovery(story.tables, until=story.period.end, confidence=story.confidence).gestures
+    if gestures.empty or gestures["n"].sum() == 0:
+        raise NotMeasured("no gesture is half a year old (goodwill_value, left_at)", needed_for="leaving")
+    numbers = gestures["gestures"].map(lambda number: f"{number} or more" if number == MANY else str(number))
+    rows = suppress(gestures.assign(gestures=numbers), story.k, by=["gestures"])
     table = blocks.table(
-        suppress(found.assign(unit="share"), story.k, by=["gestures"], count="n"),
+        rows.assign(why=word_withheld(rows["withheld"], story.k)),
         caption=f"Customers who left within {LEAVE_DAYS} days of the last gesture, by how many they were given.",
-        source=OBSERVED, n=int(found["n"].sum()), formats={"n": "count"},
-        columns={"gestures": "Gestures", "value": "Left", "n": "Customers", "reason": "Note"},
+        source=OBSERVED, n=int(gestures["n"].sum()), formats={"n": "count"}, people="people",
+        columns={"gestures": "Gestures", "value": "Left", "n": "Customers", "why": "Note"},
         note="Observed, not caused: whoever was given several had several problems.",
     )  # fmt: skip
     return Section([table], table)

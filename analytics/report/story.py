@@ -114,14 +114,13 @@ class Story:
         if surveys is not None and columns:
             stamp = next((c for c in ("responded_at", "invited_at") if c in surveys and surveys[c].notna().any()), None)
             if stamp is None:
-                raise NotMeasured("not measured: no column responded_at (table surveys), needed for scores over time")
+                raise NotMeasured(table="surveys", columns=["responded_at"], needed_for="scores over time")
             answered = surveys[surveys[columns].notna().any(axis=1) & surveys[stamp].notna()]
         elif complaints is not None and DISPUTED.column in complaints and complaints[DISPUTED.column].notna().any():
             answered = complaints[complaints[DISPUTED.column].notna()].rename(columns={"complaint_id": "response_id"})
             stamp = STAMPS["complaints"][0]
         else:
-            lack = "table surveys" if surveys is None else f"column {', '.join(SCORES)} (table surveys)"
-            raise NotMeasured(f"not measured: no {lack}, needed for scores")
+            raise _no_scores() if surveys is not None else NotMeasured(table="surveys", needed_for="scores")
         answered = answered.assign(period=period_of(answered[stamp], self.config.report.frequency))
         return answered[answered["period"].isin(self.history)]
 
@@ -153,18 +152,16 @@ class Story:
         found = [score for score in known if score.column in now and now[score.column].notna().any()]
         lead = self.config.report.score
         if lead is not None and lead not in [score.column for score in found]:
-            raise NotMeasured(f"not measured: no answer in column {lead} in {self.period.label}, the leading score")
+            raise NotMeasured(f"no answer in column {lead} in {self.period.label}, the leading score")
         if not found:
-            raise NotMeasured(
-                f"not measured: nobody gave a score in {self.period.label}, needed for what customers perceive"
-            )
+            raise NotMeasured(f"nobody gave a score in {self.period.label}", needed_for="what customers perceive")
         return sorted(found, key=lambda score: score.column != lead)
 
     @property
     def survey_lead(self) -> Score:
         """The leading score where a survey asked for it; NotMeasured where complaints are all there is."""
         if self.scores[0] is DISPUTED:
-            raise NotMeasured(f"not measured: no column {', '.join(SCORES)} (table surveys), needed for scores")
+            raise _no_scores()
         return self.scores[0]
 
     def over_time(self, score: Score) -> pd.DataFrame:
@@ -192,7 +189,7 @@ class Story:
         """Invitations sent in the period, answered or silent; NotMeasured where no invitation is dated."""
         surveys = self.tables.surveys
         if surveys is None or "invited_at" not in surveys or surveys["invited_at"].isna().all():
-            raise NotMeasured("not measured: no column invited_at (table surveys), needed for who was asked")
+            raise NotMeasured(table="surveys", columns=["invited_at"], needed_for="who was asked")
         return surveys[self.period.contains(surveys["invited_at"])]
 
     @cached_property
@@ -224,7 +221,7 @@ class Story:
             shown_from=shown_from,
         )
         if comments.empty:
-            raise NotMeasured("not measured: no text by a customer (comment, text), needed for what they say")
+            raise NotMeasured("no text by a customer (comment, text)", needed_for="what they say")
         return comments.assign(period=period_of(comments["at"], config.report.frequency))
 
     def read_ahead(self) -> Thread:
@@ -265,7 +262,7 @@ class Story:
         now = self.current
         source = next((name for name in ("surveys", "complaints", "contacts") if (now["source"] == name).any()), None)
         if source is None:
-            raise NotMeasured(f"not measured: no text by a customer in {self.period.label}")
+            raise NotMeasured(f"no text by a customer in {self.period.label}")
         return now[(now["source"] == source) & (now["sentiment"] != "unknown")]
 
     @property
@@ -298,8 +295,8 @@ class Story:
         table = measure_problems(self.critical, past, self.history, errors, self.confidence)
         if table["value"].isna().all():
             raise NotMeasured(
-                "not measured: these texts are tagged more often than the classifier's known errors allow, needed for "
-                "shares of problems"
+                "these texts are tagged more often than the classifier's known errors allow",
+                needed_for="shares of problems",
             )
         return table
 
@@ -315,9 +312,7 @@ class Story:
 
         kept = self._without_top_marks(self.current)
         if kept.empty:
-            raise NotMeasured(
-                f"not measured: nobody complained, or commented without the top mark, in {self.period.label}"
-            )
+            raise NotMeasured(f"nobody complained, or commented without the top mark, in {self.period.label}")
         if self.named_by == self.spoke:
             return kept
         found = tag_themes(kept["text"], model=self.named_by)
@@ -354,9 +349,7 @@ class Story:
         known = pd.concat([self._without_top_marks(past), self.critical])
         known = known[known["case_id"].notna()]
         if known.empty:
-            raise NotMeasured(
-                "not measured: no comment can be tied to a case (contact_id, case_id), needed for a diagnosis"
-            )
+            raise NotMeasured("no comment can be tied to a case (contact_id, case_id)", needed_for="a diagnosis")
         return known["negative_themes"].map(lambda found: theme in found).groupby(known["case_id"]).any()
 
     @cached_property
@@ -451,6 +444,12 @@ def load_story(config: str | Path | Config, period: str) -> Story:
     return Story(config, when, tables_at(tables, when.end), tables.log or ReadLog())
 
 
+def _no_scores() -> NotMeasured:
+    """That surveys carry none of the scores, any of which would do."""
+    names = ", ".join(SCORES)
+    return NotMeasured(f"no column {names} (table surveys)", table="surveys", columns=SCORES, needed_for="scores")
+
+
 def has_texts(story: Story) -> bool:
     """Whether customers wrote anything in the history."""
     try:
@@ -467,8 +466,9 @@ def refuse_long(texts: pd.Series, figure: str) -> None:
     words = texts.str.count(r"\S+").median()
     if words > TESTED_WORDS:
         raise NotMeasured(
-            f"not measured: half of these texts have {words:.0f} words or more, and the classifier's errors are known "
-            f"for short comments only, needed for {figure}"
+            f"half of these texts have {words:.0f} words or more, and the classifier's errors are known "
+            "for short comments only",
+            needed_for=figure,
         )
 
 

@@ -2,9 +2,7 @@
 
 from analytics.publish import blocks
 from analytics.report.story import Story
-from analytics.report.words import (
-    Section,
-)
+from analytics.report.words import Section
 
 
 def show_unknowns(story: Story, *sections: Section) -> Section:
@@ -14,7 +12,6 @@ def show_unknowns(story: Story, *sections: Section) -> Section:
     if not open_ends:
         line = blocks.finding("Every question of this report has an answer within its intervals.")
         return Section([line], line)
-    answered = {section.answer.data["sentence"] for section in sections}
-    first, *second = [b for b in open_ends if b.data["sentence"] not in answered][:2] or open_ends[:1]
-    told = " ".join(block.data["sentence"] for block in (first, *second))
-    return Section(open_ends, blocks.unknown(told, first.data["settle"]))
+    answered = {block.data["sentence"] for section in sections for block in section.answers}
+    first, *further = [b for b in open_ends if b.data["sentence"] not in answered][:2] or open_ends[:1]
+    return Section(open_ends, first, further=further)

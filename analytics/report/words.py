@@ -1,44 +1,34 @@
 """How the report says things: a section with its answer, and the words that a figure or a signal allows."""
 
 import functools
-import re
+import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pandas as pd
 
 from analytics.contrast.groups import ALONE, PERCEIVED, TURNS, VANISHES
 from analytics.contrast.signals import LIMITS, NO_CHANGE, RUN, SHORTEST, TREND, Rule, Signals
 from analytics.measures.estimate import Estimate
+from analytics.measures.suppress import Withheld
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import format_interval, write_interval
 from analytics.tables.schema import NotMeasured
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
-THEME_WORDS = {  # as a customer would put it: "… is named as a problem"
-    "waiting": "waiting",
-    "unresolved": "a problem not solved",
-    "repeat_contact": "having to contact us again",
-    "transferred": "being passed around",
-    "policy_over_customer": "rules put before the customer",
-    "empowered_staff": "staff who may not decide",
-    "no_human": "no human to be reached",
-    "system_failure": "systems that fail",
-    "kept_informed": "being left in the dark",
-    "courtesy": "how they were treated",
-    "competence": "staff who did not know",
-    "promise_broken": "a promise not kept",
-    "billing_price": "bills and prices",
-    "product_delivery": "the product or its delivery",
-    "loyal_unfair": "new customers treated above loyal ones",
-    "unwanted_selling": "selling they did not ask for",
+THEME_WORDS = tomllib.loads((Path(__file__).parent / "theme_words.toml").read_text(encoding="utf-8"))
+WITHHELD = {
+    Withheld.FEW: "fewer than {k} people",
+    Withheld.PARTNER: "withheld so that a smaller group stays unknown",
+    Withheld.MOVED: "fewer than {k} people joined or left since the last report",
 }
 
 
 @dataclass(frozen=True)
 class Section:
-    """What a section shows, its answer for page one, and what it leaves unknown.
+    """What a section shows, its answer for page one with any further sentences of it, and what it leaves unknown.
 
     As the last line of a notebook cell it displays its blocks in order.
     """
@@ -46,6 +36,12 @@ class Section:
     blocks: list[Block]
     answer: Block
     unknowns: list[Block] = field(default_factory=list)
+    further: list[Block] = field(default_factory=list)
+
+    @property
+    def answers(self) -> list[Block]:
+        """The whole answer, each sentence with its own evidence."""
+        return [self.answer, *self.further]
 
     def _ipython_display_(self) -> None:
         from IPython.display import display
@@ -72,40 +68,31 @@ def gather(*parts: Callable[[], list[Block]]) -> tuple[list[Block], list[Block]]
 
     Parts that are not measured come last, one line for each thing that is missing, with all that it was needed for.
     """
-    shown: list[Block] = []
-    lacks: dict[str, list[str]] = {}
+    content: list[Block] = []
+    lacks: dict[str, list[NotMeasured]] = {}
     for part in parts:
         try:
-            shown += part()
+            content += part()
         except NotMeasured as lack:
-            what, why = _parted(lack)
-            lacks.setdefault(what, []).extend([why] if why and why not in lacks.get(what, []) else [])
-    shown += [_lacking(what, whys) for what, whys in lacks.items()]
-    return shown, [block for block in shown if block.data.get("level") == "unknown"]
+            lacks.setdefault(lack.what, []).append(lack)
+    content += [_lacking(*same) for same in lacks.values()]
+    return content, [block for block in content if block.data.get("level") == "unknown"]
 
 
 def not_known(lack: NotMeasured) -> Section:
     """The section that only says what is not measured, and what would measure it."""
-    what, why = _parted(lack)
-    line = _lacking(what, [why] if why else [])
+    line = _lacking(lack)
     return Section([line], line, [line])
 
 
-def _parted(lack: NotMeasured) -> tuple[str, str]:
-    """What is missing, and what it was needed for ('' where the message does not say)."""
-    what, _, why = str(lack).removeprefix("not measured: ").rstrip(".").partition(", needed for ")
-    return what, why
-
-
-def _lacking(what: str, whys: list[str]) -> Block:
+def _lacking(lack: NotMeasured, *more: NotMeasured) -> Block:
     """'Drivers: not measured, no table contacts.', with the table or column whose source would settle it."""
-    tables = re.findall(r"no table (\w+)", what)
-    columns = re.findall(r"no (?:value in )?columns? ((?:\w+, )*\w+)(?= \(table (\w+)\))", what)
-    settle = f"a source for the table {listed(tables)} ([sources.{tables[0]}] in perception.toml)" if tables else ""
-    if columns:
-        settle = listed([f"a column of the export mapped to {names} in table {table}" for names, table in columns])
-    head = f"{capital(listed(whys))}: not measured" if whys else "Not measured"
-    return blocks.unknown(f"{head}{',' if whys else ':'} {what}.", settle)
+    needs = [need for need in dict.fromkeys(each.needed_for for each in (lack, *more)) if need]
+    settle = f"a source for the table {lack.table} ([sources.{lack.table}] in perception.toml)" if lack.table else ""
+    if lack.columns:
+        settle = f"a column of the export mapped to {', '.join(lack.columns)} in table {lack.table}"
+    head = f"{capital(listed(needs))}: not measured," if needs else "Not measured:"
+    return blocks.unknown(f"{head} {lack.what}.", settle)
 
 
 def estimate_of(row: pd.Series) -> Estimate:
@@ -132,6 +119,11 @@ def movement_sentence(signal: Signals) -> str:
     if signal.word == "no change":
         return "No change: it lies within its usual movement."
     return f"We cannot tell yet whether it moved: {reason_of(signal)}."
+
+
+def word_withheld(reasons: pd.Series, k: int) -> pd.Series:
+    """Why rows of a table of groups are blank, for a column of notes; '' where they are not."""
+    return reasons.map(lambda reason: WITHHELD[Withheld(reason)].format(k=k) if reason else "")
 
 
 def listed(names: list[str]) -> str:
@@ -176,7 +168,7 @@ def reason_of(signal: Signals) -> str:
         latest, usual = signal.answered
         if signal.unweighed == NO_CHANGE:
             return f"only {latest:.0%} answered where {usual:.0%} is usual, which could hide a change"
-        return f"it {signal.unweighed}, but {latest:.3g} answered where {usual:.3g} is usual, which could be all of it"
+        return f"{latest:.3g} answered where {usual:.3g} is usual, which could be all of it"
     if signal.rule == Rule.UNMEASURED:
         return "nothing was measured in the latest period"
     if signal.rule == Rule.SHORT:

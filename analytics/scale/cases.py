@@ -61,7 +61,7 @@ def write_cases(
 
     slim = {name: _ordered(frame) for name, frame in tables.items() if name != "customers"}
     if not {"contacts", "complaints"} & {*slim}:
-        raise NotMeasured("not measured: no table contacts, needed for cases")
+        raise NotMeasured(table="contacts", needed_for="cases")
     scratch = output.with_name(f".{output.name}.steps")
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True, mode=0o750)

@@ -88,7 +88,7 @@ def build_cases(
     now = _moment(until, zone) if until is not None else _last_stamp(events, surveys, complaints)
     events = _known_by(events[events["at"].isna() | (events["at"] <= now)], now)
     if not events["at"].notna().any():
-        raise NotMeasured("not measured: no contact with a known started_at (table contacts) yet, needed for cases")
+        raise NotMeasured("no contact with a known started_at (table contacts) yet", needed_for="cases")
     surveys, complaints = surveys[~(surveys["at"] > now)], complaints[~(complaints["at"] > now)]
 
     grouped = events.groupby("case")
@@ -136,7 +136,7 @@ def case_ids(tables: Tables) -> dict[str, pd.Series]:
     """
     contacts, surveys, complaints = tables.contacts, tables.surveys, tables.complaints
     if contacts is None and complaints is None:
-        raise NotMeasured("not measured: no table contacts, needed for cases")
+        raise NotMeasured(table="contacts", needed_for="cases")
     links = {}
     if contacts is not None:
         _check_unique(contacts, "contact_id", "contacts")

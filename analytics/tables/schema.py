@@ -71,7 +71,36 @@ DTYPES = {"id": "str", "category": "str", "text": "str", "number": "float64", "f
 
 
 class NotMeasured(ValueError):
-    """An analysis lacks a column or a table; a report turns this into an honest line instead of failing."""
+    """An analysis lacks a column or a table; a report turns this into an honest line instead of failing.
+
+    Parameters
+    ----------
+    what
+        What is missing, in words; '' to word it from `table` and `columns`.
+    table, columns
+        Which table, or which columns of it, would settle it; empty where no single one would.
+    needed_for
+        What cannot be said without it.
+    blank
+        Whether the columns are there but hold no value.
+
+    Examples
+    --------
+    >>> str(NotMeasured(table="contacts", columns=["transfers"], needed_for="transfers per case"))
+    'not measured: no column transfers (table contacts), needed for transfers per case'
+    """
+
+    def __init__(
+        self, what: str = "", *, table: str = "", columns: Iterable[str] = (), needed_for: str = "", blank: bool = False
+    ) -> None:
+        self.table, self.columns, self.needed_for = table, tuple(columns), needed_for
+        noun = ("no value in column" if blank else "no column") + ("s" if len(self.columns) > 1 else "")
+        missing = f"{noun} {', '.join(self.columns)} (table {table})" if self.columns else f"no table {table}"
+        self.what = what.removeprefix("not measured: ").rstrip(".") or missing
+        super().__init__(self.what)
+
+    def __str__(self) -> str:
+        return f"not measured: {self.what}" + (f", needed for {self.needed_for}" if self.needed_for else "")
 
 
 class DataContractError(ValueError):
@@ -175,16 +204,12 @@ def require(frame: pd.DataFrame | None, columns: Iterable[str], analysis: str) -
     """  # noqa: E501
     wanted = list(columns)
     if frame is None:
-        raise NotMeasured(f"not measured: no table {_likely_table(wanted)}, needed for {analysis}")
-    table = f"table {_likely_table(frame.columns)}"
-    absent = [column for column in wanted if column not in frame.columns]
-    if absent:
-        noun = "column" if len(absent) == 1 else "columns"
-        raise NotMeasured(f"not measured: no {noun} {', '.join(absent)} ({table}), needed for {analysis}")
-    blank = [column for column in wanted if len(frame) and frame[column].isna().all()]
-    if blank:
-        noun = "no value in column" if len(blank) == 1 else "no value in columns"
-        raise NotMeasured(f"not measured: {noun} {', '.join(blank)} ({table}), needed for {analysis}")
+        raise NotMeasured(table=_likely_table(wanted), needed_for=analysis)
+    table = _likely_table(frame.columns)
+    if absent := [column for column in wanted if column not in frame.columns]:
+        raise NotMeasured(table=table, columns=absent, needed_for=analysis)
+    if blank := [column for column in wanted if len(frame) and frame[column].isna().all()]:
+        raise NotMeasured(table=table, columns=blank, needed_for=analysis, blank=True)
     return frame
 
 

@@ -296,7 +296,7 @@ def read_pool(config: Config, period: str) -> pd.DataFrame:
     tables = read_tables(config)
     comments = collect_comments(tables).dropna(subset=["at"])
     if comments.empty:
-        raise NotMeasured("not measured: no customer text with a date (comment, text), needed to draw texts to label")
+        raise NotMeasured("no customer text with a date (comment, text), needed to draw texts to label")
     stamps = pd.to_datetime(comments["at"])
     found = comments.loc[parse_period(period).localise(config.organisation.timezone).contains(stamps), "text"]
     found = found[~found.map(normalise).str.casefold().duplicated()].sample(frac=1, random_state=0)

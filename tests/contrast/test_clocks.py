@@ -6,6 +6,7 @@ import pytest
 from statsmodels.duration.survfunc import SurvfuncRight
 
 from analytics.contrast.clocks import compare_clocks, median_time, summarise_clock
+from analytics.measures.suppress import Withheld
 from analytics.tables.schema import NotMeasured
 
 
@@ -64,7 +65,7 @@ def test_both_clocks_and_their_gap_stand_side_by_side_by_team():
 def test_groups_of_few_customers_are_suppressed():
     frame = cases([5.0] * 34, [True] * 34, team=["a"] * 14 + ["b"] * 16 + ["c"] * 4, customer_id=range(34))
     table = summarise_clock(frame, ["team"]).set_index("team")
-    assert table.loc["c", "withheld"] == "fewer than 10 people"
+    assert table.loc["c", "withheld"] == Withheld.FEW
     assert table.loc["c", ["value", "n", "quarter", "people"]].isna().all()
     assert table["value"].notna().sum() == 1  # a second group hides the first from subtraction
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from analytics.contrast.groups import ALONE, TURNS, contrast_groups
+from analytics.measures.suppress import Withheld
 from analytics.report.words import UNTIMELY, contrast_sentences
 from analytics.tables.schema import NotMeasured
 
@@ -67,7 +68,7 @@ def test_small_groups_are_suppressed_by_customers_not_rows():
     cases = answers({"a": (30, 30), "b": (30, 20), "c": (20, 20)})
     cases["customer_id"] = np.where(cases["team"].eq("c"), 1, np.arange(len(cases)) + 10)
     frame = contrast_groups(cases, "csat", "team").set_index("team")
-    assert frame.loc["c", "withheld"] == "fewer than 10 people"
+    assert frame.loc["c", "withheld"] == Withheld.FEW
     assert frame.loc["c", ["value", "difference", "n"]].isna().all()
     assert not frame.loc["c", "differs"]
 

@@ -8,7 +8,7 @@ import pytest
 
 from analytics.config import Promise
 from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.promises import judge_promise, score_promises, verdict
+from analytics.measures.promises import Lack, Verdict, judge_promise, score_promises, verdict
 from analytics.tables.cases import build_cases
 from analytics.tables.schema import Tables
 
@@ -70,18 +70,18 @@ def test_a_promise_of_another_segment_is_out_of_scope(tables):
 def test_a_promise_nobody_can_measure_is_listed_with_what_would_measure_it(tables):
     vow = Promise(id="person", text="You are a person to us.", made_on=MADE)
     row = score_promises([vow, SOLVED], tables, build_cases(tables)).iloc[0]
-    assert row["n"] == 0 and np.isnan(row["view"]) and row["view_verdict"] == "we do not know"
-    assert row["would_settle"].startswith("a measure: declare which column")
+    assert row["n"] == 0 and np.isnan(row["view"]) and row["view_verdict"] == Verdict.UNKNOWN
+    assert row["lack"] == Lack.MEASURE
 
 
 def test_a_column_that_no_case_carries_is_said_to_be_missing(tables):
     odd = CALLED.model_copy(update={"measure": "no_such_column"})
     row = score_promises([odd], tables, build_cases(tables)).iloc[0]
-    assert row["would_settle"] == "records of 'no_such_column': no case in this period carries it"
+    assert row["lack"] == Lack.CASES
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "word"), [(0.95, 0.99, "kept"), (0.70, 0.89, "not kept"), (0.85, 0.95, "we do not know")]
+    ("low", "high", "word"), [(0.95, 0.99, Verdict.KEPT), (0.70, 0.89, Verdict.NOT_KEPT), (0.85, 0.95, Verdict.UNKNOWN)]
 )
 def test_the_verdict_needs_the_whole_interval(low, high, word):
     assert verdict(Estimate((low + high) / 2, low, high, 100, "share", SAID), 0.9) == word
@@ -92,5 +92,5 @@ def test_the_demo_callback_is_broken_three_times_in_ten(small_demo):
     made = CALLED.model_copy(update={"made_on": date(2024, 1, 1), "share": 0.95})
     row = score_promises([made], tables, build_cases(tables)).iloc[0]
     assert row["records_low"] <= 1 - truth.callback_broken_observed <= row["records_high"]
-    assert row["records_verdict"] == "not kept"
+    assert row["records_verdict"] == Verdict.NOT_KEPT
     assert row["view"] < row["records"], "customers see it broken more often than we record"

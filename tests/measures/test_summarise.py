@@ -14,6 +14,7 @@ from analytics.measures.scores import (
     top_box_share,
 )
 from analytics.measures.summarise import summarise
+from analytics.measures.suppress import Withheld
 
 
 @pytest.fixture
@@ -133,7 +134,7 @@ def test_minimum_counts_people_who_answered_not_rows():
         }
     )
     table = summarise(frame, net_promoter_score, by=["team"], minimum=10).set_index("team")
-    assert table.loc["one person", "reason"] == "fewer than 10 people"
-    assert table.loc["three answered", "reason"] == "fewer than 10 people"
+    assert table.loc["one person", "withheld"] == Withheld.FEW
+    assert table.loc["three answered", "withheld"] == Withheld.FEW
     assert np.isnan(table.loc["one person", "n"])
-    assert table.loc["twelve", "reason"] != "fewer than 10 people"
+    assert table.loc["twelve", "withheld"] != Withheld.FEW

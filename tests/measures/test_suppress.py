@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.measures.suppress import TOTAL, suppress
+from analytics.measures.suppress import TOTAL, Withheld, suppress
 
 
 def table(counts, names="abcdefgh"):
@@ -16,7 +16,7 @@ def table(counts, names="abcdefgh"):
 
 
 def hidden(shown, key="team"):
-    return set(shown.loc[shown["reason"] != "", key])
+    return set(shown.loc[shown["withheld"] != "", key])
 
 
 def grid(counts):
@@ -26,7 +26,7 @@ def grid(counts):
 
 def can_be_worked_out(shown, people, by):
     """Hidden cells that follow from the shown ones and every total along a column: an attacker's linear algebra."""
-    cells = np.flatnonzero(shown["reason"] != "")
+    cells = np.flatnonzero(shown["withheld"] != "")
     equations = []
     for column in by:
         others = [c for c in by if c != column]
@@ -41,7 +41,7 @@ def can_be_worked_out(shown, people, by):
 
 def test_a_small_group_and_the_smallest_other_are_withheld():
     shown = suppress(table([40, 25, 4]), by=["team"])
-    assert shown["reason"].to_list() == ["", "withheld so that a smaller group stays unknown", "fewer than 10 people"]
+    assert shown["withheld"].to_list() == ["", Withheld.PARTNER, Withheld.FEW]
     assert shown["value"].isna().to_list() == [False, True, True]
     assert shown["people"].isna().to_list() == [False, True, True]
 
@@ -57,8 +57,8 @@ def test_two_small_groups_that_add_up_to_too_few_take_a_third():
 def test_enough_people_everywhere_withholds_nothing():
     frame = table([10, 11, 200])
     shown = suppress(frame, by=["team"])
-    assert (shown["reason"] == "").all()
-    pd.testing.assert_frame_equal(shown.drop(columns="reason"), frame.astype({"people": float}))
+    assert (shown["withheld"] == "").all()
+    pd.testing.assert_frame_equal(shown.drop(columns="withheld"), frame.astype({"people": float}))
 
 
 def test_an_empty_group_stays():
@@ -80,7 +80,7 @@ def test_a_shown_total_row_counts_as_known():
 
 def test_one_small_cell_of_a_cross_table_takes_a_rectangle():
     shown = suppress(grid([[5, 30, 40], [20, 50, 60], [70, 80, 90]]), by=["team", "month"])
-    found = set(map(tuple, shown.loc[shown["reason"] != "", ["team", "month"]].to_numpy()))
+    found = set(map(tuple, shown.loc[shown["withheld"] != "", ["team", "month"]].to_numpy()))
     assert found == {("r0", "c0"), ("r0", "c1"), ("r1", "c0"), ("r1", "c1")}
 
 
@@ -95,7 +95,7 @@ def test_no_withheld_cell_follows_from_totals(counts, k):
         # only where its row or column has nothing left to hide behind: the total itself is then the cell
         row, column = shown.loc[cell, ["team", "month"]]
         lines = [(shown["team"] == row), (shown["month"] == column)]
-        assert any((shown.loc[line & (people > 0), "reason"] != "").all() for line in lines)
+        assert any((shown.loc[line & (people > 0), "withheld"] != "").all() for line in lines)
 
 
 def test_subtraction_from_totals_never_reveals_a_group_by_brute_force():
@@ -111,7 +111,7 @@ def test_a_small_change_since_the_last_report_is_withheld():
     before, now = table([40, 25, 60]), table([43, 25, 90])
     shown = suppress(now, by=["team"], previous=before)
     assert hidden(shown) == {"a", "b"}
-    assert shown["reason"][0] == "fewer than 10 people joined or left since the last report"
+    assert shown["withheld"][0] == Withheld.MOVED
 
 
 def test_a_group_that_was_not_in_the_last_report_is_judged_on_its_size():
@@ -136,7 +136,7 @@ def test_no_group_column_judges_the_single_row():
 def test_a_large_table_takes_no_time():
     rng = np.random.default_rng(0)
     shown = suppress(grid(rng.integers(0, 80, (60, 12))), by=["team", "month"])
-    assert shown["reason"].ne("").any()
+    assert shown["withheld"].ne("").any()
 
 
 def test_faulty_tables_are_refused():
@@ -155,3 +155,8 @@ def test_the_input_stays_unchanged():
     before = frame.copy()
     suppress(frame, by=["team"])
     pd.testing.assert_frame_equal(frame, before)
+
+
+def test_a_group_column_called_reason_keeps_its_values():
+    table = pd.DataFrame({"reason": ["billing", "fault", "other"], "people": [40, 25, 4]})
+    assert suppress(table, k=10, by=["reason"])["reason"].to_list() == ["billing", "fault", "other"]

@@ -8,7 +8,7 @@ import pytest
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import finding, page_one, unknown
 from analytics.publish.collect import findings
-from analytics.report.record import CANNOT_TELL, DID_NOT, HELD, read_claims, retest, running_record
+from analytics.report.record import Verdict, read_claims, retest, running_record
 
 
 def claim(value, low, high, n=600, signal="no change", key="score:nps", unit="points"):
@@ -24,6 +24,7 @@ def publish(folder, period, claims):
     (folder / period / "claims.json").write_text(text, encoding="utf-8")
 
 
+HELD, DID_NOT, CANNOT_TELL = Verdict
 THEN = claim(30.0, 25.0, 35.0)
 
 

@@ -34,7 +34,7 @@ def worked_out(shown, truth):
         equations.append({place[team, segment]: 1 for segment in SEGMENTS} | {place[team, TOTAL]: -1})
     for segment in [*SEGMENTS, TOTAL]:
         equations.append({place[team, segment]: 1 for team in TEAMS} | {place[TOTAL, segment]: -1})
-    hidden = shown["reason"].ne("").set_axis(pd.MultiIndex.from_frame(shown[["team", "segment"]]))
+    hidden = shown["withheld"].ne("").set_axis(pd.MultiIndex.from_frame(shown[["team", "segment"]]))
     unknown = [i for i, cell in enumerate(cells) if hidden[cell]]
     matrix = np.array([[row.get(i, 0) for i in unknown] for row in equations], dtype=float)
     if not unknown:
@@ -97,7 +97,7 @@ def test_newcomers_do_not_follow_from_two_totals_either():
 
 def test_the_same_people_as_last_time_are_shown_again():
     before = pd.DataFrame({"team": ["a", "b"], "people": [40, 50], "value": 0.5})
-    assert suppress(before, by=["team"], previous=before)["reason"].eq("").all()
+    assert suppress(before, by=["team"], previous=before)["withheld"].eq("").all()
 
 
 # ---- the gate on typed counts of people ------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ def compare_listening(model: ChurnRiskModel, features: pd.DataFrame) -> Listenin
     """
     for group in ("perception", "operations"):
         if not any(c.startswith(f"{group}_") for c in model.columns_):
-            raise NotMeasured(f"not measured: no feature of {group}, needed for what listening adds")
+            raise NotMeasured(f"no feature of {group}", needed_for="what listening adds")
     without = model.risk_by(("operations", "account"), features)
     gain, internal = compare_auc(model.test_["left"], model.test_["risk"], without, model.confidence, model.seed)
     spoke = _speech(features.loc[model.test_.index]) != SILENT
@@ -179,7 +179,7 @@ def leaving_by_answer(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataF
     """
     test = features.loc[model.test_.index]
     if "perception_invited" not in test:
-        raise NotMeasured("not measured: no column invited_at (table surveys), needed for leaving by answer")
+        raise NotMeasured(table="surveys", columns=["invited_at"], needed_for="leaving by answer")
     sides = [test["perception_answered"] > 0, test["perception_invited"] > 0]
     group, left = np.select(sides, ANSWERS[:2], ANSWERS[2]), model.test_["left"].to_numpy()
     return pd.DataFrame([{"group": a, **vars(share_of(left, group == a, model.confidence))} for a in ANSWERS])
@@ -273,9 +273,7 @@ def fairness(
     from scipy.stats import false_discovery_control, fisher_exact
 
     if by not in features:
-        raise NotMeasured(
-            f"not measured: no column {by.removeprefix('account_')} (table customers), needed for fairness"
-        )
+        raise NotMeasured(table="customers", columns=[by.removeprefix("account_")], needed_for="fairness")
     group = features.loc[model.test_.index, by].astype("str").fillna("not stated")
     left, top = model.test_["left"].to_numpy(), _top(model.test_["risk"].to_numpy())
     rows, p_values = [], []
@@ -294,7 +292,7 @@ def _speech(features: pd.DataFrame) -> np.ndarray:
         columns=[f"perception_{c}" for c in ("complaints", "churn_intent", "answered", "comments")]
     ).astype(float)
     if spoken.isna().all(axis=None):
-        raise NotMeasured("not measured: neither complaints nor answers name the customer, needed for said and silent")
+        raise NotMeasured("neither complaints nor answers name the customer", needed_for="said and silent")
     complaints, intent, answered, comments = spoken.fillna(0).to_numpy().T
     sides = [(complaints > 0) | (intent >= INTENT), (answered > 0) | (comments > 0)]
     return np.select(sides, [SAID, OTHERWISE], SILENT)

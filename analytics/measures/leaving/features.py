@@ -139,9 +139,7 @@ def build_customer_features(
         part["left_within"] = pd.array(left[there] <= now + horizon_days if over else [pd.NA] * len(there), "boolean")
         parts.append(part)
     if not parts:
-        raise NotMeasured(
-            "not measured: the data are too short for a cut-off with its horizon, needed for who may leave"
-        )
+        raise NotMeasured("the data are too short for a cut-off with its horizon", needed_for="who may leave")
     return pd.concat(parts, ignore_index=True)
 
 
@@ -341,7 +339,7 @@ def _span(tables: Tables) -> tuple[float, float]:
     days = [_column(getattr(tables, t), c) for t, c in stamps if getattr(tables, t) is not None]
     days = [d for d in days if np.isfinite(d).any()]
     if not days:
-        raise NotMeasured("not measured: no dated contact, survey or complaint, needed for who may leave")
+        raise NotMeasured("no dated contact, survey or complaint", needed_for="who may leave")
     last = [*days, _column(tables.customers, "left_at")] if tables.customers is not None else days
     return min(float(np.nanmin(d)) for d in days), max(float(np.nanmax(d)) for d in last if np.isfinite(d).any())
 

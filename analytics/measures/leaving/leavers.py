@@ -118,7 +118,7 @@ def _words(tables: Tables) -> tuple[pd.DataFrame, int]:
             part = table.loc[table[stamp].notna(), ["customer_id", stamp]].rename(columns={stamp: "at"})
             parts.append(part.assign(at=_utc(part["at"])))
     if not parts:
-        raise NotMeasured("not measured: neither complaints nor surveys name the customer, needed for silent leavers")
+        raise NotMeasured("neither complaints nor surveys name the customer", needed_for="silent leavers")
     words = pd.concat(parts, ignore_index=True)
     return words[words["customer_id"].notna()], int(words["customer_id"].isna().sum())
 

@@ -70,7 +70,7 @@ def hazard_ratios(
     left = rows["left_within"].to_numpy(bool)
     causes = _causes(rows)
     if causes.empty or not left.any():
-        raise NotMeasured("not measured: nothing recorded of customers, or no leaver, needed for time to leaving")
+        raise NotMeasured("nothing recorded of customers, or no leaver", needed_for="time to leaving")
     lasted, strata = np.where(left, days, horizon_days), pd.factorize(rows["cutoff"])[0]
     table = _cox(lasted, left, causes, rows["customer_id"], strata, confidence)
     surest = np.argsort(-table["z"].abs().round(DECIMALS), kind="stable")
@@ -128,7 +128,7 @@ def leaving_after_complaint(
     customers = require(tables.customers, ["customer_id", "left_at"], analysis).set_index("customer_id")
     fixed = is_fixed(complaints)
     if fixed.isna().all():
-        raise NotMeasured("not measured: no column remedy (table complaints), needed for leaving after a complaint")
+        raise NotMeasured(table="complaints", columns=["remedy"], needed_for="leaving after a complaint")
     began = pd.to_datetime(complaints["received_at"], utc=True)
     departure = pd.to_datetime(complaints["customer_id"].map(customers["left_at"]), utc=True)
     end = pd.Timestamp(max(began.max(), departure.max())) if until is None else pd.Timestamp(until)
@@ -141,12 +141,12 @@ def leaving_after_complaint(
     lasted = lived.where(left, followed)
     inside = (lasted > 0) & fixed.notna() & complaints["customer_id"].isin(customers.index)
     if not left[inside].any():
-        raise NotMeasured("not measured: nobody who complained left, needed for leaving after a complaint")
+        raise NotMeasured("nobody who complained left", needed_for="leaving after a complaint")
     gesture = complaints.loc[inside, "goodwill_value"].fillna(0).gt(0)
     groups = {name: fixed[inside].eq(f) & gesture.eq(g) for name, (f, g) in REMEDIES.items()}
     dummies = pd.DataFrame({name: group.astype(float) for name, group in groups.items() if group.any()})
     if dummies.empty or dummies.any(axis=1).all():
-        raise NotMeasured("not measured: no complaints both met and not met, needed for leaving after a complaint")
+        raise NotMeasured("no complaints both met and not met", needed_for="leaving after a complaint")
     people = complaints.loc[inside, "customer_id"]
     return _cox(lasted[inside].to_numpy(), left[inside], dummies, people, np.zeros(len(people), int), confidence)
 
