@@ -16,6 +16,7 @@ _HOME = {
         "show_themes",
         "show_weighted",
     ],
+    "labelling": ["show_agreement", "show_labelling", "show_learning_curve"],
     "last_time": ["show_last_time"],
     "leaving": [
         "show_call_list",

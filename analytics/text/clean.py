@@ -4,6 +4,7 @@ Holds normalising, masking of brands and the reasons to abstain. Removing person
 """
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
@@ -63,7 +64,8 @@ def normalise(text: str) -> str:
     """Plain text of a comment: no markup, links, control or invisible characters; emoji as ``:)`` or ``:(``.
 
     Unicode compatibility forms are folded (NFKC), white space is collapsed, letter case is kept. Takes time
-    linear in the length of the text.
+    linear in the length of the text. What is normalised already stays as it is: functions whose names end in
+    ``_normalised`` trust that it was done.
 
     Parameters
     ----------
@@ -80,11 +82,11 @@ def normalise(text: str) -> str:
     >>> normalise("<p>Ｇｒｅａｔ &amp; fast 👍</p> https://x.example/a")
     'Great & fast :)'
     """
+    if "&" in text:
+        text = unescape(unescape(text))  # many exports escape what was escaped before
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_characters()))
         text = _REPEAT.sub(r"\1\1", text.replace("  ", " "))
-    if "&" in text:
-        text = unescape(text)
     if "<" in text:
         text = _strip_markup(text)
     if "http" in text or "www." in text or "url_removed" in text:
@@ -234,13 +236,13 @@ def _is_foreign(words: Sequence[str]) -> bool:
 @cache
 def english_words() -> frozenset[str]:
     """Return common English words: frequent in English customer text and not a word of a listed other language."""
-    return frozenset(_data("english.txt").split())
+    return frozenset(data_text("english.txt").split())
 
 
 @cache
 def foreign_words() -> dict[str, frozenset[str]]:
     """Return common words of other languages that are not English words, by language code."""
-    lines = (line.split(":") for line in _data("languages.txt").splitlines())
+    lines = (line.split(":") for line in data_text("languages.txt").splitlines())
     return {code: frozenset(words.replace("'", "").split()) for code, words in lines}
 
 
@@ -255,5 +257,13 @@ def _clear_english() -> frozenset[str]:
     return frozenset(words.split())
 
 
-def _data(name: str) -> str:
+@cache
+def word_lists(room: str) -> dict[str, frozenset[str]]:
+    """Return the word lists of one table of ``data/words.toml``, by name."""
+    lists = tomllib.loads(data_text("words.toml"))[room]
+    return {name: frozenset(words.split()) for name, words in lists.items()}
+
+
+def data_text(name: str) -> str:
+    """Return a file of the folder ``data``."""
     return (files("analytics.text") / "data" / name).read_text(encoding="utf-8")
