@@ -14,28 +14,15 @@ from pathlib import Path
 
 import numpy as np
 
-from analytics.text.clean import data_text, english_words, normalise, word_lists
+from analytics.text.clean import choice_of, data_text, english_words, normalise, word_lists
 from analytics.text.linear import MODELS, read_arrays, sigmoid, write_arrays
 
 _TARGET, _OTHER, _QUIT = "xtarget", "xother", "xquit"
 _HANDLE = re.compile(r"(?<![\w.@])[@]\w{2,40}")
 _TOKEN = re.compile(r"[^\W_]+(?:['-][^\W_]+)*|->|[.!?,;:>%£$€]")
 _STOP = frozenset(".!?;")
-_ELSE = re.compile(  # another company, not by name
-    r"\b(?:(?:another|other|a new|new|a different|different|cheaper|better) (?:[a-z]+ )?"
-    r"(?:provider|operator|supplier|bank|insurer|carrier|gym|company|network|airline|shop|service|platform|tool)s?"
-    r"|(?:your|the) (?:competitors?|competition|others)|(?:some|any)(?:one|body|where) else|elsewhere)\b"
-)
-_IDIOM = re.compile(  # ways to say that one goes, beside the plain verbs
-    r"\b(?:so long|never again|had enough|enough is enough|had it with|no longer|no more|used to be|good riddance"
-    r"|(?:the |my |our |was |is )?(?:last|final) (?:time|flight|booking|year|order|month|chance|straw)"
-    r"|(?:look|looking|shop|shopping) (?:around|elsewhere)|(?:lost|lose|losing) (?:a|another|me|my|our|us)\b"
-    r"|(?:gave|give|giving|given) (?:up|notice)|(?:pull|pulling|pulled) the plug|(?:jump|jumped|jumping) ship"
-    r"|(?:get|getting|got|want|wants) (?:me |us )?(?:out|away|rid)|break(?:ing)? up|pac code|notice period|exit fee"
-    r"|(?:take|taking|took) (?:my|our) (?:business|custom|money|number|savings)|seen the last"
-    r"|(?:won't|will not|not) (?:be )?(?:back|coming back|renew|renewing|extend|extending)"
-    r"|(?:i am|i'm|im|we're|we are|and|then|or) (?:off|out|done|gone|through|walk|going)(?= [.!,;]|$| with| xtarget))"
-)
+_ELSE = re.compile(rf"\b(?:{choice_of('churn', 'elsewhere')})\b")
+_IDIOM = re.compile(rf"\b(?:{choice_of('churn', 'idiom')})")
 _ROLE = {word: role for role, words in word_lists("churn_roles").items() for word in words}
 _ACTIONS = frozenset({"LEAVE", "MOVE", "JOIN", "STAY"})
 _OBJECTS = frozenset({_TARGET, _OTHER, "CONTRACT", "ITEM"})

@@ -17,21 +17,6 @@ BRAND = "brandname"
 LONGEST = 100_000  # characters; a longer "comment" is a pasted log or an attachment, not an answer
 SHORT = 3  # words; at most this many are held to be English unless known to be another language's
 
-_GLAD = (
-    "😀😁😂😃😄😅😆😇😉😊😋😍😎😘😗😙😚😛😜😺😻🙂🙌🤗🤩🥰🥳"
-    "🤣😸😹💯👍👌👏🙏💪🎉🎊❤♥💕💖💗💓💙💚💛💜🧡🤍💐🌟⭐✨☺✅🏆🥇🤝😌"
-)
-_SAD = "😞😟😠😡😢😣😤😥😦😧😨😩😪😫😬😭😰😱😒😓😔😕😖🙁🙄☹🤬🤮🤢👎💔😾😿👿💩🤦😑😐🤡🖕❌🚮😶"
-_ZERO_WIDTH = (
-    0xAD,
-    0x34F,
-    0x61C,
-    0x180E,
-    *range(0x200B, 0x2010),
-    *range(0x202A, 0x202F),
-    *range(0x2060, 0x2070),
-    0xFEFF,
-)
 _QUOTES = dict.fromkeys(map(ord, "‘’‛`´ʼ′"), "'") | dict.fromkeys(map(ord, "“”„«»″"), '"') | {0x2026: "..."}
 
 _LINK = re.compile(r"https?:/?/?\S+|www\.\S+|\b(?:http|https)://\S*|\burl_removed\b", re.IGNORECASE)
@@ -41,23 +26,18 @@ _REPEAT = re.compile(r"(:[()] )(?:\1){2,}")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-zÀ-ɏḀ-ỿ]")
 _FACE = re.compile(r"[:;=]'?-?[()DP]|<3")
-_SHARED = frozenset(
-    "a app do excellent he i in is me no online on per personal problem service so super team to".split()
-)
-_NOT_ANSWERED = frozenset({"n/a", "na", "n.a.", "n.a", "nan", "null", "<na>", "#n/a", "nat"})
 
 
 @cache
 def _characters() -> dict[int, str]:
     """Return the replacement of each character that is neither a letter nor ordinary punctuation."""
-    table: dict[int, str] = {}
-    for low, high in ((0x1F000, 0x1FB00), (0x2600, 0x27C0), (0x2B00, 0x2C00), (0x2190, 0x2200), (0x2300, 0x2400)):
+    faces, table = tomllib.loads(data_text("characters.toml")), {}
+    for low, high in faces["pictures"]:
         table |= dict.fromkeys(range(low, high), " ")
-    table |= dict.fromkeys(range(0x1F3FB, 0x1F400), "") | dict.fromkeys(range(0xFE00, 0xFE10), "")  # skin tones
-    table |= dict.fromkeys(map(ord, _GLAD), " :) ") | dict.fromkeys(map(ord, _SAD), " :( ")
-    table |= dict.fromkeys(_ZERO_WIDTH, "") | _QUOTES
-    table |= dict.fromkeys((*range(32), *range(127, 160)), " ")
-    return table
+    for low, high in faces["invisible"]:
+        table |= dict.fromkeys(range(low, high), "")
+    table |= dict.fromkeys(map(ord, faces["glad"]), " :) ") | dict.fromkeys(map(ord, faces["sad"]), " :( ")
+    return table | _QUOTES | dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 
 def normalise(text: str) -> str:
@@ -201,13 +181,17 @@ def reason_to_abstain(text: str, plain: str) -> str:
         )
     lower = plain.lower()
     words = lower.split()
-    if len(words) > SHORT and not _clear_english().isdisjoint(words) and _all_foreign().isdisjoint(words):
+    if (
+        len(words) > SHORT
+        and not word_lists("clean")["clear_english"].isdisjoint(words)
+        and _all_foreign().isdisjoint(words)
+    ):
         return ""
     return _reason_slow(plain, lower)
 
 
 def _reason_slow(plain: str, lower: str) -> str:
-    if lower in _NOT_ANSWERED:
+    if lower in word_lists("clean")["not_answered"]:
         return "empty"
     words = _LETTERS.findall(_HANDLE.sub("", lower.replace("'", "")))
     letters = sum(map(len, words))
@@ -219,11 +203,12 @@ def _reason_slow(plain: str, lower: str) -> str:
 
 
 def _is_foreign(words: Sequence[str]) -> bool:
-    sample = [word for word in words[:400] if word not in _SHARED and (len(word) > 1 or not word.isascii())]
+    shared = word_lists("clean")["shared"]
+    sample = [word for word in words[:400] if word not in shared and (len(word) > 1 or not word.isascii())]
     if not sample:
         return False
     english = sum(word in english_words() for word in sample)
-    foreign = max(sum(word in known for word in sample) for known in foreign_words().values())
+    foreign = max(sum(word in listed for word in sample) for listed in foreign_words().values())
     if len(words) <= SHORT:
         longest = max(map(len, sample))
         return not english and longest > 3 and 2 * foreign >= len(sample) and (len(words) > 1 or longest > 4)
@@ -252,16 +237,15 @@ def _all_foreign() -> frozenset[str]:
 
 
 @cache
-def _clear_english() -> frozenset[str]:
-    words = "the and with this that they have has was were been you your my it its not very for would will from which"
-    return frozenset(words.split())
-
-
-@cache
 def word_lists(room: str) -> dict[str, frozenset[str]]:
     """Return the word lists of one table of ``data/words.toml``, by name."""
     lists = tomllib.loads(data_text("words.toml"))[room]
     return {name: frozenset(words.split()) for name, words in lists.items()}
+
+
+def choice_of(room: str, name: str) -> str:
+    """Return the regular expression that matches any of a list in ``data/patterns.toml``, without a group."""
+    return "|".join(tomllib.loads(data_text("patterns.toml"))[room][name])
 
 
 def data_text(name: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analytics.text.clean import data_text, mask_brands, normalise, word_lists
+from analytics.text.clean import choice_of, data_text, mask_brands, normalise, word_lists
 from analytics.text.encoder import Encoder
 from analytics.text.fast import load_fast_model
 from analytics.text.linear import CLASSES, MODELS, logs, read_arrays, read_card, sigmoid, write_arrays, write_card
@@ -33,12 +33,8 @@ WHOLE = 40  # words: a text up to this long is read as a whole as well as by cla
 _CLAUSE = re.compile(
     r"(?<=[.!?;])\s+|\n+|\s+[-–—]\s+|,?\s+(?:but|although|though|however|whereas|yet)\s+", re.IGNORECASE
 )
-_SUBJECT = re.compile(  # says what the text is about, as a subject line does, and judges nothing
-    r"(?:(?:hi|hello|dear \w+|good \w+)\W+)?"
-    r"(?:(?:this|it|my (?:call|question|complaint|mail)) (?:(?:is|was) (?:to do with|about|regarding)|concern(?:s|ed))"
-    r"|(?:i )?(?:am writing|wrote|contacted you|got in touch|rang|called)(?: in| to you)? (?:about|regarding)"
-    r"|(?:i )?(?:had|have|got) (?:a|one) (?:question|query) (?:on|about|regarding)|(?:i )?need(?:ed)? help with"
-    r"|with reference to|in regard to|regarding|re)\b(?! time)[^.!?]{0,60}[.!?]?$",
+_SUBJECT = re.compile(
+    rf"(?:(?:hi|hello|dear \w+|good \w+)\W+)?(?:{choice_of('themes', 'openings')})\b(?! time)[^.!?]{{0,60}}[.!?]?$",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z']+|\d+|[!?:]\)?")

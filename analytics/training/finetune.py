@@ -373,8 +373,8 @@ def write_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder
     importance = (np.array(PRIORS) / np.bincount(label, minlength=3))[label] * len(label)
     probabilities = np.empty((len(label), len(CLASSES)))
     for train, test in split_folds(label, seed=SEED):
-        part = fit_head(scores[train], label[train], importance[train], strength=10.0)
-        probabilities[test] = softmax(part.scores(scores[test]))
+        head = fit_head(scores[train], label[train], importance[train], strength=10.0)
+        probabilities[test] = softmax(head.scores(scores[test]))
     fast, _ = fit_linear([mask_brands(normalise(text), ()) for text in seen["text"]], seen["label"].tolist())
     probabilities = shifted(blend(probabilities, fast.predict_proba(held["text"])), shift)
     head = fit_head(scores, label, importance, strength=10.0)
