@@ -25,6 +25,9 @@ NEEDED_GAIN = 1.64  # standard errors by which log loss must fall: one-sided 5 %
 STRENGTHS = {True: 0.03, False: 0.3}  # of the head: a dense embedding needs more restraint than words
 
 
+Read = Callable[[Sequence[str]], Any]  # normalised texts to features, one row a text
+
+
 class AdaptationRefused(ValueError):
     """The shipped model stays, because these ratings do not teach a better one; the message says why."""
 
@@ -40,7 +43,7 @@ class SentimentModel(ABC):
         """As `predict_proba`, for texts that `clean.normalise` has cleaned and whose names are masked."""
 
     @abstractmethod
-    def reader(self, texts: Sequence[str]) -> Callable[[Sequence[str]], Any]:
+    def reader(self, texts: Sequence[str]) -> Read:
         """Return what turns normalised texts into features that an adapted head learns from, fitted on `texts`."""
 
     @property
@@ -150,7 +153,7 @@ class AdaptedModel(SentimentModel):
     """
 
     base: SentimentModel
-    read: Callable[[Sequence[str]], Any]
+    read: Read
     head: Head
     card: dict[str, Any]
     classes_: np.ndarray = field(default_factory=lambda: np.array(CLASSES))
@@ -161,7 +164,7 @@ class AdaptedModel(SentimentModel):
             return np.empty((0, len(CLASSES)))
         return softmax(self.head.scores(read_features(self.base, self.read, texts)[0]))
 
-    def reader(self, texts: Sequence[str]) -> Callable[[Sequence[str]], Any]:
+    def reader(self, texts: Sequence[str]) -> Read:
         """Return what the base reads."""
         return self.base.reader(texts)
 
@@ -176,9 +179,7 @@ class AdaptedModel(SentimentModel):
         return self.base.adapt(texts, ratings, groups, scale)
 
 
-def read_features(
-    base: SentimentModel, read: Callable[[Sequence[str]], Any], texts: Sequence[str]
-) -> tuple[Any, np.ndarray]:
+def read_features(base: SentimentModel, read: Read, texts: Sequence[str]) -> tuple[Any, np.ndarray]:
     """Return what an adapted head reads of each normalised text, and the shipped model's probabilities."""
     shipped, own = base.predict_proba_normalised(texts), read(texts)
     if isinstance(own, np.ndarray):

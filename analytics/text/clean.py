@@ -31,7 +31,8 @@ _FACE = re.compile(r"[:;=]'?-?[()DP]|<3")
 @cache
 def _characters() -> dict[int, str]:
     """Return the replacement of each character that is neither a letter nor ordinary punctuation."""
-    faces, table = tomllib.loads(data_text("characters.toml")), {}
+    faces = tomllib.loads(data_text("characters.toml"))
+    table: dict[int, str] = {}
     for low, high in faces["pictures"]:
         table |= dict.fromkeys(range(low, high), " ")
     for low, high in faces["invisible"]:

@@ -96,11 +96,10 @@ class Encoder:
         >>> Encoder.load().embed(["Still waiting for my refund.", "All sorted, thank you!"]).shape
         (2, 384)
         """
-        return self.embed_normalised([normalise(text) for text in texts])
+        return self.embed_clean([mask_brands(normalise(text), ()) for text in texts])
 
-    def embed_normalised(self, texts: Iterable[str]) -> np.ndarray:
-        """As `embed`, for texts that `clean.normalise` has cleaned."""
-        cleaned = [mask_brands(text, ()) for text in texts]
+    def embed_clean(self, cleaned: list[str]) -> np.ndarray:
+        """As `embed`, of texts that are normalised and hold no handle."""
         new = list(dict.fromkeys(text for text in cleaned if text not in self._kept))
         found = self._kept | (dict(zip(new, self._embed(new), strict=True)) if new else {})
         over = len(found) > KEPT  # then the last ones stay, copied so that the array they lie in can go

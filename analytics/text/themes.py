@@ -136,13 +136,13 @@ class Heads:
     calibration: dict[str, np.ndarray]
     card: dict[str, Any]
 
-    def predict_proba_normalised(self, texts: Sequence[str], model: str) -> np.ndarray:
+    def predict_proba_normalised(self, texts: Sequence[str], model: str, encoder: Encoder | None = None) -> np.ndarray:
         """Probability of each head for each normalised text as a whole, shape (n, heads)."""
         on_fast, on_embedding, constant = self.calibration[model]
         scores = on_fast * (self.features(texts) @ self.fast) + constant
         if model == "accurate":
-            embedding = Encoder.load().embed_normalised(texts)
-            scores = scores + on_embedding * (embedding @ self.embedding[:-1] + self.embedding[-1])
+            rows = (encoder or Encoder.load()).embed_clean([mask_brands(text, ()) for text in texts])
+            scores = scores + on_embedding * (rows @ self.embedding[:-1] + self.embedding[-1])
         return sigmoid(scores)
 
     def features(self, texts: Sequence[str]) -> Any:  # noqa: ANN401  # scipy.sparse has no types
@@ -195,7 +195,7 @@ def _choose(model: str, n: int) -> str:
     return "accurate" if at_hand else "fast"
 
 
-def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTag]]:
+def tag_themes(texts: Iterable[str], model: Model = "auto", *, encoder: Encoder | None = None) -> list[list[ThemeTag]]:
     """Name the themes of each text, and what is said about each.
 
     A text is read clause by clause, and as a whole where it has at most 40 words. A theme is named where the most
@@ -208,6 +208,8 @@ def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTa
         Comments; one without words has no themes.
     model
         'accurate' (encoder and n-grams), 'fast' (n-grams), or 'auto': accurate for up to 20,000 texts.
+    encoder
+        Encoder that embeds for the accurate model; the shipped one if not given.
 
     Returns
     -------
@@ -229,21 +231,23 @@ def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTa
     >>> [(tag.theme, tag.polarity) for tag in tag_themes(["I was on hold for fifty minutes."], model="fast")[0]]
     [('waiting', 'negative')]
     """
-    return tag_themes_normalised([normalise(text) for text in texts], model)
+    return tag_themes_normalised([normalise(text) for text in texts], model, encoder=encoder)
 
 
-def tag_themes_normalised(texts: Sequence[str], model: Model = "auto") -> list[list[ThemeTag]]:
+def tag_themes_normalised(
+    texts: Sequence[str], model: Model = "auto", *, encoder: Encoder | None = None
+) -> list[list[ThemeTag]]:
     """As `tag_themes`, for texts that `clean.normalise` has cleaned."""
     chosen = _choose(model, len(texts))
     rounds = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
-    return [tags for part in rounds for tags in _tag(part, chosen)]
+    return [tags for part in rounds for tags in _tag(part, chosen, encoder)]
 
 
-def _tag(texts: Sequence[str], model: str) -> list[list[ThemeTag]]:
+def _tag(texts: Sequence[str], model: str, encoder: Encoder | None) -> list[list[ThemeTag]]:
     heads = load_heads()
     thresholds = np.array([heads.card[model]["thresholds"][theme] for theme in THEMES])
     readings, owner, is_clause = read_texts(texts)
-    probabilities = heads.predict_proba_normalised(readings, model)
+    probabilities = heads.predict_proba_normalised(readings, model, encoder)
     named = best_reading(probabilities[:, : len(THEMES)], owner, len(texts))
     polarities = probabilities[:, -len(CLASSES) :]
     starts = np.searchsorted(owner, np.arange(len(texts) + 1))
@@ -310,14 +314,14 @@ def is_complaint(texts: Iterable[str], model: Model = "auto") -> np.ndarray:
     return _kinds([normalise(text) for text in texts], model)[:, 0]
 
 
-def promise_kind(texts: Iterable[str], model: Model = "auto") -> list[str]:
+def promise_kind(texts: Iterable[str], model: Model = "auto", *, encoder: Encoder | None = None) -> list[str]:
     """Tell whether a text claims a broken promise or wants what was never offered.
 
     Parameters
     ----------
     texts
         Comments.
-    model
+    model, encoder
         As in `tag_themes`.
 
     Returns
@@ -334,22 +338,24 @@ def promise_kind(texts: Iterable[str], model: Model = "auto") -> list[str]:
     >>> promise_kind(["You promised a refund by Friday and it never came.", "Lovely staff."], model="fast")
     ['promise_broken', '']
     """
-    return promise_kind_normalised([normalise(text) for text in texts], model)
+    return promise_kind_normalised([normalise(text) for text in texts], model, encoder=encoder)
 
 
-def promise_kind_normalised(texts: Sequence[str], model: Model = "auto") -> list[str]:
+def promise_kind_normalised(
+    texts: Sequence[str], model: Model = "auto", *, encoder: Encoder | None = None
+) -> list[str]:
     """As `promise_kind`, for texts that `clean.normalise` has cleaned."""
     card = load_heads().card[_choose(model, len(texts))]
-    above = _kinds(texts, model)[:, 1:] / [card["thresholds"][kind] for kind in KINDS[1:]]
+    above = _kinds(texts, model, encoder)[:, 1:] / [card["thresholds"][kind] for kind in KINDS[1:]]
     words = np.where(above[:, 0] >= above[:, 1], "promise_broken", "not_offered")
     return [str(word) for word in np.where(above.max(axis=1, initial=0) >= 1, words, "")]
 
 
-def _kinds(texts: Sequence[str], model: str) -> np.ndarray:
+def _kinds(texts: Sequence[str], model: str, encoder: Encoder | None = None) -> np.ndarray:
     """Probability of each of `KINDS` for normalised texts."""
     chosen, heads = _choose(model, len(texts)), load_heads()
     rounds = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
-    every = [np.empty((0, len(HEADS))), *(heads.predict_proba_normalised(part, chosen) for part in rounds)]
+    every = [np.empty((0, len(HEADS))), *(heads.predict_proba_normalised(part, chosen, encoder) for part in rounds)]
     return np.concatenate(every)[:, len(THEMES) : len(THEMES) + len(KINDS)]
 
 

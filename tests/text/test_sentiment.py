@@ -143,28 +143,10 @@ def test_fast_beats_vader_on_organisations_it_never_read(datasets: Path) -> None
         assert gain >= 0.03, name  # 0.04 is the aim; one of these sets' AUCs is known to 0.03
 
 
-def test_fast_reads_three_times_as_many_texts_a_second_as_vader() -> None:
-    from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
-
-    lines = pd.read_csv(HERE / "sarcasm.csv")["text"].tolist()
-    texts = [f"{text} {i}" for i in range(70) for text in lines]
-    model, vader = load_sentiment_model("fast"), SentimentIntensityAnalyzer()
-    model.predict_proba(texts[:100])
-    ratios = []
-    for _ in range(3):  # paired rounds: another process may take the machine in one of them
-        started = time.process_time()
-        for text in texts[:1000]:
-            vader.polarity_scores(text)
-        between = time.process_time()
-        model.predict_proba(texts)
-        ratios.append((between - started) / 1000 / ((time.process_time() - between) / len(texts)))
-    assert max(ratios) > 3
-
-
 @pytest.mark.parametrize("text", [" ".join(f"word{i}x" for i in range(40_000)), "😀" * 10_000], ids=["words", "emoji"])
-def test_hostile_texts_are_read_in_under_two_seconds(text: str) -> None:
+def test_hostile_texts_take_under_two_seconds_of_a_core(text: str) -> None:
     started = time.process_time()
-    load_sentiment_model("fast").predict_proba([text])
+    assert load_sentiment_model("fast").predict_proba([text]).sum() == pytest.approx(1)
     assert time.process_time() - started < 2
 
 
