@@ -11,6 +11,8 @@ _HOME = {
     "text.sentiment": ["SentimentClassifier", "load_sentiment_model"],
     "text.churn_intent": ["load_churn_intent_model"],
     "text.themes": ["tag_themes"],
+    "text.learning_curve": ["measure_learning_curve"],
+    "text.readings": ["agreed_labels", "measure_agreement", "open_session"],
     "text.redact": ["redact"],
     "text.score": ["score_texts"],
     "measures.estimate": ["Estimate"],

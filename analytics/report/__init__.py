@@ -9,6 +9,7 @@ _HOME = {
         "show_asked show_by_group show_by_segment show_data_quality show_mismatches show_over_time "
         "show_phrases show_sentiment show_themes show_weighted"
     ),
+    "labelling": "show_agreement show_labelling show_learning_curve",
     "last_time": "show_last_time",
     "leaving": (
         "show_call_list show_fairness show_leaks show_leaving show_listening show_risk "

@@ -1,64 +1,55 @@
-"""Learning an organisation's own language from comments that came with a score.
+"""What every sentiment model can do, and learning an organisation's own language from comments that came with a score.
 
-Holds the reading of scales, the honest comparison with the shipped model, and the adapted model itself.
+Holds the base of the sentiment models, the reading of scales, the honest comparison of an adapted model with the
+shipped one, and the adapted model itself. The shipped models are ``fast`` and ``accurate``.
 """
 
 import hashlib
-import warnings
-from collections.abc import Iterable
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analytics.text.clean import abstain_reason, mask_brands, normalise
-from analytics.text.fast import CLASSES, LinearModel, Vectoriser
+from analytics.text.clean import mask_brands, normalise, reason_to_abstain
+from analytics.text.linear import CLASSES, FOLDS, Head, fit_classes, logs, softmax, split_folds
 
 # scale -> (lowest, highest, most that is negative, least that is positive)
 SCALES = {"csat": (1, 5, 2, 4), "ces": (1, 7, 3, 5), "nps": (0, 10, 6, 9)}
 FEWEST = 50  # rated comments: the least at which a trial on real comments gained (README of the models)
 FEWEST_OF_CLASS = 10  # comments of each of negative and positive
-FOLDS = 5
 NEEDED_GAIN = 1.64  # standard errors by which log loss must fall: one-sided 5 %
+STRENGTHS = {True: 0.03, False: 0.3}  # of the head: a dense embedding needs more restraint than words
+
+
+Read = Callable[[Sequence[str]], Any]  # normalised texts to features, one row a text
 
 
 class AdaptationRefused(ValueError):
     """The shipped model stays, because these ratings do not teach a better one; the message says why."""
 
 
-@dataclass(frozen=True, eq=False)
-class AdaptedModel:
-    """A shipped model with a head learnt from one organisation's rated comments; made by `adapt`.
+class SentimentModel(ABC):
+    """A model of what texts say: probabilities of ``classes_``, and figures measured at training in ``card``."""
 
-    Parameters
-    ----------
-    base
-        The shipped model.
-    own
-        Features of the organisation's own words, for a linear base; None for an encoder.
-    head
-        scikit-learn classifier over the base's scores and its features.
-    card
-        ``version``, ``errors`` (held-out counts, rows true), ``n``, ``log_loss`` and ``auc``, each for this model and
-        the shipped one.
-    """
-
-    base: Any
-    own: Vectoriser | None
-    head: Any
+    classes_: np.ndarray
     card: dict[str, Any]
+
+    @abstractmethod
+    def predict_proba_normalised(self, texts: Sequence[str]) -> np.ndarray:
+        """As `predict_proba`, for texts that `clean.normalise` has cleaned and whose names are masked."""
+
+    @abstractmethod
+    def reader(self, texts: Sequence[str]) -> Read:
+        """Return what turns normalised texts into features that an adapted head learns from, fitted on `texts`."""
 
     @property
     def version(self) -> str:
         """Name of the model's exact state: changes whenever a probability may."""
-        return str(self.card["version"])
-
-    @property
-    def classes_(self) -> np.ndarray:
-        """Class names in the order of the probability columns."""
-        return np.array(CLASSES)
+        return str(self.card.get("version", "own"))
 
     @cached_property
     def errors(self) -> np.ndarray:
@@ -66,21 +57,141 @@ class AdaptedModel:
         return np.array(self.card["errors"])
 
     def predict_proba(self, texts: Iterable[str]) -> np.ndarray:
-        """Return the probability of negative, neutral and positive, shape (n, 3)."""
-        texts = list(texts)
-        if not texts:
-            return np.empty((0, len(CLASSES)))
-        return _three(self.head, _features(self.base, self.own, texts)[0])
+        """Calibrated probability of each class.
+
+        Parameters
+        ----------
+        texts
+            Customer texts, brands masked where known; whether a text should be scored at all is
+            `clean.abstain_reason`'s question.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (n, k), rows sum to 1.
+        """
+        return self.predict_proba_normalised([mask_brands(normalise(text), ()) for text in texts])
 
     def predict(self, texts: Iterable[str]) -> np.ndarray:
         """Return the most probable class of each text."""
         return np.asarray(self.classes_[self.predict_proba(texts).argmax(axis=1)])
 
     def adapt(
-        self, texts: Iterable[str], ratings: Iterable[float], groups: Iterable[Any] | None = None
+        self,
+        texts: Iterable[str],
+        ratings: Iterable[float],
+        groups: Iterable[Any] | None = None,
+        scale: str | None = None,
+    ) -> "AdaptedModel":
+        """Fit a head to the organisation's rated comments, if that beats this model on comments held out.
+
+        The head is a logistic regression on this model's scores with the encoder's embedding (accurate) or the
+        organisation's own words and pairs (fast). Five folds; equal texts and comments of one customer stay in one
+        fold. It must lower the log loss by 1.64 standard errors, both against this model and against always giving
+        the shares of the ratings.
+
+        Parameters
+        ----------
+        texts
+            Comments; those no model can read are left out.
+        ratings
+            CSAT 1-5, NPS 0-10 or CES 1-7 given with the comment; missing ones are left out.
+        groups
+            Customer of each comment.
+        scale
+            See `rate_sentiment`.
+
+        Returns
+        -------
+        AdaptedModel
+            Scores like this model; `score_texts` takes it as ``model``.
+
+        Raises
+        ------
+        AdaptationRefused
+            If there are fewer than 50 usable comments or 10 of a kind, or this model is not beaten.
+
+        References
+        ----------
+        Held-out comparison of paired losses: Bates, Hastie & Tibshirani 2023, JASA.
+        """
+        frame = _usable(texts, ratings, groups, scale)
+        codes, plain = frame["label"].map(CLASSES.index).to_numpy(), frame["plain"].tolist()
+        read = self.reader(plain)
+        features, shipped = read_features(self, read, plain)
+        held_out, shares = np.zeros((len(codes), 3)), np.zeros((len(codes), 3))
+        for train, test in _folds(codes, frame):
+            held_out[test] = softmax(fit_adapted(features[train], codes[train]).scores(features[test]))
+            shares[test] = np.bincount(codes[train], minlength=3) / len(train)
+        rows = np.arange(len(codes))
+        losses = [-logs(each[rows, codes], 1e-6) for each in (held_out, shipped, shares)]
+        figures = {"n": len(codes), "log_loss": _pair(losses[0].mean(), losses[1].mean())}
+        figures["auc"] = _pair(_auc(held_out, codes), _auc(shipped, codes))
+        _refuse_unless_better(losses, figures)
+        errors = np.zeros((3, 3), int)
+        np.add.at(errors, (codes, held_out.argmax(axis=1)), 1)
+        mark = hashlib.sha256("\0".join([*frame["text"], *frame["label"]]).encode()).hexdigest()[:8]
+        card = {"version": f"{self.version}+adapted-{mark}", "errors": errors.tolist(), **figures}
+        return AdaptedModel(self, read, fit_adapted(features, codes), card)
+
+
+@dataclass(frozen=True, eq=False)
+class AdaptedModel(SentimentModel):
+    """A shipped model with a head learnt from one organisation's rated comments; made by its method ``adapt``.
+
+    Parameters
+    ----------
+    base
+        The shipped model.
+    read
+        Turns normalised texts into what the head reads beside the base's scores.
+    head
+        Over the base's scores and these features.
+    card
+        ``version``, ``errors`` (held-out counts, rows true), ``n``, ``log_loss`` and ``auc``, each for this model and
+        the shipped one.
+    """
+
+    base: SentimentModel
+    read: Read
+    head: Head
+    card: dict[str, Any]
+    classes_: np.ndarray = field(default_factory=lambda: np.array(CLASSES))
+
+    def predict_proba_normalised(self, texts: Sequence[str]) -> np.ndarray:
+        """As `predict_proba`, for normalised texts."""
+        if not len(texts):
+            return np.empty((0, len(CLASSES)))
+        return softmax(self.head.scores(read_features(self.base, self.read, texts)[0]))
+
+    def reader(self, texts: Sequence[str]) -> Read:
+        """Return what the base reads."""
+        return self.base.reader(texts)
+
+    def adapt(
+        self,
+        texts: Iterable[str],
+        ratings: Iterable[float],
+        groups: Iterable[Any] | None = None,
+        scale: str | None = None,
     ) -> "AdaptedModel":
         """Learn again from the shipped model, with other ratings."""
-        return adapt(texts, ratings, groups=groups, model=self.base)
+        return self.base.adapt(texts, ratings, groups, scale)
+
+
+def read_features(base: SentimentModel, read: Read, texts: Sequence[str]) -> tuple[Any, np.ndarray]:
+    """Return what an adapted head reads of each normalised text, and the shipped model's probabilities."""
+    shipped, own = base.predict_proba_normalised(texts), read(texts)
+    if isinstance(own, np.ndarray):
+        return np.hstack([logs(shipped, 1e-4), own]), shipped
+    from scipy.sparse import csr_matrix, hstack
+
+    return csr_matrix(hstack([logs(shipped, 1e-4), own])), shipped
+
+
+def fit_adapted(features: Any, codes: np.ndarray) -> Head:  # noqa: ANN401
+    """Fit the head of an adapted model."""
+    return fit_classes(features, codes, len(CLASSES), strength=STRENGTHS[isinstance(features, np.ndarray)])
 
 
 def rate_sentiment(ratings: Iterable[float], scale: str | None = None) -> np.ndarray:
@@ -119,90 +230,21 @@ def rate_sentiment(ratings: Iterable[float], scale: str | None = None) -> np.nda
     return np.select([values.isna(), values <= negative, values >= positive], ["", *CLASSES[::2]], CLASSES[1])
 
 
-def adapt(
-    texts: Iterable[str],
-    ratings: Iterable[float],
-    *,
-    groups: Iterable[Any] | None = None,
-    model: Any = "accurate",  # noqa: ANN401
-    scale: str | None = None,
-) -> AdaptedModel:
-    """Fit a head to the organisation's rated comments, if that beats the shipped model on comments held out.
-
-    The head is a logistic regression on the shipped model's scores with the encoder's embedding (accurate) or the
-    organisation's own words and pairs (fast). Five folds; equal texts and comments of one customer stay in one fold.
-    It must lower the log loss by 1.64 standard errors, both against the shipped model and against always giving
-    the shares of the ratings.
-
-    Parameters
-    ----------
-    texts
-        Comments; those no model can read are left out.
-    ratings
-        CSAT 1-5, NPS 0-10 or CES 1-7 given with the comment; missing ones are left out.
-    groups
-        Customer of each comment.
-    model
-        'accurate', 'fast' or a shipped model.
-    scale
-        See `rate_sentiment`.
-
-    Returns
-    -------
-    AdaptedModel
-        Scores like the shipped model; `score_texts` takes it as ``model``.
-
-    Raises
-    ------
-    AdaptationRefused
-        If there are fewer than 50 usable comments or 10 of a kind, or the shipped model is not beaten.
-
-    References
-    ----------
-    Held-out comparison of paired losses: Bates, Hastie & Tibshirani 2023, JASA.
-
-    Examples
-    --------
-    >>> adapt(["too slow", "very good"], [1, 5], model="fast")
-    Traceback (most recent call last):
-    analytics.text.adapt.AdaptationRefused: 2 rated comments that can be read: at least 50 are needed to learn from.
-    """
-    from analytics.text.sentiment import load_sentiment_model
-
-    base = load_sentiment_model(model) if isinstance(model, str) else model
-    frame = _usable(texts, ratings, groups, scale)
-    codes = frame["label"].map(CLASSES.index).to_numpy()
-    plain = frame["text"].tolist()
-    own = (
-        Vectoriser.fit([mask_brands(normalise(text), ()) for text in plain]) if isinstance(base, LinearModel) else None
-    )
-    features, shipped = _features(base, own, plain)
-    held_out, shares = np.zeros((len(codes), 3)), np.zeros((len(codes), 3))
-    for train, test in _folds(codes, frame):
-        held_out[test] = _three(_head(features[train], codes[train]), features[test])
-        shares[test] = np.bincount(codes[train], minlength=3) / len(train)
-    losses = [-np.log(np.clip(each[np.arange(len(codes)), codes], 1e-6, 1)) for each in (held_out, shipped, shares)]
-    figures = {"n": len(codes), "log_loss": _pair(losses[0].mean(), losses[1].mean())}
-    figures["auc"] = _pair(_auc(held_out, codes), _auc(shipped, codes))
-    _refuse_unless_better(losses, figures)
-    errors = np.zeros((3, 3), int)
-    np.add.at(errors, (codes, held_out.argmax(axis=1)), 1)
-    digest = hashlib.sha256("\0".join([*plain, *frame["label"]]).encode()).hexdigest()[:8]
-    card = {"version": f"{base.version}+adapted-{digest}", "errors": errors.tolist(), **figures}
-    return AdaptedModel(base, own, _head(features, codes), card)
-
-
 def _usable(
     texts: Iterable[str], ratings: Iterable[float], groups: Iterable[Any] | None, scale: str | None
 ) -> pd.DataFrame:
+    """Readable comments with a rating: text, plain (normalised, handles masked), label and customer."""
     frame = pd.DataFrame({"text": pd.Series(list(texts), dtype=object)})
     label = rate_sentiment(ratings, scale)
     if len(label) != len(frame):
         raise ValueError(f"adapt got {len(frame)} texts but {len(label)} ratings.")
     frame["label"] = label
     frame["customer"] = np.arange(len(frame)) if groups is None else list(groups)
-    read = frame["text"].map(lambda text: isinstance(text, str) and abstain_reason(text) == "")
-    frame = frame[read & (frame["label"] != "")].reset_index(drop=True)
+    frame = frame[frame["text"].map(lambda text: isinstance(text, str)) & frame["label"].ne("")]
+    plain = [normalise(text) for text in frame["text"]]
+    readable = [not reason_to_abstain(*pair) for pair in zip(frame["text"], plain, strict=True)]
+    frame["plain"] = [mask_brands(text, ()) for text in plain]
+    frame = frame[readable].reset_index(drop=True)
     if len(frame) < FEWEST:
         raise AdaptationRefused(
             f"{len(frame)} rated comments that can be read: at least {FEWEST} are needed to learn from."
@@ -216,51 +258,21 @@ def _usable(
     return frame
 
 
-def _folds(codes: np.ndarray, frame: pd.DataFrame) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+def _folds(codes: np.ndarray, frame: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield folds in which no text and no customer stands on both sides."""
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components
-    from sklearn.model_selection import StratifiedGroupKFold
 
     text = pd.factorize(frame["text"].str.lower().str.strip())[0]
     customer = pd.factorize(frame["customer"], use_na_sentinel=False)[0] + text.max() + 1
     size = customer.max() + 1
-    _, component = connected_components(
-        coo_matrix((np.ones(len(text)), (text, customer)), (size, size)), directed=False
-    )
-    groups = component[text]
+    links = coo_matrix((np.ones(len(text)), (text, customer)), (size, size))
+    groups = connected_components(links, directed=False)[1][text]
     if len(np.unique(groups)) < FOLDS:
         raise AdaptationRefused(
             f"the comments come from fewer than {FOLDS} independent customers: nothing can be held out."
         )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # fewer neutral comments than folds
-        yield from StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(codes, codes, groups)
-
-
-def _features(base: Any, own: Vectoriser | None, texts: list[str]) -> tuple[Any, np.ndarray]:  # noqa: ANN401
-    """Return what the head reads of each text, and the shipped model's probabilities."""
-    shipped = base.predict_proba(texts)
-    if own is None:
-        return np.hstack([np.log(np.clip(shipped, 1e-4, 1)), base.encoder.embed(texts)]), shipped
-    from scipy.sparse import csr_matrix, hstack
-
-    words = own.transform([mask_brands(normalise(text), ()) for text in texts])
-    return csr_matrix(hstack([np.log(np.clip(shipped, 1e-4, 1)), words])), shipped
-
-
-def _head(features: Any, codes: np.ndarray) -> Any:  # noqa: ANN401
-    from sklearn.linear_model import LogisticRegression
-
-    strength = 0.03 if isinstance(features, np.ndarray) else 0.3  # a dense embedding needs more restraint than words
-    return LogisticRegression(C=strength, max_iter=2000).fit(features, codes)
-
-
-def _three(head: Any, features: Any) -> np.ndarray:  # noqa: ANN401
-    """Return probabilities of all three classes, 0 for one that the ratings never showed."""
-    probabilities = np.zeros((features.shape[0], 3))
-    probabilities[:, head.classes_] = head.predict_proba(features)
-    return probabilities
+    return split_folds(codes, groups)
 
 
 def _refuse_unless_better(losses: list[np.ndarray], figures: dict[str, Any]) -> None:

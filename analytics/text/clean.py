@@ -4,6 +4,7 @@ Holds normalising, masking of brands and the reasons to abstain. Removing person
 """
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
@@ -16,21 +17,6 @@ BRAND = "brandname"
 LONGEST = 100_000  # characters; a longer "comment" is a pasted log or an attachment, not an answer
 SHORT = 3  # words; at most this many are held to be English unless known to be another language's
 
-_GLAD = (
-    "😀😁😂😃😄😅😆😇😉😊😋😍😎😘😗😙😚😛😜😺😻🙂🙌🤗🤩🥰🥳"
-    "🤣😸😹💯👍👌👏🙏💪🎉🎊❤♥💕💖💗💓💙💚💛💜🧡🤍💐🌟⭐✨☺✅🏆🥇🤝😌"
-)
-_SAD = "😞😟😠😡😢😣😤😥😦😧😨😩😪😫😬😭😰😱😒😓😔😕😖🙁🙄☹🤬🤮🤢👎💔😾😿👿💩🤦😑😐🤡🖕❌🚮😶"
-_ZERO_WIDTH = (
-    0xAD,
-    0x34F,
-    0x61C,
-    0x180E,
-    *range(0x200B, 0x2010),
-    *range(0x202A, 0x202F),
-    *range(0x2060, 0x2070),
-    0xFEFF,
-)
 _QUOTES = dict.fromkeys(map(ord, "‘’‛`´ʼ′"), "'") | dict.fromkeys(map(ord, "“”„«»″"), '"') | {0x2026: "..."}
 
 _LINK = re.compile(r"https?:/?/?\S+|www\.\S+|\b(?:http|https)://\S*|\burl_removed\b", re.IGNORECASE)
@@ -40,30 +26,27 @@ _REPEAT = re.compile(r"(:[()] )(?:\1){2,}")
 _LETTERS = re.compile(r"[^\W\d_]+")
 _LATIN = re.compile(r"[A-Za-zÀ-ɏḀ-ỿ]")
 _FACE = re.compile(r"[:;=]'?-?[()DP]|<3")
-_SHARED = frozenset(
-    "a app do excellent he i in is me no online on per personal problem service so super team to".split()
-)
-_NOT_ANSWERED = frozenset({"n/a", "na", "n.a.", "n.a", "nan", "null", "<na>", "#n/a", "nat"})
 
 
 @cache
 def _characters() -> dict[int, str]:
     """Return the replacement of each character that is neither a letter nor ordinary punctuation."""
+    faces = tomllib.loads(data_text("characters.toml"))
     table: dict[int, str] = {}
-    for low, high in ((0x1F000, 0x1FB00), (0x2600, 0x27C0), (0x2B00, 0x2C00), (0x2190, 0x2200), (0x2300, 0x2400)):
+    for low, high in faces["pictures"]:
         table |= dict.fromkeys(range(low, high), " ")
-    table |= dict.fromkeys(range(0x1F3FB, 0x1F400), "") | dict.fromkeys(range(0xFE00, 0xFE10), "")  # skin tones
-    table |= dict.fromkeys(map(ord, _GLAD), " :) ") | dict.fromkeys(map(ord, _SAD), " :( ")
-    table |= dict.fromkeys(_ZERO_WIDTH, "") | _QUOTES
-    table |= dict.fromkeys((*range(32), *range(127, 160)), " ")
-    return table
+    for low, high in faces["invisible"]:
+        table |= dict.fromkeys(range(low, high), "")
+    table |= dict.fromkeys(map(ord, faces["glad"]), " :) ") | dict.fromkeys(map(ord, faces["sad"]), " :( ")
+    return table | _QUOTES | dict.fromkeys((*range(32), *range(127, 160)), " ")
 
 
 def normalise(text: str) -> str:
     """Plain text of a comment: no markup, links, control or invisible characters; emoji as ``:)`` or ``:(``.
 
     Unicode compatibility forms are folded (NFKC), white space is collapsed, letter case is kept. Takes time
-    linear in the length of the text.
+    linear in the length of the text. What is normalised already stays as it is: functions whose names end in
+    ``_normalised`` trust that it was done.
 
     Parameters
     ----------
@@ -80,11 +63,11 @@ def normalise(text: str) -> str:
     >>> normalise("<p>Ｇｒｅａｔ &amp; fast 👍</p> https://x.example/a")
     'Great & fast :)'
     """
+    if "&" in text:
+        text = unescape(unescape(text))  # many exports escape what was escaped before
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text.translate(_characters()))
         text = _REPEAT.sub(r"\1\1", text.replace("  ", " "))
-    if "&" in text:
-        text = unescape(text)
     if "<" in text:
         text = _strip_markup(text)
     if "http" in text or "www." in text or "url_removed" in text:
@@ -199,13 +182,17 @@ def reason_to_abstain(text: str, plain: str) -> str:
         )
     lower = plain.lower()
     words = lower.split()
-    if len(words) > SHORT and not _clear_english().isdisjoint(words) and _all_foreign().isdisjoint(words):
+    if (
+        len(words) > SHORT
+        and not word_lists("clean")["clear_english"].isdisjoint(words)
+        and _all_foreign().isdisjoint(words)
+    ):
         return ""
     return _reason_slow(plain, lower)
 
 
 def _reason_slow(plain: str, lower: str) -> str:
-    if lower in _NOT_ANSWERED:
+    if lower in word_lists("clean")["not_answered"]:
         return "empty"
     words = _LETTERS.findall(_HANDLE.sub("", lower.replace("'", "")))
     letters = sum(map(len, words))
@@ -217,11 +204,12 @@ def _reason_slow(plain: str, lower: str) -> str:
 
 
 def _is_foreign(words: Sequence[str]) -> bool:
-    sample = [word for word in words[:400] if word not in _SHARED and (len(word) > 1 or not word.isascii())]
+    shared = word_lists("clean")["shared"]
+    sample = [word for word in words[:400] if word not in shared and (len(word) > 1 or not word.isascii())]
     if not sample:
         return False
     english = sum(word in english_words() for word in sample)
-    foreign = max(sum(word in known for word in sample) for known in foreign_words().values())
+    foreign = max(sum(word in listed for word in sample) for listed in foreign_words().values())
     if len(words) <= SHORT:
         longest = max(map(len, sample))
         return not english and longest > 3 and 2 * foreign >= len(sample) and (len(words) > 1 or longest > 4)
@@ -234,13 +222,13 @@ def _is_foreign(words: Sequence[str]) -> bool:
 @cache
 def english_words() -> frozenset[str]:
     """Return common English words: frequent in English customer text and not a word of a listed other language."""
-    return frozenset(_data("english.txt").split())
+    return frozenset(data_text("english.txt").split())
 
 
 @cache
 def foreign_words() -> dict[str, frozenset[str]]:
     """Return common words of other languages that are not English words, by language code."""
-    lines = (line.split(":") for line in _data("languages.txt").splitlines())
+    lines = (line.split(":") for line in data_text("languages.txt").splitlines())
     return {code: frozenset(words.replace("'", "").split()) for code, words in lines}
 
 
@@ -250,10 +238,17 @@ def _all_foreign() -> frozenset[str]:
 
 
 @cache
-def _clear_english() -> frozenset[str]:
-    words = "the and with this that they have has was were been you your my it its not very for would will from which"
-    return frozenset(words.split())
+def word_lists(room: str) -> dict[str, frozenset[str]]:
+    """Return the word lists of one table of ``data/words.toml``, by name."""
+    lists = tomllib.loads(data_text("words.toml"))[room]
+    return {name: frozenset(words.split()) for name, words in lists.items()}
 
 
-def _data(name: str) -> str:
+def choice_of(room: str, name: str) -> str:
+    """Return the regular expression that matches any of a list in ``data/patterns.toml``, without a group."""
+    return "|".join(tomllib.loads(data_text("patterns.toml"))[room][name])
+
+
+def data_text(name: str) -> str:
+    """Return a file of the folder ``data``."""
     return (files("analytics.text") / "data" / name).read_text(encoding="utf-8")

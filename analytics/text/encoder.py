@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analytics.text.clean import mask_brands, normalise
+from analytics.text.linear import MODELS
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
     from tokenizers import Tokenizer
 
-MODELS = Path(__file__).parent / "models"
 WINDOW = 128  # tokens read at once, the length the encoder was trained on
 MAX_WINDOWS = 10  # windows read of one text; a longer text is read at this many even places
 KEPT = 8192  # embeddings of the last texts held in memory (12 MiB): sentiment, themes and quotes read the same ones
@@ -96,7 +96,10 @@ class Encoder:
         >>> Encoder.load().embed(["Still waiting for my refund.", "All sorted, thank you!"]).shape
         (2, 384)
         """
-        cleaned = [mask_brands(normalise(text), ()) for text in texts]
+        return self.embed_clean([mask_brands(normalise(text), ()) for text in texts])
+
+    def embed_clean(self, cleaned: list[str]) -> np.ndarray:
+        """As `embed`, of texts that are normalised and hold no handle."""
         new = list(dict.fromkeys(text for text in cleaned if text not in self._kept))
         found = self._kept | (dict(zip(new, self._embed(new), strict=True)) if new else {})
         over = len(found) > KEPT  # then the last ones stay, copied so that the array they lie in can go

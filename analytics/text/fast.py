@@ -1,53 +1,60 @@
 """The fast sentiment model: a calibrated linear model over words, negated words, word pairs and lexicon valence.
 
 Holds the features (`Vectoriser`), the fitted model (`LinearModel`), its fitting (`fit_linear`) and its file format. Its
-scikit-learn face is `sentiment.SentimentClassifier`; how the shipped one was trained is `train_fast`.
+scikit-learn face is `sentiment.SentimentClassifier`; the shipped one is trained in ``training.fast``.
 """
 
-import json
 import re
-import warnings
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from importlib.resources import files
 from itertools import chain, groupby
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from analytics.text.clean import BRAND, mask_brands, normalise
+from analytics.text.adapt import SentimentModel
+from analytics.text.clean import BRAND, data_text, word_lists
+from analytics.text.linear import (
+    CLASSES,
+    FOLDS,
+    MODELS,
+    Head,
+    fit_classes,
+    read_arrays,
+    read_card,
+    softmax,
+    split_folds,
+    write_arrays,
+    write_card,
+)
 
-MODELS = Path(__file__).parent / "models"
-CLASSES = ("negative", "neutral", "positive")
 BATCH = 5000  # texts per round: bounds memory, long enough for numpy to pay off
 
-_BREAKS = frozenset(".,;:()!?-") | {"but", "however", "although", "though", "except"}
-_NEGATORS = frozenset(
-    "no not never none nobody nothing nowhere neither nor cannot cant wont dont didnt doesnt isnt wasnt arent werent "
-    "havent hasnt hadnt couldnt wouldnt shouldnt aint without hardly barely lack lacks lacking unable".split()
-)
+_TURNS = word_lists("fast")["turns"]  # words that begin another clause
+_BREAKS = frozenset(".,;:()!?-") | _TURNS
+_NEGATORS = word_lists("fast")["negators"]
 _FACES = {":)": " facegood ", ":(": " facebad ", ":-)": " facegood ", ":-(": " facebad ", "<3": " facegood "}
 _FACE = re.compile("|".join(map(re.escape, _FACES)))
-# Words that the lexicon praises, but that in service texts are names, courtesies or terms of trade.
-_NO_VALENCE = frozenset(
-    "please pls help helps support supports supported supporting care united trust trusts promise promised promises "
-    "credit interest interests share shares shared security secure hand certain yes matter number energy".split()
-)
 _SCOPE = 4  # words a negation reaches within its clause
 _TURNED = -0.74  # share of its valence that a negated word keeps (Hutto & Gilbert 2014)
 
 
 @cache
 def lexicon() -> dict[str, float]:
-    """Return the valence (-4 to 4) of each word of the VADER lexicon (Hutto & Gilbert 2014), less `_NO_VALENCE`."""
-    lines = (files("vaderSentiment") / "vader_lexicon.txt").read_text(encoding="utf-8").splitlines()
-    rows = (line.split("\t")[:2] for line in lines if line.strip())
+    """Return the valence (-4 to 4) of each word of the VADER lexicon (Hutto & Gilbert 2014).
+
+    Left out are words that it praises, but that in service texts are names, courtesies or terms of trade.
+    """
+    rows = (line.split("\t")[:2] for line in data_text("vader_lexicon.txt").splitlines() if line.strip())
     words = {word.lower().replace("'", ""): float(valence) for word, valence in rows}
-    kept = {word: valence for word, valence in words.items() if word.isalpha() and word not in _NO_VALENCE}
-    return kept | {"facegood": 2.0, "facebad": -2.0}
+    silent = word_lists("fast")["no_valence"]
+    return {word: valence for word, valence in words.items() if word.isalpha() and word not in silent} | {
+        "facegood": 2.0,
+        "facebad": -2.0,
+    }
 
 
 @cache
@@ -94,13 +101,12 @@ class Vectoriser:
         self.words, self.pairs = list(words), pairs
         self._end = len(self.words) + 1  # stands between texts, which hold no line breaks once normalised
         self._ids = _Numbers({word: position for position, word in enumerate(self.words)} | {"\n": self._end})
-        valence = lexicon()
-        known = [*self.words, ""]
-        self._valence = np.array([valence.get(word, 0.0) for word in known])
-        self._negates = np.array([word in _NEGATORS for word in known])
-        self._breaks = np.array([word in _BREAKS for word in known])
-        silent = _BREAKS - {"!", "?", "but", "however", "although", "though", "except"} | {BRAND, ""}
-        self._speaks = np.array([word not in silent for word in known])
+        valence, every = lexicon(), [*self.words, ""]
+        self._valence = np.array([valence.get(word, 0.0) for word in every])
+        self._negates = np.array([word in _NEGATORS for word in every])
+        self._breaks = np.array([word in _BREAKS for word in every])
+        silent = _BREAKS - _TURNS - {"!", "?"} | {BRAND, ""}
+        self._speaks = np.array([word not in silent for word in every])
 
     @classmethod
     def fit(cls, texts: Sequence[str], minimum: int = 2) -> "Vectoriser":
@@ -133,12 +139,12 @@ class Vectoriser:
         spoken = self._speaks[ids]
         pairs, pair_text = self._pairs_of(ids, text_of)
         place = np.searchsorted(self.pairs, pairs)
-        known = np.zeros(len(pairs), bool)
+        familiar = np.zeros(len(pairs), bool)
         if len(self.pairs):
             place[place == len(self.pairs)] = 0
-            known = self.pairs[place] == pairs
-        columns = np.concatenate([(ids + size * negated)[spoken], 2 * size + place[known]])
-        rows = np.concatenate([text_of[spoken], pair_text[known]])
+            familiar = self.pairs[place] == pairs
+        columns = np.concatenate([(ids + size * negated)[spoken], 2 * size + place[familiar]])
+        rows = np.concatenate([text_of[spoken], pair_text[familiar]])
         matrix = csr_matrix(
             (np.ones(len(rows), np.float32), (rows, columns)), shape=(len(texts), 2 * size + len(self.pairs))
         )
@@ -149,8 +155,8 @@ class Vectoriser:
 
     def _read(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Return word numbers of all texts in a row, and the text each belongs to."""
-        found = tokenise("\n".join(texts))
-        ids = np.fromiter(map(self._ids.__getitem__, found), np.int64, len(found))
+        words = tokenise("\n".join(texts))
+        ids = np.fromiter(map(self._ids.__getitem__, words), np.int64, len(words))
         ends = ids == self._end
         text_of = np.cumsum(ends)
         return ids[~ends], text_of[~ends]
@@ -195,7 +201,7 @@ class Vectoriser:
 
 
 @dataclass(frozen=True, eq=False)
-class LinearModel:
+class LinearModel(SentimentModel):
     """A fitted linear text classifier with calibrated probabilities.
 
     Parameters
@@ -219,24 +225,13 @@ class LinearModel:
     classes_: np.ndarray
     card: dict[str, Any]
 
-    @property
-    def version(self) -> str:
-        """Name of the model's exact state: changes whenever a probability may."""
-        return str(self.card.get("version", "own"))
-
-    @cached_property
-    def errors(self) -> np.ndarray:
-        """Held-out counts, rows the true class, columns the predicted one: what `corrected_share` inverts."""
-        return np.array(self.card["errors"])
-
-    def decision_function(self, texts: Iterable[str]) -> np.ndarray:
-        """Return calibrated scores (log probabilities up to a constant), shape (n, k)."""
-        plain = [mask_brands(normalise(text), ()) for text in texts]
-        rounds = [self._scores(plain[start : start + BATCH]) for start in range(0, len(plain), BATCH)]
+    def scores(self, texts: Sequence[str]) -> np.ndarray:
+        """Return calibrated scores (log probabilities up to a constant) of normalised texts, shape (n, k)."""
+        rounds = [self._scores(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
         return np.concatenate(rounds) if rounds else np.empty((0, len(self.classes_)))
 
-    def _scores(self, plain: Sequence[str]) -> np.ndarray:
-        words, figures = self.vectoriser.split(plain)
+    def _scores(self, texts: Sequence[str]) -> np.ndarray:
+        words, figures = self.vectoriser.split(texts)
         raw = words @ self._weights[: words.shape[1]] + figures @ self._weights[words.shape[1] :] + self.intercepts
         return np.asarray(raw @ self.calibration[:, :-1].T + self.calibration[:, -1])
 
@@ -244,37 +239,29 @@ class LinearModel:
     def _weights(self) -> np.ndarray:
         return np.ascontiguousarray(self.coefficients.T, dtype=np.float32)
 
-    def predict_proba(self, texts: Iterable[str]) -> np.ndarray:
-        """Return the calibrated probability of each class, shape (n, k), rows sum to 1."""
-        return softmax(self.decision_function(texts))
+    def predict_proba_normalised(self, texts: Sequence[str]) -> np.ndarray:
+        """As `predict_proba`, for normalised texts, shape (n, k)."""
+        return softmax(self.scores(texts))
 
-    def predict(self, texts: Iterable[str]) -> np.ndarray:
-        """Return the most probable class of each text."""
-        return np.asarray(self.classes_[self.predict_proba(texts).argmax(axis=1)])
-
-    def adapt(self, texts: Iterable[str], ratings: Iterable[float], groups: Iterable[Any] | None = None) -> Any:  # noqa: ANN401
-        """Learn this organisation's language from its customers' own scores; see `adapt.adapt`."""
-        from analytics.text.adapt import adapt
-
-        return adapt(texts, ratings, groups=groups, model=self)
+    def reader(self, texts: Sequence[str]) -> Callable[[Sequence[str]], Any]:
+        """Return words and pairs of an organisation's own texts, as they are written there."""
+        return Vectoriser.fit(texts).transform
 
     def save(self, folder: Path = MODELS) -> None:
         """Write ``fast.npz`` (weights) and ``fast.json`` (card): no pickle in either."""
-        words = np.frombuffer("\n".join(self.vectoriser.words).encode(), np.uint8)
-        arrays: dict[str, Any] = {"pairs": self.vectoriser.pairs, "coefficients": self.coefficients.astype(np.float16)}
-        arrays |= {"intercepts": self.intercepts, "calibration": self.calibration, "words": words}
-        np.savez_compressed(folder / "fast.npz", **arrays)
-        (folder / "fast.json").write_text(json.dumps(self.card, indent=1) + "\n", encoding="utf-8")
+        arrays = {"pairs": self.vectoriser.pairs, "coefficients": self.coefficients.astype(np.float16)}
+        arrays |= {"intercepts": self.intercepts, "calibration": self.calibration}
+        write_arrays(folder / "fast.npz", arrays | {"words": self.vectoriser.words})
+        write_card(folder / "fast.json", self.card)
 
-    @classmethod
-    def load(cls, folder: Path = MODELS) -> "LinearModel":
-        """Load the model that ships with the package."""
-        card = json.loads((folder / "fast.json").read_text(encoding="utf-8"))
-        with np.load(folder / "fast.npz", allow_pickle=False) as arrays:
-            words = bytes(arrays["words"]).decode().split("\n")
-            weights = arrays["coefficients"].astype(np.float32)
-            fitted = (weights, arrays["intercepts"], arrays["calibration"], np.array(CLASSES))
-            return cls(Vectoriser(words, arrays["pairs"]), *fitted, card)
+
+@cache
+def load_fast_model(folder: Path = MODELS) -> LinearModel:
+    """Load the fast model that ships with the package, or another as `LinearModel.save` wrote it."""
+    arrays = read_arrays(folder / "fast.npz")
+    vectoriser = Vectoriser(arrays["words"], arrays["pairs"])
+    fitted = arrays["coefficients"].astype(np.float32), arrays["intercepts"], arrays["calibration"]
+    return LinearModel(vectoriser, *fitted, np.array(CLASSES), read_card(folder / "fast.json"))
 
 
 def fit_linear(
@@ -313,52 +300,26 @@ def fit_linear(
     matrix = vectoriser.transform(texts)
     classes, codes = np.unique(np.asarray(labels), return_inverse=True)
     weights = np.ones(len(codes)) if weights is None else weights
+
+    def fit(features: Any, rows: np.ndarray, strength: float) -> Head:  # noqa: ANN401
+        return fit_classes(features, codes[rows], len(classes), weights[rows], strength=strength, tolerance=1e-3)
+
     held_out = np.full((len(codes), len(classes)), np.nan)
     for train, test in _folds(codes, np.asarray(texts if groups is None else groups)):
-        coefficients, intercepts = _regress(matrix[train], codes[train], weights[train], penalty)
-        held_out[test] = matrix[test] @ coefficients.T + intercepts
-    coefficients, intercepts = _regress(matrix, codes, weights, penalty)
-    known = ~np.isnan(held_out).any(axis=1) & (True if calibrate_on is None else calibrate_on)
+        held_out[test] = fit(matrix[train], train, penalty).scores(matrix[test])
+    head = fit(matrix, np.arange(len(codes)), penalty)
+    usable = np.flatnonzero(~np.isnan(held_out).any(axis=1) & (True if calibrate_on is None else calibrate_on))
     calibration = np.eye(len(classes), len(classes) + 1)
-    if known.sum() >= 30 and len(np.unique(codes[known])) == len(classes):
-        calibration = np.column_stack(_regress(held_out[known], codes[known], weights[known], 1.0))
-    model = LinearModel(vectoriser, coefficients, intercepts, calibration, classes, {})
+    if len(usable) >= 30 and len(np.unique(codes[usable])) == len(classes):
+        second = fit(held_out[usable], usable, 1.0)
+        calibration = np.column_stack([second.coefficients, second.intercepts])
+    model = LinearModel(vectoriser, head.coefficients, head.intercepts, calibration, classes, {})
     return model, held_out @ calibration[:, :-1].T + calibration[:, -1]
 
 
-def _folds(codes: np.ndarray, groups: np.ndarray) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    """Yield folds that share no group and all train on every class."""
-    from sklearn.model_selection import StratifiedGroupKFold
-
+def _folds(codes: np.ndarray, groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return folds that share no group and all train on every class; none where a class stands in one group."""
     group_of = np.unique(groups, return_inverse=True)[1]
-    folds = min(5, *(len(np.unique(group_of[codes == code])) for code in range(codes.max() + 1)))
-    if folds < 2:
-        return
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=0)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a class with fewer members than folds: the check below
-        for train, test in splitter.split(codes, codes, group_of):
-            if len(np.unique(codes[train])) == codes.max() + 1:
-                yield train, test
-
-
-def _regress(matrix: Any, codes: np.ndarray, weights: np.ndarray, penalty: float) -> tuple[np.ndarray, np.ndarray]:  # noqa: ANN401
-    """Return one row of coefficients and one intercept per class of a logistic regression."""
-    from sklearn.linear_model import LogisticRegression
-
-    fitted = LogisticRegression(C=penalty, max_iter=1000, tol=1e-3).fit(matrix, codes, sample_weight=weights)
-    if len(fitted.classes_) > 2:
-        return fitted.coef_, fitted.intercept_
-    return np.vstack([-fitted.coef_, fitted.coef_]) / 2, np.concatenate([-fitted.intercept_, fitted.intercept_]) / 2
-
-
-def softmax(scores: np.ndarray) -> np.ndarray:
-    """Probabilities proportional to the exponential of each row's scores.
-
-    Examples
-    --------
-    >>> softmax(np.array([[0.0, np.log(3.0)]])).round(2).tolist()
-    [[0.25, 0.75]]
-    """
-    weights = np.exp(scores - scores.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+    number = min(FOLDS, *(len(np.unique(group_of[codes == code])) for code in range(codes.max() + 1)))
+    folds = split_folds(codes, group_of, number) if number > 1 else []
+    return [fold for fold in folds if len(np.unique(codes[fold[0]])) == codes.max() + 1]

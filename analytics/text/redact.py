@@ -6,6 +6,7 @@ account numbers carry no check digit: their patterns come from the caller.
 """
 
 import re
+import tomllib
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -14,7 +15,7 @@ from typing import TypeVar, cast
 
 import pandas as pd
 
-from analytics.text.clean import english_words
+from analytics.text.clean import choice_of, data_text, english_words
 
 Texts = TypeVar("Texts", str, list, pd.Series)
 Span = tuple[int, int]
@@ -56,43 +57,14 @@ _DATE_OR_TIMES = re.compile(
 _THREE_THREE_FOUR = re.compile(r"\(?\d{3}\)?[\s.\-/]{1,2}\d{3}[\s.\-/]{1,2}\d{4}")
 _LONG_NUMBER = re.compile(r"(?<![\w.,])[A-Z]{0,3}-?\d{9,}(?!\w|[.,]\d)")
 
-# national identity numbers: shape, and the module of python-stdnum that checks it ('' where there is no check digit)
-_IDS = [
+_IDS = [  # of nations: the shape, and the module of python-stdnum that checks the digits
     (re.compile(pattern, re.IGNORECASE), module)
-    for pattern, module in (
-        (r"(?<![\w-])\d{3}[- ]\d{2}[- ]\d{4}(?![\w-])", "us.ssn"),
-        (r"(?<!\w)[A-Z] ?[A-Z](?:[ -]?\d){6}[ -]?[A-D](?!\w)", ""),  # UK national insurance
-        (r"(?<!\d)\d{3}[ -]?\d{3}[ -]?\d{4}(?!\d)", "gb.nhs"),
-        (r"(?<!\w)\d{8}[- ]?[A-Z](?!\w)", "es.dni"),
-        (r"(?<!\w)[XYZ][- ]?\d{7}[- ]?[A-Z](?!\w)", "es.nie"),
-        (r"(?<!\w)[A-Z]{6}\d\d[A-Z]\d\d[A-Z]\d{3}[A-Z](?!\w)", "it.codicefiscale"),
-        (r"(?<!\w)[12](?:[ ]?\d){14}(?!\w)", "fr.nir"),
-        (r"(?<!\w)\d{4}[ -]?\d{4}[ -]?\d{4}(?!\w)", "in_.aadhaar"),
-        (r"(?<!\w)[A-Z]{5}\d{4}[A-Z](?!\w)", "in_.pan"),
-        (r"(?<!\w)\d{3}\.?\d{3}\.?\d{3}-?\d\d(?!\w)", "br.cpf"),
-        (r"(?<!\w)\d{11}(?!\w)", "pl.pesel"),
-        (r"(?<!\w)\d{9}(?!\w)", "nl.bsn"),
-    )
+    for module, pattern in tomllib.loads(data_text("patterns.toml"))["redact_ids"].items()
 ]
-
-_NOT_A_STREET = "the|a|an|of|in|on|to|at|and|or|is|was|days?|weeks?|hours?|minutes?|months?|years?|miles?"
-_BETWEEN = rf"(?:(?!(?:{_NOT_A_STREET})\b)[\w'.-]{{1,20}}\s{{1,2}}){{1,3}}"
-_ADDRESS = re.compile(
-    rf"(?<![\w.,])\d{{2,5}}[A-Za-z]?,?\s{{1,2}}(?i:{_BETWEEN}(?:street|road|avenue|boulevard|lane|crescent|terrace)\b)"
-    r"|(?<![\w.,])\d{1,5}[A-Za-z]?,?\s{1,2}(?:[A-Z][\w'.-]{0,20}\s{1,2}){1,3}"
-    r"(?:St|Rd|Ave|Ln|Blvd|Dr|Drive|Way|Court|Ct|Close|Square|Sq|Place|Pl|Gardens|Grove|Hill|Row|Mews|Highway|Hwy|Pkwy)\b\.?"
-    r"|\b[A-Z]\w{2,20}(?:straat|strasse|laan|weg|plein|gracht|gasse|allee|platz|vagen|gatan)\s{1,2}\d{1,4}\s?[a-z]?\b"
-    r"|\b(?i:rue|calle|viale|via|rua|avenida|plaza)\s(?:d\w{1,2}[ '](?:la\s)?)?[A-Z]\w{1,20}"
-    r"(?:\s[A-Z]\w{1,20})?,?\s\d{1,4}\b"
-    r"|(?<!\w)\d{1,4}(?: bis)?,?\s(?:rue|avenue|boulevard|place)\s(?:d\w{1,2}[ '](?:la\s)?)?[A-Z]\w{1,20}"
-    r"|\b(?i:p\.?\s?o\.?\s?box)\s\d{1,6}\b"
-    r"|(?<!\w)[A-Z]{1,2}\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?!\w)"
-    r"|(?<!\w)(?:[A-Z]{1,2}\d{2}|[A-Z]{2}\d)\d[ABD-HJLNP-UW-Z]{2}(?!\w)"
-    r"|(?<!\w)[A-Z]{2}\s\d{5}(?:-\d{4})?(?!\w)"
-)
+_UNCHECKED = "unchecked"  # UK national insurance has no check digit
+_ADDRESS = re.compile(choice_of("redact", "address"))
 _REFERENCE = re.compile(
-    r"\b(?:order|account|acct|a/c|reference|ref|invoice|booking|ticket|case|policy|customer|member(?:ship)?|tracking|claim|contract|"
-    r"meter|passport|licen[cs]e|confirmation|transaction|complaint|sort code|iban|bsn|ssn|nino|id)\b"
+    rf"\b(?:{choice_of('redact', 'numbered')})\b"
     r"(?:(?:\s?(?:number|no|nr|num|id|code)\b\.?)+(?:\s(?:is|was))?)?[\s.:#=-]{0,4}(?=[A-Za-z0-9/-]{0,24}\d)"
     r"(?P<number>(?=(?:[A-Za-z/-]*\d){4})[A-Za-z0-9]{1,12}(?:[/-]?[A-Za-z0-9]){3,24})",
     re.IGNORECASE,
@@ -145,11 +117,11 @@ def redact(texts: Texts, names: Iterable[str] = (), patterns: Iterable[str] = ()
     >>> redact("3 weeks, £1,250.00 on 12/05/2024 at 09:30")
     '3 weeks, £1,250.00 on 12/05/2024 at 09:30'
     """
-    known = _Names(tuple(name for name in names if isinstance(name, str)))
+    people = _Names(tuple(name for name in names if isinstance(name, str)))
     own = _compile(tuple(patterns))
 
     def one(text: object) -> object:
-        return _redact(text, known, own) if isinstance(text, str) else text
+        return _redact(text, people, own) if isinstance(text, str) else text
 
     if isinstance(texts, str):
         return cast(Texts, one(texts))
@@ -164,10 +136,10 @@ def _redact(text: str, names: "_Names", own: Sequence[re.Pattern[str]]) -> str:
     folded, origin = (text, None) if text.isascii() else _fold(text)
     spans: list[tuple[int, int, str]] = []
 
-    def take(kind: str, found: Iterable[Span]) -> None:
+    def take(kind: str, stretches: Iterable[Span]) -> None:
         nonlocal folded
         here: list[tuple[int, int, str]] = []
-        for start, end in sorted(found):
+        for start, end in sorted(stretches):
             if not here or start >= here[-1][1]:
                 here.append((start, end, kind))
         if here:
@@ -245,7 +217,7 @@ def _remainder_97(candidate: str) -> int:
 def _ids(text: str) -> Iterator[Span]:
     for pattern, module in _IDS:
         for match in pattern.finditer(text):
-            if not module or import_module(f"stdnum.{module}").is_valid(match.group()):
+            if module == _UNCHECKED or import_module(f"stdnum.{module}").is_valid(match.group()):
                 yield match.span()
 
 
@@ -326,14 +298,14 @@ class _Names:
 
     def _joined(self, words: list[tuple[str, int, int]], at: int) -> int:
         """Return how many words from `at` on make up one whole name when written together; 0 for none."""
-        found, joined = 0, ""
+        length, joined = 0, ""
         for count, (word, start, _) in enumerate(words[at : at + _LONGEST_NAME], 1):
             if count > 1 and start - words[at + count - 2][2] > 12:
                 break
             joined += word
             if joined in self.whole and (count > 1 or joined not in english_words()):
-                found = count
-        return found
+                length = count
+        return length
 
     def _alone(self, text: str, word: tuple[str, int, int]) -> bool:
         """Whether one word is part of a name; an ordinary word only where it stands capitalised as a name does."""

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.text.clean import LONGEST, mask_brands, normalise, reason_to_abstain
+from analytics.text.linear import CLASSES, MODELS, PROBABILITIES
 
 if TYPE_CHECKING:
     from analytics.text.themes import ThemeTag
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 WINDOW = 90  # words: longer texts are read by the accurate model in windows of about as many
 ACCURATE_LIMIT = 20_000  # new texts: about two minutes of the accurate model on two cores
 ROUND = 20_000  # distinct texts in memory at once beside the result
-PROBABILITIES = ["p_negative", "p_neutral", "p_positive"]
 Row = tuple[np.ndarray, float, "list[ThemeTag]"]
 COLUMNS = ["sentiment", "reason", "valence", *PROBABILITIES, "churn_intent", "themes", "model"]
 
@@ -140,7 +140,8 @@ def _score(raw: list[str], brands: tuple[str, ...], model: Model, cache: "_Cache
         to_do = [i for i in to_do if keys[i] not in cache]
     if to_do:
         chosen = [plain[i] for i in to_do]
-        probabilities[to_do] = model.predict_proba([mask_brands(text, brands) for text in chosen])
+        read = getattr(model, "predict_proba_normalised", model.predict_proba)
+        probabilities[to_do] = read([mask_brands(text, brands) for text in chosen])
         churn[to_do] = _churn_intent(chosen, brands)
         for i, found in zip(to_do, _themes(chosen, model.version), strict=True):
             themes[i] = found
@@ -152,8 +153,6 @@ def _score(raw: list[str], brands: tuple[str, ...], model: Model, cache: "_Cache
 def _frame(
     reasons: list[str], probabilities: np.ndarray, churn: np.ndarray, themes: list[Any], version: str
 ) -> pd.DataFrame:
-    from analytics.text.fast import CLASSES
-
     scored = ~np.isnan(probabilities[:, 0])
     label = np.array([*CLASSES, "unknown"])[np.where(scored, np.nan_to_num(probabilities).round(6).argmax(axis=1), 3)]
     frame = pd.DataFrame({"sentiment": label, "reason": pd.Series(reasons, dtype="str")})
@@ -165,15 +164,15 @@ def _frame(
 def _churn_intent(texts: list[str], brands: tuple[str, ...]) -> np.ndarray:
     from analytics.text.churn_intent import load_churn_intent_model
 
-    return np.asarray(load_churn_intent_model().predict_proba(texts, brands=list(brands)))
+    return np.asarray(load_churn_intent_model().predict_proba_normalised(texts, brands=list(brands)))
 
 
 def _themes(texts: list[str], version: str) -> "list[list[ThemeTag]]":
-    from analytics.text.themes import MODELS, tag_themes
+    from analytics.text.themes import tag_themes_normalised
 
     if not (MODELS / "themes.npz").is_file():  # before `make train`
         return [[] for _ in texts]
-    return tag_themes(texts, model="accurate" if version.startswith("accurate") else "fast")
+    return tag_themes_normalised(texts, model="accurate" if version.startswith("accurate") else "fast")
 
 
 def _keys(raw: Sequence[str], brands: tuple[str, ...], version: str) -> list[str]:
@@ -184,8 +183,6 @@ def _keys(raw: Sequence[str], brands: tuple[str, ...], version: str) -> list[str
 @lru_cache(maxsize=1)
 def _heads_version() -> str:
     """Which churn intent and theme models ship, so that the scores of earlier ones are not taken for theirs."""
-    from analytics.text.themes import MODELS
-
     files = (MODELS / name for name in ("churn_intent.npz", "themes.npz", "themes.json"))
     return hashlib.blake2b(b"".join(f.read_bytes() for f in files if f.is_file()), digest_size=8).hexdigest()
 

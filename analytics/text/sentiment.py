@@ -5,16 +5,15 @@ The linear model behind the estimator lives in `fast`, the encoder's in `accurat
 
 from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from analytics.text.accurate import AccurateModel
 from analytics.text.clean import mask_brands, normalise
-from analytics.text.fast import MODELS, LinearModel, fit_linear
-
-if TYPE_CHECKING:
-    from analytics.text.accurate import AccurateModel
+from analytics.text.fast import LinearModel, fit_linear, load_fast_model
+from analytics.text.linear import MODELS
 
 
 class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -57,10 +56,10 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts, labels = self._plain(X), np.asarray(y)
         if len(texts) != len(labels):
             raise ValueError(f"SentimentClassifier.fit got {len(texts)} texts but {len(labels)} labels.")
-        found = np.unique(labels)
-        if len(found) < 2:
+        classes = np.unique(labels)
+        if len(classes) < 2:
             raise ValueError(
-                f"SentimentClassifier.fit needs at least 2 classes, found {len(found)}: {found.tolist()}."
+                f"SentimentClassifier.fit needs at least 2 classes, found {len(classes)}: {classes.tolist()}."
                 " Add texts of another class."
             )
         self.model_, _ = fit_linear(texts, labels, penalty=self.penalty)
@@ -69,11 +68,11 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Iterable[str]) -> np.ndarray:
         """Return calibrated probabilities, one column per class of ``classes_``."""
-        return self._fitted().predict_proba(self._plain(X))
+        return self._fitted().predict_proba_normalised(self._plain(X))
 
     def decision_function(self, X: Iterable[str]) -> np.ndarray:
         """Return calibrated scores: one column per class, or for two classes the gap of the second to the first."""
-        scores = self._fitted().decision_function(self._plain(X))
+        scores = self._fitted().scores(self._plain(X))
         return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
 
     def predict(self, X: Iterable[str]) -> np.ndarray:
@@ -94,7 +93,7 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
 
 @cache
-def load_sentiment_model(name: str = "accurate") -> "LinearModel | AccurateModel":
+def load_sentiment_model(name: str = "accurate") -> LinearModel | AccurateModel:
     """Load a sentiment model that ships with the package.
 
     Parameters
@@ -123,13 +122,11 @@ def load_sentiment_model(name: str = "accurate") -> "LinearModel | AccurateModel
     ['negative', 'neutral', 'positive']
     """
     if name == "fast":
-        return LinearModel.load()
+        return load_fast_model()
     if name != "accurate":
         raise ValueError(f"there is no sentiment model {name!r}. Expected 'accurate' or 'fast'.")
     if not accurate_is_at_hand():
         raise ValueError(f"the accurate model is not in {MODELS}: run `make train`, or use model='fast'.")
-    from analytics.text.accurate import AccurateModel
-
     return AccurateModel.load()
 
 

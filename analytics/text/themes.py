@@ -1,12 +1,11 @@
 """What customers name: traits of service, what is said about each, complaints, and promises broken or never made.
 
 Belongs here: the closed list of themes, cutting texts into clauses, and the heads that read them (`Heads`). Not here:
-how the heads are fitted (``train_heads.py``; hand-written examples in ``data/themes.csv`` and ``data/complaints.csv``)
-and how good they are (``models/themes.md``).
+how the heads are fitted (``training.heads``) and how good they are (``models/themes.md``).
 """
 
-import json
 import re
+import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,31 +15,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analytics.text.clean import normalise
+from analytics.text.clean import choice_of, data_text, mask_brands, normalise, word_lists
+from analytics.text.encoder import Encoder
+from analytics.text.fast import load_fast_model
+from analytics.text.linear import CLASSES, MODELS, logs, read_arrays, read_card, sigmoid, write_arrays, write_card
 
-MODELS = Path(__file__).parent / "models"
-DEFINITIONS = {
-    "waiting": "How long it took to be answered, served, seen or paid.",
-    "unresolved": "Whether the problem was actually solved.",
-    "repeat_contact": "Having to come back, chase or tell it all again, or being spared that.",
-    "transferred": "Being passed between people, teams or companies, or having one person see it through.",
-    "policy_over_customer": "Rules, scripts and procedures that suit the company, or that bend for the customer.",
-    "empowered_staff": "Whether the person in front of the customer could and did decide.",
-    "no_human": "Whether a human being could be reached behind bots, menus and forms.",
-    "system_failure": "Whether systems, sites, apps, lines and equipment worked.",
-    "kept_informed": "Being told what happens, and honestly, or being left in the dark.",
-    "courtesy": "Manners, respect, patience, being listened to.",
-    "competence": "Whether staff knew their work and got it right.",
-    "promise_broken": "Whether what was promised, agreed or advertised was done.",
-    "billing_price": "Bills, charges, refunds, prices, value for money.",
-    "product_delivery": "The thing itself: quality, condition, delivery, food, room.",
-    "loyal_unfair": "How those who stay are treated beside those who have just come.",
-    "unwanted_selling": "Selling, marketing and spam nobody asked for, or their absence.",
-}
+DEFINITIONS: dict[str, str] = tomllib.loads(data_text("themes.toml"))
+"""What each theme is about, in the order of the heads."""
 THEMES = tuple(DEFINITIONS)
 KINDS = ("complaint", "wants_promised", "wants_unoffered")
-POLARITIES = ("negative", "neutral", "positive")
-HEADS = (*THEMES, *KINDS, *POLARITIES)
+HEADS = (*THEMES, *KINDS, *CLASSES)
 ACCURATE_LIMIT = 20_000  # texts: more are tagged by n-grams alone unless asked otherwise
 BATCH = 5_000  # texts per round: bounds memory
 SMOOTHING = 100.0  # squared weight added to a text's length, about two rare words: one word alone says little
@@ -49,24 +33,14 @@ WHOLE = 40  # words: a text up to this long is read as a whole as well as by cla
 _CLAUSE = re.compile(
     r"(?<=[.!?;])\s+|\n+|\s+[-–—]\s+|,?\s+(?:but|although|though|however|whereas|yet)\s+", re.IGNORECASE
 )
-_SUBJECT = re.compile(  # says what the text is about, as a subject line does, and judges nothing
-    r"(?:(?:hi|hello|dear \w+|good \w+)\W+)?"
-    r"(?:(?:this|it|my (?:call|question|complaint|mail)) (?:(?:is|was) (?:to do with|about|regarding)|concern(?:s|ed))"
-    r"|(?:i )?(?:am writing|wrote|contacted you|got in touch|rang|called)(?: in| to you)? (?:about|regarding)"
-    r"|(?:i )?(?:had|have|got) (?:a|one) (?:question|query) (?:on|about|regarding)|(?:i )?need(?:ed)? help with"
-    r"|with reference to|in regard to|regarding|re)\b(?! time)[^.!?]{0,60}[.!?]?$",
+_SUBJECT = re.compile(
+    rf"(?:(?:hi|hello|dear \w+|good \w+)\W+)?(?:{choice_of('themes', 'openings')})\b(?! time)[^.!?]{{0,60}}[.!?]?$",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z']+|\d+|[!?:]\)?")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_CALENDAR = frozenset(
-    "monday tuesday wednesday thursday friday saturday sunday january february march april may june july august "
-    "september october november december christmas easter".split()
-)
-_EMPTY = frozenset(  # words that name nothing by themselves
-    "i me my we our us you your he him his she her it its they them their the a an this that these those was were is "
-    "are be been am had has have do did does to of in on at for with from by and or so as there here".split()
-)
+_CALENDAR = word_lists("calendar")["words"]
+_EMPTY = word_lists("themes")["empty"]  # words that name nothing by themselves
 _ENDING = re.compile(r"(?:ing|edly|ed|ly|es|s|'s)$")
 Model = Literal["auto", "accurate", "fast"]
 
@@ -116,8 +90,8 @@ def split_clauses(text: str) -> list[str]:
     >>> split_clauses("Kind nurses, but I waited for hours. Awful parking!")
     ['Kind nurses', 'I waited for hours.', 'Awful parking!']
     """
-    found = [clause for clause in _CLAUSE.split(text) if clause and any(map(str.isalnum, clause))]
-    return found or [text]
+    clauses = [clause for clause in _CLAUSE.split(text) if clause and any(map(str.isalnum, clause))]
+    return clauses or [text]
 
 
 def stems(text: str) -> list[str]:
@@ -162,18 +136,17 @@ class Heads:
     calibration: dict[str, np.ndarray]
     card: dict[str, Any]
 
-    def predict_proba(self, texts: Sequence[str], model: str) -> np.ndarray:
-        """Probability of each head for each text as a whole, shape (n, heads)."""
+    def predict_proba_normalised(self, texts: Sequence[str], model: str, encoder: Encoder | None = None) -> np.ndarray:
+        """Probability of each head for each normalised text as a whole, shape (n, heads)."""
         on_fast, on_embedding, constant = self.calibration[model]
         scores = on_fast * (self.features(texts) @ self.fast) + constant
         if model == "accurate":
-            from analytics.text.encoder import Encoder
-
-            scores = scores + on_embedding * (Encoder.load().embed(texts) @ self.embedding[:-1] + self.embedding[-1])
-        return np.asarray(1 / (1 + np.exp(-scores)))
+            rows = (encoder or Encoder.load()).embed_clean([mask_brands(text, ()) for text in texts])
+            scores = scores + on_embedding * (rows @ self.embedding[:-1] + self.embedding[-1])
+        return sigmoid(scores)
 
     def features(self, texts: Sequence[str]) -> Any:  # noqa: ANN401  # scipy.sparse has no types
-        """Return the n-grams of each text weighted to about unit length, two sentiment log odds and a one."""
+        """Return the n-grams of normalised texts weighted to about unit length, two sentiment log odds and a one."""
         from scipy.sparse import csr_matrix, hstack
 
         find = self.vocabulary.get
@@ -188,34 +161,26 @@ class Heads:
 
     def save(self, folder: Path = MODELS) -> None:
         """Write ``themes.npz`` (weights) and ``themes.json`` (card): no pickle in either."""
-        np.savez_compressed(
-            folder / "themes.npz",
-            vocabulary=np.frombuffer("\n".join(self.vocabulary).encode(), dtype=np.uint8),
-            idf=self.idf.astype(np.float32),
-            fast=self.fast.astype(np.float32),
-            embedding=self.embedding.astype(np.float32),
-            calibration_fast=self.calibration["fast"],
-            calibration_accurate=self.calibration["accurate"],
-        )
-        (folder / "themes.json").write_text(json.dumps(self.card, indent=1) + "\n", encoding="utf-8")
+        arrays = {name: getattr(self, name).astype(np.float32) for name in ("idf", "fast", "embedding")}
+        arrays |= {f"calibration_{model}": weights for model, weights in self.calibration.items()}
+        write_arrays(folder / "themes.npz", arrays | {"vocabulary": list(self.vocabulary)})
+        write_card(folder / "themes.json", self.card)
 
 
 def _sentiment_odds(texts: Sequence[str]) -> np.ndarray:
-    from analytics.text.sentiment import load_sentiment_model
-
-    odds = np.log(np.clip(load_sentiment_model("fast").predict_proba(texts), 1e-4, 1))
+    probabilities = load_fast_model().predict_proba_normalised([mask_brands(text, ()) for text in texts])
+    odds = logs(probabilities, 1e-4)
     return np.asarray(odds[:, [0, 2]] - odds[:, [1]])
 
 
 @cache
 def load_heads() -> Heads:
     """Load the shipped heads; `tag_themes`, `is_complaint` and `promise_kind` use them."""
-    with np.load(MODELS / "themes.npz", allow_pickle=False) as stored:
-        names = stored["vocabulary"].tobytes().decode().split("\n")
-        calibration = {model: stored[f"calibration_{model}"] for model in ("fast", "accurate")}
-        idf, fast, embedding = (stored[name] for name in ("idf", "fast", "embedding"))
-    card = json.loads((MODELS / "themes.json").read_text(encoding="utf-8"))
-    return Heads({name: column for column, name in enumerate(names)}, idf, fast, embedding, calibration, card)
+    arrays = read_arrays(MODELS / "themes.npz")
+    vocabulary = {name: column for column, name in enumerate(arrays["vocabulary"])}
+    calibration = {model: arrays[f"calibration_{model}"] for model in ("fast", "accurate")}
+    weights = {name: arrays[name] for name in ("idf", "fast", "embedding")}
+    return Heads(vocabulary, **weights, calibration=calibration, card=read_card(MODELS / "themes.json"))
 
 
 def _choose(model: str, n: int) -> str:
@@ -224,15 +189,13 @@ def _choose(model: str, n: int) -> str:
         raise ValueError(f"there is no model of themes called {model!r}. Expected 'auto', 'accurate' or 'fast'.")
     if model == "fast" or (model == "auto" and n > ACCURATE_LIMIT):
         return "fast"
-    from analytics.text.encoder import Encoder
-
     at_hand = (MODELS / "encoder.onnx").is_file() and Encoder.load().version == load_heads().card["encoder"]
     if model == "accurate" and not at_hand:
         raise ValueError("the heads for themes were fitted on another encoder. Run `make train`, or use model='fast'.")
     return "accurate" if at_hand else "fast"
 
 
-def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTag]]:
+def tag_themes(texts: Iterable[str], model: Model = "auto", *, encoder: Encoder | None = None) -> list[list[ThemeTag]]:
     """Name the themes of each text, and what is said about each.
 
     A text is read clause by clause, and as a whole where it has at most 40 words. A theme is named where the most
@@ -245,6 +208,8 @@ def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTa
         Comments; one without words has no themes.
     model
         'accurate' (encoder and n-grams), 'fast' (n-grams), or 'auto': accurate for up to 20,000 texts.
+    encoder
+        Encoder that embeds for the accurate model; the shipped one if not given.
 
     Returns
     -------
@@ -266,45 +231,51 @@ def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTa
     >>> [(tag.theme, tag.polarity) for tag in tag_themes(["I was on hold for fifty minutes."], model="fast")[0]]
     [('waiting', 'negative')]
     """
-    plain = [normalise(text) for text in texts]
-    chosen = _choose(model, len(plain))
-    rounds = (plain[start : start + BATCH] for start in range(0, len(plain), BATCH))
-    return [tags for part in rounds for tags in _tag(part, chosen)]
+    return tag_themes_normalised([normalise(text) for text in texts], model, encoder=encoder)
 
 
-def _tag(texts: Sequence[str], model: str) -> list[list[ThemeTag]]:
+def tag_themes_normalised(
+    texts: Sequence[str], model: Model = "auto", *, encoder: Encoder | None = None
+) -> list[list[ThemeTag]]:
+    """As `tag_themes`, for texts that `clean.normalise` has cleaned."""
+    chosen = _choose(model, len(texts))
+    rounds = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
+    return [tags for part in rounds for tags in _tag(part, chosen, encoder)]
+
+
+def _tag(texts: Sequence[str], model: str, encoder: Encoder | None) -> list[list[ThemeTag]]:
     heads = load_heads()
     thresholds = np.array([heads.card[model]["thresholds"][theme] for theme in THEMES])
     readings, owner, is_clause = read_texts(texts)
-    probabilities = heads.predict_proba(readings, model)
+    probabilities = heads.predict_proba_normalised(readings, model, encoder)
     named = best_reading(probabilities[:, : len(THEMES)], owner, len(texts))
-    said = probabilities[:, -len(POLARITIES) :]
+    polarities = probabilities[:, -len(CLASSES) :]
     starts = np.searchsorted(owner, np.arange(len(texts) + 1))
     result: list[list[ThemeTag]] = [[] for _ in texts]
     passed = named.round(6) >= thresholds.round(6)
     for text, theme in zip(*np.nonzero(passed), strict=True):
         rows = np.arange(starts[text], starts[text + 1])
         clauses = rows[is_clause[rows]]
-        voice = said[clauses[probabilities[clauses, theme].round(6).argmax()]]
+        voice = polarities[clauses[probabilities[clauses, theme].round(6).argmax()]]
         if passed[text].sum() == 1:
-            voice = voice + said[rows[-1]]  # the last reading of a short text is the whole
-        tag = ThemeTag(THEMES[theme], POLARITIES[voice.round(6).argmax()], float(named[text, theme]))
+            voice = voice + polarities[rows[-1]]  # the last reading of a short text is the whole
+        tag = ThemeTag(THEMES[theme], CLASSES[voice.round(6).argmax()], float(named[text, theme]))
         result[text].append(tag)
     return [sorted(tags, key=lambda tag: -round(tag.probability, 6)) for tags in result]
 
 
 def read_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Readings of texts (clauses, and a short text as a whole), the text each belongs to, and which are clauses."""
+    """Readings of normalised texts (clauses; a short text as a whole too), whose each is, and which are clauses."""
     readings: list[str] = []
     owner: list[int] = []
     is_clause: list[bool] = []
     for number, text in enumerate(texts):
         every = split_clauses(text)
-        found = [clause for clause in every if not _SUBJECT.match(clause)] or every
-        whole = [" ".join(found)] if len(found) > 1 and text.count(" ") < WHOLE else []
-        readings += found + whole
-        owner += [number] * (len(found) + len(whole))
-        is_clause += [True] * len(found) + [False] * len(whole)
+        clauses = [clause for clause in every if not _SUBJECT.match(clause)] or every
+        whole = [" ".join(clauses)] if len(clauses) > 1 and text.count(" ") < WHOLE else []
+        readings += clauses + whole
+        owner += [number] * (len(clauses) + len(whole))
+        is_clause += [True] * len(clauses) + [False] * len(whole)
     return readings, np.array(owner, dtype=int), np.array(is_clause, dtype=bool)
 
 
@@ -340,17 +311,17 @@ def is_complaint(texts: Iterable[str], model: Model = "auto") -> np.ndarray:
     >>> bool(grievance > dislike)
     True
     """
-    return _kinds(texts, model)[:, 0]
+    return _kinds([normalise(text) for text in texts], model)[:, 0]
 
 
-def promise_kind(texts: Iterable[str], model: Model = "auto") -> list[str]:
+def promise_kind(texts: Iterable[str], model: Model = "auto", *, encoder: Encoder | None = None) -> list[str]:
     """Tell whether a text claims a broken promise or wants what was never offered.
 
     Parameters
     ----------
     texts
         Comments.
-    model
+    model, encoder
         As in `tag_themes`.
 
     Returns
@@ -367,20 +338,25 @@ def promise_kind(texts: Iterable[str], model: Model = "auto") -> list[str]:
     >>> promise_kind(["You promised a refund by Friday and it never came.", "Lovely staff."], model="fast")
     ['promise_broken', '']
     """
-    plain = list(texts)
-    chosen = _choose(model, len(plain))
-    thresholds = [load_heads().card[chosen]["thresholds"][kind] for kind in KINDS[1:]]
-    above = _kinds(plain, model)[:, 1:] / thresholds
+    return promise_kind_normalised([normalise(text) for text in texts], model, encoder=encoder)
+
+
+def promise_kind_normalised(
+    texts: Sequence[str], model: Model = "auto", *, encoder: Encoder | None = None
+) -> list[str]:
+    """As `promise_kind`, for texts that `clean.normalise` has cleaned."""
+    card = load_heads().card[_choose(model, len(texts))]
+    above = _kinds(texts, model, encoder)[:, 1:] / [card["thresholds"][kind] for kind in KINDS[1:]]
     words = np.where(above[:, 0] >= above[:, 1], "promise_broken", "not_offered")
     return [str(word) for word in np.where(above.max(axis=1, initial=0) >= 1, words, "")]
 
 
-def _kinds(texts: Iterable[str], model: str) -> np.ndarray:
-    plain = [normalise(text) for text in texts]
-    chosen, columns = _choose(model, len(plain)), slice(len(THEMES), len(THEMES) + len(KINDS))
-    rounds = (plain[start : start + BATCH] for start in range(0, len(plain), BATCH))
-    found = [load_heads().predict_proba(part, chosen)[:, columns] for part in rounds]
-    return np.concatenate(found) if found else np.empty((0, len(KINDS)))
+def _kinds(texts: Sequence[str], model: str, encoder: Encoder | None = None) -> np.ndarray:
+    """Probability of each of `KINDS` for normalised texts."""
+    chosen, heads = _choose(model, len(texts)), load_heads()
+    rounds = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
+    every = [np.empty((0, len(HEADS))), *(heads.predict_proba_normalised(part, chosen, encoder) for part in rounds)]
+    return np.concatenate(every)[:, len(THEMES) : len(THEMES) + len(KINDS)]
 
 
 def theme_errors(theme: str, model: Literal["accurate", "fast"] = "accurate") -> np.ndarray:

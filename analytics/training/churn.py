@@ -1,11 +1,20 @@
 """Training of the shipped model of churn intent."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from analytics.text.churn_intent import CONDITIONAL, MODELS, REMARK_WEIGHTS, ChurnIntentModel
+from analytics.text.churn_intent import ChurnIntentModel, features
+from analytics.text.clean import normalise
+from analytics.text.linear import FOLDS, MODELS, Head, fit_head, sigmoid
 from analytics.training.places import LINES, REMARKS
+
+REMARK_WEIGHTS = {1: 0.3, 0: 0.05}  # of a remark that leaves and one that does not, in folds
+CONDITIONAL = 0.7  # a threat with a condition ("next time I am gone") counts as seven tenths of leaving: our judgement
+STRENGTH = 10.0  # inverse of the ridge penalty
 
 
 def training_lines() -> pd.DataFrame:
@@ -23,11 +32,89 @@ def training_lines() -> pd.DataFrame:
     return pd.concat([lines, remarks[["text", "brand", "churn", "case", "share", "weight"]]], ignore_index=True)
 
 
-def train_churn_intent(folder: Path = MODELS) -> ChurnIntentModel:
-    """Fit the shipped model on the hand-written lines and write it; its errors are those on remarks."""
+def fit_churn_intent(
+    texts: Iterable[str],
+    brands: Sequence[Sequence[str]],
+    churn: Iterable[float],
+    weights: np.ndarray | None = None,
+    judged: np.ndarray | None = None,
+) -> tuple[ChurnIntentModel, np.ndarray]:
+    """Learn from texts, the brands each is asked about, and how far each says they are being left (0 to 1).
+
+    Parameters
+    ----------
+    texts, brands, churn
+        One of each per text.
+    weights
+        How much each text counts; equal if not given.
+    judged
+        Which texts the model's ``errors`` are about; all if not given.
+
+    Returns
+    -------
+    tuple
+        The model, and each text's probability by folds not trained on it.
+
+    Examples
+    --------
+    >>> names = ["Alba", "Brio", "Cosy", "Dune", "Echo"]
+    >>> lines = [f"leaving {name}" for name in names] + [f"love {name}" for name in names]
+    >>> model, _ = fit_churn_intent(lines, [[name] for name in names * 2], [1] * 5 + [0] * 5)
+    >>> (model.predict_proba(["leaving Fern", "love Fern"], brands=["Fern"]) > 0.5).tolist()
+    [True, False]
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    texts, share = list(texts), np.asarray(list(churn), dtype=float)
+    weights = np.ones(len(texts)) if weights is None else weights
+    vectorizer = TfidfVectorizer(analyzer=dict.fromkeys, min_df=2)
+    pairs = zip(map(normalise, texts), brands, strict=True)
+    matrix = vectorizer.fit_transform([features(*pair) for pair in pairs])
+    scores = _held_out_scores(matrix, share, weights, texts)
+    head = _fit_shares(matrix, share, weights)
+    platt = _fit_shares(scores[:, None], share, weights, strength=1e6)
+    slope, offset = float(platt.coefficients[0, 0]), float(platt.intercepts[0])
+    held_out = sigmoid(slope * scores + offset)
+    judged = np.ones(len(texts), dtype=bool) if judged is None else judged
+    errors = np.bincount(2 * (share[judged] > 0.5) + (held_out[judged] > 0.5), minlength=4).reshape(2, 2)
+    idf = dict(zip(vectorizer.get_feature_names_out(), vectorizer.idf_, strict=True))
+    weight = dict(zip(idf, head.coefficients[0] * vectorizer.idf_, strict=True))
+    return ChurnIntentModel(idf, weight, slope, slope * float(head.intercepts[0]) + offset, errors), held_out
+
+
+def _fit_shares(matrix: Any, share: np.ndarray, weights: np.ndarray, strength: float = STRENGTH) -> Head:  # noqa: ANN401
+    """Logistic regression on labels that may lie between 0 and 1: each row counts once for each side."""
+    from scipy.sparse import csr_matrix, vstack
+
+    labels, counted = np.repeat([1, 0], len(share)), np.concatenate([share * weights, (1 - share) * weights])
+    used = counted > 0
+    both = csr_matrix(vstack([csr_matrix(matrix)] * 2))
+    return fit_head(both[used], labels[used], counted[used], strength=strength)
+
+
+def _held_out_scores(matrix: Any, share: np.ndarray, weights: np.ndarray, texts: list[str]) -> np.ndarray:  # noqa: ANN401
+    """Score of each row by a model that saw neither it nor another row of the same text."""
+    from sklearn.model_selection import GroupKFold
+
+    scores = np.empty(len(texts))
+    groups = pd.factorize(np.asarray(texts, dtype=object))[0]
+    folds = GroupKFold(min(FOLDS, groups.max() + 1), shuffle=True, random_state=0)
+    for train, test in folds.split(matrix, groups=groups):
+        scores[test] = _fit_shares(matrix[train], share[train], weights[train]).scores(matrix[test])[:, 0]
+    return scores
+
+
+def train_churn_intent(folder: Path = MODELS) -> tuple[ChurnIntentModel, np.ndarray]:
+    """Fit the shipped model on the hand-written lines and write it; its errors are those on remarks.
+
+    Returns
+    -------
+    tuple
+        As of `fit_churn_intent`, for the rows of `training_lines`.
+    """
     lines = training_lines()
     brands = [[brand] for brand in lines["brand"]]
     weights, remark = lines["weight"].to_numpy(), (lines["case"] == "remark").to_numpy()
-    model = ChurnIntentModel().fit(lines["text"], brands, lines["share"], weights, remark)
+    model, held_out = fit_churn_intent(lines["text"], brands, lines["share"], weights, remark)
     model.save(folder)
-    return model
+    return model, held_out

@@ -16,9 +16,10 @@ import pandas as pd
 
 from analytics.text.clean import abstain_reason, english_words
 from analytics.text.encoder import Encoder
+from analytics.text.linear import CLASSES
+from analytics.text.sentiment import load_sentiment_model
 from analytics.training.places import DATASETS
 
-CLASSES = ("negative", "neutral", "positive")
 REPLICATES = 400  # bootstrap replicates of an AUC
 
 
@@ -49,19 +50,19 @@ def load_zero_shot_sets(datasets: Path) -> dict[str, pd.DataFrame]:
         "bank-app-reviews": ("bank-app-reviews/reviews.csv", "review", "rating"),
         "csat-ecommerce": ("csat-ecommerce/csat_2023-08-01_to_23.csv", "Customer Remarks", "CSAT Score"),
     }
-    found = {}
+    sets = {}
     for name, (path, text, rating) in wanted.items():
         if (Path(datasets) / path).is_file():
             data = pd.read_csv(Path(datasets) / path).dropna(subset=[text])
             data = data[data[rating] != 3]
-            found[name] = _labelled(data[text], np.where(data[rating] > 3, "positive", "negative"))
+            sets[name] = _labelled(data[text], np.where(data[rating] > 3, "positive", "negative"))
     feedback = Path(datasets) / "ijcnlp-feedback/en.csv"
     if feedback.is_file():
         data = pd.read_csv(feedback).dropna(subset=["text"])
         data = data[data["tag"].isin(["comment", "complaint"])]
         label = np.where(data["tag"] == "complaint", "negative", "positive")
-        found["ijcnlp-feedback, complaint against comment"] = _labelled(data["text"], label)
-    return found
+        sets["ijcnlp-feedback, complaint against comment"] = _labelled(data["text"], label)
+    return sets
 
 
 def _labelled(text: pd.Series, label: np.ndarray) -> pd.DataFrame:
@@ -112,9 +113,9 @@ def measure_polarity(score: np.ndarray, label: pd.Series | np.ndarray, rng: np.r
 
     Examples
     --------
-    >>> found = measure_polarity(np.array([-0.5, 0.2, 0.0, 0.9]), np.array(["negative", "negative", "positive",
+    >>> figures = measure_polarity(np.array([-0.5, 0.2, 0.0, 0.9]), np.array(["negative", "negative", "positive",
     ...     "positive"]), np.random.default_rng(0))
-    >>> found["n"], found["auc"], found["accuracy"]
+    >>> figures["n"], figures["auc"], figures["accuracy"]
     (4, 0.75, 0.625)
     """
     from sklearn.metrics import roc_auc_score
@@ -132,9 +133,9 @@ def measure_polarity(score: np.ndarray, label: pd.Series | np.ndarray, rng: np.r
             draws.append(roc_auc_score(positive[rows], score[rows]))
     auc_low, auc_high = np.quantile(draws, [0.025, 0.975])
     low, high = proportion_confint(right, n, method="wilson")
-    found = {"auc": roc_auc_score(positive, score), "auc_low": auc_low, "auc_high": auc_high}
-    found |= {"accuracy": right / n, "accuracy_low": low, "accuracy_high": high}
-    return {"n": n, **{name: float(value) for name, value in found.items()}}
+    figures = {"auc": roc_auc_score(positive, score), "auc_low": auc_low, "auc_high": auc_high}
+    figures |= {"accuracy": right / n, "accuracy_low": low, "accuracy_high": high}
+    return {"n": n, **{name: float(value) for name, value in figures.items()}}
 
 
 def compare(models: dict[str, SentimentModel], sets: dict[str, pd.DataFrame]) -> pd.DataFrame:
@@ -156,8 +157,8 @@ def compare(models: dict[str, SentimentModel], sets: dict[str, pd.DataFrame]) ->
     rows = []
     for name, data in sets.items():
         for model, score in {**scorers, "vader": vader_score}.items():
-            found = measure_polarity(score(data["text"]), data["label"], np.random.default_rng(0))
-            rows.append({"set": name, "model": model, **found})
+            figures = measure_polarity(score(data["text"]), data["label"], np.random.default_rng(0))
+            rows.append({"set": name, "model": model, **figures})
     return pd.DataFrame(rows)
 
 
@@ -215,8 +216,6 @@ def calibration_error(probabilities: np.ndarray, label: pd.Series | np.ndarray, 
 
 def main(arguments: list[str] | None = None) -> None:
     """Write the zero-shot figures and the speed of the shipped models to standard output."""
-    from analytics.text.sentiment import load_sentiment_model
-
     parser = argparse.ArgumentParser(
         prog="python -m analytics.training.evaluate", description="Measure the shipped models."
     )

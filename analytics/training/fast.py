@@ -1,9 +1,8 @@
 """Training of the fast model that ships: which texts, with which weights, judged on sets held out whole.
 
-The model itself is ``fast.py``; reading the sets is ``train.py``.
+The model itself is ``text.fast``; reading the sets is ``sets``, its card is written by ``cards``.
 """
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,17 @@ import numpy as np
 import pandas as pd
 
 from analytics.text.clean import mask_brands, normalise
-from analytics.text.fast import CLASSES, MODELS, LinearModel, fit_linear, softmax
-from analytics.training.places import IDIOMS
+from analytics.text.fast import LinearModel, fit_linear
+from analytics.text.linear import CLASSES, MODELS, digest, softmax
+from analytics.training.evaluate import (
+    calibration_error,
+    compare,
+    error_matrix,
+    load_zero_shot_sets,
+    measure_polarity,
+    vader_score,
+)
+from analytics.training.places import DATASETS, IDIOMS
 
 # How much a text of a set counts (1 if not named): news and films less, lines written for this product more.
 SET_WEIGHTS = {"nyt": 0.5, "movie": 0.7, "tweets": 0.8, "cfpb": 0.6, "phrases": 2.5, "idioms": 2.5}
@@ -38,7 +46,7 @@ def training_lines(training: pd.DataFrame) -> pd.DataFrame:
 
 
 def train_fast(training: pd.DataFrame, folder: Path = MODELS) -> LinearModel:
-    """Train the model that ships and write it with its figures and model card.
+    """Train the model that ships and write it with its figures.
 
     Every figure is about sets held out whole, as another organisation's texts would be: of four folds, each holds
     out one of `JUDGED_SETS` and a quarter of the other texts.
@@ -46,14 +54,14 @@ def train_fast(training: pd.DataFrame, folder: Path = MODELS) -> LinearModel:
     Parameters
     ----------
     training
-        `train.load_training_sets`: ``text``, ``source``, ``label``.
+        `sets.load_training_sets`: ``text``, ``source``, ``label``.
     folder
-        Where ``fast.npz``, ``fast.json`` and ``fast.md`` go.
+        Where ``fast.npz`` and ``fast.json`` go.
 
     Returns
     -------
     LinearModel
-        The model as loaded back from its files.
+        The model as written.
     """
     from threadpoolctl import threadpool_limits
 
@@ -70,26 +78,14 @@ def train_fast(training: pd.DataFrame, folder: Path = MODELS) -> LinearModel:
         )
         rounded: dict[str, Any] = {"coefficients": model.coefficients.astype(np.float16).astype(np.float32)}
         rounded |= {name: getattr(model, name).round(5) for name in ("intercepts", "calibration")}
-        digest = hashlib.sha256(b"".join(rounded[name].tobytes() for name in sorted(rounded))).hexdigest()[:12]
-        model = replace(model, **rounded, card={"version": f"fast-{digest}", "classes": list(CLASSES)})
+        model = replace(model, **rounded, card={"version": f"fast-{digest(rounded)}", "classes": list(CLASSES)})
         model.card.update(_figures_of(lines[judged], softmax(scores[judged]), model, len(lines)))
     model.save(folder)
-    (folder / "fast.md").write_text(_model_card(model.card), encoding="utf-8")
-    return LinearModel.load(folder)
+    return model
 
 
 def _figures_of(held_out: pd.DataFrame, probabilities: np.ndarray, model: LinearModel, n: int) -> dict[str, Any]:
     """Measure held-out sets and, where they are at hand, the sets that may not train; VADER beside both."""
-    from analytics.training.evaluate import (
-        calibration_error,
-        compare,
-        error_matrix,
-        load_zero_shot_sets,
-        measure_polarity,
-        vader_score,
-    )
-    from analytics.training.places import DATASETS
-
     rows: list[Any] = []
     for name in JUDGED_SETS:
         part = (held_out["source"] == name).to_numpy()
@@ -106,12 +102,3 @@ def _figures_of(held_out: pd.DataFrame, probabilities: np.ndarray, model: Linear
         "training_texts": n,
         "sets": [{key: round(v, 4) if isinstance(v, float) else v for key, v in row.items()} for row in rows],
     }
-
-
-def _model_card(card: dict[str, Any]) -> str:
-    """Fill the template of the model card with measured figures."""
-    from analytics.training.cards import confusion, fill, judged
-
-    figures = {"sets": judged(pd.DataFrame(card["sets"])), "errors": confusion(card["errors"])}
-    figures |= {"texts": f"{card['training_texts']:,}", "calibration": f"{card['calibration_error']:.3f}"}
-    return fill("fast_card.md", figures | {"version": card["version"]})

@@ -7,7 +7,6 @@ and ``accurate.py``.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import time
@@ -21,14 +20,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from analytics.text.accurate import FAST_SHARE, AccurateModel, blend, logs
+from analytics.text.accurate import FAST_SHARE, AccurateModel, blend
 from analytics.text.clean import BRAND, mask_brands, normalise
 from analytics.text.encoder import WINDOW, Encoder
-from analytics.text.fast import fit_linear, lexicon, softmax
+from analytics.text.fast import fit_linear, lexicon
+from analytics.text.linear import (
+    CLASSES,
+    PROBABILITIES,
+    Head,
+    digest,
+    fit_head,
+    logs,
+    read_arrays,
+    softmax,
+    split_folds,
+    write_arrays,
+    write_card,
+)
 from analytics.training.evaluate import calibration_error, error_matrix, measure_polarity, polarity, vader_score
 from analytics.training.export import write_onnx
 from analytics.training.fast import JUDGED_SETS, PRIORS, training_lines
-from analytics.training.train import CLASSES, PROBABILITIES
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -143,7 +154,7 @@ def batches(lengths: np.ndarray, rng: np.random.Generator) -> list[np.ndarray]:
 def encode(tokenizer: Tokenizer, texts: list[str]) -> list[list[int]]:
     """Token ids with [CLS] and [SEP], cut at one window."""
     first, last = (int(tokenizer.token_to_id(token) or 0) for token in ("[CLS]", "[SEP]"))
-    return [[first, *found.ids[: WINDOW - 2], last] for found in tokenizer.encode_batch_fast(texts)]
+    return [[first, *encoding.ids[: WINDOW - 2], last] for encoding in tokenizer.encode_batch_fast(texts)]
 
 
 def pooled(model: Module, ids: list[list[int]]) -> Tensor:
@@ -219,13 +230,13 @@ def train_accurate(data: pd.DataFrame, folder: Path) -> None:
     Parameters
     ----------
     data
-        Result of `train.load_training_sets`; rows ``held_out`` only fit the head.
+        Result of `sets.load_training_sets`; rows ``held_out`` only fit the head.
     folder
         Where ``encoder.onnx``, ``encoder_tokenizer.json``, ``accurate_head.npz`` and ``accurate.json`` go.
     """
     unseen = read_unseen(data)
     held_out = train_parts(data, folder, even_shift(unseen))
-    write_card(unseen, held_out, folder)
+    judge_accurate(unseen, held_out, folder)
 
 
 def read_unseen(data: pd.DataFrame) -> pd.DataFrame:
@@ -237,7 +248,7 @@ def read_unseen(data: pd.DataFrame) -> pd.DataFrame:
         One row per text of these sets: ``source``, ``label``, the blend's `PROBABILITIES`, and the polarities that
         ``fast`` and ``vader`` give it.
     """
-    found = []
+    parts = []
     for source in JUDGED_SETS:
         log.info("without %s", source)
         unseen, rest = data[data["source"] == source], data[data["source"] != source].reset_index(drop=True)
@@ -245,14 +256,13 @@ def read_unseen(data: pd.DataFrame) -> pd.DataFrame:
         fast, _ = fit_linear(lines["text"].tolist(), lines["label"].tolist(), weights=lines["weight"].to_numpy())
         with TemporaryDirectory() as place:
             train_parts(rest, Path(place))
-            with np.load(Path(place) / "accurate_head.npz", allow_pickle=False) as head:
-                parts = head["coefficients"], head["intercepts"], fast
-            model = AccurateModel(Encoder(Path(place)), *parts, {})
+            head = Head(**read_arrays(Path(place) / "accurate_head.npz"))
+            model = AccurateModel(Encoder(Path(place)), head, fast, {})
             rows = unseen[["source", "label"]].reset_index(drop=True)
             rows[PROBABILITIES] = model.predict_proba(unseen["text"])
         rows["fast"], rows["vader"] = polarity(fast)(unseen["text"]), vader_score(unseen["text"])
-        found.append(rows)
-    return pd.concat(found, ignore_index=True)
+        parts.append(rows)
+    return pd.concat(parts, ignore_index=True)
 
 
 def even_shift(unseen: pd.DataFrame) -> float:
@@ -262,13 +272,13 @@ def even_shift(unseen: pd.DataFrame) -> float:
     """
     from scipy.optimize import bisect
 
-    told = unseen[unseen["label"] != "neutral"]
-    odds = logs(told["p_positive"].to_numpy()) - logs(told["p_negative"].to_numpy())
-    praise = told["label"] == "positive"
+    polar = unseen[unseen["label"] != "neutral"]
+    odds = logs(polar["p_positive"].to_numpy()) - logs(polar["p_negative"].to_numpy())
+    praise = polar["label"] == "positive"
 
     def gap(shift: float) -> float:
-        found = (odds + shift > 0) == praise
-        right = found.groupby([told["source"], praise]).mean()  # of each set's blame and praise
+        hits = (odds + shift > 0) == praise
+        right = hits.groupby([polar["source"], praise]).mean()  # of each set's blame and praise
         return float(right.xs(False, level=1).mean() - right.xs(True, level=1).mean())
 
     return float(bisect(gap, -3.0, 3.0, xtol=1e-3))
@@ -279,7 +289,7 @@ def shifted(probabilities: np.ndarray, by: float) -> np.ndarray:
     return softmax(logs(probabilities) + by * SIDES)
 
 
-def write_card(unseen: pd.DataFrame, held_out: dict[str, Any], folder: Path) -> None:
+def judge_accurate(unseen: pd.DataFrame, held_out: dict[str, Any], folder: Path) -> None:
     """Write the card: figures and errors on sets left out whole, and the figures of the held-out texts.
 
     Each set is read with the shift that the other sets ask for.
@@ -292,13 +302,11 @@ def write_card(unseen: pd.DataFrame, held_out: dict[str, Any], folder: Path) -> 
     rows: list[dict[str, Any]] = []
     for source, part in unseen.groupby("source", sort=False):
         for model in ("accurate", "fast", "vader"):
-            found = measure_polarity(part[model].to_numpy(), part["label"], np.random.default_rng(SEED))
-            rows.append({"set": source, "model": model, **{name: round(value, 4) for name, value in found.items()}})
-    with np.load(folder / "accurate_head.npz", allow_pickle=False) as head:
-        digest = hashlib.sha256(b"".join(head[name].tobytes() for name in sorted(head))).hexdigest()
-    encoder = Encoder(folder).version
+            figures = measure_polarity(part[model].to_numpy(), part["label"], np.random.default_rng(SEED))
+            rows.append({"set": source, "model": model, **{name: round(value, 4) for name, value in figures.items()}})
+    encoder, head = Encoder(folder).version, digest(read_arrays(folder / "accurate_head.npz"), 6)
     card = {
-        "version": f"accurate-{encoder}-{digest[:6]}",
+        "version": f"accurate-{encoder}-{head}",
         "encoder": encoder,
         "classes": CLASSES,
         "errors": error_matrix(unseen["label"], np.asarray(CLASSES)[read.argmax(axis=1)]).tolist(),
@@ -306,11 +314,11 @@ def write_card(unseen: pd.DataFrame, held_out: dict[str, Any], folder: Path) -> 
         "unseen": rows,
         "held_out": held_out,
     }
-    (folder / "accurate.json").write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
+    write_card(folder / "accurate.json", card)
 
 
 def train_parts(data: pd.DataFrame, folder: Path, shift: float = 0.0) -> dict[str, Any]:
-    """Fine-tune the encoder, fit its head, write both; returns the figures of the held-out texts (`fit_head`)."""
+    """Fine-tune the encoder, fit its head, write both; returns the figures of the held-out texts (`write_head`)."""
     import torch
     from tokenizers import Tokenizer
 
@@ -325,7 +333,7 @@ def train_parts(data: pd.DataFrame, folder: Path, shift: float = 0.0) -> dict[st
     write_encoder(
         {name: value.numpy() for name, value in model.state_dict().items()}, tokenizer, rows, data["text"], folder
     )
-    return fit_head(data, sentiment.weight.detach().numpy(), sentiment.bias.detach().numpy(), folder, shift)
+    return write_head(data, sentiment.weight.detach().numpy(), sentiment.bias.detach().numpy(), folder, shift)
 
 
 def write_encoder(
@@ -335,8 +343,8 @@ def write_encoder(
     from tokenizers import Tokenizer
 
     vocabulary = tokenizer["model"]["vocab"]
-    found = Tokenizer.from_str(json.dumps(tokenizer)).encode_batch_fast(list(texts))
-    seen = {number for encoding in found for number in encoding.ids}
+    encodings = Tokenizer.from_str(json.dumps(tokenizer)).encode_batch_fast(list(texts))
+    seen = {number for encoding in encodings for number in encoding.ids}
     kept = [
         word
         for word, number in vocabulary.items()
@@ -350,7 +358,7 @@ def write_encoder(
     write_onnx(weights, LAYERS, folder / "encoder.onnx")
 
 
-def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: Path, shift: float) -> dict[str, Any]:
+def write_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: Path, shift: float) -> dict[str, Any]:
     """Fit the sentiment layer's scores to the held-out texts, as the shipped files embed them, and write the head.
 
     A multinomial logistic regression on the layer's three scores; folded into the layer, so that what ships is one
@@ -359,27 +367,24 @@ def fit_head(data: pd.DataFrame, weights: np.ndarray, bias: np.ndarray, folder: 
     returned, by set, are of five folds, blended with a fast model that did not see the held-out texts either: no text
     fits its own.
     """
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.model_selection import StratifiedKFold, cross_val_predict
-
     held, seen = data[data["held_out"]], data[~data["held_out"]]
     scores = Encoder(folder).embed(held["text"]) @ weights.T + bias
     label = held["label"].map(CLASSES.index).to_numpy()
     importance = (np.array(PRIORS) / np.bincount(label, minlength=3))[label] * len(label)
-    model = LogisticRegression(C=10.0, max_iter=1000)
-    folds = StratifiedKFold(5, shuffle=True, random_state=SEED)
-    params = {"sample_weight": importance}
-    probabilities = cross_val_predict(model, scores, label, cv=folds, method="predict_proba", params=params)
+    probabilities = np.empty((len(label), len(CLASSES)))
+    for train, test in split_folds(label, seed=SEED):
+        head = fit_head(scores[train], label[train], importance[train], strength=10.0)
+        probabilities[test] = softmax(head.scores(scores[test]))
     fast, _ = fit_linear([mask_brands(normalise(text), ()) for text in seen["text"]], seen["label"].tolist())
     probabilities = shifted(blend(probabilities, fast.predict_proba(held["text"])), shift)
-    model.fit(scores, label, sample_weight=importance)
-    moved = shift / (1 - FAST_SHARE) * SIDES
-    head = {"coefficients": model.coef_ @ weights, "intercepts": model.coef_ @ bias + model.intercept_ + moved}
-    np.savez(folder / "accurate_head.npz", **{name: value.astype(np.float32) for name, value in head.items()})
+    head = fit_head(scores, label, importance, strength=10.0)
+    intercepts = head.coefficients @ bias + head.intercepts + shift / (1 - FAST_SHARE) * SIDES
+    arrays = {"coefficients": head.coefficients @ weights, "intercepts": intercepts}
+    write_arrays(folder / "accurate_head.npz", {name: value.astype(np.float32) for name, value in arrays.items()})
     by_source = {}
     for source, places in held.reset_index(drop=True).groupby("source").indices.items():
         part, words = probabilities[places], held["label"].iloc[places]
         if {"negative", "positive"} <= set(words):
-            found = measure_polarity(part[:, 2] - part[:, 0], words, np.random.default_rng(SEED))
-            by_source[str(source)] = {name: round(value, 4) for name, value in found.items()}
+            figures = measure_polarity(part[:, 2] - part[:, 0], words, np.random.default_rng(SEED))
+            by_source[str(source)] = {name: round(value, 4) for name, value in figures.items()}
     return by_source

@@ -13,21 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.text.clean import normalise
-from analytics.text.themes import (
-    HEADS,
-    KINDS,
-    MODELS,
-    POLARITIES,
-    THEMES,
-    Heads,
-    best_reading,
-    read_texts,
-    stems,
-)
+from analytics.text.clean import mask_brands, normalise
+from analytics.text.encoder import Encoder
+from analytics.text.linear import CLASSES, FOLDS, MODELS, fit_head, sigmoid
+from analytics.text.themes import HEADS, KINDS, THEMES, Heads, best_reading, read_texts, stems
 from analytics.training.churn import train_churn_intent
 from analytics.training.places import DATASETS, LINES, REMARKS
-from analytics.training.train import held_out
+from analytics.training.sets import held_out
 
 # Sub-themes of the NHS comments that mean one of ours; the others have no counterpart.
 NHS = {
@@ -49,7 +41,6 @@ NHS = {
 }
 NHS_ROWS = 3000  # drawn from 8,764 distinct comments
 NHS_WEIGHT = 0.5  # a comment has one label though it may name more, so it counts less than a hand-written line
-FOLDS = 5
 PENALTY_NGRAMS, PENALTY_EMBEDDING = 0.1, 30.0  # inverse of scikit-learn's C; by cross-validation on the lines
 # Told by more than our own writers' words: folds of our lines would choose less, lines of others more.
 PENALTIES = {"complaint": (1.0, 300.0)}
@@ -66,17 +57,17 @@ def theme_lines() -> pd.DataFrame:
     remarks["polarity"] = remarks["polarity"].where(remarks["themes"] != "", remarks["label"])
     lines = pd.concat([written, remarks], ignore_index=True)
     named = [
-        dict(zip(themes.split("|"), said.split("|"), strict=True))
-        for themes, said in zip(lines["themes"], lines["polarity"], strict=True)
+        dict(zip(themes.split("|"), polarities.split("|"), strict=True))
+        for themes, polarities in zip(lines["themes"], lines["polarity"], strict=True)
     ]
     frame = pd.DataFrame({theme: [float(theme in tags) for tags in named] for theme in THEMES})
     frame["complaint"] = lines["kind"].eq("complaint").astype(float).where(lines["kind"].notna())
     frame["wants_promised"] = [float(tags.get("promise_broken") == "negative") for tags in named]
     frame["wants_unoffered"] = np.where(lines["kind"].isna(), 0.0, np.nan)
-    for polarity in POLARITIES:
+    for polarity in CLASSES:
         frame[polarity] = [float({polarity} == set(tags.values())) for tags in named]
     mixed = np.array([len(set(tags.values())) > 1 for tags in named])
-    frame.loc[mixed, list(POLARITIES)] = np.nan
+    frame.loc[mixed, list(CLASSES)] = np.nan
     return frame.assign(text=lines["text"], weight=1.0)
 
 
@@ -98,7 +89,7 @@ def phrase_lines() -> pd.DataFrame:
     lines = pd.concat([pd.read_csv(LINES / name) for name in ("service_phrases.csv", "idioms_train.csv")])
     lines = lines.drop_duplicates("text", ignore_index=True)
     frame = pd.DataFrame(np.nan, index=lines.index, columns=list(HEADS))
-    for polarity in POLARITIES:
+    for polarity in CLASSES:
         frame[polarity] = (lines["label"] == polarity).astype(float)
     return frame.assign(text=lines["text"], weight=1.0)
 
@@ -109,7 +100,7 @@ def nhs_lines(datasets: Path) -> pd.DataFrame:
     raw = raw[raw["feedback"].str.len() > 3]
     texts = (
         raw.groupby("feedback")
-        .agg(found=("subcategory", lambda labels: set(labels.dropna())), criticality=("criticality", "mean"))
+        .agg(topics=("subcategory", lambda labels: set(labels.dropna())), criticality=("criticality", "mean"))
         .reset_index()
     )
     unseen = held_out(texts["feedback"])  # by the encoder
@@ -117,10 +108,10 @@ def nhs_lines(datasets: Path) -> pd.DataFrame:
     texts = pd.concat([texts[unseen], others], ignore_index=True)
     frame = pd.DataFrame(np.nan, index=texts.index, columns=list(HEADS))
     for theme, labels in NHS.items():
-        frame[theme] = [float(not found.isdisjoint(labels)) for found in texts["found"]]
+        frame[theme] = [float(not topics.isdisjoint(labels)) for topics in texts["topics"]]
     criticality = texts["criticality"]
-    told = ((criticality <= -2) | (criticality >= 1)) & (texts.index % 2 == 0)  # half: fewer hand-written lines tell it
-    frame["complaint"] = (criticality <= -2).astype(float).where(told)
+    clear = ((criticality <= -2) | (criticality >= 1)) & (texts.index % 2 == 0)  # half: fewer hand-written lines tell
+    frame["complaint"] = (criticality <= -2).astype(float).where(clear)
     return frame.assign(text=texts["feedback"], weight=NHS_WEIGHT, unseen=texts.index < unseen.sum())
 
 
@@ -136,12 +127,10 @@ class _Bench:
     def __init__(self, frame: pd.DataFrame) -> None:
         from sklearn.feature_extraction.text import TfidfVectorizer
 
-        from analytics.text.encoder import Encoder
-
         self.labels = frame[list(HEADS)].to_numpy(float)
         self.weight = frame["weight"].to_numpy(float)
         self.unseen = frame["unseen"].eq(True).to_numpy()  # NHS comments that the encoder has not seen
-        vectorizer = TfidfVectorizer(analyzer=_unique_stems, min_df=2).fit(frame["text"])
+        vectorizer = TfidfVectorizer(analyzer=lambda text: dict.fromkeys(stems(text)), min_df=2).fit(frame["text"])
         names = vectorizer.get_feature_names_out()
         none = np.zeros(0)
         self.blank = Heads({name: i for i, name in enumerate(names)}, vectorizer.idf_, none, none, {}, {})
@@ -151,8 +140,8 @@ class _Bench:
         self.mean, self.spread = self.embeddings[hand].mean(axis=0), self.embeddings[hand].std(axis=0)
 
     def read(self, texts: list[str]) -> tuple[Any, np.ndarray]:
-        """N-gram features and embedding of texts."""
-        return self.blank.features(texts), self.encoder.embed(texts)
+        """N-gram features and embedding of normalised texts."""
+        return self.blank.features(texts), self.encoder.embed_clean([mask_brands(text, ()) for text in texts])
 
     def fit(self, rows: np.ndarray, weight: np.ndarray, names: Sequence[str] = HEADS) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients of the fast heads and of those on the embedding, from some rows."""
@@ -163,25 +152,19 @@ class _Bench:
             labels, weights = self.labels[used, head], weight[used]
             columns = self.ngrams.shape[1] - (3 if name in THEMES else 1)  # a theme is named in praise and in blame
             of_ngrams, of_embedding = PENALTIES.get(name, (PENALTY_NGRAMS, PENALTY_EMBEDDING))
-            found = _regression(self.ngrams[used][:, :columns], labels, weights, of_ngrams)
+            weights_of = _regression(self.ngrams[used][:, :columns], labels, weights, of_ngrams)
             gap = np.zeros(self.ngrams.shape[1] - 1 - columns)
-            fast.append(np.concatenate([found[:-1], gap, found[-1:]]))
-            found = _regression(scaled[used], labels, weights, of_embedding)
-            slopes = found[:-1] / self.spread
-            embedding.append(np.append(slopes, found[-1] - slopes @ self.mean))
+            fast.append(np.concatenate([weights_of[:-1], gap, weights_of[-1:]]))
+            weights_of = _regression(scaled[used], labels, weights, of_embedding)
+            slopes = weights_of[:-1] / self.spread
+            embedding.append(np.append(slopes, weights_of[-1] - slopes @ self.mean))
         return np.column_stack(fast), np.column_stack(embedding)
-
-
-def _unique_stems(text: str) -> set[str]:
-    return set(stems(normalise(text)))
 
 
 def _regression(matrix: Any, labels: np.ndarray, weights: np.ndarray, penalty: float) -> np.ndarray:  # noqa: ANN401
     """Coefficients of a logistic regression, the constant last."""
-    from sklearn.linear_model import LogisticRegression
-
-    model = LogisticRegression(C=1 / penalty, max_iter=1000, tol=1e-5).fit(matrix, labels, weights)
-    return np.append(model.coef_[0], model.intercept_[0])
+    head = fit_head(matrix, labels, weights, strength=1 / penalty, tolerance=1e-5)
+    return np.append(head.coefficients[0], head.intercepts[0])
 
 
 def _scores(read: tuple[Any, np.ndarray], fast: np.ndarray, embedding: np.ndarray) -> np.ndarray:
@@ -210,15 +193,15 @@ def _calibrate(bench: _Bench, lines: np.ndarray) -> dict[str, np.ndarray]:
         used = (bench.weight == 1) & ~np.isnan(bench.labels[:, head])
         labels, ones = bench.labels[used, head], np.ones(used.sum())
         result["fast"][[0, 2], head] = _regression(lines[:1, used, head].T, labels, ones, 0.1)
-        found = _regression(lines[:, used, head].T, labels, ones, 0.1)
-        if found[0] < 0:  # the n-grams add nothing to the embedding
-            found = np.append(0, _regression(lines[1:, used, head].T, labels, ones, 0.1))
-        result["accurate"][:, head] = found
+        both = _regression(lines[:, used, head].T, labels, ones, 0.1)
+        if both[0] < 0:  # the n-grams add nothing to the embedding
+            both = np.append(0, _regression(lines[1:, used, head].T, labels, ones, 0.1))
+        result["accurate"][:, head] = both
     return result
 
 
 def _probabilities(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
-    return np.asarray(1 / (1 + np.exp(-(np.einsum("snh,sh->nh", scores, calibration[:2]) + calibration[2]))))
+    return sigmoid(np.einsum("snh,sh->nh", scores, calibration[:2]) + calibration[2])
 
 
 def _measure(truth: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
@@ -227,9 +210,9 @@ def _measure(truth: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
 
     ranked, positives = np.sort(probability)[::-1], int(truth.sum())
     threshold = float(ranked[positives - 1 : positives + 1].mean())
-    found = probability >= threshold
-    counts = np.bincount(2 * truth.astype(int) + found, minlength=4).reshape(2, 2)
-    auc, f1 = float(roc_auc_score(truth, probability)), float(f1_score(truth, found))
+    tagged = probability >= threshold
+    counts = np.bincount(2 * truth.astype(int) + tagged, minlength=4).reshape(2, 2)
+    auc, f1 = float(roc_auc_score(truth, probability)), float(f1_score(truth, tagged))
     return {"thresholds": round(threshold, 4), "errors": counts.tolist(), "auc": round(auc, 3), "f1": round(f1, 3)}
 
 
@@ -307,11 +290,11 @@ def _figures(bench: _Bench, named: np.ndarray, whole: np.ndarray) -> dict[str, A
     figures["nhs"] = {}
     for theme in NHS:
         head = HEADS.index(theme)
-        found = _measure(bench.labels[rows, head], whole[rows, head])
-        figures["nhs"][theme] = {"positives": int(bench.labels[rows, head].sum()), "auc": found["auc"]}
-    polarity = slice(-len(POLARITIES), None)
-    said = hand & ~np.isnan(bench.labels[:, -1])
-    right = whole[said, polarity].argmax(axis=1) == bench.labels[said, polarity].argmax(axis=1)
+        auc = _measure(bench.labels[rows, head], whole[rows, head])["auc"]
+        figures["nhs"][theme] = {"positives": int(bench.labels[rows, head].sum()), "auc": auc}
+    polarity = slice(-len(CLASSES), None)
+    polar = hand & ~np.isnan(bench.labels[:, -1])
+    right = whole[polar, polarity].argmax(axis=1) == bench.labels[polar, polarity].argmax(axis=1)
     return figures | {"polarity_accuracy": round(float(right.mean()), 3)}
 
 

@@ -1,4 +1,4 @@
-"""Where training finds its lines, the data sets and the folder of the shipped models."""
+"""Where training finds its lines and the data sets."""
 
 from pathlib import Path
 
@@ -7,4 +7,3 @@ LINES = Path(__file__).resolve().parents[2] / "data" / "training"  # written for
 IDIOMS = LINES / "idioms_train.csv"
 PHRASES = [LINES / "service_phrases.csv", IDIOMS]  # short and plain
 REMARKS = LINES / "remarks.csv"  # as customers write: of all lengths, mostly hard
-MODELS = Path(__file__).parents[1] / "text" / "models"

@@ -5,10 +5,9 @@ from sklearn.metrics import roc_auc_score
 
 from analytics.text.accurate import FAST_SHARE, AccurateModel, blend
 from analytics.text.clean import mask_brands
-from analytics.text.encoder import MODELS
+from analytics.text.linear import MODELS, PROBABILITIES
 from analytics.training.evaluate import load_zero_shot_sets, polarity, vader_score
 from analytics.training.fast import JUDGED_SETS
-from analytics.training.train import PROBABILITIES
 
 # Complaints without a word of sentiment, none of them in the training file.
 IDIOMS = """I am still without hot water after three visits.

@@ -4,13 +4,17 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.text.adapt import AdaptationRefused, adapt, rate_sentiment
+from analytics.text.adapt import AdaptationRefused, rate_sentiment
 from analytics.text.score import score_texts
 from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
 
 # An organisation whose customers praise with words the shipped models have never seen as praise.
 PRAISE = ["The splork was on full beam", "Proper splorky visit", "Total splork from the desk", "They splorked it"]
 BLAME = ["The grunkle came out", "Pure grunkle at the counter", "Grunkled again on Monday", "All grunkle today"]
+
+
+def fast():
+    return load_sentiment_model("fast")
 
 
 def _rated(n: int) -> tuple[list[str], list[float]]:
@@ -37,7 +41,7 @@ def test_scales_are_read_as_their_makers_define_them() -> None:
 
 def test_the_organisations_own_words_are_learnt() -> None:
     texts, ratings = _rated(200)
-    shipped = load_sentiment_model("fast")
+    shipped = fast()
     adapted = shipped.adapt(texts, ratings)
     assert adapted.predict(["What a splork", "What a grunkle"]).tolist() == ["positive", "negative"]
     assert adapted.card["log_loss"]["adapted"] < adapted.card["log_loss"]["shipped"]
@@ -48,7 +52,7 @@ def test_the_organisations_own_words_are_learnt() -> None:
 
 
 def test_score_texts_says_that_the_adapted_model_spoke() -> None:
-    adapted = adapt(*_rated(200), model="fast")
+    adapted = fast().adapt(*_rated(200))
     scores = score_texts(["What a splork"], model=adapted)
     assert scores["sentiment"].tolist() == ["positive"]
     assert scores["model"].iloc[0] == f"{load_sentiment_model('fast').version}+adapted-{adapted.version[-8:]}"
@@ -58,7 +62,7 @@ def test_ratings_that_do_not_follow_the_text_are_refused() -> None:
     texts, ratings = _rated(200)
     shuffled = np.random.default_rng(1).permutation(ratings)
     with pytest.raises(AdaptationRefused, match="does not clearly beat giving every comment the shares of the ratings"):
-        adapt(texts, shuffled, model="fast")
+        fast().adapt(texts, shuffled)
 
 
 def test_copies_of_one_text_or_one_customer_teach_nothing_by_heart() -> None:
@@ -66,22 +70,22 @@ def test_copies_of_one_text_or_one_customer_teach_nothing_by_heart() -> None:
     ratings = np.repeat(rng.choice([1.0, 5.0], 40), 5)
     copies = np.repeat([f"ticket zq{i}x" for i in range(40)], 5)
     with pytest.raises(AdaptationRefused, match="does not clearly beat"):
-        adapt(copies, ratings, model="fast")
+        fast().adapt(copies, ratings)
     marked = [f"ticket zq{i // 5}x number {i}" for i in range(200)]
     with pytest.raises(AdaptationRefused, match="does not clearly beat"):
-        adapt(marked, ratings, groups=np.repeat(np.arange(40), 5), model="fast")
+        fast().adapt(marked, ratings, groups=np.repeat(np.arange(40), 5))
 
 
 def test_too_few_comments_are_refused_with_the_number() -> None:
     with pytest.raises(AdaptationRefused, match="49 rated comments that can be read: at least 50 are needed"):
-        adapt(*_rated(49), model="fast")
+        fast().adapt(*_rated(49))
     texts, _ = _rated(80)
     with pytest.raises(AdaptationRefused, match="0 negative comments: at least 10 are needed"):
-        adapt(texts, [5.0] * 80, model="fast")
+        fast().adapt(texts, [5.0] * 80)
     with pytest.raises(AdaptationRefused, match="0 rated comments"):
-        adapt(["Das ist nicht gut und sehr teuer"] * 80, [1.0, 5.0] * 40, model="fast")
+        fast().adapt(["Das ist nicht gut und sehr teuer"] * 80, [1.0, 5.0] * 40)
     with pytest.raises(ValueError, match="2 texts but 1 ratings"):
-        adapt(["a", "b"], [1], model="fast")
+        fast().adapt(["a", "b"], [1])
 
 
 @pytest.mark.skipif(not accurate_is_at_hand(), reason="the accurate model is not trained")
@@ -101,4 +105,4 @@ def test_random_tickets_teach_nothing(datasets: Path) -> None:
         .head(400)
     )
     with pytest.raises(AdaptationRefused):
-        adapt(tickets["Ticket Description"], tickets["Customer Satisfaction Rating"], model="fast")
+        fast().adapt(tickets["Ticket Description"], tickets["Customer Satisfaction Rating"])

@@ -6,12 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.text.churn_intent import (
-    ChurnIntentModel,
-    load_churn_intent_model,
-    mark,
-)
-from analytics.training.churn import train_churn_intent, training_lines
+from analytics.text.churn_intent import load_churn_intent_model, mark
+from analytics.training.churn import fit_churn_intent, train_churn_intent, training_lines
 from analytics.training.places import LINES
 
 
@@ -129,7 +125,7 @@ def test_the_lines_cover_ten_industries_and_both_sides_of_a_switch() -> None:
 
 
 def test_training_again_gives_the_shipped_model(tmp_path: Path) -> None:
-    again = train_churn_intent(tmp_path)
+    again, _ = train_churn_intent(tmp_path)
     shipped = load_churn_intent_model()
     texts = ["I'm off to Belfry", "lovely service", "cancel my plan"]
     np.testing.assert_allclose(again.predict_proba(texts), shipped.predict_proba(texts), atol=1e-3)
@@ -169,7 +165,7 @@ def test_the_same_pipeline_learns_a_labelled_set_with_folds_grouped_by_text(data
     groups, scores = pd.factorize(frame["text"].str.lower())[0], np.empty(len(frame))
     for train, test in GroupKFold(5).split(frame, groups=groups):
         learnt = frame.iloc[train]
-        model = ChurnIntentModel().fit(learnt["text"], list(learnt["names"]), learnt["churn"])
+        model, _ = fit_churn_intent(learnt["text"], list(learnt["names"]), learnt["churn"])
         for row in test:
             scores[row] = model.predict_proba([frame["text"].iloc[row]], brands=frame["names"].iloc[row])[0]
     assert f1(frame["churn"], scores > 0.5) >= 0.79
@@ -181,7 +177,7 @@ def test_industries_left_out_of_training_are_still_ranked() -> None:
     lines = pd.read_csv(LINES / "churn_intent.csv", keep_default_na=False)
     unseen = lines["industry"].isin(["bank", "gym", "airline"])
     learnt, held_out = lines[~unseen], lines[unseen]
-    model = ChurnIntentModel().fit(learnt["text"], [[brand] for brand in learnt["brand"]], learnt["churn"])
+    model, _ = fit_churn_intent(learnt["text"], [[brand] for brand in learnt["brand"]], learnt["churn"])
     pairs = zip(held_out["text"], held_out["brand"], strict=True)
     scores = [model.predict_proba([text], brands=[brand])[0] for text, brand in pairs]
     assert roc_auc_score(held_out["churn"], scores) > 0.8

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from analytics.text.clean import BRAND
-from analytics.text.encoder import MAX_WINDOWS, MODELS, WINDOW, Encoder, split_windows
+from analytics.text.encoder import MAX_WINDOWS, WINDOW, Encoder, split_windows
+from analytics.text.linear import MODELS
 
 
 @pytest.fixture(scope="module")

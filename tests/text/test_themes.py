@@ -9,8 +9,8 @@ import pytest
 
 from analytics.text.clean import normalise
 from analytics.text.encoder import Encoder
+from analytics.text.linear import MODELS
 from analytics.text.themes import (
-    MODELS,
     THEMES,
     ThemeTag,
     is_complaint,

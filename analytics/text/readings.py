@@ -1,13 +1,16 @@
-"""Labelling by hand: which texts to show to whom, and a file that keeps every click.
+"""Labels given by people: which texts to show to whom, a file that keeps every click, and whether two people agree.
 
-What the labels are worth is ``label_quality``'s question, the buttons are ``label_widget``'s. Only redacted text comes
-in here, so only redacted text is shown and stored.
+Only redacted text comes in here, so only redacted text is shown and stored. What more labels would add is
+``learning_curve``; the buttons, and what is said about labels, are ``report.labelling``.
 """
 
 import hashlib
+import math
 import os
 import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +21,10 @@ from analytics.config import Config, load_config
 from analytics.tables.periods import parse_period
 from analytics.tables.read import defuse, read_tables
 from analytics.tables.schema import NotMeasured
-from analytics.text.clean import abstain_reason, normalise
+from analytics.text.accurate import AccurateModel
+from analytics.text.clean import normalise, reason_to_abstain
 from analytics.text.comments import collect_comments, find_names
-from analytics.text.fast import CLASSES
+from analytics.text.linear import CLASSES
 from analytics.text.redact import redact
 
 FOLDER = "data/derived/labels"  # beside the configuration
@@ -272,14 +276,24 @@ def open_session(config: str | Path | Config, period: str, labeller: str, count:
         If `count` is below 1, or the period holds no text that can be read.
     NotMeasured
         If no text has a date.
+
+    References
+    ----------
+    See `draw_texts`.
+
+    Examples
+    --------
+    >>> open_session("perception.toml", "2026-10", "Ann", 0)
+    Traceback (most recent call last):
+    ValueError: count is 0: the number of texts to label must be 1 or more.
     """
     if count < 1:
         raise ValueError(f"count is {count}: the number of texts to label must be 1 or more.")
     settings = config if isinstance(config, Config) else load_config(config)
-    store = LabelStore(settings.resolve(f"{FOLDER}/{_file_name(settings.organisation.name)}.csv"))
-    rows = store.read()
+    name = re.sub(r"[^a-z0-9]+", "-", settings.organisation.name.casefold()).strip("-") or "labels"
+    store = LabelStore(settings.resolve(f"{FOLDER}/{name}.csv"))
     pool = read_pool(settings, period)
-    pool = pool[~pool["text_hash"].isin(rows["text_hash"])].reset_index(drop=True)
+    pool = pool[~pool["text_hash"].isin(store.read()["text_hash"])].reset_index(drop=True)
     return LabellingSession(store, _draw(pool, count), labeller, period, count)
 
 
@@ -298,13 +312,15 @@ def read_pool(config: Config, period: str) -> pd.DataFrame:
     if comments.empty:
         raise NotMeasured("no customer text with a date (comment, text), needed to draw texts to label")
     stamps = pd.to_datetime(comments["at"])
-    found = comments.loc[parse_period(period).localise(config.organisation.timezone).contains(stamps), "text"]
-    found = found[~found.map(normalise).str.casefold().duplicated()].sample(frac=1, random_state=0)
-    found = found[found.map(lambda text: abstain_reason(text) == "")].head(POOL)
-    if found.empty:
+    inside = parse_period(period).localise(config.organisation.timezone).contains(stamps)
+    texts = comments.loc[inside, ["text"]].assign(plain=lambda rows: rows["text"].map(normalise))
+    texts = texts[~texts["plain"].str.casefold().duplicated()].sample(frac=1, random_state=0)
+    readable = [not reason_to_abstain(*pair) for pair in zip(texts["text"], texts["plain"], strict=True)]
+    texts = texts[readable].head(POOL)
+    if texts.empty:
         dates = f"{stamps.min():%Y-%m-%d} to {stamps.max():%Y-%m-%d}"
         raise ValueError(f"{period} holds no customer text that can be read. There are texts from {dates}.")
-    redacted = redact(found, names=find_names(tables), patterns=config.organisation.order_number_patterns)
+    redacted = redact(texts["text"], names=find_names(tables), patterns=config.organisation.order_number_patterns)
     pool = pd.DataFrame({"text": redacted.map(_printable)})
     pool.insert(0, "text_hash", pool["text"].map(text_hash))
     return pool.drop_duplicates("text_hash").reset_index(drop=True)
@@ -312,9 +328,7 @@ def read_pool(config: Config, period: str) -> pd.DataFrame:
 
 def _draw(pool: pd.DataFrame, count: int) -> pd.DataFrame:
     """Return the chosen texts with how each was drawn, both halves mixed so that a short sitting holds both."""
-    from analytics.text.sentiment import load_sentiment_model
-
-    model: Any = load_sentiment_model("accurate")
+    model = AccurateModel.load()
     embeddings = model.encoder.embed(pool["text"].tolist())
     rng = np.random.default_rng(0)
     at_random, teaching = draw_texts(model.proba_of(embeddings), embeddings, count, rng)
@@ -325,10 +339,6 @@ def _draw(pool: pd.DataFrame, count: int) -> pd.DataFrame:
 def _printable(text: str) -> str:
     """Return a text on one line, without control and invisible characters."""
     return "".join(character for character in " ".join(text.split()) if character.isprintable())
-
-
-def _file_name(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-") or "labels"
 
 
 def agreed_labels(labels: pd.DataFrame) -> pd.DataFrame:
@@ -348,6 +358,10 @@ def agreed_labels(labels: pd.DataFrame) -> pd.DataFrame:
         ``adapt(agreed["text"], agreed["rating"], scale="csat")`` learns from the labels. Error rates for
         `corrected_share` must come from rows with ``drawn == "random"`` alone.
 
+    References
+    ----------
+    See `measure_agreement` for how far labellers agree.
+
     Examples
     --------
     >>> rows = [("x", "slow", "negative", "Ann"), ("x", "slow", "neutral", "Ben"), ("y", "good", "positive", "Ann")]
@@ -356,8 +370,76 @@ def agreed_labels(labels: pd.DataFrame) -> pd.DataFrame:
     [['good', 5]]
     """
     rows = labels[labels["label"].isin(CLASSES)]
-    one_voice = (
-        rows.groupby("text_hash")["label"].transform("nunique") == 1 if len(rows) else rows["label"].isin(CLASSES)
-    )
-    agreed = rows[one_voice].drop_duplicates("text_hash")[["text_hash", "text", "label", "drawn"]]
+    voices = rows.groupby("text_hash")["label"].transform("nunique")
+    agreed = rows[voices == 1].drop_duplicates("text_hash")[["text_hash", "text", "label", "drawn"]]
     return agreed.assign(rating=agreed["label"].map(RATINGS).astype(int)).reset_index(drop=True)
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two people gave the same labels beyond what chance would do.
+
+    Parameters
+    ----------
+    first, second
+        The labellers.
+    kappa, low, high
+        Cohen's kappa, -1 to 1, and its 95 % interval; NaN where it is undefined.
+    n, same
+        Texts both labelled, skipped ones left out, and how many of them got the same label.
+    """
+
+    first: str
+    second: str
+    kappa: float
+    low: float
+    high: float
+    n: int
+    same: int
+
+
+def measure_agreement(labels: pd.DataFrame) -> list[Agreement]:
+    """Cohen's kappa of every two labellers, over the texts both of them labelled.
+
+    kappa = (po - pe) / (1 - pe), po the share of texts with equal labels, pe the share that chance would give with the
+    same use of each label. The interval is the large-sample one.
+
+    Parameters
+    ----------
+    labels
+        Rows of a `LabelStore`: text_hash, label, labeller.
+
+    Returns
+    -------
+    list of Agreement
+        One for every two labellers, in order of name; none with fewer than two labellers.
+
+    References
+    ----------
+    Cohen 1960, Educational and Psychological Measurement 20, 37-46; Fleiss, Cohen & Everitt 1969, Psychological
+    Bulletin 72, 323-327, for the standard error.
+
+    Examples
+    --------
+    >>> labels = pd.DataFrame({"text_hash": list("wxyz") * 2, "labeller": ["Ann"] * 4 + ["Ben"] * 4})
+    >>> labels["label"] = [{"n": "negative", "p": "positive"}[letter] for letter in "nppn" + "npnn"]
+    >>> [(pair.n, pair.kappa) for pair in measure_agreement(labels)]  # po = 3/4, pe = 1/2 * 3/4 + 1/2 * 1/4
+    [(4, 0.5)]
+    """
+    rows = labels[labels["label"].isin(CLASSES)]
+    by_labeller = rows.pivot_table(index="text_hash", columns="labeller", values="label", aggfunc="last")
+    pairs = combinations(sorted(by_labeller.columns), 2)
+    return [_agreement(by_labeller[[*pair]].dropna(), *pair) for pair in pairs]
+
+
+def _agreement(both: pd.DataFrame, first: str, second: str) -> Agreement:
+    table = pd.crosstab(both[first], both[second]).reindex(index=CLASSES, columns=CLASSES, fill_value=0).to_numpy()
+    used = np.flatnonzero(table.sum(axis=0) + table.sum(axis=1))
+    same = int(np.trace(table))
+    if len(used) < 2:
+        return Agreement(first, second, math.nan, math.nan, math.nan, len(both), same)
+    from statsmodels.stats.inter_rater import cohens_kappa
+
+    estimate = cohens_kappa(table[np.ix_(used, used)])
+    low, high = max(-1.0, float(estimate.kappa_low)), min(1.0, float(estimate.kappa_upp))
+    return Agreement(first, second, float(estimate.kappa), low, high, len(both), same)

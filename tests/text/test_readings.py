@@ -9,27 +9,21 @@ import pandas as pd
 import pytest
 
 from analytics.config import load_config
+from analytics.report.labelling import _Panel, show_agreement, show_learning_curve
 from analytics.tables.schema import NotMeasured
 from analytics.text.adapt import rate_sentiment
-from analytics.text.label import (
+from analytics.text.learning_curve import _gain_weights, _macro_f1, fit_curve, measure_learning_curve
+from analytics.text.readings import (
     COLUMNS,
     LabellingSession,
     LabelStore,
     agreed_labels,
     draw_texts,
+    measure_agreement,
     open_session,
     read_pool,
     text_hash,
 )
-from analytics.text.label_quality import (
-    _gain_weights,
-    _macro_f1,
-    describe_agreement,
-    fit_curve,
-    measure_agreement,
-    measure_learning_curve,
-)
-from analytics.text.label_widget import _Panel
 
 PERIOD = "2025-03"
 HOSTILE = [
@@ -60,6 +54,14 @@ def labelled_twice(table):
     texts = [f"text {k}" for k in range(len(pairs))]
     first = [row(text, names[i], "Ann") for text, (i, _) in zip(texts, pairs, strict=True)]
     return pd.DataFrame(first + [row(text, names[j], "Ben") for text, (_, j) in zip(texts, pairs, strict=True)])
+
+
+def words_of(block):
+    return block.data["text"]
+
+
+def agreement_of(labels):
+    return words_of(show_agreement(labels))
 
 
 # keeping labels
@@ -113,8 +115,8 @@ def test_a_kill_in_the_middle_of_saving_leaves_every_earlier_click_whole(tmp_pat
     path = tmp_path / "a.csv"
     code = (
         "import itertools, sys; sys.path.insert(0, sys.argv[2])\n"
-        "from analytics.text.label import LabelStore\n"
-        "from test_label import row\n"
+        "from analytics.text.readings import LabelStore\n"
+        "from test_readings import row\n"
         "store = LabelStore(sys.argv[1])\n"
         "for k in itertools.count():\n"
         "    store.add(row(f'text {k} ' + 'word ' * 5000)); print(k, flush=True)\n"
@@ -344,34 +346,35 @@ def test_texts_without_a_date_are_not_measured(organisation):
 
 def test_kappa_of_cohens_example():
     """Cohen 1968, Psychological Bulletin 70, 213-220, table 1 (n = 200): unweighted kappa .492."""
-    found = measure_agreement(labelled_twice([[88, 14, 18], [10, 40, 10], [2, 6, 12]]))
-    assert (found[0].n, round(found[0].kappa, 3)) == (200, 0.492)
+    pair = measure_agreement(labelled_twice([[88, 14, 18], [10, 40, 10], [2, 6, 12]]))
+    assert (pair[0].n, round(pair[0].kappa, 3)) == (200, 0.492)
 
 
 def test_kappa_and_its_interval_as_published():
     """A SAS example (in statsmodels' tests), and ci.kappa(.05, 31, 12, 4, 58) in the manual of R's statpsych."""
-    found = measure_agreement(labelled_twice([[0, 4, 1], [0, 8, 0], [0, 1, 5]]))[0]
-    assert [round(value, 4) for value in (found.kappa, found.low, found.high)] == [0.4842, 0.2137, 0.7547]
-    found = measure_agreement(labelled_twice([[31, 0, 12], [0, 0, 0], [4, 0, 58]]))[0]
-    assert [round(value, 7) for value in (found.kappa, found.low, found.high)] == [0.6756757, 0.5317210, 0.8196303]
+    pair = measure_agreement(labelled_twice([[0, 4, 1], [0, 8, 0], [0, 1, 5]]))[0]
+    assert [round(value, 4) for value in (pair.kappa, pair.low, pair.high)] == [0.4842, 0.2137, 0.7547]
+    labels = labelled_twice([[31, 0, 12], [0, 0, 0], [4, 0, 58]])
+    pair = measure_agreement(labels)[0]
+    assert [round(value, 7) for value in (pair.kappa, pair.low, pair.high)] == [0.6756757, 0.5317210, 0.8196303]
     words = "Ann and Ben gave the same label to 89 of 105 texts. Cohen's kappa is .68 (.53 to .82)"
-    assert found.sentence.startswith(words)
+    assert words_of(show_agreement(labels)).startswith(words)
 
 
 def test_kappa_leaves_out_skipped_texts_and_those_of_one_labeller():
     labels = labelled_twice([[2, 0, 0], [0, 0, 0], [0, 0, 2]])
     more = [row("text 0", "skipped", "Ben"), row("only Ann", "neutral")]
     labels = pd.concat([labels[labels["text"].ne("text 0") | labels["labeller"].ne("Ben")], pd.DataFrame(more)])
-    assert [(found.n, found.kappa) for found in measure_agreement(labels)] == [(3, 1.0)]
+    assert [(pair.n, pair.kappa) for pair in measure_agreement(labels)] == [(3, 1.0)]
 
 
 def test_agreement_that_cannot_be_told_says_so():
-    assert describe_agreement(pd.DataFrame([row("one")])).startswith("Agreement is not known: it takes two labellers")
-    same = describe_agreement(labelled_twice([[3, 0, 0], [0, 0, 0], [0, 0, 0]]))
+    assert agreement_of(pd.DataFrame([row("one")])).startswith("Agreement is not known: it takes two labellers")
+    same = agreement_of(labelled_twice([[3, 0, 0], [0, 0, 0], [0, 0, 0]]))
     assert same == "Ann and Ben gave all 3 texts one and the same label: kappa is undefined."
-    few = describe_agreement(labelled_twice([[3, 1, 0], [0, 0, 0], [0, 0, 4]]))
+    few = agreement_of(labelled_twice([[3, 1, 0], [0, 0, 0], [0, 0, 4]]))
     assert "7 of 8 texts. Cannot tell yet" in few
-    apart = describe_agreement(pd.DataFrame([row("one"), row("two", labeller="Ben")]))
+    apart = agreement_of(pd.DataFrame([row("one"), row("two", labeller="Ben")]))
     assert apart == "Ann and Ben have labelled no text in common: agreement is not known."
 
 
@@ -410,7 +413,10 @@ def test_each_law_gives_the_gain_that_it_was_made_with():
 def test_with_too_few_labels_the_curve_says_how_many_it_takes(classes, drawn_as, needed):
     labels = [row(f"{name} {k}", name, drawn=drawn_as) for name, n in classes.items() for k in range(n)]
     curve = measure_learning_curve(pd.DataFrame(labels))
-    assert curve.sentence == f"Cannot tell yet what more labels would add: label at least {needed} texts in all."
+    assert (
+        words_of(show_learning_curve(curve))
+        == f"Cannot tell yet what more labels would add: label at least {needed} texts in all."
+    )
     assert np.isnan([curve.gain, curve.low, curve.high]).all()
 
 
@@ -427,7 +433,7 @@ def test_where_all_is_learnt_more_labels_are_hardly_worth_it():
     assert curve.points["labels"].tolist() == [0, 40, 80, 120, 160]
     assert curve.points["macro_f1"].iloc[0] == pytest.approx(1 / 3, abs=0.03)  # all called negative
     assert curve.points["macro_f1"].iloc[-1] == 1
-    assert curve.sentence.endswith("100 more would add about .00 (.00 to .00): hardly worth it.")
+    assert words_of(show_learning_curve(curve)).endswith("100 more would add about .00 (.00 to .00): hardly worth it.")
 
 
 def test_where_much_is_left_to_learn_the_gain_is_put_above_nought_with_its_interval():
@@ -435,8 +441,8 @@ def test_where_much_is_left_to_learn_the_gain_is_put_above_nought_with_its_inter
     curve = fit_curve(features, shipped, codes, np.arange(300) < 150)
     assert 0 < curve.gain < 0.1
     assert curve.low <= curve.gain <= curve.high
-    assert "100 more would add about" in curve.sentence
-    assert "hardly" not in curve.sentence
+    assert "100 more would add about" in words_of(show_learning_curve(curve))
+    assert "hardly" not in words_of(show_learning_curve(curve))
 
 
 def test_pure_noise_never_promises_a_gain():
