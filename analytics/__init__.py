@@ -12,7 +12,7 @@ _HOME = {
     "text.churn_intent": ["load_churn_intent_model"],
     "text.themes": ["tag_themes"],
     "text.redact": ["redact"],
-    "text.score": ["score_texts"],
+    "text.scored": ["score_texts"],
     "measures.estimate": ["Estimate"],
     "measures.scores": ["customer_effort", "net_promoter_score", "net_sentiment", "top_box_share"],
     "measures.shares": ["corrected_share"],

@@ -227,8 +227,7 @@ def text(folder: Path, quick: bool) -> Iterator[Row]:
     from textblob import TextBlob
     from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
-    from analytics.text.encoder import Encoder
-    from analytics.text.score import score_texts
+    from analytics.text.scored import score_texts
     from analytics.text.sentiment import load_sentiment_model
 
     texts = comments(folder, 200 if quick else 1_000)
@@ -248,7 +247,6 @@ def text(folder: Path, quick: bool) -> Iterator[Row]:
     best = dict.fromkeys(scorers, float("inf"))
     for _ in range(1 if quick else 2):
         for name, score in scorers.items():
-            Encoder.load().forget()
             with clock() as seconds:
                 score()
             best[name] = min(best[name], seconds())

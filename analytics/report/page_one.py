@@ -6,6 +6,7 @@ from analytics.report.perception import judge, score_chart
 from analytics.report.story import Score, Story
 from analytics.report.words import (
     Section,
+    coverage_sentence,
     estimate_of,
     movement_note,
 )
@@ -28,7 +29,7 @@ def build_page_one(story: Story, perceive: Section, hurts: Section, leaving: Sec
     hurt = hurts.answer if headline is scored else next(others, hurts.answer)  # never the headline twice
     return blocks.page_one(
         headline, numbers, notes=notes, perceive=perceive.answer, hurts=hurt, leaving=_both(leaving),
-        unknown=unknowns.answer, trend=_trend(story), basis=story.caution,
+        unknown=unknowns.answer, trend=_trend(story), basis=coverage_sentence(story.coverage, story.period.label),
     )  # fmt: skip
 
 

@@ -22,9 +22,11 @@ from analytics.report.words import (
     estimate_of,
     figure_of,
     listed,
+    name_writers,
     not_known,
     rule_of,
     section,
+    unread_sentence,
 )
 from analytics.tables.periods import period_of
 from analytics.tables.schema import NotMeasured
@@ -47,13 +49,13 @@ def show_problems(story: Story) -> Section:
     except NotMeasured as lack:
         line, recorded = not_known(lack), _recorded(story)
         return Section([*recorded, *line.blocks], [*recorded, line.answer][0], line.unknowns)
-    named = table[table["open"]]
+    named, writers = table[table["open"]], name_writers(story.writers)
     n = int(table["n"].max())
     if n < story.k:
-        raise NotMeasured(f"not measured: fewer than {story.k} {story.writers} in {story.period.label}")
+        raise NotMeasured(f"not measured: fewer than {story.k} {writers} in {story.period.label}")
     if named.empty:
         told = blocks.finding(
-            f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} {story.writers}, "
+            f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} {writers}, "
             f"as far as the intervals tell{_not_counted(table)}."
         )
         return Section([told, _problem_table(table, n, story)], told)
@@ -61,7 +63,7 @@ def show_problems(story: Story) -> Section:
     first = estimate_of(top)
     theme = THEME_WORDS[top["theme"]]
     told = blocks.finding(
-        f"{capital(theme)} is named as a problem by {figure_of(first)} of the {first.n:,} {story.writers}.",
+        f"{capital(theme)} is named as a problem by {figure_of(first)} of the {first.n:,} {writers}.",
         [first],
         top["word"],
         better="lower",
@@ -82,7 +84,7 @@ def show_problems(story: Story) -> Section:
         figures.plot_shares(
             table.dropna(subset="value").head(10).assign(theme=lambda rows: rows["theme"].map(THEME_WORDS)),
             by="theme",
-            label=f"share of {story.writers}",
+            label=f"share of {writers}",
         ),
         alt=f"Shares of customers who name each theme as a problem; the largest is {theme}, {figure_of(first)}.",
         caption=f"{capital(THEME_WORDS[top['theme']])} is named most.",
@@ -165,15 +167,14 @@ def _recorded(story: Story) -> list[Block]:
 
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
-    unscored = story.unscored
     shown = table.assign(theme=table["theme"].map(THEME_WORDS))
     return blocks.table(
         shown, caption="Themes named as a problem.", source=SAID, n=n,
         columns={"theme": "Theme", "value": "Named by", "counted": "Labels as counted", "word": "Movement"},
         formats={"counted": "share"},
         note=f"Named by: the classifier's error taken out; not known where it finds the theme too seldom, or tags more "
-        f"than its known errors allow. {unscored} Movement is judged over all themes together "
-        f"(false discoveries at most {1 - story.confidence:.0%}). Read by the {story.named_by} theme heads.",
+        f"than its known errors allow. {unread_sentence(story.unread)} Movement is judged over all themes together "
+        f"(false discoveries at most {1 - story.confidence:.0%}). Read by the {story.theme_model} theme heads.",
     )  # fmt: skip
 
 
@@ -187,25 +188,22 @@ def _quotes(story: Story, themes: Sequence[str]) -> list[Block]:
         people = named["customer_id"].nunique() if named["customer_id"].notna().any() else len(named)
         if people < story.k:
             continue
-        texts = pick_quotes(_surest(named, theme), QUOTED, used)
+        texts = pick_quotes(_surest(named, theme, story), QUOTED, used)
         used += texts
         shown += [blocks.quotes(texts, caption=f"In their words: {THEME_WORDS[theme]}", n=len(named))] if texts else []
     return shown
 
 
-def _surest(named: pd.DataFrame, theme: str) -> pd.Series:
+def _surest(named: pd.DataFrame, theme: str, story: Story) -> pd.Series:
     """Texts that may be quoted for a theme: the accurate models hold it likely, likelier than others, and a problem."""
-    from analytics.text.sentiment import load_sentiment_model
-    from analytics.text.themes import tag_themes
-
     sure = named["themes"].map(
         lambda tags: max((getattr(tag, "probability", 1.0) for tag in tags if str(tag) == theme), default=0.0)
     )
     texts = named.loc[sure.sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
-    blame = load_sentiment_model("accurate").predict_proba(texts.tolist())[:, 0]
+    readings = story.read_closely(texts)
     agreed = [
         p >= QUOTABLE
         and any(tag == theme and tag.polarity == "negative" and tag.probability >= QUOTABLE for tag in tags[:1])
-        for p, tags in zip(blame, tag_themes(texts.tolist()), strict=True)
+        for p, tags in zip(readings["p_negative"], readings["themes"], strict=True)
     ]
     return cast("pd.Series", texts[agreed])

@@ -41,7 +41,7 @@ def show_recovery(story: Story) -> Section:
 
 def _asked_for(story: Story) -> list[Block]:
     """How many complaints say that a promise was broken, and how many want what was never offered."""
-    from analytics.text.themes import promise_kind, theme_errors
+    from analytics.text.themes import theme_errors
 
     if not has_texts(story):
         return []
@@ -50,7 +50,7 @@ def _asked_for(story: Story) -> list[Block]:
     if len(texts) < story.k:
         return []
     refuse_long(texts, "what complaints ask for")
-    kinds = pd.Series(promise_kind(texts, model="accurate"))
+    kinds = pd.Series(story.read_kinds(texts))
     broken, wished = (
         corrected_share(
             kinds.eq(kind).map({True: NAMED, False: OTHER}),

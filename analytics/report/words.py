@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -13,6 +13,7 @@ from analytics.measures.estimate import Estimate
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import format_interval, write_interval
+from analytics.report.story import Coverage, Unread
 from analytics.tables.schema import NotMeasured
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
@@ -132,6 +133,26 @@ def movement_sentence(signal: Signals) -> str:
     if signal.word == "no change":
         return "No change: it lies within its usual movement."
     return f"We cannot tell yet whether it moved: {reason_of(signal)}."
+
+
+def coverage_sentence(coverage: Coverage, label: str) -> str:
+    """That the data cover only a part of the period; '' where they reach to both its ends."""
+    begin = f"begin on {coverage.first:%-d %B %Y}" if coverage.first is not None else ""
+    end = f"end on {coverage.last:%-d %B %Y}" if coverage.last is not None else ""
+    parts = " and ".join(filter(None, [begin, end]))
+    return f"The data {parts}: they cover only a part of {label}." if parts else ""
+
+
+def unread_sentence(texts: Unread) -> str:
+    """How many texts no model could read."""
+    return f"{texts.unread:,} of {texts.total:,} texts could not be read (empty, another language)."
+
+
+def name_writers(sources: Collection[str]) -> str:
+    """Whom shares of problems are about (`Story.writers`): 'customers who complained or wrote'."""
+    wrote = "wrote and gave less than the top mark" if "marks" in sources else "wrote"
+    words = {"complaints": "complained", "surveys": wrote, "contacts": "wrote to us"}
+    return "customers who " + " or ".join(phrase for source, phrase in words.items() if source in sources)
 
 
 def listed(names: list[str]) -> str:

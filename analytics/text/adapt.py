@@ -6,7 +6,7 @@ Holds the reading of scales, the honest comparison with the shipped model, and t
 import hashlib
 import warnings
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.text.clean import abstain_reason, mask_brands, normalise
+from analytics.text.encoder import Memory
 from analytics.text.fast import CLASSES, LinearModel, Vectoriser
 
 # scale -> (lowest, highest, most that is negative, least that is positive)
@@ -240,6 +241,8 @@ def _folds(codes: np.ndarray, frame: pd.DataFrame) -> Iterable[tuple[np.ndarray,
 
 def _features(base: Any, own: Vectoriser | None, texts: list[str]) -> tuple[Any, np.ndarray]:  # noqa: ANN401
     """Return what the head reads of each text, and the shipped model's probabilities."""
+    if own is None:
+        base = replace(base, encoder=Memory(base.encoder))  # what both read is embedded once
     shipped = base.predict_proba(texts)
     if own is None:
         return np.hstack([np.log(np.clip(shipped, 1e-4, 1)), base.encoder.embed(texts)]), shipped

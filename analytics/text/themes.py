@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from analytics.text.clean import normalise
+
+if TYPE_CHECKING:
+    from analytics.text.encoder import Encoder
 
 MODELS = Path(__file__).parent / "models"
 DEFINITIONS = {
@@ -162,14 +165,15 @@ class Heads:
     calibration: dict[str, np.ndarray]
     card: dict[str, Any]
 
-    def predict_proba(self, texts: Sequence[str], model: str) -> np.ndarray:
-        """Probability of each head for each text as a whole, shape (n, heads)."""
+    def predict_proba(self, texts: Sequence[str], model: str, encoder: "Encoder | None" = None) -> np.ndarray:
+        """Probability of each head for each text as a whole, shape (n, heads); the shipped encoder reads by default."""
         on_fast, on_embedding, constant = self.calibration[model]
         scores = on_fast * (self.features(texts) @ self.fast) + constant
         if model == "accurate":
             from analytics.text.encoder import Encoder
 
-            scores = scores + on_embedding * (Encoder.load().embed(texts) @ self.embedding[:-1] + self.embedding[-1])
+            rows = (encoder or Encoder.load()).embed(texts)
+            scores = scores + on_embedding * (rows @ self.embedding[:-1] + self.embedding[-1])
         return np.asarray(1 / (1 + np.exp(-scores)))
 
     def features(self, texts: Sequence[str]) -> Any:  # noqa: ANN401  # scipy.sparse has no types
@@ -232,7 +236,9 @@ def _choose(model: str, n: int) -> str:
     return "accurate" if at_hand else "fast"
 
 
-def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTag]]:
+def tag_themes(
+    texts: Iterable[str], model: Model = "auto", *, encoder: "Encoder | None" = None
+) -> list[list[ThemeTag]]:
     """Name the themes of each text, and what is said about each.
 
     A text is read clause by clause, and as a whole where it has at most 40 words. A theme is named where the most
@@ -245,6 +251,8 @@ def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTa
         Comments; one without words has no themes.
     model
         'accurate' (encoder and n-grams), 'fast' (n-grams), or 'auto': accurate for up to 20,000 texts.
+    encoder
+        Encoder that embeds for the accurate model, such as a `Memory`; the shipped one if not given.
 
     Returns
     -------
@@ -269,14 +277,14 @@ def tag_themes(texts: Iterable[str], model: Model = "auto") -> list[list[ThemeTa
     plain = [normalise(text) for text in texts]
     chosen = _choose(model, len(plain))
     rounds = (plain[start : start + BATCH] for start in range(0, len(plain), BATCH))
-    return [tags for part in rounds for tags in _tag(part, chosen)]
+    return [tags for part in rounds for tags in _tag(part, chosen, encoder)]
 
 
-def _tag(texts: Sequence[str], model: str) -> list[list[ThemeTag]]:
+def _tag(texts: Sequence[str], model: str, encoder: "Encoder | None") -> list[list[ThemeTag]]:
     heads = load_heads()
     thresholds = np.array([heads.card[model]["thresholds"][theme] for theme in THEMES])
     readings, owner, is_clause = read_texts(texts)
-    probabilities = heads.predict_proba(readings, model)
+    probabilities = heads.predict_proba(readings, model, encoder)
     named = best_reading(probabilities[:, : len(THEMES)], owner, len(texts))
     said = probabilities[:, -len(POLARITIES) :]
     starts = np.searchsorted(owner, np.arange(len(texts) + 1))

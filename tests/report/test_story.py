@@ -13,6 +13,7 @@ from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
 from analytics.report import last_time
 from analytics.report.story import EmptyPeriodError, load_story
+from analytics.report.words import coverage_sentence
 from analytics.tables.demo.simulate import write_demo
 
 SECTIONS = (
@@ -268,10 +269,11 @@ def test_a_survey_without_scores_names_the_columns_it_lacks(tmp_path):
 def test_a_period_that_the_data_cover_in_part_carries_a_caution(tmp_path):
     frame = monthly(months=12, per_month=60)
     cut = frame[frame["invited_at"] < "2026-10-20"]
-    assert load_story(surveys_only(tmp_path, cut), "2026-10").caution == (
+    story = load_story(surveys_only(tmp_path, cut), "2026-10")
+    assert coverage_sentence(story.coverage, story.period.label) == (
         "The data end on 19 October 2026: they cover only a part of October 2026."
     )
-    assert load_story(surveys_only(tmp_path, frame), "2026-09").caution == ""
+    assert load_story(surveys_only(tmp_path, frame), "2026-09").coverage == (None, None)
 
 
 def test_missing_things_are_named_once_with_all_they_are_needed_for(tmp_path):
