@@ -30,6 +30,7 @@ from analytics.report.words import (
 )
 from analytics.tables.periods import period_of
 from analytics.tables.schema import NotMeasured
+from analytics.text.clean import normalise
 from analytics.text.quotes import pick_quotes
 
 QUOTED = 2  # quotes per open problem
@@ -200,10 +201,11 @@ def _surest(named: pd.DataFrame, theme: str, story: Story) -> pd.Series:
         lambda tags: max((getattr(tag, "probability", 1.0) for tag in tags if str(tag) == theme), default=0.0)
     )
     texts = named.loc[sure.sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
-    readings = story.read_closely(texts)
+    plain = texts.map(normalise).tolist()
+    blame = story.reader.sentiment(plain)[:, 0]
     agreed = [
         p >= QUOTABLE
         and any(tag == theme and tag.polarity == "negative" and tag.probability >= QUOTABLE for tag in tags[:1])
-        for p, tags in zip(readings["p_negative"], readings["themes"], strict=True)
+        for p, tags in zip(blame, story.reader.tags(plain), strict=True)
     ]
     return cast("pd.Series", texts[agreed])

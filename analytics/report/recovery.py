@@ -18,6 +18,7 @@ from analytics.report.words import (
     section,
 )
 from analytics.tables.schema import NotMeasured
+from analytics.text.clean import normalise
 
 
 @section
@@ -50,7 +51,7 @@ def _asked_for(story: Story) -> list[Block]:
     if len(texts) < story.k:
         return []
     refuse_long(texts, "what complaints ask for")
-    kinds = pd.Series(story.read_kinds(texts))
+    kinds = pd.Series(story.reader.kinds(texts.map(normalise).tolist()))
     broken, wished = (
         corrected_share(
             kinds.eq(kind).map({True: NAMED, False: OTHER}),

@@ -23,9 +23,10 @@ from analytics.tables.cases import build_cases
 from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
 from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
+from analytics.text.clean import normalise
 from analytics.text.comments import collect_comments, complained_about, redact_comments, score_comments
 from analytics.text.pages import Pages
-from analytics.text.scored import read_closely, read_kinds
+from analytics.text.scored import Reader
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
@@ -261,21 +262,23 @@ class Story:
         return self.comments.assign(text=texts)[recent]
 
     @cached_property
-    def _closely(self) -> pd.DataFrame:
-        """What the accurate models say of the period's texts that may name a problem, where these are few enough."""
+    def reader(self) -> Reader:
+        """The accurate models, for texts that are counted or quoted one by one; on one core, for `prepare`."""
+        return Reader.accurate(self._pages, self.config.organisation.brands, threads=1)
+
+    @cached_property
+    def _closely(self) -> pd.Series:
+        """Themes, by the accurate heads, of the period's texts that may name a problem, where these are few enough."""
         texts, limit = self._texts, self.config.text.accurate_limit
         now = texts[texts["period"] == self.period.name]
         now = now[find_rows(now["comment_id"], self._top_marks) < 0]
-        wanted = self.config.text.model == "auto" and len(now) <= limit < len(texts)
-        return self.read_closely(now["redacted"] if wanted else now["redacted"].head(0))
+        if self.config.text.model != "auto" or not len(now) <= limit < len(texts):
+            return pd.Series(dtype=object)
+        self.reader.kinds(now.loc[now["source"] == "complaints", "redacted"].map(normalise).tolist())
+        return self._tag(now["redacted"])
 
-    def read_closely(self, texts: pd.Series) -> pd.DataFrame:
-        """What the accurate models say of redacted texts; see `scored.read_closely`."""
-        return read_closely(texts, self.config.organisation.brands, self._pages, threads=1)
-
-    def read_kinds(self, texts: pd.Series) -> list[str]:
-        """What complaints ask for; see `scored.read_kinds`."""
-        return read_kinds(texts, self._pages)
+    def _tag(self, texts: pd.Series) -> pd.Series:
+        return pd.Series(self.reader.tags(texts.map(normalise).tolist()), texts.index, dtype=object)
 
     @property
     def current(self) -> pd.DataFrame:
@@ -342,8 +345,8 @@ class Story:
             )
         if self.theme_model == self.sentiment_model:
             return kept
-        others = kept.index.difference(self._closely.index)
-        themes = pd.concat([self._closely["themes"], self.read_closely(kept.loc[others, "text"])["themes"]])[kept.index]
+        others = kept.loc[kept.index.difference(self._closely.index), "text"]
+        themes = (pd.concat([self._closely, self._tag(others)]) if len(others) else self._closely)[kept.index]
         return kept.assign(themes=themes, negative_themes=themes.map(complained_about))
 
     def _without_top_marks(self, comments: pd.DataFrame) -> pd.DataFrame:
@@ -362,7 +365,7 @@ class Story:
 
     @cached_property
     def writers(self) -> frozenset[str]:
-        """Whom shares of problems are about: the tables their texts came from, and 'marks' where some gave the top one."""
+        """Whom shares of problems are about: the tables of their texts, and 'marks' where some gave the top one."""
         return frozenset(self.critical["source"]) | (frozenset({"marks"}) if len(self._top_marks) else frozenset())
 
     def naming(self, theme: str) -> pd.Series:

@@ -93,82 +93,13 @@ def score_texts(
     """
     series = texts if isinstance(texts, pd.Series) else pd.Series(list(texts), dtype=object)
     codes, distinct = pd.factorize(series.fillna("").astype(str), use_na_sentinel=False)
-    reader = _Reader(_pages_of(cache), tuple(brands))
+    reader = Reader(_pages_of(cache), tuple(brands))
     raw = distinct.tolist()
     reader = replace(reader, model=_choose(model, raw, reader, accurate_limit))
     rounds = [reader.score(raw[at : at + ROUND]) for at in range(0, len(raw), ROUND)] or [reader.score([])]
     result = pd.concat(rounds, ignore_index=True).take(codes).set_axis(series.index)
     result["themes"] = pd.Series([list(themes) for themes in result["themes"]], result.index, dtype=object)
     return result
-
-
-def read_closely(
-    texts: pd.Series, brands: Iterable[str] = (), cache: str | Path | Pages | None = None, *, threads: int | None = None
-) -> pd.DataFrame:
-    """What the accurate models say of texts that are to be counted or quoted one by one.
-
-    Parameters
-    ----------
-    texts
-        Comments without missing ones.
-    brands, cache
-        As for `score_texts`, with which this shares what was read.
-    threads
-        Cores to use; all that the encoder takes if not given.
-
-    Returns
-    -------
-    pandas.DataFrame
-        Index as the input; ``p_negative`` (NaN where the text cannot be read) and ``themes``.
-
-    References
-    ----------
-    The model cards in ``analytics/text/models``.
-
-    Examples
-    --------
-    >>> read_closely(pd.Series(["Nobody called me back."]))["p_negative"].round().tolist()
-    [1.0]
-    """
-    from analytics.text.sentiment import load_sentiment_model
-
-    reader = _Reader(_pages_of(cache), tuple(brands), load_sentiment_model("accurate"), threads)
-    plain, reasons = _cleaned(texts.tolist())
-    readable = [text for text, reason in zip(plain, reasons, strict=True) if not reason]
-    codes, distinct = pd.factorize(pd.Series(readable, dtype=object))
-    result = pd.DataFrame({"p_negative": np.nan, "themes": [[] for _ in plain]}, index=texts.index)
-    rows = np.flatnonzero([not reason for reason in reasons])
-    tags = reader.tags(list(distinct))
-    result.iloc[rows, 0] = reader.sentiment(list(distinct))[codes, 0]
-    result["themes"] = _placed(rows, [tags[code] for code in codes], result.index)
-    return result
-
-
-def read_kinds(texts: Iterable[str], cache: str | Path | Pages | None = None) -> list[str]:
-    """Tell of each complaint whether it claims a broken promise or wants what was never offered, by the accurate heads.
-
-    Parameters
-    ----------
-    texts
-        Complaints.
-    cache
-        As for `score_texts`.
-
-    Returns
-    -------
-    list of str
-        As `promise_kind`: 'promise_broken', 'not_offered' or ''.
-
-    References
-    ----------
-    The model card ``models/themes.md``.
-
-    Examples
-    --------
-    >>> read_kinds(["You promised a refund by Friday and it never came."])
-    ['promise_broken']
-    """
-    return _Reader(_pages_of(cache)).kinds([normalise(text) for text in texts])
 
 
 def _pages_of(cache: str | Path | Pages | None) -> Pages | None:
@@ -181,7 +112,7 @@ def _cleaned(raw: Sequence[str]) -> tuple[list[str], list[str]]:
     return plain, [reason_to_abstain(text, clean) for text, clean in zip(raw, plain, strict=True)]
 
 
-def _choose(model: "str | Model", raw: Sequence[str], reader: "_Reader", limit: int) -> "Model":
+def _choose(model: "str | Model", raw: Sequence[str], reader: "Reader", limit: int) -> "Model":
     from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
 
     if not isinstance(model, str):
@@ -201,16 +132,34 @@ def _effort(texts: Sequence[str]) -> int:
 
 
 @dataclass(frozen=True)
-class _Reader:
-    """The models that read one organisation's texts, and the pages of what they read before.
+class Reader:
+    """The models that read one organisation's texts, with what they read before: in pages, and embedded in memory.
 
-    Texts are normalised and distinct; every method gives one row a text, in their order.
+    Every method gives one row a text, in their order.
+
+    Parameters
+    ----------
+    pages
+        Where numbers are kept; None keeps none.
+    brands
+        The organisation's own names.
+    model
+        The `Model` of sentiment; the theme heads are those that go with it.
+    threads
+        Cores the encoder uses; as many as it takes if not given.
     """
 
     pages: Pages | None
     brands: tuple[str, ...] = ()
-    model: Any = None  # a `Model`
+    model: Any = None
     threads: int | None = None
+
+    @classmethod
+    def accurate(cls, pages: Pages | None, brands: Iterable[str] = (), threads: int | None = None) -> "Reader":
+        """The accurate models, for texts that are counted or quoted one by one."""
+        from analytics.text.sentiment import load_sentiment_model
+
+        return cls(pages, tuple(brands), load_sentiment_model("accurate"), threads)
 
     def score(self, raw: Sequence[str]) -> pd.DataFrame:
         """The columns of `score_texts` for texts as they came in."""
@@ -232,7 +181,7 @@ class _Reader:
         return [text for place, text in enumerate(raw) if place in new and not reasons[place]]
 
     def sentiment(self, texts: list[str]) -> np.ndarray:
-        """Probabilities of the three classes."""
+        """Probabilities of the three classes, of normalised texts."""
         from analytics.text.accurate import AccurateModel
 
         model = self.model
@@ -255,7 +204,7 @@ class _Reader:
         return self._fill(Part("intent", _files_version("churn_intent.npz"), 1), texts, read)[:, 0]
 
     def tags(self, texts: list[str]) -> "list[list[ThemeTag]]":
-        """Themes by the heads that go with the sentiment model."""
+        """Themes of normalised texts, by the heads that go with the sentiment model."""
         from analytics.text.themes import MODELS, POLARITIES, THEMES, ThemeTag, tag_themes
 
         if not (MODELS / "themes.npz").is_file():  # before `make train`
@@ -278,13 +227,14 @@ class _Reader:
         return result
 
     def kinds(self, texts: list[str]) -> list[str]:
-        """What complaints ask for, by the accurate heads."""
+        """What complaints ask for, by the accurate heads: see `promise_kind`."""
         from analytics.text.themes import promise_kind
 
         words = ("", "promise_broken", "not_offered")
 
         def read(new: list[int]) -> np.ndarray:
-            return np.array([[words.index(kind)] for kind in promise_kind([texts[i] for i in new], model="accurate")])
+            chosen = [texts[i] for i in new]
+            return np.array([[words.index(kind)] for kind in promise_kind(chosen, "accurate", encoder=self._encoder)])
 
         part = Part("kinds", _heads_version("accurate"), 1)
         return [words[int(code)] for code in self._fill(part, texts, read)[:, 0]]

@@ -351,14 +351,14 @@ def is_complaint(texts: Iterable[str], model: Model = "auto") -> np.ndarray:
     return _kinds(texts, model)[:, 0]
 
 
-def promise_kind(texts: Iterable[str], model: Model = "auto") -> list[str]:
+def promise_kind(texts: Iterable[str], model: Model = "auto", *, encoder: "Encoder | None" = None) -> list[str]:
     """Tell whether a text claims a broken promise or wants what was never offered.
 
     Parameters
     ----------
     texts
         Comments.
-    model
+    model, encoder
         As in `tag_themes`.
 
     Returns
@@ -378,16 +378,16 @@ def promise_kind(texts: Iterable[str], model: Model = "auto") -> list[str]:
     plain = list(texts)
     chosen = _choose(model, len(plain))
     thresholds = [load_heads().card[chosen]["thresholds"][kind] for kind in KINDS[1:]]
-    above = _kinds(plain, model)[:, 1:] / thresholds
+    above = _kinds(plain, model, encoder)[:, 1:] / thresholds
     words = np.where(above[:, 0] >= above[:, 1], "promise_broken", "not_offered")
     return [str(word) for word in np.where(above.max(axis=1, initial=0) >= 1, words, "")]
 
 
-def _kinds(texts: Iterable[str], model: str) -> np.ndarray:
+def _kinds(texts: Iterable[str], model: str, encoder: "Encoder | None" = None) -> np.ndarray:
     plain = [normalise(text) for text in texts]
     chosen, columns = _choose(model, len(plain)), slice(len(THEMES), len(THEMES) + len(KINDS))
     rounds = (plain[start : start + BATCH] for start in range(0, len(plain), BATCH))
-    found = [load_heads().predict_proba(part, chosen)[:, columns] for part in rounds]
+    found = [load_heads().predict_proba(part, chosen, encoder)[:, columns] for part in rounds]
     return np.concatenate(found) if found else np.empty((0, len(KINDS)))
 
 

@@ -26,7 +26,7 @@ def test_texts_scored_before_read_as_if_they_were_scored_now(monkeypatch):
     fresh = read_comments(Tables(surveys=SURVEYS, complaints=COMPLAINTS), model="fast")
     tables = Tables(surveys=stored(SURVEYS, "comment"), complaints=stored(COMPLAINTS, "text"))
     monkeypatch.setattr(
-        "analytics.text.scored._Reader.sentiment",
+        "analytics.text.scored.Reader.sentiment",
         lambda _, texts: pytest.fail("scored again") if texts else np.empty((0, 3)),
     )
     again = read_comments(tables, model="fast")

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.text.scored import COLUMNS, read_closely, read_kinds, score_texts
+from analytics.text.pages import Pages
+from analytics.text.scored import COLUMNS, Reader, score_texts
 from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
 from analytics.text.themes import promise_kind
 from analytics.training.evaluate import vader_score
@@ -134,23 +135,23 @@ def test_pages_of_an_old_version_are_removed_when_a_newer_one_is_written(tmp_pat
 
 
 def test_both_theme_heads_keep_what_they_read_beside_each_other(tmp_path: Path) -> None:
-    texts = pd.Series(["Waiting for three weeks now", "Good", ""], index=list("abc"))
+    texts = pd.Series(["Waiting for three weeks now", "Good"])
     fast = score_texts(texts, model="fast", cache=tmp_path)
-    closely = read_closely(texts, cache=tmp_path)
-    score_texts(texts, model="fast", cache=tmp_path)
+    reader = Reader.accurate(Pages(tmp_path))
+    tags, blame = reader.tags(texts.tolist()), reader.sentiment(texts.tolist())[:, 0]
     assert len(list(tmp_path.glob("themes-*"))) == 2
     accurate = score_texts(texts, model="accurate", cache=tmp_path)
-    assert closely.index.tolist() == list("abc") and closely["p_negative"].isna().tolist() == [False, False, True]
-    assert closely["p_negative"].dropna().tolist() == accurate["p_negative"].dropna().tolist()
-    assert closely["themes"].tolist() == accurate["themes"].tolist()
-    assert fast["themes"].map(len).tolist() == closely["themes"].map(len).tolist() == [1, 0, 0]
+    assert accurate["p_negative"].tolist() == blame.tolist()
+    assert accurate["themes"].tolist() == tags
+    assert fast["themes"].map(len).tolist() == [len(each) for each in tags] == [1, 0]
 
 
 def test_what_complaints_ask_for_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["You promised a refund by Friday and it never came.", "Lovely staff."]
-    first = read_kinds(texts, cache=tmp_path)
+    first = Reader.accurate(Pages(tmp_path)).kinds(texts)
+    assert first == promise_kind(texts, model="accurate") == ["promise_broken", ""]
     monkeypatch.setattr("analytics.text.themes.promise_kind", lambda *_, **__: pytest.fail("read again"))
-    assert read_kinds(texts, cache=tmp_path) == first == promise_kind(texts, model="accurate")
+    assert Reader.accurate(Pages(tmp_path)).kinds(texts) == first
 
 
 @pytest.mark.skipif(not accurate_is_at_hand(), reason="the accurate model is not trained")
