@@ -19,12 +19,12 @@ def dated_by(table: str, frame: pd.DataFrame | None) -> str | None:
 
 def since(tables: Tables, start: pd.Timestamp) -> Tables:
     """What came in from a moment on, and rows without a date; customers whole."""
-    cut = {}
+    cut: dict[str, pd.DataFrame | None] = {}
     for name in STAMPS:
         frame = getattr(tables, name)
         stamp = dated_by(name, frame)
-        cut[name] = frame if stamp is None else frame[~(frame[stamp] < start)]
-    return Tables(**cut, customers=tables.customers)
+        cut[name] = frame if stamp is None else _without(frame, frame[stamp] < start)
+    return Tables(cut["contacts"], cut["surveys"], cut["complaints"], tables.customers)
 
 
 def tables_at(tables: Tables, end: pd.Timestamp) -> Tables:
@@ -35,7 +35,7 @@ def tables_at(tables: Tables, end: pd.Timestamp) -> Tables:
         if frame is None:
             continue
         stamp = dated_by(name, frame) if name in STAMPS else "joined_at" if "joined_at" in frame else None
-        cut[name] = known_at(frame if stamp is None else frame[~(frame[stamp] >= end)], end)
+        cut[name] = known_at(frame if stamp is None else _without(frame, frame[stamp] >= end), end)
     return Tables(**cut, log=tables.log)
 
 
@@ -47,7 +47,12 @@ def known_at(frame: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
     blank = {c: c for c in later}
     if "responded_at" in later:
         blank |= {c: "responded_at" for c in SAID_LATER if c in frame}
-    return frame.assign(**{c: frame[c].mask(later[by]) for c, by in blank.items()})
+    return frame.assign(**{c: frame[c].mask(later[by]) for c, by in blank.items() if later[by].any()})
+
+
+def _without(frame: pd.DataFrame, rows: pd.Series) -> pd.DataFrame:
+    """The frame less some rows; itself, and no copy, where there are none."""
+    return frame[~rows] if rows.any() else frame
 
 
 def times_of(frame: pd.DataFrame) -> list[str]:

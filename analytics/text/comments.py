@@ -189,7 +189,7 @@ def find_names(tables: Tables) -> list[str]:
     for table in (tables.contacts, tables.surveys, tables.complaints, tables.customers):
         for column in NAME_COLUMNS:
             if table is not None and column in table:
-                names.update(table[column].dropna().astype(str).unique())
+                names.update(map(str, table[column].dropna().unique()))
     return sorted(name for name in names if sum(c.isalpha() for c in name) >= 3 and not any(c.isdigit() for c in name))
 
 

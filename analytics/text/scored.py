@@ -94,9 +94,10 @@ def score_texts(
     series = texts if isinstance(texts, pd.Series) else pd.Series(list(texts), dtype=object)
     codes, distinct = pd.factorize(series.fillna("").astype(str), use_na_sentinel=False)
     reader = Reader(_pages_of(cache), tuple(brands))
-    raw = distinct.tolist()
-    reader = replace(reader, model=_choose(model, raw, reader, accurate_limit))
-    rounds = [reader.score(raw[at : at + ROUND]) for at in range(0, len(raw), ROUND)] or [reader.score([])]
+    plain, reasons = _cleaned(distinct.tolist())
+    reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
+    starts = range(0, max(len(plain), 1), ROUND)
+    rounds = [reader.score(plain[at : at + ROUND], reasons[at : at + ROUND]) for at in starts]
     result = pd.concat(rounds, ignore_index=True).take(codes).set_axis(series.index)
     result["themes"] = pd.Series([list(themes) for themes in result["themes"]], result.index, dtype=object)
     return result
@@ -112,7 +113,7 @@ def _cleaned(raw: Sequence[str]) -> tuple[list[str], list[str]]:
     return plain, [reason_to_abstain(text, clean) for text, clean in zip(raw, plain, strict=True)]
 
 
-def _choose(model: "str | Model", raw: Sequence[str], reader: "Reader", limit: int) -> "Model":
+def _choose(model: "str | Model", plain: list[str], reasons: list[str], reader: "Reader", limit: int) -> "Model":
     from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
 
     if not isinstance(model, str):
@@ -122,7 +123,9 @@ def _choose(model: "str | Model", raw: Sequence[str], reader: "Reader", limit: i
     if not accurate_is_at_hand():
         return load_sentiment_model("fast")
     accurate = load_sentiment_model("accurate")
-    new = raw if _effort(raw) <= limit else replace(reader, model=accurate).unread(raw)
+    new = [text for text, reason in zip(plain, reasons, strict=True) if not reason]
+    if _effort(new) > limit:
+        new = replace(reader, model=accurate).unread(new)
     return accurate if _effort(new) <= limit else load_sentiment_model("fast")
 
 
@@ -161,24 +164,21 @@ class Reader:
 
         return cls(pages, tuple(brands), load_sentiment_model("accurate"), threads)
 
-    def score(self, raw: Sequence[str]) -> pd.DataFrame:
-        """The columns of `score_texts` for texts as they came in."""
-        plain, reasons = _cleaned(raw)
+    def score(self, plain: list[str], reasons: list[str]) -> pd.DataFrame:
+        """The columns of `score_texts` for normalised texts, of which some carry a reason not to be read."""
         places = [place for place, reason in enumerate(reasons) if not reason]
         readable = [plain[place] for place in places]
-        probabilities, intent = np.full((len(raw), 3), np.nan), np.full(len(raw), np.nan)
+        probabilities, intent = np.full((len(plain), 3), np.nan), np.full(len(plain), np.nan)
         probabilities[places] = self.sentiment(readable)
         intent[places] = self._intent(readable)
-        themes = _placed(places, self.tags(readable), pd.RangeIndex(len(raw)))
+        themes = _placed(places, self.tags(readable), pd.RangeIndex(len(plain)))
         return _frame(reasons, probabilities, intent, themes, self.model.version)
 
-    def unread(self, raw: Sequence[str]) -> list[str]:
+    def unread(self, texts: list[str]) -> list[str]:
         """Texts whose sentiment this model has not read."""
         if self.pages is None:
-            return list(raw)
-        plain, reasons = _cleaned(raw)
-        new = set(self.pages.missing(self._sentiment_part, self._keys(plain)))
-        return [text for place, text in enumerate(raw) if place in new and not reasons[place]]
+            return texts
+        return [texts[place] for place in self.pages.missing(self._sentiment_part, self._keys(texts))]
 
     def sentiment(self, texts: list[str]) -> np.ndarray:
         """Probabilities of the three classes, of normalised texts."""
