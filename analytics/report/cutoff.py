@@ -3,18 +3,63 @@
 Nothing that a report says of a period may rest on what came after it.
 """
 
+from typing import NamedTuple
+
 import pandas as pd
 
+from analytics.tables.periods import Period, period_of
 from analytics.tables.schema import Tables
 
 STAMPS = {"contacts": "started_at", "surveys": "invited_at", "complaints": "received_at"}
 SAID_LATER = ("nps", "csat", "ces", "comment")  # what an answer brings; before it, the customer was silent
+COVERED = 0.1  # share of the period that may lie before the first or after the last row without a caution
+
+
+class EmptyPeriodError(ValueError):
+    """The period holds no customer's answer, complaint or contact: there is nothing to report."""
+
+
+class Coverage(NamedTuple):
+    """The first and last day that the data cover of the period; None where they reach to that end of it."""
+
+    first: pd.Timestamp | None
+    last: pd.Timestamp | None
 
 
 def dated_by(table: str, frame: pd.DataFrame | None) -> str | None:
     """The column that dates a row of a table: for surveys the invitation, or the answer where that is not recorded."""
     choices = (STAMPS[table], "responded_at") if table == "surveys" else (STAMPS[table],)
     return next((c for c in choices if frame is not None and c in frame and frame[c].notna().any()), None)
+
+
+def stamps_of(tables: Tables) -> pd.Series:
+    """When each dated row came in, all tables in one column."""
+    columns = [(frame, dated_by(name, frame)) for name in STAMPS for frame in (getattr(tables, name),)]
+    stamps = [frame[column].dropna() for frame, column in columns if column is not None]
+    return pd.concat(stamps) if stamps else pd.Series(dtype="datetime64[us, UTC]")
+
+
+def days_covered(tables: Tables, period: Period) -> Coverage:
+    """The first and last day of a period that the data cover, where they miss more than a tenth of it at that end."""
+    times = stamps_of(tables)
+    inside = times[period.contains(times)]
+    slack = max((period.end - period.start) * COVERED, pd.Timedelta(days=1))
+    first = inside.min() if times.min() - period.start > slack else None
+    return Coverage(first, inside.max() if period.end - inside.max() > slack else None)
+
+
+def refuse_empty(tables: Tables, period: Period, organisation: str) -> None:
+    """Stop where nothing of a customer lies in the period."""
+    times = stamps_of(tables)
+    if times.empty:
+        raise EmptyPeriodError(f"{period.name}: no survey, complaint or contact carries a date. Map a date column.")
+    if not period.contains(times).any():
+        last = period_of(times.sort_values().tail(1), period.frequency).iloc[0]
+        raise EmptyPeriodError(
+            f"{period.name}: no survey, complaint or contact lies in it. The data of {organisation} "
+            f"run from {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}; "
+            f"the last {period.frequency} with data is {last}."
+        )
 
 
 def since(tables: Tables, start: pd.Timestamp) -> Tables:

@@ -19,7 +19,8 @@ from analytics.measures.estimate import OBSERVED, SAID, Estimate, span
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
-from analytics.report.story import DISPUTED, RECENT, SCORES, Story
+from analytics.report.score import DISPUTED, SCORES
+from analytics.report.story import RECENT, Story
 from analytics.report.words import (
     EXPLAINED,
     THEME_WORDS,

@@ -3,7 +3,8 @@
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.perception import judge, score_chart
-from analytics.report.story import Score, Story
+from analytics.report.score import Score
+from analytics.report.story import Story
 from analytics.report.words import (
     Section,
     coverage_sentence,

@@ -11,7 +11,8 @@ from analytics.measures.response import bound_score
 from analytics.measures.scores import response_rate
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
-from analytics.report.story import DISPUTED, Score, Story
+from analytics.report.score import DISPUTED, Score
+from analytics.report.story import Story
 from analytics.report.words import (
     Section,
     estimate_of,

@@ -3,7 +3,6 @@
 Every section reads from the `Story`; nothing here draws or words anything.
 """
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,10 +14,9 @@ import pandas as pd
 
 from analytics.config import Config, load_config
 from analytics.contrast.problems import NAMED, OTHER, measure_problems
-from analytics.measures.estimate import Estimate
-from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
 from analytics.measures.summarise import summarise
-from analytics.report.cutoff import STAMPS, dated_by, since, tables_at
+from analytics.report.cutoff import STAMPS, Coverage, days_covered, refuse_empty, since, tables_at
+from analytics.report.score import DISPUTED, SCORES, Score
 from analytics.tables.cases import build_cases
 from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
@@ -31,42 +29,7 @@ from analytics.text.scored import Reader
 HISTORY = 24  # periods before the report's own that trends and limits look at
 TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
 TESTED_WORDS = 60  # one line in sixteen behind the theme heads' error counts has more
-COVERED = 0.1  # share of the period that may lie before the first or after the last row without a caution
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
-
-
-@dataclass(frozen=True)
-class Score:
-    """What customers answered: its column, its name alone and as the subject of a sentence, its measure and meaning."""
-
-    column: str
-    name: str
-    subject: str
-    measure: Callable[..., Estimate]
-    meaning: str
-    who: str = "customers who answered"
-
-
-SCORES = {
-    "nps": Score(
-        "nps", "Net Promoter Score", "Net Promoter Score", net_promoter_score, "promoters less detractors, points"
-    ),
-    "csat": Score(
-        "csat", "Satisfied customers", "The share of satisfied customers", top_box_share, "share answering 4 or 5 of 5"
-    ),
-    "ces": Score("ces", "Ease", "The mean rating of ease", customer_effort, "mean of 1 to 7, higher is easier"),
-}
-DISPUTED = Score(  # what customers say of our answers, where no survey asks them
-    "disputed", "Answers disputed", "The share of our answers that customers dispute", share,
-    "share of complaints whose customer disputes the answer, lower is better", "complaints with a known outcome",
-)  # fmt: skip
-
-
-class Coverage(NamedTuple):
-    """The first and last day that the data cover of the period; None where they reach to that end of it."""
-
-    first: pd.Timestamp | None
-    last: pd.Timestamp | None
 
 
 class Unread(NamedTuple):
@@ -74,10 +37,6 @@ class Unread(NamedTuple):
 
     unread: int
     total: int
-
-
-class EmptyPeriodError(ValueError):
-    """The period holds no customer's answer, complaint or contact: there is nothing to report."""
 
 
 class UnfinishedPeriodError(ValueError):
@@ -146,16 +105,10 @@ class Story:
         """Whether every answer carries the survey's own weight, which the scores then use."""
         return "weight" in self.answers and bool(self.answers["weight"].notna().all())
 
-    @cached_property
+    @property
     def coverage(self) -> Coverage:
         """Which days of the period the data cover, where they miss more than a tenth of it at an end."""
-        start, end = self.period.start, self.period.end
-        stamps = [frame[stamp] for name in STAMPS if (stamp := dated_by(name, frame := getattr(self.tables, name)))]
-        times = pd.concat(stamps)
-        inside = times[self.period.contains(times)]
-        slack = max((end - start) * COVERED, pd.Timedelta(days=1))
-        first = inside.min() if times.min() - start > slack else None
-        return Coverage(first, inside.max() if end - inside.max() > slack else None)
+        return days_covered(self.tables, self.period)
 
     @cached_property
     def scores(self) -> list[Score]:
@@ -466,7 +419,7 @@ def load_story(config: str | Path | Config, period: str) -> Story:
         last = when.end - pd.Timedelta(days=1)
         raise UnfinishedPeriodError(f"{period} is not over: its last day is {last:%-d %B %Y}. Report a past one.")
     tables = read_tables(config)
-    _refuse_empty(tables, when, config)
+    refuse_empty(tables, when, config.organisation.name)
     config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})
     return Story(config, when, tables_at(tables, when.end), tables.log or ReadLog())
 
@@ -489,23 +442,4 @@ def refuse_long(texts: pd.Series, figure: str) -> None:
         raise NotMeasured(
             f"not measured: half of these texts have {words:.0f} words or more, and the classifier's errors are known "
             f"for short comments only, needed for {figure}"
-        )
-
-
-def _refuse_empty(tables: Tables, period: Period, config: Config) -> None:
-    stamps = [
-        getattr(tables, name)[column].dropna()
-        for name in STAMPS
-        for column in (dated_by(name, getattr(tables, name)),)
-        if column is not None
-    ]
-    times = pd.concat(stamps) if stamps else pd.Series(dtype="datetime64[us, UTC]")
-    if times.empty:
-        raise EmptyPeriodError(f"{period.name}: no survey, complaint or contact carries a date. Map a date column.")
-    if not period.contains(times).any():
-        last = period_of(times.sort_values().tail(1), period.frequency).iloc[0]
-        raise EmptyPeriodError(
-            f"{period.name}: no survey, complaint or contact lies in it. The data of {config.organisation.name} "
-            f"run from {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}; "
-            f"the last {period.frequency} with data is {last}."
         )

@@ -13,7 +13,8 @@ from analytics.measures.estimate import Estimate
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import format_interval, write_interval
-from analytics.report.story import Coverage, Unread
+from analytics.report.cutoff import Coverage
+from analytics.report.story import Unread
 from analytics.tables.schema import NotMeasured
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first

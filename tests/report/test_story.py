@@ -12,7 +12,8 @@ from analytics.config import load_config
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
 from analytics.report import last_time
-from analytics.report.story import EmptyPeriodError, load_story
+from analytics.report.cutoff import EmptyPeriodError
+from analytics.report.story import load_story
 from analytics.report.words import coverage_sentence
 from analytics.tables.demo.simulate import write_demo
 
