@@ -293,3 +293,38 @@ def test_complaints_about_a_broken_promise_are_told_from_wishes_for_what_was_nev
     assert broken["low"] <= shares.get("promise_broken", 0.0) <= broken["high"]
     assert wished["low"] <= shares.get("not_offered", 0.0) <= wished["high"]
     assert 0 < wished["value"] < 0.5
+
+
+def with_few_critical_texts(folder: Path) -> Path:
+    """A history too long for the accurate models, of which the period's critical texts are few enough."""
+    folder.mkdir()
+    told = ["Nobody called me back about it.", "The app crashed again.", "Waited an hour, but kind staff.", "All fine."]
+    frame = monthly(months=6, per_month=20)
+    path = surveys_only(folder, frame.assign(comment=[f"{told[i % 4]} Visit {i}." for i in range(len(frame))]))
+    path.write_text(path.read_text(encoding="utf-8") + "[text]\naccurate_limit = 25\n", encoding="utf-8")
+    return path
+
+
+def test_preparing_a_story_changes_no_figure_and_neither_does_the_order_of_asking(tmp_path):
+    prepared = load_story(with_few_critical_texts(tmp_path / "prepared"), "2026-04").prepare()
+    asked = load_story(with_few_critical_texts(tmp_path / "asked"), "2026-04")
+    backwards = asked.critical, asked.comments  # the last thing first
+    assert (prepared.sentiment_model, prepared.theme_model) == ("fast", "accurate")
+    pd.testing.assert_frame_equal(prepared.critical, backwards[0])
+    pd.testing.assert_frame_equal(prepared.comments, backwards[1])
+    again = load_story(tmp_path / "prepared" / "perception.toml", "2026-04").prepare()  # from what was kept
+    pd.testing.assert_frame_equal(again.critical, prepared.critical)
+    pd.testing.assert_frame_equal(again.comments, prepared.comments)
+
+
+def test_texts_kept_from_before_are_not_embedded_again(tmp_path, monkeypatch):
+    path = with_few_critical_texts(tmp_path / "kept")
+    load_story(path, "2026-04").prepare()
+    monkeypatch.setattr("analytics.text.encoder.Encoder._embed", lambda *_: pytest.fail("read again"))
+    story = load_story(path, "2026-04").prepare()
+    assert len(story.critical) and story.theme_model == "accurate"
+
+
+def test_preparing_a_story_without_texts_is_no_fault(tmp_path):
+    story = load_story(surveys_only(tmp_path, monthly(months=2)), "2025-12").prepare()
+    assert len(story.answers)
