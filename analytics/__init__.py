@@ -14,7 +14,7 @@ _HOME = {
     "text.learning_curve": ["measure_learning_curve"],
     "text.readings": ["agreed_labels", "measure_agreement", "open_session"],
     "text.redact": ["redact"],
-    "text.score": ["score_texts"],
+    "text.scored": ["score_texts"],
     "measures.estimate": ["Estimate"],
     "measures.scores": ["customer_effort", "net_promoter_score", "net_sentiment", "top_box_share"],
     "measures.shares": ["corrected_share"],

@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -231,8 +232,11 @@ def _write_pages(
     from analytics.publish.pdf import Cover, compile_pdf
 
     cover = Cover(title, config.organisation.name, period)
-    compile_pdf(blocks, staged / "report.pdf", cover, paper=config.report.paper)
-    (staged / "report.html").write_text(_html(nb, f"{title} · {config.organisation.name} · {period}"), encoding="utf-8")
+    with ThreadPoolExecutor(1) as aside:  # the compiler runs beside this interpreter
+        pdf = aside.submit(compile_pdf, blocks, staged / "report.pdf", cover, paper=config.report.paper)
+        page = _html(nb, f"{title} · {config.organisation.name} · {period}")
+        pdf.result()
+    (staged / "report.html").write_text(page, encoding="utf-8")
 
 
 def _html(nb: NotebookNode, title: str) -> str:

@@ -13,7 +13,8 @@ from analytics.measures.scores import response_rate
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
-from analytics.report.story import DISPUTED, Score, Story
+from analytics.report.score import DISPUTED, Score
+from analytics.report.story import Story
 from analytics.report.words import Section, figure_of, not_known, section
 from analytics.tables.schema import NotMeasured
 

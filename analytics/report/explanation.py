@@ -20,7 +20,8 @@ from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
-from analytics.report.story import DISPUTED, RECENT, SCORES, Story
+from analytics.report.score import DISPUTED, SCORES
+from analytics.report.story import RECENT, Story
 from analytics.report.words import (
     EXPLAINED,
     THEME_WORDS,

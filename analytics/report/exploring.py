@@ -28,6 +28,7 @@ from analytics.report.words import (
     figure_of,
     gather,
     section,
+    unread_sentence,
 )
 from analytics.tables.schema import NotMeasured
 from analytics.text.phrases import distinctive_phrases
@@ -180,7 +181,7 @@ def show_sentiment(story: Story) -> Section:
     from analytics.text.sentiment import load_sentiment_model
 
     written, names = story.written, ["negative", "neutral", "positive"]
-    errors = pd.DataFrame(load_sentiment_model(story.spoke).errors, names, names)
+    errors = pd.DataFrame(load_sentiment_model(story.sentiment_model).errors, names, names)
     rows = []
     for label in names:
         share = corrected_share(written["sentiment"], errors, label, confidence=story.confidence)
@@ -196,7 +197,7 @@ def show_sentiment(story: Story) -> Section:
         alt=f"Shares of sentiment; negative {figure_of(negative)}.",
         caption=f"{figure_of(negative)} of comments are negative.", source=SAID, n=negative.n, people=people,
         note=f"The classifier's error taken out; labels as counted: {table['counted'].iloc[0]:.0%} negative. "
-        + story.unscored,
+        + unread_sentence(story.unread),
     )  # fmt: skip
     test = blocks.table(
         matrix, caption="How often the classifier was right on texts it had not seen.", source=OBSERVED,
@@ -256,7 +257,7 @@ def show_phrases(story: Story) -> Section:
     """Phrases that unhappy customers use more than the others, groups taken from their scores."""
     lead = story.survey_lead
     scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
-    recent = story.recent_comments
+    recent = story.comments_recent
     score = recent["comment_id"].map(scores)
     table = distinctive_phrases(recent["text"], (score <= LOW[lead.column]).where(score.notna()).astype("boolean"))
     table = table.assign(people=table["n_true"] + table["n_false"])

@@ -3,8 +3,9 @@
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.perception import judge, score_chart, shown_scores
-from analytics.report.story import Score, Story
-from analytics.report.words import Section, estimate_of, movement_note
+from analytics.report.score import Score
+from analytics.report.story import Story
+from analytics.report.words import Section, coverage_sentence, estimate_of, movement_note
 from analytics.tables.schema import NotMeasured
 
 
@@ -25,7 +26,7 @@ def build_page_one(story: Story, perceive: Section, hurts: Section, leaving: Sec
     return blocks.page_one(
         headline, numbers, notes=notes, perceive=perceive.answers, hurts=hurt,  # never the headline twice
         leaving=_findings(leaving)[:2] or leaving.answers, unknown=unknowns.answers, trend=_trend(story, scores),
-        basis=story.caution,
+        basis=coverage_sentence(story.coverage, story.period.label),
     )  # fmt: skip
 
 

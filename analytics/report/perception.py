@@ -9,7 +9,8 @@ from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import MIDDLE, who_answered
-from analytics.report.story import DISPUTED, Score, Story
+from analytics.report.score import DISPUTED, Score
+from analytics.report.story import Story
 from analytics.report.words import Section, capital, estimate_of, figure_of, movement_note, movement_sentence, section
 from analytics.tables.schema import NotMeasured
 

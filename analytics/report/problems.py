@@ -23,12 +23,15 @@ from analytics.report.words import (
     estimate_of,
     figure_of,
     listed,
+    name_writers,
     not_known,
     rule_of,
     section,
+    unread_sentence,
 )
 from analytics.tables.periods import period_of
 from analytics.tables.schema import NotMeasured
+from analytics.text.clean import normalise
 from analytics.text.quotes import pick_quotes
 
 QUOTED = 2  # quotes per open problem
@@ -50,11 +53,11 @@ def show_problems(story: Story) -> Section:
         return Section([*recorded, *line.blocks], [*recorded, line.answer][0], line.unknowns)
     named, n, people = table[table["open"]], int(table["n"].max()), count_people(story.critical)
     if people < story.k:
-        raise NotMeasured(f"fewer than {story.k} {story.writers} in {story.period.label}")
+        raise NotMeasured(f"fewer than {story.k} {name_writers(story.writers)} in {story.period.label}")
     listing = _problem_table(table, n, story)
     if named.empty:
         none_open = blocks.finding(
-            f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} {story.writers}, "
+            f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} {name_writers(story.writers)}, "
             f"as far as the intervals tell{_not_counted(table)}.",
             people=people,
         )
@@ -62,7 +65,9 @@ def show_problems(story: Story) -> Section:
     top = named.iloc[0]
     first, theme = estimate_of(top), THEME_WORDS[top["theme"]]
     largest = _judged(
-        top, f" is named as a problem by {figure_of(first)} of the {first.n:,} {story.writers}.", keyed=True
+        top,
+        f" is named as a problem by {figure_of(first)} of the {first.n:,} {name_writers(story.writers)}.",
+        keyed=True,
     )
     next_named = [name_problem(row) for _, row in named.iloc[1:EXPLAINED].iterrows()]
     moved = [
@@ -77,7 +82,7 @@ def show_problems(story: Story) -> Section:
         figures.plot_shares(
             table.dropna(subset="value").head(10).assign(theme=lambda rows: rows["theme"].map(THEME_WORDS)),
             by="theme",
-            label=f"share of {story.writers}",
+            label=f"share of {name_writers(story.writers)}",
         ),
         alt=f"Shares of customers who name each theme as a problem; the largest is {theme}, {figure_of(first)}.",
         caption=f"{capital(theme)} is named most.",
@@ -172,8 +177,8 @@ def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
         columns={"theme": "Theme", "value": "Named by", "counted": "Labels as counted", "word": "Movement"},
         formats={"counted": "share"}, people=count_people(story.critical),
         note=f"Named by: the classifier's error taken out; not known where it finds the theme too seldom, or tags more "
-        f"than its known errors allow. {story.unscored} Movement is judged over all themes together "
-        f"(false discoveries at most {1 - story.confidence:.0%}). Read by the {story.named_by} theme heads.",
+        f"than its known errors allow. {unread_sentence(story.unread)} Movement is judged over all themes together "
+        f"(false discoveries at most {1 - story.confidence:.0%}). Read by the {story.theme_model} theme heads.",
     )  # fmt: skip
 
 
@@ -184,26 +189,24 @@ def _quotes(story: Story, themes: Sequence[str]) -> list[Block]:
     for theme in themes:
         named = story.critical[story.critical["negative_themes"].map(lambda names, t=theme: t in names)]
         people = count_people(named)
-        texts = pick_quotes(_surest(named, theme), QUOTED, used) if people >= story.k else []
+        texts = pick_quotes(_surest(named, theme, story), QUOTED, used) if people >= story.k else []
         used += texts
         caption = f"In their words: {THEME_WORDS[theme]}"
         quoted += [blocks.quotes(texts, caption=caption, n=len(named), people=people)] if texts else []
     return quoted
 
 
-def _surest(named: pd.DataFrame, theme: str) -> pd.Series:
+def _surest(named: pd.DataFrame, theme: str, story: Story) -> pd.Series:
     """Texts that may be quoted for a theme: the accurate models hold it likely, likelier than others, and a problem."""
-    from analytics.text.sentiment import load_sentiment_model
-    from analytics.text.themes import tag_themes
-
     sure = named["themes"].map(
         lambda tags: max((getattr(tag, "probability", 1.0) for tag in tags if str(tag) == theme), default=0.0)
     )
     texts = named.loc[sure.round(6).sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
-    blame = load_sentiment_model("accurate").predict_proba(texts.tolist())[:, 0]
+    plain = texts.map(normalise).tolist()
+    blame = story.reader.sentiment(plain)[:, 0]
     agreed = [
         p >= QUOTABLE
         and any(tag == theme and tag.polarity == "negative" and tag.probability >= QUOTABLE for tag in tags[:1])
-        for p, tags in zip(blame, tag_themes(texts.tolist()), strict=True)
+        for p, tags in zip(blame, story.reader.tags(plain), strict=True)
     ]
     return cast("pd.Series", texts[agreed])

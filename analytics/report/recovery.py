@@ -12,6 +12,7 @@ from analytics.publish.blocks import Block
 from analytics.report.story import Story, has_texts, refuse_long
 from analytics.report.words import Section, capital, figure_of, gather, not_known, section, word_withheld
 from analytics.tables.schema import NotMeasured
+from analytics.text.clean import normalise
 
 OUTCOMES = {  # heading of the column, and caption of the table
     LEFT: ("Left", f"Leaving within {LEAVE_DAYS} days of the complaint, by fix and gesture."),
@@ -48,7 +49,7 @@ def show_recovery(story: Story) -> Section:
 
 def _asked_for(story: Story) -> list[Block]:
     """How many complaints say that a promise was broken, and how many want what was never offered."""
-    from analytics.text.themes import promise_kind, theme_errors
+    from analytics.text.themes import theme_errors
 
     if not has_texts(story):
         return []
@@ -58,7 +59,7 @@ def _asked_for(story: Story) -> list[Block]:
     if people < story.k:
         return []
     refuse_long(texts, "what complaints ask for")
-    kinds = pd.Series(promise_kind(texts, model="accurate"))
+    kinds = pd.Series(story.reader.kinds(texts.map(normalise).tolist()))
     broken, wished = (
         corrected_share(
             kinds.eq(kind).map({True: NAMED, False: OTHER}),

@@ -3,65 +3,40 @@
 Every section reads from the `Story`; nothing here draws or words anything.
 """
 
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from threading import Thread
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pandas as pd
 
 from analytics.config import Config, load_config
 from analytics.contrast.problems import NAMED, OTHER, measure_problems
-from analytics.measures.estimate import Estimate
-from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
 from analytics.measures.summarise import summarise
-from analytics.report.cutoff import dated_by, since, tables_at
+from analytics.report.cutoff import Coverage, days_covered, refuse_empty, since, tables_at
+from analytics.report.score import DISPUTED, SCORES, Score
 from analytics.tables.cases import build_cases
 from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
 from analytics.tables.schema import STAMPS, NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
-from analytics.text.comments import TEXTS, collect_comments, complained_about, read_comments
+from analytics.text.comments import collect_comments, complained_about, redact_comments, score_comments
+from analytics.text.pages import Pages
+from analytics.text.scored import Reader
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
 TESTED_WORDS = 60  # one line in sixteen behind the theme heads' error counts has more
-COVERED = 0.1  # share of the period that may lie before the first or after the last row without a caution
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 
 
-@dataclass(frozen=True)
-class Score:
-    """What customers answered: its column, its name alone and as the subject of a sentence, its measure and meaning."""
+class Unread(NamedTuple):
+    """How many of the period's texts no model could read, and of how many."""
 
-    column: str
-    name: str
-    subject: str
-    measure: Callable[..., Estimate]
-    meaning: str
-    who: str = "customers who answered"
-
-
-SCORES = {
-    "nps": Score(
-        "nps", "Net Promoter Score", "Net Promoter Score", net_promoter_score, "promoters less detractors, points"
-    ),
-    "csat": Score(
-        "csat", "Satisfied customers", "The share of satisfied customers", top_box_share, "share answering 4 or 5 of 5"
-    ),
-    "ces": Score("ces", "Ease", "The mean rating of ease", customer_effort, "mean of 1 to 7, higher is easier"),
-}
-DISPUTED = Score(  # what customers say of our answers, where no survey asks them
-    "disputed", "Answers disputed", "The share of our answers that customers dispute", share,
-    "share of complaints whose customer disputes the answer, lower is better", "complaints with a known outcome",
-)  # fmt: skip
-
-
-class EmptyPeriodError(ValueError):
-    """The period holds no customer's answer, complaint or contact: there is nothing to report."""
+    unread: int
+    total: int
 
 
 class UnfinishedPeriodError(ValueError):
@@ -129,33 +104,23 @@ class Story:
         """Whether every answer carries the survey's own weight, which the scores then use."""
         return "weight" in self.answers and bool(self.answers["weight"].notna().all())
 
-    @cached_property
-    def caution(self) -> str:
-        """That the data cover only a part of the period, in a sentence; '' where they reach to both its ends."""
-        start, end = self.period.start, self.period.end
-        stamps = [frame[stamp] for name in STAMPS if (stamp := dated_by(name, frame := getattr(self.tables, name)))]
-        times = pd.concat(stamps)
-        inside = times[self.period.contains(times)]
-        slack = max((end - start) * COVERED, pd.Timedelta(days=1))
-        parts = []
-        if times.min() - start > slack:
-            parts.append(f"begin on {inside.min():%-d %B %Y}")
-        if end - inside.max() > slack:
-            parts.append(f"end on {inside.max():%-d %B %Y}")
-        return f"The data {' and '.join(parts)}: they cover only a part of {self.period.label}." if parts else ""
+    @property
+    def coverage(self) -> Coverage:
+        """Which days of the period the data cover, where they miss more than a tenth of it at an end."""
+        return days_covered(self.tables, self.period)
 
     @cached_property
     def scores(self) -> list[Score]:
         """The scores that customers gave in the period, the leading one first."""
         now = self.answers[self.answers["period"] == self.period.name]
-        known = (*SCORES.values(), DISPUTED)
-        found = [score for score in known if score.column in now and now[score.column].notna().any()]
+        every = (*SCORES.values(), DISPUTED)
+        given = [score for score in every if score.column in now and now[score.column].notna().any()]
         lead = self.config.report.score
-        if lead is not None and lead not in [score.column for score in found]:
+        if lead is not None and lead not in [score.column for score in given]:
             raise NotMeasured(f"no answer in column {lead} in {self.period.label}, the leading score")
-        if not found:
+        if not given:
             raise NotMeasured(f"nobody gave a score in {self.period.label}", needed_for="what customers perceive")
-        return sorted(found, key=lambda score: score.column != lead)
+        return sorted(given, key=lambda score: score.column != lead)
 
     @property
     def survey_lead(self) -> Score:
@@ -192,61 +157,78 @@ class Story:
             raise NotMeasured(table="surveys", columns=["invited_at"], needed_for="who was asked")
         return surveys[self.period.contains(surveys["invited_at"])]
 
+    def prepare(self) -> "Story":
+        """Read, score and tag every text and build the cases, on two cores where there are two.
+
+        Whatever is asked for without it is made then, one thing after the other, and is the same.
+
+        Returns
+        -------
+        Story
+            This one.
+        """
+        with suppress(NotMeasured), ThreadPoolExecutor(1) as aside:
+            _ = self._texts, self._top_marks  # what both threads need
+            closely = aside.submit(lambda: self._closely)
+            _ = self.cases
+            _ = self.comments
+            closely.result()
+        return self
+
+    @cached_property
+    def _pages(self) -> Pages:
+        return Pages(self.config.resolve("data/derived/scores"))
+
+    @cached_property
+    def _texts(self) -> pd.DataFrame:
+        """Every text of the history as written, and `redacted` in the report's own period."""
+        texts = collect_comments(self._history_tables)
+        if texts.empty:
+            raise NotMeasured("no text by a customer (comment, text)", needed_for="what they say")
+        texts["period"] = period_of(texts["at"], self.config.report.frequency)
+        return texts.assign(redacted=self._redact(texts, self.period.start))
+
+    def _redact(self, texts: pd.DataFrame, start: pd.Timestamp) -> pd.Series:
+        return redact_comments(texts, self._history_tables, self.config.organisation.order_number_patterns, start)
+
     @cached_property
     def comments(self) -> pd.DataFrame:
         """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
-        ahead = self.read_ahead()
-        comments = self._read_comments(self.period.start)
-        if ahead.is_alive():  # the other core is still reading: meanwhile, what the report needs next
-            with suppress(NotMeasured):
-                _ = self.cases
-        ahead.join()
-        return comments
-
-    @cached_property
-    def recent_comments(self) -> pd.DataFrame:
-        """As `comments`, texts redacted and kept for all recent periods."""
-        recent = self.comments["period"].isin(self.history[-RECENT:])
-        return self._read_comments(self.period.previous(RECENT - 1).start)[recent]
-
-    def _read_comments(self, shown_from: pd.Timestamp) -> pd.DataFrame:
-        config = self.config
-        comments = read_comments(
+        scores = score_comments(
+            self._texts,
             self._history_tables,
-            brands=config.organisation.brands,
-            model=config.text.model,
-            accurate_limit=config.text.accurate_limit,
-            cache=str(config.resolve("data/derived/scores")),
-            patterns=config.organisation.order_number_patterns,
-            shown_from=shown_from,
+            brands=self.config.organisation.brands,
+            model=self.config.text.model,
+            accurate_limit=self.config.text.accurate_limit,
+            cache=self._pages,
         )
-        if comments.empty:
-            raise NotMeasured("no text by a customer (comment, text)", needed_for="what they say")
-        return comments.assign(period=period_of(comments["at"], config.report.frequency))
-
-    def read_ahead(self) -> Thread:
-        """Let the accurate model read the period's texts on another core, while this one goes on; begun once.
-
-        Its embeddings stay with the encoder for `critical` to find. Without this call it begins with `comments`.
-        """
-        return self._ahead
+        return self._texts.assign(text=self._texts["redacted"]).drop(columns="redacted").join(scores)
 
     @cached_property
-    def _ahead(self) -> Thread:
-        from analytics.text.encoder import Encoder
-        from analytics.text.themes import read_texts
+    def comments_recent(self) -> pd.DataFrame:
+        """As `comments`, those of the recent periods, all redacted and kept."""
+        recent = self.comments["period"].isin(self.history[-RECENT:])
+        texts = self._redact(self._texts, self.period.previous(RECENT - 1).start)
+        return self.comments.assign(text=texts)[recent]
 
-        known = collect_comments(self.since(self.period.previous().start))
-        known = known[self.period.contains(pd.to_datetime(known["at"]))]
-        now = known[find_rows(known["comment_id"], self._top_marks) < 0]
-        limit, tables = self.config.text.accurate_limit, self._history_tables
-        frames = [(getattr(tables, name), text) for name, (_, _, text) in TEXTS.items()]
-        history = sum(int(frame[text].notna().sum()) for frame, text in frames if frame is not None and text in frame)
-        wanted = self.config.text.model == "auto" and len(now) <= limit < history
-        readings, _, _ = read_texts(now["text"].map(normalise).tolist() if wanted else [])
-        thread = Thread(target=Encoder.load().read_ahead, args=(readings,), daemon=True)
-        thread.start()
-        return thread
+    @cached_property
+    def reader(self) -> Reader:
+        """The accurate models, for texts that are counted or quoted one by one; on one core, for `prepare`."""
+        return Reader.accurate(self._pages, self.config.organisation.brands, threads=1)
+
+    @cached_property
+    def _closely(self) -> pd.Series:
+        """Themes, by the accurate heads, of the period's texts that may name a problem, where these are few enough."""
+        texts, limit = self._texts, self.config.text.accurate_limit
+        now = texts[texts["period"] == self.period.name]
+        now = now[find_rows(now["comment_id"], self._top_marks) < 0]
+        if self.config.text.model != "auto" or not len(now) <= limit < len(texts):
+            return pd.Series(dtype=object)
+        self.reader.kinds(now.loc[now["source"] == "complaints", "redacted"].map(normalise).tolist())
+        return self._tag(now["redacted"])
+
+    def _tag(self, texts: pd.Series) -> pd.Series:
+        return pd.Series(self.reader.tags(texts.map(normalise).tolist()), texts.index, dtype=object)
 
     @property
     def current(self) -> pd.DataFrame:
@@ -266,22 +248,20 @@ class Story:
         return now[(now["source"] == source) & (now["sentiment"] != "unknown")]
 
     @property
-    def spoke(self) -> Literal["fast", "accurate"]:
+    def sentiment_model(self) -> Literal["fast", "accurate"]:
         """Which of the two shipped models read the history's comments."""
         return "fast" if self.comments["model"].iloc[0].startswith("fast") else "accurate"
 
     @cached_property
-    def named_by(self) -> Literal["fast", "accurate"]:
+    def theme_model(self) -> Literal["fast", "accurate"]:
         """Which theme heads read the period's `critical` texts: the accurate ones where these are few enough."""
         few = len(self._without_top_marks(self.current)) <= self.config.text.accurate_limit
-        return "accurate" if self.config.text.model == "auto" and few else self.spoke
+        return "accurate" if self.config.text.model == "auto" and few else self.sentiment_model
 
     @cached_property
-    def unscored(self) -> str:
-        """How many comments of the period could not be read, in words."""
-        now = self.current
-        unread = int((now["sentiment"] == "unknown").sum())
-        return f"{unread:,} of {len(now):,} texts could not be read (empty, another language)."
+    def unread(self) -> Unread:
+        """How many comments of the period could not be read."""
+        return Unread(int((self.current["sentiment"] == "unknown").sum()), len(self.current))
 
     @cached_property
     def problem_table(self) -> pd.DataFrame:
@@ -290,7 +270,7 @@ class Story:
 
         refuse_long(self.critical["text"], "shares of problems")
         names = [OTHER, NAMED]
-        errors = {theme: pd.DataFrame(theme_errors(theme, self.named_by), names, names) for theme in THEMES}
+        errors = {theme: pd.DataFrame(theme_errors(theme, self.theme_model), names, names) for theme in THEMES}
         past = self._without_top_marks(self.comments)
         table = measure_problems(self.critical, past, self.history, errors, self.confidence)
         if table["value"].isna().all():
@@ -306,17 +286,15 @@ class Story:
 
         A customer who gave 9 or 10 of 10, or 5 of 5, may mention a theme but holds nothing against anybody; where no
         score stands beside a comment it is kept. Texts of contacts count only where there are neither. Their themes are
-        read by the heads of `named_by`, even where the history was too much for those.
+        read by the heads of `theme_model`, even where the history was too much for those.
         """
-        from analytics.text.themes import tag_themes
-
         kept = self._without_top_marks(self.current)
         if kept.empty:
             raise NotMeasured(f"nobody complained, or commented without the top mark, in {self.period.label}")
-        if self.named_by == self.spoke:
+        if self.theme_model == self.sentiment_model:
             return kept
-        found = tag_themes(kept["text"], model=self.named_by)
-        themes = pd.Series(found, kept.index, dtype=object)
+        others = kept.loc[kept.index.difference(self._closely.index), "text"]
+        themes = (pd.concat([self._closely, self._tag(others)]) if len(others) else self._closely)[kept.index]
         return kept.assign(themes=themes, negative_themes=themes.map(complained_about))
 
     def _without_top_marks(self, comments: pd.DataFrame) -> pd.DataFrame:
@@ -334,23 +312,18 @@ class Story:
         return surveys.loc[pd.concat(marks, axis=1).any(axis=1), "response_id"] if marks else pd.Series(dtype="str")
 
     @cached_property
-    def writers(self) -> str:
-        """Whom shares of problems are about, in words."""
-        sources = set(self.critical["source"])
-        told = "wrote and gave less than the top mark" if len(self._top_marks) else "wrote"
-        words = {"surveys": told, "complaints": "complained", "contacts": "wrote to us"}
-        return "customers who " + " or ".join(
-            words[source] for source in ("complaints", "surveys", "contacts") if source in sources
-        )
+    def writers(self) -> frozenset[str]:
+        """Whom shares of problems are about: the tables of their texts, and 'marks' where some gave the top one."""
+        return frozenset(self.critical["source"]) | (frozenset({"marks"}) if len(self._top_marks) else frozenset())
 
     def naming(self, theme: str) -> pd.Series:
         """Which cases name a theme as a problem: True or False by case_id, over the recent cases of such writers."""
         past = self.comments[self.comments["period"].isin(self.history[-RECENT:-1])]
-        known = pd.concat([self._without_top_marks(past), self.critical])
-        known = known[known["case_id"].notna()]
-        if known.empty:
+        texts = pd.concat([self._without_top_marks(past), self.critical])
+        texts = texts[texts["case_id"].notna()]
+        if texts.empty:
             raise NotMeasured("no comment can be tied to a case (contact_id, case_id)", needed_for="a diagnosis")
-        return known["negative_themes"].map(lambda found: theme in found).groupby(known["case_id"]).any()
+        return texts["negative_themes"].map(lambda themes: theme in themes).groupby(texts["case_id"]).any()
 
     @cached_property
     def response_rates(self) -> pd.Series | None:
@@ -439,7 +412,7 @@ def load_story(config: str | Path | Config, period: str) -> Story:
         last = when.end - pd.Timedelta(days=1)
         raise UnfinishedPeriodError(f"{period} is not over: its last day is {last:%-d %B %Y}. Report a past one.")
     tables = read_tables(config)
-    _refuse_empty(tables, when, config)
+    refuse_empty(tables, when, config.organisation.name)
     config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})
     return Story(config, when, tables_at(tables, when.end), tables.log or ReadLog())
 
@@ -469,23 +442,4 @@ def refuse_long(texts: pd.Series, figure: str) -> None:
             f"half of these texts have {words:.0f} words or more, and the classifier's errors are known "
             "for short comments only",
             needed_for=figure,
-        )
-
-
-def _refuse_empty(tables: Tables, period: Period, config: Config) -> None:
-    stamps = [
-        getattr(tables, name)[column].dropna()
-        for name in STAMPS
-        for column in (dated_by(name, getattr(tables, name)),)
-        if column is not None
-    ]
-    times = pd.concat(stamps) if stamps else pd.Series(dtype="datetime64[us, UTC]")
-    if times.empty:
-        raise EmptyPeriodError(f"{period.name}: no survey, complaint or contact carries a date. Map a date column.")
-    if not period.contains(times).any():
-        last = period_of(times.sort_values().tail(1), period.frequency).iloc[0]
-        raise EmptyPeriodError(
-            f"{period.name}: no survey, complaint or contact lies in it. The data of {config.organisation.name} "
-            f"run from {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}; "
-            f"the last {period.frequency} with data is {last}."
         )

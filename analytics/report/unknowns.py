@@ -2,13 +2,14 @@
 
 from analytics.publish import blocks
 from analytics.report.story import Story
-from analytics.report.words import Section
+from analytics.report.words import Section, coverage_sentence
 
 
 def show_unknowns(story: Story, *sections: Section) -> Section:
     """Everything that the sections leave open, each with what would settle it; the first that page one does not say."""
     open_ends = list({b.data["sentence"]: b for section in sections for b in section.unknowns}.values())
-    open_ends += [blocks.unknown(warning) for warning in (*filter(None, [story.caution]), *story.log.warnings)]
+    partly = coverage_sentence(story.coverage, story.period.label)
+    open_ends += [blocks.unknown(warning) for warning in (*filter(None, [partly]), *story.log.warnings)]
     if not open_ends:
         line = blocks.finding("Every question of this report has an answer within its intervals.")
         return Section([line], line)

@@ -2,7 +2,7 @@
 
 import functools
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from analytics.measures.suppress import Withheld
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import format_interval, write_interval
+from analytics.report.cutoff import Coverage
+from analytics.report.story import Unread
 from analytics.tables.schema import NotMeasured
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
@@ -124,6 +126,26 @@ def movement_sentence(signal: Signals) -> str:
 def word_withheld(reasons: pd.Series, k: int) -> pd.Series:
     """Why rows of a table of groups are blank, for a column of notes; '' where they are not."""
     return reasons.map(lambda reason: WITHHELD[Withheld(reason)].format(k=k) if reason else "")
+
+
+def coverage_sentence(coverage: Coverage, label: str) -> str:
+    """That the data cover only a part of the period; '' where they reach to both its ends."""
+    begin = f"begin on {coverage.first:%-d %B %Y}" if coverage.first is not None else ""
+    end = f"end on {coverage.last:%-d %B %Y}" if coverage.last is not None else ""
+    parts = " and ".join(filter(None, [begin, end]))
+    return f"The data {parts}: they cover only a part of {label}." if parts else ""
+
+
+def unread_sentence(texts: Unread) -> str:
+    """How many texts no model could read."""
+    return f"{texts.unread:,} of {texts.total:,} texts could not be read (empty, another language)."
+
+
+def name_writers(sources: Collection[str]) -> str:
+    """Whom shares of problems are about (`Story.writers`): 'customers who complained or wrote'."""
+    wrote = "wrote and gave less than the top mark" if "marks" in sources else "wrote"
+    words = {"complaints": "complained", "surveys": wrote, "contacts": "wrote to us"}
+    return "customers who " + " or ".join(phrase for source, phrase in words.items() if source in sources)
 
 
 def listed(names: list[str]) -> str:

@@ -1,15 +1,19 @@
 """Every text a customer wrote, in one tidy frame: collected, scored, and redacted before anything else sees it.
 
-Scoring one text belongs to ``score``; this module only gathers texts from the tables and keeps who, when and where.
+Reading one text belongs to ``scored``; this module only gathers texts from the tables and keeps who, when and where.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from analytics.tables.cases import case_ids
 from analytics.tables.schema import TEXT_SCORES, Tables
+from analytics.text.linear import PROBABILITIES
+from analytics.text.pages import Pages
+from analytics.text.scored import score_texts
 
 # table -> (id, stamp, text); survey comments carry their contact, whose case they belong to
 TEXTS = {
@@ -19,7 +23,7 @@ TEXTS = {
 }
 NAME_COLUMNS = ("agent_id", "agent_name", "customer_name", "name", "supervisor")
 COLUMNS = ["comment_id", "source", "customer_id", "case_id", "at", "text"]
-NUMBERS = ["valence", "p_negative", "p_neutral", "p_positive", "churn_intent"]
+NUMBERS = ["valence", *PROBABILITIES, "churn_intent"]
 LISTS = ["themes", "negative_themes"]
 STORED = list(TEXT_SCORES[1:])
 
@@ -67,11 +71,10 @@ def collect_comments(tables: Tables) -> pd.DataFrame:
 
 def read_comments(
     tables: Tables,
-    brands: list[str] | None = None,
+    brands: Sequence[str] = (),
     model: str = "auto",
-    cache: str | None = None,
-    patterns: list[str] | None = None,
-    shown_from: pd.Timestamp | None = None,
+    cache: str | Path | Pages | None = None,
+    patterns: Sequence[str] = (),
     **options: int,
 ) -> pd.DataFrame:
     """Collect, score and redact all customer texts of some tables.
@@ -80,21 +83,15 @@ def read_comments(
     ----------
     tables
         What came in; see `collect_comments`.
-    brands
-        The organisation's own names, masked before scoring and the target of churn intent.
-    model, cache, **options
+    brands, model, cache, **options
         Passed to `score_texts`.
     patterns
         Regular expressions of order and account numbers to redact.
-    shown_from
-        Earlier texts are scored but not kept: redacting what nobody is shown takes time. None keeps all.
 
     Returns
     -------
     pandas.DataFrame
-        The columns of `collect_comments`, `text` redacted (missing before `shown_from`), joined by those of
-        `score_texts` and by `negative_themes`, the themes about which something negative is said. A table whose texts
-        were scored and redacted before (`score_and_redact`) is taken as it is.
+        The columns of `collect_comments`, `text` redacted, joined by those of `score_comments`.
 
     References
     ----------
@@ -105,24 +102,38 @@ def read_comments(
     >>> read_comments(Tables()).empty
     True
     """
-    from analytics.text.redact import redact
-    from analytics.text.score import score_texts
-
     comments = collect_comments(tables)
     if comments.empty:
         return comments
+    scores = score_comments(comments, tables, brands=brands, model=model, cache=cache, **options)
+    return comments.assign(text=redact_comments(comments, tables, patterns)).join(scores)
+
+
+def score_comments(comments: pd.DataFrame, tables: Tables, **options: Any) -> pd.DataFrame:  # noqa: ANN401
+    """Columns of `score_texts` for collected comments, and `negative_themes`: those of which something bad is said.
+
+    A table whose texts were scored and redacted before (`score_and_redact`) is taken as it is. `options` are those of
+    `score_texts`.
+    """
     parts = comments.groupby("source", sort=False).groups.items()
     stored = pd.concat([_stored(tables, str(table), index) for table, index in parts])
-    new = comments.loc[comments.index.difference(stored.index), "text"]
-    scores = score_texts(new, brands=brands or [], model=model, cache=cache, **options)
+    scores = score_texts(comments.loc[comments.index.difference(stored.index), "text"], **options)
     scores["negative_themes"] = scores["themes"].map(complained_about)
-    late = comments.index if shown_from is None else comments.index[~(pd.to_datetime(comments["at"]) < shown_from)]
-    shown = comments.loc[late, "text"].copy()
-    fresh = new.index.intersection(late)
+    return pd.concat([part for part in (stored, scores) if len(part)]).reindex(comments.index)
+
+
+def redact_comments(
+    comments: pd.DataFrame, tables: Tables, patterns: Sequence[str] = (), start: pd.Timestamp | None = None
+) -> pd.Series:
+    """Redacted texts of collected comments; missing before `start`, as redacting what nobody is shown takes time."""
+    from analytics.text.redact import redact
+
+    late = comments if start is None else comments[~(pd.to_datetime(comments["at"]) < start)]
+    texts = late["text"].copy()
+    fresh = late.index[~late["source"].isin([name for name in TEXTS if _is_stored(getattr(tables, name))])]
     if len(fresh):
-        shown[fresh] = redact(shown[fresh], names=find_names(tables), patterns=patterns or [])
-    comments["text"] = shown.reindex(comments.index)
-    return comments.join(pd.concat([stored, scores]) if len(stored) and len(new) else stored if len(stored) else scores)
+        texts[fresh] = redact(texts[fresh], names=find_names(tables), patterns=list(patterns))
+    return texts.reindex(comments.index)
 
 
 def score_and_redact(
@@ -161,7 +172,6 @@ def score_and_redact(
     [['Waited for hours, mail [e-mail]', 'negative', 'waiting']]
     """
     from analytics.text.redact import redact
-    from analytics.text.score import score_texts
 
     codes, distinct = pd.factorize(texts, use_na_sentinel=False)  # equal texts are read once
     different = pd.Series(distinct, dtype="str")
@@ -180,7 +190,7 @@ def find_names(tables: Tables) -> list[str]:
     for table in (tables.contacts, tables.surveys, tables.complaints, tables.customers):
         for column in NAME_COLUMNS:
             if table is not None and column in table:
-                names.update(table[column].dropna().astype(str).unique())
+                names.update(map(str, table[column].dropna().unique()))
     return sorted(name for name in names if sum(c.isalpha() for c in name) >= 3 and not any(c.isdigit() for c in name))
 
 
@@ -196,8 +206,12 @@ def complained_about(tags: list[Any]) -> list[str]:
 def _stored(tables: Tables, table: str, index: pd.Index) -> pd.DataFrame:
     """Scores that a table holds beside its redacted texts (see `score_and_redact`), as `score_texts` gives them."""
     frame = _written(getattr(tables, table), TEXTS[table][2])
-    if not {*STORED} <= {*frame.columns}:
+    if not _is_stored(frame):
         return pd.DataFrame(columns=STORED).rename(columns={"unknown_because": "reason"})
     scores = frame[STORED].set_axis(index).fillna({"unknown_because": ""}).rename(columns={"unknown_because": "reason"})
     split = {c: scores[c].fillna("").map(lambda names: [n for n in names.split("; ") if n]) for c in LISTS}
     return scores.assign(**split).astype(dict.fromkeys(NUMBERS, "float64"))
+
+
+def _is_stored(frame: pd.DataFrame | None) -> bool:
+    return frame is not None and {*STORED} <= {*frame.columns}

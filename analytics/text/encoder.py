@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 WINDOW = 128  # tokens read at once, the length the encoder was trained on
 MAX_WINDOWS = 10  # windows read of one text; a longer text is read at this many even places
-KEPT = 8192  # embeddings of the last texts held in memory (12 MiB): sentiment, themes and quotes read the same ones
+KEPT = 8192  # embeddings of the last texts that a reading holds (12 MiB): sentiment and themes read the same ones
 BATCH_TOKENS = 2048  # tokens in one batch: fits the cache of a small machine
 THREADS = int(os.environ.get("OMP_NUM_THREADS", 2))  # one in a Dask worker, which sets this variable
 
@@ -34,17 +34,18 @@ class Encoder:
     ----------
     folder
         Folder that holds ``encoder.onnx`` and ``encoder_tokenizer.json``.
+    threads
+        Cores to use; the embeddings do not depend on it.
     """
 
-    def __init__(self, folder: Path = MODELS) -> None:
-        self.folder = folder
-        self._kept: dict[str, np.ndarray] = {}
+    def __init__(self, folder: Path = MODELS, threads: int = THREADS) -> None:
+        self.folder, self.threads = folder, threads
 
     @staticmethod
-    @lru_cache(maxsize=1)
-    def load() -> "Encoder":
-        """Return the shipped encoder, the same object every time."""
-        return Encoder()
+    @lru_cache(maxsize=2)
+    def load(threads: int = THREADS) -> "Encoder":
+        """Return the shipped encoder, the same object every time; it keeps no text and no embedding."""
+        return Encoder(threads=threads)
 
     @cached_property
     def version(self) -> str:
@@ -58,13 +59,10 @@ class Encoder:
 
     @cached_property
     def _session(self) -> "InferenceSession":
-        return self._open(THREADS)
-
-    def _open(self, threads: int) -> "InferenceSession":
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
+        options.intra_op_num_threads = self.threads
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave the cores to others when idle
         return onnxruntime.InferenceSession(self.folder / "encoder.onnx", options, providers=["CPUExecutionProvider"])
 
@@ -99,39 +97,18 @@ class Encoder:
         return self.embed_clean([mask_brands(normalise(text), ()) for text in texts])
 
     def embed_clean(self, cleaned: list[str]) -> np.ndarray:
-        """As `embed`, of texts that are normalised and hold no handle."""
-        new = list(dict.fromkeys(text for text in cleaned if text not in self._kept))
-        found = self._kept | (dict(zip(new, self._embed(new), strict=True)) if new else {})
-        over = len(found) > KEPT  # then the last ones stay, copied so that the array they lie in can go
-        self._kept = {text: row.copy() for text, row in list(found.items())[-KEPT:]} if over else found
-        return np.stack([found[text] for text in cleaned]) if cleaned else np.empty((0, self.width), dtype=np.float32)
-
-    def read_ahead(self, texts: Iterable[str]) -> None:
-        """Embed texts on one core and keep them for `embed`: for a thread beside other work.
-
-        Parameters
-        ----------
-        texts
-            As for `embed`; more than the memory holds are left to it. Without any, nothing is loaded.
-        """
-        texts = list(dict.fromkeys(texts))[:KEPT]
-        if not texts:
-            return
-        aside = Encoder(self.folder)
-        aside._session = aside._open(1)
-        aside.embed(texts)
-        self._kept |= aside._kept
-
-    def forget(self) -> None:
-        """Drop the embeddings held in memory: what is timed must not have been read before."""
-        self._kept = {}
+        """As `embed`, of texts that are normalised and hold no handle; equal ones are embedded once."""
+        distinct = list(dict.fromkeys(cleaned))
+        place = {text: row for row, text in enumerate(distinct)}
+        rows = self._embed(distinct)
+        return rows if len(rows) == len(cleaned) else rows[[place[text] for text in cleaned]]
 
     def _embed(self, cleaned: list[str]) -> np.ndarray:
         ids: list[list[int]] = []
         owner: list[int] = []
         for start in range(0, len(cleaned), 4096):
-            found = self._tokenizer.encode_batch_fast(cleaned[start : start + 4096])
-            for row, encoding in enumerate(found, start):
+            encodings = self._tokenizer.encode_batch_fast(cleaned[start : start + 4096])
+            for row, encoding in enumerate(encodings, start):
                 windows = split_windows(encoding.ids)
                 ids += windows
                 owner += [row] * len(windows)
@@ -155,6 +132,29 @@ class Encoder:
             np.add.at(total, owner[rows], embedding * lengths[rows, None].astype(np.float32))
             start -= len(rows)
         return total / np.maximum(tokens, 1)[:, None].astype(np.float32)
+
+
+class Memory(Encoder):
+    """An encoder that remembers its last 8,192 texts, for one reading by several heads; it goes when the reading ends.
+
+    Parameters
+    ----------
+    encoder
+        The encoder that embeds what is new.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__(encoder.folder, encoder.threads)
+        self._encoder = encoder
+        self._rows: dict[str, np.ndarray] = {}
+
+    def embed_clean(self, cleaned: list[str]) -> np.ndarray:
+        """Embed what is new, and answer the rest from memory."""
+        new = [text for text in dict.fromkeys(cleaned) if text not in self._rows]
+        rows = self._rows | dict(zip(new, self._encoder.embed_clean(new), strict=True))
+        over = len(rows) > KEPT  # then the last ones stay, copied so that the array they lie in can go
+        self._rows = {text: row.copy() for text, row in list(rows.items())[-KEPT:]} if over else rows
+        return np.stack([rows[text] for text in cleaned]) if cleaned else self._encoder.embed_clean([])
 
 
 def split_windows(ids: list[int]) -> list[list[int]]:

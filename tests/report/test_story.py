@@ -16,7 +16,9 @@ from analytics.contrast.signals import Rule
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
 from analytics.report import last_time
-from analytics.report.story import EmptyPeriodError, load_story
+from analytics.report.cutoff import EmptyPeriodError
+from analytics.report.story import load_story
+from analytics.report.words import coverage_sentence
 from analytics.tables.demo.simulate import write_demo
 
 SECTIONS = (
@@ -393,10 +395,11 @@ def test_a_survey_without_scores_names_the_columns_it_lacks(tmp_path):
 def test_a_period_that_the_data_cover_in_part_carries_a_caution(tmp_path):
     frame = monthly(months=12, per_month=60)
     cut = frame[frame["invited_at"] < "2026-10-20"]
-    assert load_story(surveys_only(tmp_path, cut), "2026-10").caution == (
+    story = load_story(surveys_only(tmp_path, cut), "2026-10")
+    assert coverage_sentence(story.coverage, story.period.label) == (
         "The data end on 19 October 2026: they cover only a part of October 2026."
     )
-    assert load_story(surveys_only(tmp_path, frame), "2026-09").caution == ""
+    assert load_story(surveys_only(tmp_path, frame), "2026-09").coverage == (None, None)
 
 
 def test_missing_things_are_named_once_with_all_they_are_needed_for(tmp_path):
@@ -415,3 +418,38 @@ def test_complaints_about_a_broken_promise_are_told_from_wishes_for_what_was_nev
     assert broken["low"] <= shares.get("promise_broken", 0.0) <= broken["high"]
     assert wished["low"] <= shares.get("not_offered", 0.0) <= wished["high"]
     assert 0 < wished["value"] < 0.5
+
+
+def with_few_critical_texts(folder: Path) -> Path:
+    """A history too long for the accurate models, of which the period's critical texts are few enough."""
+    folder.mkdir()
+    told = ["Nobody called me back about it.", "The app crashed again.", "Waited an hour, but kind staff.", "All fine."]
+    frame = monthly(months=6, per_month=20)
+    path = surveys_only(folder, frame.assign(comment=[f"{told[i % 4]} Visit {i}." for i in range(len(frame))]))
+    path.write_text(path.read_text(encoding="utf-8") + "[text]\naccurate_limit = 25\n", encoding="utf-8")
+    return path
+
+
+def test_preparing_a_story_changes_no_figure_and_neither_does_the_order_of_asking(tmp_path):
+    prepared = load_story(with_few_critical_texts(tmp_path / "prepared"), "2026-04").prepare()
+    asked = load_story(with_few_critical_texts(tmp_path / "asked"), "2026-04")
+    backwards = asked.critical, asked.comments  # the last thing first
+    assert (prepared.sentiment_model, prepared.theme_model) == ("fast", "accurate")
+    pd.testing.assert_frame_equal(prepared.critical, backwards[0])
+    pd.testing.assert_frame_equal(prepared.comments, backwards[1])
+    again = load_story(tmp_path / "prepared" / "perception.toml", "2026-04").prepare()  # from what was kept
+    pd.testing.assert_frame_equal(again.critical, prepared.critical)
+    pd.testing.assert_frame_equal(again.comments, prepared.comments)
+
+
+def test_texts_kept_from_before_are_not_embedded_again(tmp_path, monkeypatch):
+    path = with_few_critical_texts(tmp_path / "kept")
+    load_story(path, "2026-04").prepare()
+    monkeypatch.setattr("analytics.text.encoder.Encoder._embed", lambda *_: pytest.fail("read again"))
+    story = load_story(path, "2026-04").prepare()
+    assert len(story.critical) and story.theme_model == "accurate"
+
+
+def test_preparing_a_story_without_texts_is_no_fault(tmp_path):
+    story = load_story(surveys_only(tmp_path, monthly(months=2)), "2025-12").prepare()
+    assert len(story.answers)

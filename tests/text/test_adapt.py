@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analytics.text.adapt import AdaptationRefused, rate_sentiment
-from analytics.text.score import score_texts
+from analytics.text.scored import score_texts
 from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
 
 # An organisation whose customers praise with words the shipped models have never seen as praise.

@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -24,7 +25,10 @@ def stored(frame: pd.DataFrame, column: str) -> pd.DataFrame:
 def test_texts_scored_before_read_as_if_they_were_scored_now(monkeypatch):
     fresh = read_comments(Tables(surveys=SURVEYS, complaints=COMPLAINTS), model="fast")
     tables = Tables(surveys=stored(SURVEYS, "comment"), complaints=stored(COMPLAINTS, "text"))
-    monkeypatch.setattr("analytics.text.score._score", lambda *_: pytest.fail("scored again"))
+    monkeypatch.setattr(
+        "analytics.text.scored.Reader.sentiment",
+        lambda _, texts: pytest.fail("scored again") if texts else np.empty((0, 3)),
+    )
     again = read_comments(tables, model="fast")
     fresh["themes"] = [[str(tag) for tag in tags] for tags in fresh["themes"]]
     pd.testing.assert_frame_equal(again, fresh, check_dtype=False)

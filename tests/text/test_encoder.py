@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from analytics.text.clean import BRAND
-from analytics.text.encoder import MAX_WINDOWS, WINDOW, Encoder, split_windows
+from analytics.text.encoder import MAX_WINDOWS, WINDOW, Encoder, Memory, split_windows
 from analytics.text.linear import MODELS
 
 
@@ -83,10 +83,16 @@ def test_the_version_names_the_graph_that_ships(encoder):
     assert encoder.version == hashlib.sha256((MODELS / "encoder.onnx").read_bytes()).hexdigest()[:12]
 
 
-def test_texts_read_ahead_are_not_read_again_and_embed_alike() -> None:
+def test_a_memory_embeds_each_text_once_and_alike(monkeypatch) -> None:
     texts = ["Nobody called back.", "Thank you, all sorted."]
-    plain = Encoder().embed(texts)
-    ahead = Encoder()
-    ahead.read_ahead(texts)
-    ahead.__dict__["_session"] = None  # a text that is not kept would fail
-    np.testing.assert_array_equal(ahead.embed(texts), plain)
+    plain = Encoder.load().embed(texts)
+    memory = Memory(Encoder.load())
+    np.testing.assert_array_equal(memory.embed(texts), plain)
+    monkeypatch.setattr(Encoder, "_embed", lambda self, new: pytest.fail("read again") if new else plain[:0])
+    np.testing.assert_array_equal(memory.embed(texts[::-1]), plain[::-1])
+
+
+def test_the_shipped_encoder_keeps_no_text_and_no_embedding(encoder) -> None:
+    before = {name: id(value) for name, value in vars(encoder).items()}
+    encoder.embed(["Nobody called back, not even once."])
+    assert {name: id(value) for name, value in vars(encoder).items()} == before

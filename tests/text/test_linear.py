@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics import score_texts
-from analytics.text import score
+from analytics.text import scored
 from analytics.text.churn_intent import load_churn_intent_model
 from analytics.text.clean import data_text, mask_brands, normalise
 from analytics.text.linear import digest, fit_classes, read_arrays, softmax, split_folds, write_arrays
@@ -88,7 +88,7 @@ def test_scoring_normalises_each_text_once(model, monkeypatch):
         return normalise(text)
 
     rooms = ("accurate", "adapt", "churn_intent", "clean", "encoder", "fast", "sentiment", "themes")
-    for module in (score, *(sys.modules[f"analytics.text.{room}"] for room in rooms)):
+    for module in (scored, *(sys.modules[f"analytics.text.{room}"] for room in rooms)):
         if hasattr(module, "normalise"):
             monkeypatch.setattr(module, "normalise", counting)
     texts = ["Waited an hour, but the nurse was kind.", "I am leaving Acme", "never again"]

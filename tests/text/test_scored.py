@@ -1,3 +1,4 @@
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -5,8 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.text.score import COLUMNS, score_texts
+from analytics.text.pages import Pages
+from analytics.text.scored import COLUMNS, Reader, score_texts
 from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
+from analytics.text.themes import promise_kind
 from analytics.training.evaluate import vader_score
 
 HERE = Path(__file__).parent
@@ -74,7 +77,8 @@ def test_a_second_run_scores_only_what_is_new(tmp_path: Path) -> None:
     assert model.asked == 3
     pd.testing.assert_frame_equal(again.iloc[[1, 0]].reset_index(drop=True), first.iloc[:2].reset_index(drop=True))
     assert [tag.polarity for tag in again["themes"].iloc[1]] == [tag.polarity for tag in first["themes"].iloc[0]]
-    assert "Good" not in (tmp_path / "scores.parquet").read_bytes().decode("latin-1")
+    stored = b"".join(zlib.decompress(page.read_bytes()) for page in tmp_path.rglob("*.page"))
+    assert stored and b"Good" not in stored
 
 
 def test_another_version_or_brand_does_not_use_the_old_scores(tmp_path: Path) -> None:
@@ -86,15 +90,67 @@ def test_another_version_or_brand_does_not_use_the_old_scores(tmp_path: Path) ->
     assert model.asked == 3
 
 
-@pytest.mark.parametrize("damage", [b"", b"PAR1 not really", b"\x00" * 100], ids=["empty", "cut", "zeros"])
+@pytest.mark.parametrize("damage", [b"", b"not a page", b"\x00" * 100], ids=["empty", "cut", "zeros"])
 def test_a_damaged_cache_is_rebuilt(tmp_path: Path, damage: bytes) -> None:
-    cache = tmp_path / "kept.parquet"
-    cache.write_bytes(damage)
     model = Counting()
+    before = score_texts(["Good"], model=model, cache=tmp_path)
+    for page in tmp_path.rglob("*.page"):
+        page.write_bytes(damage)
     for _ in range(2):
-        assert score_texts(["Good"], model=model, cache=cache)["sentiment"].tolist() == ["positive"]
-    assert model.asked == 1
-    assert not list(tmp_path.glob("*.part"))
+        pd.testing.assert_frame_equal(score_texts(["Good"], model=model, cache=tmp_path), before)
+    assert model.asked == 2
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_flipped_bit_is_noticed_and_its_page_rebuilt(tmp_path: Path) -> None:
+    texts = [
+        f"Waiting for {days} days now, and the {thing} is broken" for days in range(20) for thing in ("app", "van")
+    ]
+    model, rng = Counting(), np.random.default_rng(0)
+    before = score_texts(texts, model=model, cache=tmp_path)
+    for _ in range(150):
+        pages = sorted(tmp_path.rglob("*.page"))
+        page = pages[rng.integers(len(pages))]
+        data = bytearray(page.read_bytes())
+        data[rng.integers(len(data))] ^= 1 << rng.integers(8)
+        page.write_bytes(data)
+        model.asked = 0
+        after = score_texts(texts, model=model, cache=tmp_path)
+        pd.testing.assert_frame_equal(after, before)
+        assert (model.asked > 0) == page.match("sentiment-*/*/*")
+        assert [tag.polarity for tags in after["themes"] for tag in tags] == [
+            tag.polarity for tags in before["themes"] for tag in tags
+        ]
+
+
+def test_pages_of_an_old_version_are_removed_when_a_newer_one_is_written(tmp_path: Path) -> None:
+    model = Counting()
+    score_texts(["Good"], model=model, cache=tmp_path)
+    old = set(tmp_path.glob("sentiment-*/*"))
+    model.version = "fast-newer"
+    score_texts(["Good"], model=model, cache=tmp_path)
+    new = set(tmp_path.glob("sentiment-*/*"))
+    assert len(old) == len(new) == 1 and not old & new
+
+
+def test_both_theme_heads_keep_what_they_read_beside_each_other(tmp_path: Path) -> None:
+    texts = pd.Series(["Waiting for three weeks now", "Good"])
+    fast = score_texts(texts, model="fast", cache=tmp_path)
+    reader = Reader.accurate(Pages(tmp_path))
+    tags, blame = reader.tags(texts.tolist()), reader.sentiment(texts.tolist())[:, 0]
+    assert len(list(tmp_path.glob("themes-*"))) == 2
+    accurate = score_texts(texts, model="accurate", cache=tmp_path)
+    assert accurate["p_negative"].tolist() == blame.tolist()
+    assert accurate["themes"].tolist() == tags
+    assert fast["themes"].map(len).tolist() == [len(each) for each in tags] == [1, 0]
+
+
+def test_what_complaints_ask_for_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ["You promised a refund by Friday and it never came.", "Lovely staff."]
+    first = Reader.accurate(Pages(tmp_path)).kinds(texts)
+    assert first == promise_kind(texts, model="accurate") == ["promise_broken", ""]
+    monkeypatch.setattr("analytics.text.themes.promise_kind", lambda *_, **__: pytest.fail("read again"))
+    assert Reader.accurate(Pages(tmp_path)).kinds(texts) == first
 
 
 @pytest.mark.skipif(not accurate_is_at_hand(), reason="the accurate model is not trained")

@@ -1,0 +1,102 @@
+"""Numbers that models read off texts, kept in files so that no text is read twice; the texts are not kept.
+
+A page holds rows of one model's numbers by key. Its file is named by the checksum of its bytes: a page that was damaged
+no longer fits its name, is removed, and what it held is read again. Pages of a model's earlier versions go when newer
+ones are written.
+"""
+
+import hashlib
+import os
+import shutil
+import zlib
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+ROWS = 2_048  # of a page: what one damaged byte costs to read again
+
+
+class Part(NamedTuple):
+    """What a page is about: a name, the version of the models that made it, and how many numbers a text has."""
+
+    name: str
+    version: str
+    width: int
+
+
+class Pages:
+    """Pages of a folder, read when first asked for and held in memory by this object.
+
+    Parameters
+    ----------
+    folder
+        Made when the first page is written. Several processes may share it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._rows: dict[Part, dict[bytes, np.ndarray]] = {}
+
+    def missing(self, part: Part, keys: Sequence[bytes]) -> list[int]:
+        """Places of the keys that no page holds."""
+        rows = self._load(part)
+        return [place for place, key in enumerate(keys) if key not in rows]
+
+    def fill(self, part: Part, keys: Sequence[bytes], read: Callable[[list[int]], np.ndarray]) -> np.ndarray:
+        """Numbers of every key, shape (n, width); `read` gives those of the places that no page holds."""
+        new, rows = self.missing(part, keys), self._load(part)
+        if new:
+            fresh = {keys[place]: row for place, row in zip(new, read(new), strict=True)}
+            self._write(part, fresh)
+            rows |= fresh
+        return np.array([rows[key] for key in keys], dtype=float).reshape(len(keys), part.width)
+
+    def _home(self, part: Part) -> Path:
+        return self.folder / part.name / _digest(part.version.encode())
+
+    def _load(self, part: Part) -> dict[bytes, np.ndarray]:
+        if part not in self._rows:
+            pages = (_read_page(file, part.width) for file in sorted(self._home(part).glob("*.page")))
+            self._rows[part] = {key: row for page in pages for key, row in zip(*page, strict=True)}
+        return self._rows[part]
+
+    def _write(self, part: Part, rows: dict[bytes, np.ndarray]) -> None:
+        """Write rows as further pages, each in one step, and drop those of other versions."""
+        home = self._home(part)
+        home.mkdir(parents=True, exist_ok=True)
+        keys = list(rows)
+        for start in range(0, len(keys), ROWS):
+            chosen = keys[start : start + ROWS]
+            data = zlib.compress(b"".join(key + np.asarray(rows[key], "<f8").tobytes() for key in chosen), 1)
+            draft = home / f"{os.getpid()}.part"
+            draft.write_bytes(data)
+            draft.replace(home / f"{_digest(data)}.page")
+        for other in home.parent.iterdir():
+            if other != home:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+def key_of(salt: str, text: str) -> bytes:
+    """Sixteen bytes that stand for a text read under some circumstances, such as the brands asked about."""
+    return hashlib.blake2b(f"{salt}\0{text}".encode("utf-8", "replace"), digest_size=16).digest()
+
+
+def _read_page(file: Path, width: int) -> tuple[list[bytes], np.ndarray]:
+    """Keys and rows of a page; none of one that is damaged, which is removed."""
+    row = np.dtype([("key", "V16"), ("numbers", "<f8", (width,))])
+    data = b""
+    with suppress(OSError):
+        data = file.read_bytes()
+    if _digest(data) != file.stem:
+        with suppress(OSError):
+            file.unlink()
+        return [], np.empty((0, width))
+    table = np.frombuffer(zlib.decompress(data), row)
+    return [key.tobytes() for key in table["key"]], table["numbers"]
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=16).hexdigest()

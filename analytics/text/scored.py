@@ -1,0 +1,293 @@
+"""Texts read once: what to abstain from, which models read the rest, and what they said of each before.
+
+The models live in `sentiment`, `churn_intent` and `themes`, the files of what was read in `pages`; this module only
+brings their answers together.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import pandas as pd
+
+from analytics.text.clean import LONGEST, mask_brands, normalise, reason_to_abstain
+from analytics.text.linear import CLASSES, MODELS, PROBABILITIES
+from analytics.text.pages import Pages, Part, key_of
+
+if TYPE_CHECKING:
+    from analytics.text.encoder import Encoder
+    from analytics.text.themes import ThemeTag
+
+WINDOW = 90  # words: longer texts are read by the accurate model in windows of about as many
+ACCURATE_LIMIT = 20_000  # new texts: about two minutes of the accurate model on two cores
+ROUND = 20_000  # distinct texts in memory at once beside the result
+COLUMNS = ["sentiment", "reason", "valence", *PROBABILITIES, "churn_intent", "themes", "model"]
+
+
+class Model(Protocol):
+    """A sentiment model: the shipped ones, or one that `adapt` returned."""
+
+    @property
+    def version(self) -> str:
+        """Name of the model's exact state."""
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """'negative', 'neutral', 'positive', in this order."""
+
+    def predict_proba(self, texts: Iterable[str], /) -> np.ndarray:
+        """Probabilities, shape (n, 3)."""
+
+
+def score_texts(
+    texts: Iterable[Any],
+    brands: Iterable[str] = (),
+    model: str | Model = "auto",
+    cache: str | Path | Pages | None = None,
+    *,
+    accurate_limit: int = ACCURATE_LIMIT,
+) -> pd.DataFrame:
+    """Score what customers wrote: sentiment, churn intent and themes, or why a text cannot be scored.
+
+    Equal texts are scored once. Brand names and @handles are masked before sentiment is read.
+
+    Parameters
+    ----------
+    texts
+        Comments; a Series keeps its index; missing values abstain as 'empty'.
+    brands
+        The organisation's own names: masked, and the target of churn intent.
+    model
+        'accurate', 'fast', 'auto' (accurate for up to `accurate_limit` new texts, else fast), or a fitted model.
+    cache
+        Folder that keeps what was read, by text and models' versions (see `pages`); only new texts are read.
+    accurate_limit
+        Number of new texts above which 'auto' takes the fast model; a long one counts once for every 90 words.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index as the input; ``sentiment`` ('negative', 'neutral', 'positive', 'unknown'), ``reason`` (why unknown,
+        else ''), ``valence`` -1 to 1 (p_positive - p_negative), ``p_negative``, ``p_neutral``, ``p_positive``,
+        ``churn_intent`` 0 to 1, ``themes`` (list of `ThemeTag`, strings that carry their polarity), ``model``
+        (version of the one that spoke). Numbers of an unknown are NaN.
+
+    Raises
+    ------
+    ValueError
+        If `model` is a name that is not known.
+
+    References
+    ----------
+    The model cards in ``analytics/text/models``.
+
+    Examples
+    --------
+    >>> scores = score_texts(["Excellent", "", "waiting three weeks, nobody called back"], model="fast")
+    >>> scores[["sentiment", "reason"]].to_numpy().tolist()
+    [['positive', ''], ['unknown', 'empty'], ['negative', '']]
+    """
+    series = texts if isinstance(texts, pd.Series) else pd.Series(list(texts), dtype=object)
+    codes, distinct = pd.factorize(series.fillna("").astype(str), use_na_sentinel=False)
+    reader = Reader(_pages_of(cache), tuple(brands))
+    plain, reasons = _cleaned(distinct.tolist())
+    reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
+    starts = range(0, max(len(plain), 1), ROUND)
+    rounds = [reader.score(plain[at : at + ROUND], reasons[at : at + ROUND]) for at in starts]
+    result = pd.concat(rounds, ignore_index=True).take(codes).set_axis(series.index)
+    result["themes"] = pd.Series([list(themes) for themes in result["themes"]], result.index, dtype=object)
+    return result
+
+
+def _pages_of(cache: str | Path | Pages | None) -> Pages | None:
+    return Pages(Path(cache)) if isinstance(cache, str | Path) else cache
+
+
+def _cleaned(raw: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Texts normalised, and why each cannot be read ('' where it can)."""
+    plain = [normalise(text) if len(text) <= LONGEST else text for text in raw]
+    return plain, [reason_to_abstain(text, clean) for text, clean in zip(raw, plain, strict=True)]
+
+
+def _choose(model: "str | Model", plain: list[str], reasons: list[str], reader: "Reader", limit: int) -> "Model":
+    from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
+
+    if not isinstance(model, str):
+        return model
+    if model != "auto":
+        return load_sentiment_model(model)
+    if not accurate_is_at_hand():
+        return load_sentiment_model("fast")
+    accurate = load_sentiment_model("accurate")
+    new = [text for text, reason in zip(plain, reasons, strict=True) if not reason]
+    if _effort(new) > limit:
+        new = replace(reader, model=accurate).unread(new)
+    return accurate if _effort(new) <= limit else load_sentiment_model("fast")
+
+
+def _effort(texts: Sequence[str]) -> int:
+    """How many texts of `WINDOW` words or fewer take the accurate model as long as these."""
+    return sum(1 + min(len(text.split()) // WINDOW, 9) for text in texts)
+
+
+@dataclass(frozen=True)
+class Reader:
+    """The models that read one organisation's texts, with what they read before: in pages, and embedded in memory.
+
+    Every method gives one row a text, in their order.
+
+    Parameters
+    ----------
+    pages
+        Where numbers are kept; None keeps none.
+    brands
+        The organisation's own names.
+    model
+        The `Model` of sentiment; the theme heads are those that go with it.
+    threads
+        Cores the encoder uses; as many as it takes if not given.
+    """
+
+    pages: Pages | None
+    brands: tuple[str, ...] = ()
+    model: Any = None
+    threads: int | None = None
+
+    @classmethod
+    def accurate(cls, pages: Pages | None, brands: Iterable[str] = (), threads: int | None = None) -> "Reader":
+        """The accurate models, for texts that are counted or quoted one by one."""
+        from analytics.text.sentiment import load_sentiment_model
+
+        return cls(pages, tuple(brands), load_sentiment_model("accurate"), threads)
+
+    def score(self, plain: list[str], reasons: list[str]) -> pd.DataFrame:
+        """The columns of `score_texts` for normalised texts, of which some carry a reason not to be read."""
+        places = [place for place, reason in enumerate(reasons) if not reason]
+        readable = [plain[place] for place in places]
+        probabilities, intent = np.full((len(plain), 3), np.nan), np.full(len(plain), np.nan)
+        probabilities[places] = self.sentiment(readable)
+        intent[places] = self._intent(readable)
+        themes = _placed(places, self.tags(readable), pd.RangeIndex(len(plain)))
+        return _frame(reasons, probabilities, intent, themes, self.model.version)
+
+    def unread(self, texts: list[str]) -> list[str]:
+        """Texts whose sentiment this model has not read."""
+        if self.pages is None:
+            return texts
+        return [texts[place] for place in self.pages.missing(self._sentiment_part, self._keys(texts))]
+
+    def sentiment(self, texts: list[str]) -> np.ndarray:
+        """Probabilities of the three classes, of normalised texts."""
+        from analytics.text.accurate import AccurateModel
+
+        model = self.model
+        if isinstance(model, AccurateModel):
+            model = replace(model, encoder=self._encoder)
+        read = getattr(
+            model, "predict_proba_normalised", model.predict_proba
+        )  # a model of the user's own cleans itself
+        masked = [mask_brands(text, self.brands) for text in texts]
+        return self._fill(self._sentiment_part, texts, lambda new: read([masked[i] for i in new]))
+
+    @property
+    def _sentiment_part(self) -> Part:
+        return Part(f"sentiment-{self.model.version.split('-')[0]}", self.model.version, 3)
+
+    def _intent(self, texts: list[str]) -> np.ndarray:
+        from analytics.text.churn_intent import load_churn_intent_model
+
+        def read(new: list[int]) -> np.ndarray:
+            chosen = [texts[i] for i in new]
+            return np.asarray(load_churn_intent_model().predict_proba_normalised(chosen, brands=list(self.brands)))[
+                :, None
+            ]
+
+        return self._fill(Part("intent", _files_version("churn_intent.npz"), 1), texts, read)[:, 0]
+
+    def tags(self, texts: list[str]) -> "list[list[ThemeTag]]":
+        """Themes of normalised texts, by the heads that go with the sentiment model."""
+        from analytics.text.themes import THEMES, ThemeTag, tag_themes_normalised
+
+        if not (MODELS / "themes.npz").is_file():  # before `make train`
+            return [[] for _ in texts]
+        name: Any = "accurate" if self.model.version.startswith("accurate") else "fast"
+
+        def read(new: list[int]) -> np.ndarray:
+            rows = np.full((len(new), 2, len(THEMES)), np.nan)
+            tagged = tag_themes_normalised([texts[i] for i in new], name, encoder=self._encoder)
+            for row, tags in zip(rows, tagged, strict=True):
+                for tag in tags:
+                    row[:, THEMES.index(tag)] = tag.probability, CLASSES.index(tag.polarity)
+            return rows.reshape(len(new), -1)
+
+        part = Part(f"themes-{name}", _heads_version(name), 2 * len(THEMES))
+        result = []
+        for probability, polarity in self._fill(part, texts, read).reshape(len(texts), 2, len(THEMES)):
+            named = np.flatnonzero(~np.isnan(probability))
+            named = named[np.argsort(-probability[named].round(6), kind="stable")]
+            result.append([ThemeTag(THEMES[i], CLASSES[int(polarity[i])], float(probability[i])) for i in named])
+        return result
+
+    def kinds(self, texts: list[str]) -> list[str]:
+        """What complaints ask for, by the accurate heads: see `promise_kind`."""
+        from analytics.text.themes import promise_kind_normalised
+
+        words = ("", "promise_broken", "not_offered")
+
+        def read(new: list[int]) -> np.ndarray:
+            chosen = [texts[i] for i in new]
+            kinds = promise_kind_normalised(chosen, "accurate", encoder=self._encoder)
+            return np.array([[words.index(kind)] for kind in kinds])
+
+        part = Part("kinds", _heads_version("accurate"), 1)
+        return [words[int(code)] for code in self._fill(part, texts, read)[:, 0]]
+
+    @cached_property
+    def _encoder(self) -> "Encoder":
+        from analytics.text.encoder import THREADS, Encoder, Memory
+
+        return Memory(Encoder.load(self.threads or THREADS))
+
+    def _keys(self, texts: Sequence[str]) -> list[bytes]:
+        salt = "\0".join(sorted(self.brands))
+        return [key_of(salt, text) for text in texts]
+
+    def _fill(self, part: Part, texts: list[str], read: Callable[[list[int]], np.ndarray]) -> np.ndarray:
+        if not texts:
+            return np.empty((0, part.width))
+        if self.pages is None:
+            return read(list(range(len(texts))))
+        return self.pages.fill(part, self._keys(texts), read)
+
+
+@lru_cache(maxsize=8)
+def _files_version(*names: str) -> str:
+    """Checksum of model files that ship, so that what earlier ones read is not taken for theirs."""
+    files = (MODELS / name for name in names)
+    return hashlib.blake2b(b"".join(file.read_bytes() for file in files if file.is_file()), digest_size=8).hexdigest()
+
+
+def _heads_version(model: str) -> str:
+    """Version of the theme heads and of the models that they read through."""
+    return _files_version("themes.npz", "themes.json", "fast.npz", *(["encoder.onnx"] if model == "accurate" else []))
+
+
+def _placed(places: "Sequence[int] | np.ndarray", tags: "list[list[ThemeTag]]", index: pd.Index) -> pd.Series:
+    """Tags at their places, and empty lists elsewhere."""
+    by_place = dict(zip(places, tags, strict=True))
+    return pd.Series([by_place.get(place, []) for place in range(len(index))], index, dtype=object)
+
+
+def _frame(
+    reasons: list[str], probabilities: np.ndarray, intent: np.ndarray, themes: pd.Series, version: str
+) -> pd.DataFrame:
+    scored = ~np.isnan(probabilities[:, 0])
+    label = np.array([*CLASSES, "unknown"])[np.where(scored, np.nan_to_num(probabilities).round(6).argmax(axis=1), 3)]
+    frame = pd.DataFrame({"sentiment": label, "reason": pd.Series(reasons, dtype="str")})
+    frame["valence"] = probabilities[:, 2] - probabilities[:, 0]
+    frame[PROBABILITIES] = probabilities
+    return frame.assign(churn_intent=intent, themes=themes, model=version)[COLUMNS]
