@@ -248,11 +248,11 @@ def figure(
     Raises
     ------
     ValueError
-        If alt or caption is empty or a source is not known.
+        If alt or caption is empty, a source is not known, or `people` is missing.
     """
     from analytics.publish.figures import draw
 
-    _need("figure", alt=alt, caption=caption)
+    _need("figure", people, alt=alt, caption=caption)
     lettered, outlined = draw(fig)
     data = {"alt": visible(alt), "caption": worded(caption), "svg": lettered, "outlined": outlined}
     return Block("figure", data | _origin(source, n, note) | count_people(people))
@@ -302,7 +302,7 @@ def table(
     Raises
     ------
     ValueError
-        If a column or format is not known, or the caption is empty.
+        If a column or format is not known, the caption is empty, or `people` is missing.
 
     Examples
     --------
@@ -312,7 +312,7 @@ def table(
     [['North', {'value': 0.62, 'low': 0.58, 'high': 0.66, 'unit': 'share', 'places': 0}]]
     """
     formats = dict(formats or {})
-    _need("table", caption=caption)
+    _need("table", people, caption=caption)
     used = {"columns": columns or (), "formats": formats, "by": by, "people": column_names(people)}
     for what, given in used.items():
         if absent := [c for c in given if c not in frame]:
@@ -429,10 +429,15 @@ def _plain(frame: pd.DataFrame) -> dict[str, Any]:
     return {"columns": list(map(visible, frame)), "rows": cells}
 
 
-def _need(block: str, **texts: str) -> None:
+def _need(block: str, people: People, **texts: str) -> None:
     for name, text in texts.items():
         if not str(text).strip():
             raise ValueError(f"{block} needs {name}=: found an empty text. Say what the {block} shows.")
+    if people is None:
+        raise ValueError(
+            f"{block} needs people=: how many distinct people stand behind each row or point, as a column, numbers, or "
+            "RECORDS where they tell of data or settings and of nobody."
+        )
 
 
 def _origin(source: str | Sequence[str], n: int, note: str) -> dict[str, Any]:

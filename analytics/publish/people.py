@@ -128,11 +128,12 @@ def check_people(block: Mapping[str, Any], k: int = 10) -> Iterator[Fault]:
     for estimate in block.get("evidence", []):
         yield from _few(place, estimate["n"], k)
     yield from _few(place, block.get("n", 0), k)
-    if "rows" in block and "columns" in block:
-        yield from _check_rows(block, _row_counts(block) if counts is None else counts, k)
+    if counts is None and block.get("kind", "figure") in ("figure", "table") and "caption" in block:
+        yield Fault(place, "does not say how many people stand behind what it shows.", "Give people=.")
+    elif "rows" in block and "columns" in block:
+        yield from _check_rows(block, counts or [], k)
     else:
-        for few in [n for n in [counts] if isinstance(n, int)] or [smallest(n for n in counts or [] if n is not None)]:
-            yield from _few(place, few, k)
+        yield from _few(place, counts if isinstance(counts, int) else smallest(filter(None, counts or [])), k)
 
 
 def check_counts(sentence: str, k: int = 10) -> Iterator[Fault]:
@@ -153,20 +154,6 @@ def _few(place: str, n: int, k: int) -> Iterator[Fault]:
             place, f"rests on {n} people: groups of fewer than {k} are never shown.",
             f'Say "fewer than {k} people answered, so no figure is shown".',
         )  # fmt: skip
-
-
-def _row_counts(table: Mapping[str, Any]) -> list[int | None]:
-    """The people behind each row of a table that does not say: the smallest of its whole numbers, or its n."""
-    rows = table["rows"]
-    whole = [
-        i
-        for i, head in enumerate(table["columns"])
-        if head["right"] and all(row[i] is None or (_is_number(row[i]) and row[i] == int(row[i])) for row in rows)
-    ]
-    if not whole:
-        return [table["n"]] * len(rows)
-    present = ([row[i] for i in whole if row[i] is not None] for row in rows)
-    return [int(smallest(counts)) if counts else None for counts in present]
 
 
 def _check_rows(table: Mapping[str, Any], counts: Sequence[int | None], k: int) -> Iterator[Fault]:
@@ -223,7 +210,3 @@ def _shows(cell: object) -> bool:
     if isinstance(cell, dict):
         return cell["value"] is not None
     return cell is not None and cell not in NOTHING
-
-
-def _is_number(cell: object) -> bool:
-    return isinstance(cell, int | float) and not isinstance(cell, bool)

@@ -41,7 +41,7 @@ def chart(**changes):
         "svg": "",
         "note": "",
     }
-    return data | {"outlined": "", "source": SAID, "n": 611} | changes
+    return data | {"outlined": "", "source": SAID, "n": 611, "people": [40]} | changes
 
 
 def first_page(**changes):

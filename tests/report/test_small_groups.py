@@ -115,12 +115,14 @@ def test_three_people_are_stopped_whatever_their_column_is_called(heading):
             shows(THREE, columns={"team": "Team", "replies": heading}, people=people)
 
 
-def test_a_table_that_does_not_say_who_stands_behind_it_is_read_the_strict_way():
-    words = {"caption": "Replies.", "columns": [{"label": "Team", "format": "text", "right": False}]}
-    words["columns"].append({"label": "Replies", "format": "count", "right": True})
-    block = {"kind": "table", "rows": [["North", 40], ["East", 3]], "source": SAID, "n": 43, "note": "", **words}
-    with pytest.raises(ClaimError, match="rests on 3 people"):
-        refuse_unfounded([block], 10)
+def test_a_table_or_chart_that_does_not_say_who_stands_behind_it_is_refused():
+    with pytest.raises(ValueError, match="table needs people=: how many distinct people"):
+        table(THREE, caption="Replies.", source=SAID, n=68)
+    with pytest.raises(ValueError, match="figure needs people=: how many distinct people"):
+        figure(CHART, alt="Shares.", caption="Shares.", source=SAID, n=300)
+    block = table(THREE, caption="Replies.", source=SAID, n=68, people=RECORDS).as_json()
+    with pytest.raises(ClaimError, match="does not say how many people"):
+        refuse_unfounded([{key: value for key, value in block.items() if key != "people"}], 10)
 
 
 def test_the_smallest_of_several_counts_decides():
