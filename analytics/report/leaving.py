@@ -246,7 +246,7 @@ def _groups(study: Study) -> list[Block]:
             caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%-d %B %Y}.", columns=heads,
             formats={"expected": "share1", "value_left": "count", "value_at_risk": "count", "found": "share"},
             note="Leavers found: those among the tenth with the highest risk. Value at risk: risk times value."
-            + study.drawn, people="left",
+            + study.drawn, people=["customers", "left"],
         )
     )  # fmt: skip
     return parts

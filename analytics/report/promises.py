@@ -123,11 +123,11 @@ def show_views_apart(story: Story) -> Section:
     rows = pd.concat([suppress(part, story.k, by=["segment"], count="view_people") for part in parts])
     notes = word_withheld(rows["withheld"], story.k)
     table = blocks.table(
-        rows.assign(segment=rows["segment"].replace(TOTAL, "all customers"), note=notes),
+        rows.assign(segment=rows["segment"].replace(TOTAL, "all customers"), withheld=notes),
         caption="Kept by our records, less kept in the customer's view.", source=[SAID, ASSERTED],
         n=int(scored.drop_duplicates("promise")["view_n"].max()), formats={"distance": "share", "view_n": "count"},
         columns={"text": "Promise", "segment": "Segment", "distance": "Distance", "view_n": "Customers",
-                 "note": "Note"},
+                 "withheld": "Note"},
         note="Above zero: our records count more promises kept than customers do. Customers: those who have said so.",
         people="view_people",
     )  # fmt: skip

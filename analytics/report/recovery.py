@@ -144,10 +144,10 @@ def show_repeated_gestures(story: Story) -> Section:
     numbers = gestures["gestures"].map(lambda number: f"{number} or more" if number == MANY else str(number))
     rows = suppress(gestures.assign(gestures=numbers), story.k, by=["gestures"])
     table = blocks.table(
-        rows.assign(why=word_withheld(rows["withheld"], story.k)),
+        rows.assign(withheld=word_withheld(rows["withheld"], story.k)),
         caption=f"Customers who left within {LEAVE_DAYS} days of the last gesture, by how many they were given.",
         source=OBSERVED, n=int(gestures["n"].sum()), formats={"n": "count"}, people="people",
-        columns={"gestures": "Gestures", "value": "Left", "n": "Customers", "why": "Note"},
+        columns={"gestures": "Gestures", "value": "Left", "n": "Customers", "withheld": "Note"},
         note="Observed, not caused: whoever was given several had several problems.",
     )  # fmt: skip
     return Section([table], table)
