@@ -47,6 +47,7 @@ def describe(folder: Path) -> dict[str, object]:
 def renew(folder: Path) -> None:
     """Write report.pdf, page-one.png and page-one.json."""
     with tempfile.TemporaryDirectory() as empty:
+        folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(build(Path(empty)), folder / "report.pdf")
         (Path(empty) / "page.typ").write_text(FIRST_PAGE, encoding="utf-8")
         shutil.copy(folder / "report.pdf", empty)

@@ -99,3 +99,13 @@ def test_text_of_the_project_holds_no_pickle():
         r"^\s*(import|from) (pickle|joblib|dill|cloudpickle)\b|\.to_pickle|read_pickle|allow_pickle=True", re.MULTILINE
     )
     assert [str(f) for f in files if words.search(f.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_imports_from_the_public_rooms_only(notebook):
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    assert set(re.findall(r"^(?:from|import) (analytics[\w.]*)", code, re.MULTILINE)) <= {
+        "analytics",
+        "analytics.report",
+    }
