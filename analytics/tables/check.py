@@ -117,7 +117,19 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
             continue
         spec = ours.get(name) or Field(name, rule.kind or "category", "extra")
         zone_in = rule.zone or layout.zone or zone
-        reading = Reading(zone_in, zone, layout.day_first, rule.formats, layout.decimal, rule.multiply)
+        decimal = layout.decimal if "decimal" in layout.model_fields_set else None
+        workbook = piece.raw.name.lower().endswith((".xlsx", ".xlsm"))
+        reading = Reading(
+            zone_in,
+            zone,
+            layout.day_first,
+            rule.formats,
+            decimal,
+            rule.multiply,
+            rule.epoch,
+            rule.excel_serial,
+            workbook,
+        )
         try:
             read = convert(mapped[name], spec, reading)
         except ValueError as error:
@@ -125,7 +137,8 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
             continue
         typed[name] = read.values
         if read.bad.any():
-            findings.faults.append(_fault(name, mapped[name][read.bad], read.reason))
+            findings.faults.append(_fault(name, mapped[name][read.bad], read.reasons[read.bad]))
+        findings.warnings.extend(f"{piece.raw.name}, column {name}: {note}." for note in read.notes)
         moved += read.moved
     if moved:
         findings.warnings.append(
@@ -135,7 +148,7 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
     return pd.DataFrame(typed, index=mapped.index)
 
 
-def _fault(column: str, values: pd.Series, reason: str) -> pd.DataFrame:
+def _fault(column: str, values: pd.Series, reason: str | pd.Series) -> pd.DataFrame:
     shown = values.astype("str").str.slice(0, SHOWN)
     return pd.DataFrame({"column": column, "value": shown, "reason": reason}, index=values.index)
 

@@ -7,7 +7,7 @@ then mean is for `convert`, and files are read by `sources`.
 import difflib
 import tomllib
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import pandas as pd
 from pydantic import Field, ValidationError, model_validator
@@ -25,7 +25,8 @@ class Rule(Section):
 
     Exactly one origin: `column` (a header), `columns` (several, joined by a space, such as a date and a time),
     `one_of` (the first header that exists), `constant`, or `row_number` (a prefix: row-1, row-2 …).
-    `values` translates, `blank` lists values that mean "no answer", `multiply` changes the unit.
+    `values` translates, `blank` lists values that mean "no answer", `multiply` changes the unit. `epoch` and
+    `excel_serial` say that stamps are counted: in seconds or milliseconds since 1970, or in a spreadsheet's days.
     """
 
     column: str | None = None
@@ -38,6 +39,8 @@ class Rule(Section):
     blank: list[Scalar] = []
     multiply: float | None = None
     formats: list[str] = []
+    epoch: Literal["s", "ms"] | None = None
+    excel_serial: bool = False
     zone: Zone | None = None
     kind: Kind | None = None
 
