@@ -15,7 +15,7 @@ from analytics.tables.maps import ExportMap, TableMap, apply_map
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, DataContractError, Field, contract
 from analytics.tables.sources import Raw
 
-SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 20  # more bad values than this in a column: the map is wrong, not the values
+SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 5  # a larger share of at least so many values is bad: the map is wrong
 SHOWN = 200  # characters of a bad value that are repeated
 ROW_OUT, CELL_OUT = "row set aside", "value set to missing"
 # Stamps that follow the start of a contact or complaint: the company's own records are reported, never repaired.
@@ -233,9 +233,11 @@ def _range(spec: Field) -> str:
 def _refuse_suspects(table: str, faults: pd.DataFrame, kept: pd.DataFrame, read: int) -> None:
     """Stop where a column is bad so often that its map, not its values, must be wrong."""
     stops: list[Stop] = []
-    for (column, reason), group in faults.groupby(["column", "reason"], sort=False):
+    own = faults[~faults["reason"].str.contains("contradict").astype(bool)]
+    for column, group in own.groupby("column", sort=False):
         filled = len(group) + int(kept[column].notna().sum())
-        if len(group) >= SUSPECT_COUNT and len(group) > SUSPECT_SHARE * filled and "contradict" not in str(reason):
+        reason = group["reason"].mode().iloc[0]
+        if filled >= SUSPECT_COUNT and len(group) > SUSPECT_SHARE * filled:
             sample = ", ".join(map(repr, dict.fromkeys(group["value"].head(100))))[:80]
             text = f"column {column}: {len(group):,} of {filled:,} values: {reason}, such as {sample}. Correct the map"
             stops.append((table, str(column), None, None, f"{text} (another column, values, blank or formats)."))

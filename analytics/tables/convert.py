@@ -19,7 +19,7 @@ LONGEST_CELL = 1_000_000  # characters; a longer cell is an export gone wrong, n
 TRUE = {"yes", "y", "true", "t", "1", "1.0"}
 FALSE = {"no", "n", "false", "f", "0", "0.0"}
 EXACT = 2**53  # above it a float holds only some whole numbers
-CHANCE = 1e-3  # that so many sound ids would all look like rounded ones
+CHANCE = {"text": 1e-3, "workbook": 0.1}  # that all of so many sound ids look rounded; a workbook holds floats
 DAMAGED_SHARE = 0.2  # more damaged ids than this and the column is refused
 DAMAGED = "is a damaged id: a spreadsheet or a float rounded it"
 _SCIENTIFIC = r"[-+]?\d(?:[.,]\d+)?[eE]\+\d+|[-+]?\d[.,]\d+[eE]\d+"
@@ -77,7 +77,8 @@ def convert(values: pd.Series, spec: Field, reading: Reading) -> Converted:
     [False, False, True]
     """
     codes, uniques = _distinct(values)
-    moved, notes = 0, ()
+    moved = 0
+    notes: tuple[str, ...] = ()
     if spec.kind == "number":
         read, reasons, note = read_numbers(uniques, spec, reading.formats, reading.decimal, reading.multiply or 1.0)
         notes = (note,) if note else ()
@@ -158,7 +159,7 @@ def _is_rounded(text: pd.Series, workbook: bool) -> pd.Series:
     """Which whole numbers lost their last digits to a float: more of them look rounded than chance allows."""
     nothing = pd.Series(False, index=text.index)
     long = text[text.str.fullmatch(r"\d{16,40}(?:\.0)?").fillna(False)]
-    if long.empty:
+    if long.empty or not (long.str.endswith(".0").any() or _looks_rounded(long.iloc[:100])):
         return nothing
     numbers = [int(cell.removesuffix(".0")) for cell in long]
     decimal = long.str.endswith(".0").to_numpy()  # only a float writes the digits of a large whole number so
@@ -167,10 +168,16 @@ def _is_rounded(text: pd.Series, workbook: bool) -> pd.Series:
     odds_of_zeros = np.array([10.0 ** (15 - len(str(number))) for number in numbers])
     odds_of_binary = np.array([0.5 ** max(number.bit_length() - 53, 0) for number in numbers])
     rounded = decimal & np.array([number >= EXACT for number in numbers])
-    for looks, odds in ((zeros, odds_of_zeros), (zeros | binary, odds_of_binary)):
-        if (workbook or looks is zeros) and looks.all() and odds[~decimal].prod() < CHANCE:
-            rounded |= looks
+    if zeros.all() and odds_of_zeros.prod() < CHANCE["text"]:
+        rounded |= zeros
+    if workbook and (zeros | binary).all() and odds_of_binary.prod() < CHANCE["workbook"]:
+        rounded |= True
     return nothing.mask(nothing.index.isin(long.index[rounded]), True)
+
+
+def _looks_rounded(long: pd.Series) -> bool:
+    """Whether all of some whole numbers may have lost their last digits."""
+    return all(set(cell[15:]) == {"0"} or int(float(cell)) == int(cell) for cell in long)
 
 
 def _flags(uniques: pd.Series) -> tuple[pd.Series, pd.Series]:

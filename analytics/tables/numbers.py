@@ -5,6 +5,7 @@ Whether "1,234" is a thousand or one and a bit is settled by the map or by the r
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -15,25 +16,28 @@ from analytics.tables.spelling import NO_VALUE, WORDS, as_text, fold, invert, is
 UNITS = {name: float(seconds) for name, seconds in invert(WORDS["seconds"]).items()}
 DURATIONS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 _NO_ANSWER, _STARS = frozenset(map(fold, WORDS["no_answer"])), frozenset(WORDS["stars"])
+_NOUNS = _STARS | {"points", "point", "pts", "pt", "punkte", "punkten", "puntos", "punti", "punten"}
 _OF = "|".join(map(re.escape, WORDS["of"]))
 
 _COMMAS, _POINTS, _SPACES = (rf"[1-9]\d{{0,2}}(?:{sign}\d{{3}})+" for sign in (",", "[.]", "[ ']"))
 _POINT = rf"[+-]?(?:(?:\d+|{_COMMAS}|{_SPACES})(?:\.\d*)?|\.\d+)"
 _COMMA = rf"[+-]?(?:(?:\d+|{_POINTS}|{_SPACES})(?:,\d*)?|,\d+)"
 _FIGURE = r"(\d{1,3}(?:[.,]\d+)?)"
-_FRACTION = re.compile(rf"{_FIGURE} ?(?:{_OF}) ?(\d{{1,4}})(?: ([^\W\d]+))?", re.IGNORECASE)
+_FRACTION = re.compile(rf"{_FIGURE}(?: ([^\W\d]+))? ?(?:{_OF}) ?(\d{{1,4}})(?: ([^\W\d]+))?", re.IGNORECASE)
 _LABEL_LAST = re.compile(r"[\[(]?(\d{1,2}(?:[.,]\d{1,2})?)(?:[\])]? ?[-–—:=(.|]+ ?([^\d\s].*)|[\])]? ([^\W\d]\D*))")
 _LABEL_FIRST = re.compile(r"([^\W\d]\D*?)(?: ?[\[(=:] ?| [-–—] ?)(\d{1,2}(?:[.,]\d{1,2})?)[\])]?")
 _CLOCK = re.compile(r"(?:(\d{1,6}) ?([^\W\d]+)[, ]*)?(\d{1,4}):([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
 _ISO = re.compile(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _PART = re.compile(r"(\d+(?:[.,]\d{1,2})?) ?([^\W\d_]+)\.?")
 _MONEY = r"(?:[A-Z]{0,3}[$£€¥₹₩₺₽]|[A-Z]{3}|[Kk]r\.?|zł|Fr\.)"
-_PRICE = re.compile(rf"([+-]?)({_MONEY})? ?([+-]?)([\d.,' ]*\d[.,]?)(?:[.,]?-{{1,2}})? ?({_MONEY})?(-?)")
+_PRICE = re.compile(rf"([+-]?)({_MONEY})? ?([+-]?)([\d.,' ]*\d)(?:[.,]-{{0,2}})? ?({_MONEY})?(-?)")
 
 Numbers = tuple[pd.Series, pd.Series, str]  # values; why a cell is bad, missing where it is not; a note on the column
 
 
-def read_numbers(cells: pd.Series, spec: Field, formats: Sequence[str], decimal: str | None, multiply: float) -> Numbers:
+def read_numbers(
+    cells: pd.Series, spec: Field, formats: Sequence[str], decimal: str | None, multiply: float
+) -> Numbers:
     """Numbers in the unit of a field.
 
     Parameters
@@ -81,7 +85,8 @@ def read_numbers(cells: pd.Series, spec: Field, formats: Sequence[str], decimal:
             values, reasons, note = _read_figures(figures, values, spec, decimal, reasons)
     values = (values * multiply).fillna(stated).where(reasons.isna())
     bad = ~blank & ~np.isfinite(values)
-    return values.mask(bad | blank), reasons.mask(blank).fillna(pd.Series(no_number, index=cells.index).where(bad)), note
+    general = pd.Series(no_number, index=cells.index, dtype="str").where(bad)
+    return values.mask(bad | blank), reasons.where(reasons.notna(), general).mask(blank), note
 
 
 def _is_pointed(text: pd.Series) -> bool:
@@ -101,10 +106,11 @@ def _read_figures(
     marked = figures.str.contains("[.,]").fillna(False).astype(bool)
     by_point = _parse(figures.where(point), ",")
     by_comma = _parse(figures.where(comma), ".", ",")
-    if spec.high is not None:  # what only one reading brings onto the scale is written that way
-        on_scale = [by.abs() <= spec.high for by in (by_point, by_comma)]
-        either = point & comma & marked & (on_scale[0] != on_scale[1])
-        point, comma = point & ~(either & on_scale[1]), comma & ~(either & on_scale[0])
+    if spec.high is not None:  # on a short scale a sign before decimals cannot be taken for another
+        read = by_point.where(by_point.abs() <= spec.high, by_comma).fillna(by_point)
+        by_point, by_comma = read, read
+        point = comma = point | comma
+        decimal = decimal or "."
     elif spec.whole:
         either = point & comma & marked & ((by_point % 1 == 0) != (by_comma % 1 == 0))
         point, comma = point & ~(either & (by_point % 1 != 0)), comma & ~(either & (by_comma % 1 != 0))
@@ -117,7 +123,7 @@ def _read_figures(
     word = "comma" if sign == "," else "point"
     reasons = reasons.mask(doubtful, f"does not fit the decimal {word} {'of the map' if decimal else 'of most values'}")
     read = by_comma.where(comma) if sign == "," else by_point.where(point)
-    note = "numbers were read with a decimal comma" if sign == "," and decimal is None else ""
+    note = "numbers were read with a decimal comma (decimal = ',')" if sign == "," and decimal is None else ""
     return values.where(figures.isna() | ~(point | comma), read.where(chosen)), reasons, note
 
 
@@ -156,7 +162,7 @@ def _strip_currency(figures: pd.Series, decimal: str | None) -> pd.Series:
             out.append(cell if not negative else None)
             continue
         minus = "-" in (part[1] + part[3] + part[6]) or negative
-        figure = part[4].rstrip(".,") + ("." if _is_english(part, decimal) and part[4][-1].isdigit() else "")
+        figure = part[4] + ("." if _is_english(part, decimal) else "")
         out.append("-" * minus + figure)
     return pd.Series(out, index=figures.index, dtype="str")
 
@@ -174,50 +180,68 @@ def _split_scores(
     cells: pd.Series, spec: Field, reasons: pd.Series, blank: pd.Series
 ) -> tuple[pd.Series, pd.Series, pd.Series]:
     """The figure of each score without its label, scale or stars; which have none for a reason; which are no answer."""
-    figures, reasons, blank = cells.copy(), reasons.copy(), blank.copy()
-    tops: dict[int, str] = {}
+    filled = cells.dropna()
+    parts = [_split_score(cell, spec) for cell in filled]
+    tops = {part.top: cell for cell, part in zip(filled, parts, strict=True) if part.top is not None}
     labels: dict[str, set[str]] = {}
-    for row, cell in cells.dropna().items():
-        figure, label, reason, top = _split_score(str(cell), spec)
-        if top is not None:
-            tops.setdefault(top, str(cell))
-        if label in _NO_ANSWER:
-            blank[row] = True
-        elif label and figure:
-            labels.setdefault(label, set()).add(figure)
-        figures[row], reasons[row] = figure, reason
+    for part in parts:
+        if part.label and part.figure:
+            labels.setdefault(part.label, set()).add(part.figure)
     if len(tops) > 1:
         raise ValueError(f"mixes scales: {', '.join(map(repr, tops.values()))}. Map one scale, or translate by values.")
-    if repeated := {label for label, numbers in labels.items() if len(numbers) > 1}:
-        again = cells.map(lambda cell: _split_score(cell, spec)[1] in repeated, na_action="ignore").eq(True)
-        figures, reasons = figures.mask(again), reasons.mask(again, "numbers a word that several numbers share")
-    return figures, reasons, blank
+    shared = {label for label, numbers in labels.items() if len(numbers) > 1 and label not in _NO_ANSWER}
+    silent = pd.Series([part.label in _NO_ANSWER for part in parts], filled.index, dtype=bool)
+    figures = pd.Series([None if part.label in shared else part.figure for part in parts], filled.index, dtype="str")
+    why = [_SHARED if part.label in shared else part.reason for part in parts]
+    found = pd.Series(why, filled.index, dtype="str").reindex(cells.index)
+    return (
+        figures.reindex(cells.index),
+        reasons.where(reasons.notna(), found),
+        blank | silent.reindex(cells.index, fill_value=False),
+    )
 
 
-def _split_score(cell: str, spec: Field) -> tuple[str | None, str, str | None, int | None]:
-    """Figure, label, why there is no figure, and the top of the scale as far as a cell states it."""
+_SHARED = "numbers a word that several numbers share"
+
+
+class _Score(NamedTuple):
+    """Figure of a score, its label, why it has no figure, and the top of its scale as far as the cell states it."""
+
+    figure: str | None
+    label: str = ""
+    reason: str | None = None
+    top: int | None = None
+
+
+def _split_score(cell: str, spec: Field) -> _Score:
+    """One score cut into its parts."""
     high = spec.high or 0
-    word = fold(cell)
+    word = fold(cell).strip("()[] ")
     if word in _NO_ANSWER:
-        return None, word, None, None
+        return _Score(None, word)
     if re.fullmatch(r"[+-]?\d+(?:[.,]\d+)? ?%", cell):
-        return None, "", f"is a percentage, not {spec.unit}", None
+        return _Score(None, reason=f"is a percentage, not {spec.unit}")
     if fraction := _FRACTION.fullmatch(cell):
-        top, noun = int(fraction[2]), fold(fraction[3] or "")
-        if top != high or (noun and noun not in _STARS | {"points", "point", "pts", "punkte", "punkten"}):
-            return None, "", f"is out of {top}, not {spec.unit}", top
-        return fraction[1], "", None, top
+        top, nouns = int(fraction[3]), {fold(noun) for noun in (fraction[2], fraction[4]) if noun}
+        if top != high or not nouns <= _NOUNS:
+            return _Score(None, reason=f"is out of {top}, not {spec.unit}", top=top)
+        return _Score(fraction[1], top=top)
     if stars := re.fullmatch(r"(★+)([☆✩]*)", cell):
-        top = len(cell) if stars[2] else 5
-        return (str(len(stars[1])), "", None, top) if top == high else (None, "", f"counts stars, not {spec.unit}", top)
+        return _count_stars(str(len(stars[1])), len(cell) if stars[2] else 5, spec)
+    if counted := re.fullmatch(r"(\d) ?★|★ ?(\d)", cell):
+        return _count_stars(counted[1] or counted[2], 5, spec)
     if match := _LABEL_LAST.fullmatch(cell):
-        figure, label = match[1], fold((match[2] or match[3] or "").strip(" )]."))
+        label = fold((match[2] or match[3] or "").strip(" )]."))
         if label in _STARS:
-            return (figure, "", None, 5) if high == 5 else (None, "", f"counts stars, not {spec.unit}", 5)
-        return (None, "", None, None) if match[3] and label.rstrip(".") in UNITS else (figure, label, None, None)
+            return _count_stars(match[1], 5, spec)
+        return _Score(None) if match[3] and label in UNITS else _Score(match[1], label)
     if match := _LABEL_FIRST.fullmatch(cell):
-        return match[2], fold(match[1]), None, None
-    return cell, "", None, None
+        return _Score(match[2], fold(match[1]))
+    return _Score(cell)
+
+
+def _count_stars(figure: str, top: int, spec: Field) -> _Score:
+    return _Score(figure, top=top) if top == spec.high else _Score(None, "", f"counts stars, not {spec.unit}", top)
 
 
 def _read_durations(cells: pd.Series, formats: Sequence[str]) -> pd.Series:
@@ -249,4 +273,3 @@ def _seconds(cell: str, unit: float) -> float:
     between = {fold(rest) for rest in re.split(r"[\s,;&]+", _PART.sub(" ", cell))}
     falling = all(big > small for (_, big), (_, small) in zip(parts, parts[1:], strict=False))
     return sum(n * size for n, size in parts) if parts and falling and between <= set(WORDS["joiners"]) else np.nan
-

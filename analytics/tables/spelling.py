@@ -47,13 +47,13 @@ def is_one_of(text: pd.Series, words: Collection[str]) -> pd.Series:
 
 
 def unify(text: pd.Series) -> pd.Series:
-    """Short texts with plain digits, signs and spaces, without invisible characters and a spreadsheet's apostrophe.
+    r"""Short texts with plain digits, signs and spaces, without invisible characters and a spreadsheet's apostrophe.
 
     Texts too long for a figure become missing.
 
     Examples
     --------
-    >>> unify(pd.Series(["'9", "８", "3:04\\u202fPM"])).tolist()
+    >>> unify(pd.Series(["'9", "８", "3:04\u202fPM"])).tolist()
     ['9', '8', '3:04 PM']
     """
     return text.where(text.str.len() <= LONGEST_FIGURE).map(_unify, na_action="ignore").astype("str")

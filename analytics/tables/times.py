@@ -21,11 +21,12 @@ SERIAL_RANGE = (36_526, 73_051)  # days of 2000 to 2100 as a spreadsheet counts 
 RUN = 6  # dates of which the order is certain and that run in time: by chance once in 720
 MONTHS = {name: int(number) for name, number in invert(WORDS["months"]).items()}
 
+_HALVES = {half: "|".join(map(re.escape, words)) for half, words in WORDS["halves"].items()}
 _NUMERIC_DATE = r"^(\d{1,2})([-/.]) ?(\d{1,2})[-/.] ?(\d{4}|\d\d)(?:[T, ]+(.+))?$"
 _YEAR_FIRST = r"^(\d{4})[-/. ] ?(\d{1,2}|[^\W\d]{3,12})\.?[-/. ] ?(\d{1,2})\.?(?:[T, ]+(.+))?$"
 _LEAD = r"^(?:[^\W\d]+\.?,? )?(?:den |el |le |il |de )?"
 _DAY_MONTH = _LEAD + (
-    r"(\d{1,2})(?:st|nd|rd|th|er|re|[ºª°])?[-\s/.]*(?: ?(?:de|of|di) )?([^\W\d]{3,12})[-\s/.,]*(?:(?:de|of|del) )?"
+    r"(\d{1,2})(?:st|nd|rd|th|er|re|o|a|°)?[-\s/.]*(?: ?(?:de|of|di) )?([^\W\d]{3,12})[-\s/.,]*(?:(?:de|of|del) )?"
     r"(\d{4}|\d\d)(?:[T, ]+(.+))?$"
 )
 _MONTH_DAY = r"^(?:[^\W\d]+\.?,? )?([^\W\d]{3,12})\.?[- ]+(\d{1,2})(?:st|nd|rd|th)?[-, ]+(\d{4})(?:[T, ]+(.+))?$"
@@ -140,7 +141,9 @@ def _read_counts(text: pd.Series, written: Stamped) -> tuple[pd.Series, str, str
     for unit, factor, word in (("s", 1, "seconds"), ("ms", 1000, "milliseconds")):
         if (count / factor).between(*EPOCH_RANGE).all():
             if pd.to_datetime(filled, format="%Y%m%d%H", errors="coerce").notna().all():
-                raise ValueError(f"stamps such as {filled.iloc[0]} can be read two ways. Say epoch or formats in a map.")
+                raise ValueError(
+                    f"stamps such as {filled.iloc[0]} can be read two ways. Say epoch or formats in a map."
+                )
             return _since_1970(count / factor), f"numbers were read as {word} since 1970 (epoch = '{unit}')", ""
     return nothing, "", ""
 
@@ -197,6 +200,11 @@ def _shape(sample: str, day_first: bool) -> str | None:
 def _split(cells: pd.Series) -> pd.DataFrame:
     """Dates cut into year, month, day and clock, as text; `first` and `second` instead where their order is open."""
     text = unify(cells).dropna().str.replace(r"^(\d{4})年(\d\d?)月(\d\d?)日 ?", r"\1-\2-\3 ", regex=True).str.strip()
+    text = text.str.replace(r"\[[A-Za-z_/]+\]$", "", regex=True)  # 15:04+02:00[Europe/Paris]
+    for half, words in _HALVES.items():
+        text = text.str.replace(rf"(?:{words}) ?(\d[\d:]+)", rf"\1 {half}", regex=True, case=False)
+        text = text.str.replace(rf"(\d) ?(?:{words})(?: |$)", rf"\1 {half} ", regex=True, case=False)
+    text = text.str.strip()
     text = text.str.replace(r"^(\d\d?:\d\d(?::\d\d)?)[, ]+(\D*\d.*\d{4})$", r"\2 \1", regex=True)  # the clock first
     frames = []
     for pattern, names in (
@@ -206,6 +214,8 @@ def _split(cells: pd.Series) -> pd.DataFrame:
         (_MONTH_DAY, ["month", "day", "year", "clock"]),
         (_YEAR_LAST, ["month", "day", "clock", "year"]),
     ):
+        if text.empty:
+            break
         parts = text.str.extract(pattern).set_axis(names, axis=1)
         named = parts["year"].notna()
         if "month" in names:
@@ -213,7 +223,8 @@ def _split(cells: pd.Series) -> pd.DataFrame:
             named &= parts["month"].notna()
         frames.append(parts[named])
         text = text[~named]
-    split = pd.concat(frames).reindex(columns=["year", "month", "day", "clock", "first", "second", "mark"])
+    columns = ["year", "month", "day", "clock", "first", "second", "mark"]
+    split = pd.concat(frames).reindex(columns=columns) if frames else pd.DataFrame(columns=columns)
     for name in ("year", "month", "day", "first", "second"):
         split[name] = pd.to_numeric(split[name], errors="coerce").astype("float64")
     return split
@@ -260,25 +271,27 @@ def _choose_order(
     if mixed:
         return split, _tell_apart(by_day, by_month, codes, split, notes)
     if stated is None and not (proof_day or proof_month) and both_ways.any():
-        raise ValueError(_two_ways(split[both_ways], "does not tell"))
+        raise ValueError(
+            f"dates such as {_sample(split[both_ways])} can be read two ways; the column does not tell. Say "
+            "day_first = true or false, or formats, in a map."
+        )
     if stated is None and day_first:
         _refuse_year_first(split[open_])
     return split, by_day if day_first else by_month
 
 
-def _two_ways(split: pd.DataFrame, why: str) -> str:
+def _sample(split: pd.DataFrame) -> str:
+    """The first of some dates with an open order, as it is written."""
     row = split.iloc[0]
-    sample = f"{int(row['first']):02d}/{int(row['second']):02d}/{int(row['year'])}"
-    return f"dates such as {sample} can be read two ways; the column {why}. Say day_first = true or false, or formats, in a map."
+    return str(row["mark"]).join(f"{int(row[part]):02d}" for part in ("first", "second", "year"))
 
 
 def _refuse_year_first(split: pd.DataFrame) -> None:
     """Raise if two-digit years may as well stand first: 26-05-02 to 26-05-31."""
     years, firsts = split["year"].unique(), split["first"].unique()
     if len(split) >= RUN and (years < 32).all() and len(years) >= RUN and len(firsts) <= 2:
-        row = split.iloc[0]
-        sample = f"{int(row['first']):02d}-{int(row['second']):02d}-{int(row['year']):02d}"
-        raise ValueError(f"dates such as {sample} may begin with the year. Say formats in a map, such as ['%y-%m-%d'].")
+        shape = split["mark"].iloc[0].join(("%y", "%m", "%d"))
+        raise ValueError(f"dates such as {_sample(split)} may begin with the year. Say formats = ['{shape}'] in a map.")
 
 
 def _tell_apart(
@@ -299,12 +312,15 @@ def _tell_apart(
             if (once == 1).all():
                 dates = pd.to_datetime(days.groupby(level=0).first(), unit="D").reindex(split.index)
                 other = int((dates.reindex(rows) != by_day.reindex(rows)).sum())
-                notes.append(
-                    f"{other:,} of {len(rows):,} dates were read month first and the others day first, as the rows run in time"
-                )
+                share = f"{other:,} of {len(rows):,} dates"
+                notes.append(f"{share} were read month first and the others day first, as the rows run in time")
                 return dates.astype(by_day.dtype)
-    both = by_day.notna() & by_month.notna() & (by_day != by_month)
-    raise ValueError(_two_ways(split[both] if both.any() else split[by_day.notna() ^ by_month.notna()], "holds both"))
+    first, second = (split[a.notna() & b.isna()] for a, b in ((by_day, by_month), (by_month, by_day)))
+    raise ValueError(
+        f"dates stand in two orders: {_sample(first)} can only begin with the day, {_sample(second)} only with the "
+        "month, and the rows do not run in time, so the others can be read two ways. Export them in one order, "
+        "best as 2026-12-31."
+    )
 
 
 def _run(lows: np.ndarray, highs: np.ndarray) -> np.ndarray | None:
