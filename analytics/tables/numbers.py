@@ -23,7 +23,7 @@ _COMMAS, _POINTS, _SPACES = (rf"[1-9]\d{{0,2}}(?:{sign}\d{{3}})+" for sign in ("
 _POINT = rf"[+-]?(?:(?:\d+|{_COMMAS}|{_SPACES})(?:\.\d*)?|\.\d+)"
 _COMMA = rf"[+-]?(?:(?:\d+|{_POINTS}|{_SPACES})(?:,\d*)?|,\d+)"
 _FIGURE = r"(\d{1,3}(?:[.,]\d+)?)"
-_FRACTION = re.compile(rf"{_FIGURE}(?: ([^\W\d]+))? ?(?:{_OF}) ?(\d{{1,4}})(?: ([^\W\d]+))?", re.IGNORECASE)
+_FRACTION = re.compile(rf"{_FIGURE}(?: (?!out )([^\W\d]+))? ?(?:{_OF}) ?(\d{{1,4}})(?: ([^\W\d]+))?", re.IGNORECASE)
 _LABEL_LAST = re.compile(r"[\[(]?(\d{1,2}(?:[.,]\d{1,2})?)(?:[\])]? ?[-–—:=(.|]+ ?([^\d\s].*)|[\])]? ([^\W\d]\D*))")
 _LABEL_FIRST = re.compile(r"([^\W\d]\D*?)(?: ?[\[(=:] ?| [-–—] ?)(\d{1,2}(?:[.,]\d{1,2})?)[\])]?")
 _CLOCK = re.compile(r"(?:(\d{1,6}) ?([^\W\d]+)[, ]*)?(\d{1,4}):([0-5]?\d):([0-5]?\d(?:[.,]\d+)?)")
@@ -58,7 +58,7 @@ def read_numbers(
     ValueError
         If the column can be read two ways, or mixes scales or currencies.
     """
-    reasons = pd.Series(np.nan, index=cells.index, dtype="str")
+    reasons: pd.Series = pd.Series(np.nan, index=cells.index, dtype="str")
     if pd.api.types.is_timedelta64_dtype(cells):
         return cells.dt.total_seconds() / DURATIONS.get(spec.unit, 1.0), reasons, ""
     no_number = f"is not a number ({spec.unit})" if spec.unit else "is not a number"
@@ -85,7 +85,7 @@ def read_numbers(
             values, reasons, note = _read_figures(figures, values, spec, decimal, reasons)
     values = (values * multiply).fillna(stated).where(reasons.isna())
     bad = ~blank & ~np.isfinite(values)
-    general = pd.Series(no_number, index=cells.index, dtype="str").where(bad)
+    general: pd.Series = pd.Series(no_number, index=cells.index, dtype="str").where(bad)
     return values.mask(bad | blank), reasons.where(reasons.notna(), general).mask(blank), note
 
 

@@ -74,7 +74,21 @@ def test_spellings_of_a_score_from_zero_to_ten(text, score):
 
 @pytest.mark.parametrize(
     "text",
-    ["★★★★☆", "⭐⭐⭐⭐", "⭐️⭐️⭐️⭐️☆", "4 stars", "4-star", "4 Sterne", "4 étoiles", "4/5", "4 (good)", "4/5 stars"],
+    [
+        "★★★★☆",
+        "⭐⭐⭐⭐",
+        "⭐️⭐️⭐️⭐️☆",
+        "4 stars",
+        "4-star",
+        "4 Sterne",
+        "4 étoiles",
+        "4/5",
+        "4 (good)",
+        "4/5 stars",
+        "4 out of 5 stars",
+        "4 Sterne von 5",
+        "4 ★",
+    ],
 )
 def test_spellings_of_four_out_of_five(text):
     assert read([text], CSAT).values.tolist() == [4]

@@ -149,6 +149,9 @@ def test_every_stamp_survives_being_written_and_read(moment):
         "2. toukokuuta 2026 klo 15.04.05",
         "May 2nd, 2026 at 3:04:05 PM",
         "２０２６/０５/０２ 15:04:05",
+        "2026/05/02 3:04:05 午後",
+        "2026/05/02 오후 3:04:05",
+        "2026-05-02T17:04:05+02:00[Europe/Paris]",
     ],
 )
 def test_the_spellings_of_many_lands_and_programs_name_one_moment(text):
