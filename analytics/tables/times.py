@@ -262,21 +262,24 @@ def _choose_order(
     open_ = split["first"].notna()
     only_day, only_month = (open_ & a.notna() & b.isna() for a, b in ((by_day, by_month), (by_month, by_day)))
     both_ways = open_ & by_day.notna() & by_month.notna() & (by_day != by_month)
-    proof_day = bool(only_day.any()) or bool((split["mark"] == ".").any())  # no land writes 12.31.2025
-    proof_month = bool(only_month.any())
-    day_first = stated if stated is not None else proof_day
-    mixed = (only_month if day_first else only_day).any() and (
-        both_ways.any() or (stated is None and proof_day and proof_month)
-    )
+    pointed = bool((split["mark"] == ".").any())  # no land writes 12.31.2025
+    day_first = stated if stated is not None else bool(only_day.any()) or pointed
+    agreeing, contrary = (only_day, only_month) if day_first else (only_month, only_day)
+    _refuse_year_first(split[open_])
+    if both_ways.any() and contrary.any() and not agreeing.any():
+        lead, against = "month" if day_first else "day", "their points" if stated is None else "day_first"
+        raise ValueError(
+            f"dates such as {_sample(split[contrary])} can only begin with the {lead}, against {against}. Correct "
+            "day_first in the map, or these dates."
+        )
+    mixed = contrary.any() and agreeing.any() and (both_ways.any() or stated is None)
     if mixed:
         return split, _tell_apart(by_day, by_month, codes, split, notes)
-    if stated is None and not (proof_day or proof_month) and both_ways.any():
+    if stated is None and not (pointed or agreeing.any()) and both_ways.any():
         raise ValueError(
             f"dates such as {_sample(split[both_ways])} can be read two ways; the column does not tell. Say "
             "day_first = true or false, or formats, in a map."
         )
-    if stated is None and day_first:
-        _refuse_year_first(split[open_])
     return split, by_day if day_first else by_month
 
 
@@ -288,8 +291,8 @@ def _sample(split: pd.DataFrame) -> str:
 
 def _refuse_year_first(split: pd.DataFrame) -> None:
     """Raise if two-digit years may as well stand first: 26-05-02 to 26-05-31."""
-    years, firsts = split["year"].unique(), split["first"].unique()
-    if len(split) >= RUN and (years < 32).all() and len(years) >= RUN and len(firsts) <= 2:
+    years, firsts = split["year"], split["first"]
+    if (years < 32).all() and years.max() >= 28 and years.nunique() >= RUN and firsts.nunique() <= 2:
         shape = split["mark"].iloc[0].join(("%y", "%m", "%d"))
         raise ValueError(f"dates such as {_sample(split)} may begin with the year. Say formats = ['{shape}'] in a map.")
 

@@ -255,3 +255,39 @@ def test_a_spreadsheets_days_are_read_from_a_workbook_or_as_stated_and_otherwise
     plain = convert(pd.Series(values), TIME, UTC)
     assert plain.bad.tolist() == [True, True, False]
     assert "say excel_serial = true" in plain.reasons[0]
+
+
+def test_a_map_that_states_the_wrong_order_is_refused_even_where_the_rows_run_in_time():
+    american = [day.strftime("%m/%d/%Y") for day in pd.date_range("2026-04-20", periods=60)]
+    with pytest.raises(ValueError, match="such as 04/20/2026 can only begin with the month, against day_first"):
+        times(american, DAY_FIRST)
+    assert times(american, UTC)[11] == "2026-05-01 00:00:00+00:00"
+    with pytest.raises(ValueError, match="such as 05.18.2026 can only begin with the month, against their points"):
+        times(["05.18.2026", "05.06.2026"], UTC)
+
+
+def test_two_digit_years_of_first_days_of_a_month_are_no_years_in_front():
+    values = [f"01.05.{year}" for year in range(15, 27)]
+    assert times(values, DAY_FIRST)[-1] == "2026-05-01 00:00:00+00:00"
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(
+        st.dates(min_value=pd.Timestamp("2020-01-01").date(), max_value=pd.Timestamp("2026-12-31").date()), max_size=40
+    ),
+    st.data(),
+)
+def test_a_column_of_two_orders_is_read_right_or_refused_and_never_in_part(days, data):
+    american = data.draw(st.lists(st.booleans(), min_size=len(days), max_size=len(days)))
+    days = sorted(days) if data.draw(st.booleans()) else days
+    written = [day.strftime("%m/%d/%Y" if us else "%d/%m/%Y") for day, us in zip(days, american, strict=True)]
+    certain = [day.day > 12 for day in days]
+    if not any(c and us for c, us in zip(certain, american, strict=True)):
+        return  # nothing shows the second order
+    try:
+        read = times(written, DAY_FIRST)
+    except ValueError:
+        return
+    wrong = [w for w, r, day in zip(written, read, days, strict=True) if r != f"{day} 00:00:00+00:00" and r != "bad"]
+    assert not wrong
