@@ -11,7 +11,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from analytics.tables.convert import Reading, convert
-from analytics.tables.maps import ExportMap, TableMap, apply_map
+from analytics.tables.maps import ExportMap, Rule, TableMap, apply_map
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, DataContractError, Field, contract
 from analytics.tables.sources import Raw
 
@@ -109,27 +109,13 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str) -> Checked:
 def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _Findings) -> pd.DataFrame:
     """The columns of one source with their types; what cannot be typed goes to the faults, or to the stops."""
     ours = {spec.name: spec for spec in FIELDS[table]}
-    layout = piece.layout or ExportMap(tables={})
     typed: dict[str, pd.Series] = {}
     moved = 0
     for name, rule in piece.table_map.rules.items():
         if name not in mapped:
             continue
         spec = ours.get(name) or Field(name, rule.kind or "category", "extra")
-        zone_in = rule.zone or layout.zone or zone
-        decimal = layout.decimal if "decimal" in layout.model_fields_set else None
-        workbook = piece.raw.name.lower().endswith((".xlsx", ".xlsm"))
-        reading = Reading(
-            zone_in,
-            zone,
-            layout.day_first,
-            rule.formats,
-            decimal,
-            rule.multiply,
-            rule.epoch,
-            rule.excel_serial,
-            workbook,
-        )
+        reading = _how_to_read(rule, piece, zone)
         try:
             read = convert(mapped[name], spec, reading)
         except ValueError as error:
@@ -146,6 +132,22 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
             "repeated hour was read as the first one, a skipped one as the next moment."
         )
     return pd.DataFrame(typed, index=mapped.index)
+
+
+def _how_to_read(rule: Rule, piece: Piece, zone: str) -> Reading:
+    """How the cells of a column are to be read, as its rule, its map and the kind of its source say."""
+    layout = piece.layout or ExportMap(tables={})
+    return Reading(
+        zone_in=rule.zone or layout.zone or zone,
+        zone_out=zone,
+        day_first=layout.day_first,
+        formats=rule.formats,
+        decimal=layout.decimal,
+        multiply=rule.multiply,
+        epoch=rule.epoch,
+        excel_serial=rule.excel_serial,
+        workbook=piece.raw.name.lower().endswith((".xlsx", ".xlsm")),
+    )
 
 
 def _fault(column: str, values: pd.Series, reason: str | pd.Series) -> pd.DataFrame:

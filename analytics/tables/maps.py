@@ -78,7 +78,7 @@ class ExportMap(Section):
     encoding: str | None = None
     separator: str | None = None
     day_first: bool | None = None
-    decimal: str = Field(default=".", pattern=r"^[.,]$")
+    decimal: str | None = Field(default=None, pattern=r"^[.,]$")
     zone: Zone | None = None
 
 
