@@ -137,16 +137,18 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
 def _how_to_read(rule: Rule, piece: Piece, zone: str) -> Reading:
     """How the cells of a column are to be read, as its rule, its map and the kind of its source say."""
     layout = piece.layout or ExportMap(tables={})
+    source = piece.raw.name.lower()
+    database = source.endswith((".parquet", ".pq")) or ": " in source  # a query is called by its address and its text
     return Reading(
         zone_in=rule.zone or layout.zone or zone,
         zone_out=zone,
         day_first=layout.day_first,
         formats=rule.formats,
-        decimal=layout.decimal,
+        decimal=layout.decimal or ("." if database else None),
         multiply=rule.multiply,
         epoch=rule.epoch,
         excel_serial=rule.excel_serial,
-        workbook=piece.raw.name.lower().endswith((".xlsx", ".xlsm")),
+        workbook=source.endswith((".xlsx", ".xlsm")),
     )
 
 

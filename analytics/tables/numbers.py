@@ -135,9 +135,8 @@ def _parse(figures: pd.Series, group: str, decimal: str = ".") -> pd.Series:
 def _refuse_two_ways(figures: pd.Series, either: pd.Series, values: pd.Series, spec: Field) -> None:
     """Raise if every decimal sign of a column may as well group thousands."""
     pointed = figures[either].str.contains(".", regex=False)
-    fixed = pointed.all() and int(values.notna().sum()) == int(either.sum()) and not spec.unit.startswith("currency")
-    if fixed:  # a program that writes three decimals writes them everywhere
-        return
+    if not spec.unit and pointed.all() and int(values.notna().sum()) == int(either.sum()):
+        return  # a further column without a unit whose every value has three decimals, as programs write them
     sample = figures[either].iloc[0]
     raise ValueError(
         f"numbers such as {sample} can be read two ways ({_parse(figures[either], '.,').iloc[0]:g}, or with decimals); "

@@ -2,6 +2,8 @@
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from analytics.tables.convert import Reading, convert
 from analytics.tables.schema import Field
@@ -147,7 +149,7 @@ def test_points_under_a_declared_comma_are_bad_and_so_is_what_they_make_doubtful
 
 
 def test_commas_that_can_be_read_two_ways_are_asked_about_and_settled():
-    for values in (["612,504", "88,125"], ["612,504", "100"], ["1.024", "120"]):
+    for values in (["612,504", "88,125"], ["612,504", "100"], ["1.024", "120"], ["1.024", "2.500"]):
         with pytest.raises(ValueError, match="can be read two ways .*; the column does not tell. Say decimal"):
             read(values, DURATION)
     assert read(["612,504"], DURATION, POINT).values.tolist() == [612504]
@@ -156,7 +158,9 @@ def test_commas_that_can_be_read_two_ways_are_asked_about_and_settled():
     assert read(["612,504", "88.5"], DURATION).values.tolist() == [612504, 88.5]
     assert read(["612,504,000", "1,000"], DURATION).values.tolist() == [612504000, 1000]
     assert read(["0.875", "1.250"], WEIGHT).values.tolist() == [0.875, 1.25]
-    assert read(["1.204", "1.250"], WEIGHT).values.tolist() == [1.204, 1.25]  # three decimals everywhere: a program
+
+
+assert read(["1.204", "1.250"], Field("x", "number", "")).values.tolist() == [1.204, 1.25]  # as programs write
 
 
 def test_a_count_and_a_price_in_pounds_settle_the_comma():
@@ -237,3 +241,30 @@ def test_a_clock_of_two_parts_is_asked_about_and_settled_by_the_map():
         read(["12:30", "00:12:30"], DURATION)
     for shape, seconds in (("%M:%S", 750), ("%H:%M", 45000)):
         assert read(["12:30"], DURATION, Reading("UTC", "UTC", formats=[shape])).values.tolist() == [seconds]
+
+
+STYLES = [(",", "."), (".", ","), (" ", ","), ("'", "."), ("", "."), ("", ",")]
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.integers(0, 10**10), min_size=1, max_size=6),
+    st.sampled_from([0, 1, 2, 3]),
+    st.booleans(),
+    st.sampled_from(STYLES),
+    st.sampled_from([DURATION, MONEY, WEIGHT]),
+)
+def test_a_column_written_in_any_one_style_is_read_right_or_asked_about(digits, places, trim, style, spec):
+    numbers = [number % 10 ** (places + 7) / 10**places for number in digits]
+    written = []
+    for number in numbers:
+        text = f"{number:,.{places}f}"
+        text = text.rstrip("0").rstrip(".") if trim and places else text
+        written.append(text.translate({44: style[0], 46: style[1]}))
+    try:
+        result = read(written, spec)
+    except ValueError as question:
+        assert "can be read two ways" in str(question)
+        assert read(written, spec, COMMA if style[1] == "," else POINT).values.tolist() == pytest.approx(numbers)
+        return
+    assert result.values.tolist() == pytest.approx(numbers), written
