@@ -190,7 +190,7 @@ def _split_scores(
         raise ValueError(f"mixes scales: {', '.join(map(repr, tops.values()))}. Map one scale, or translate by values.")
     shared = {label for label, numbers in labels.items() if len(numbers) > 1 and label not in _NO_ANSWER}
     silent = pd.Series([part.label in _NO_ANSWER for part in parts], filled.index, dtype=bool)
-    figures = pd.Series([None if part.label in shared else part.figure for part in parts], filled.index, dtype="str")
+    figures = pd.Series([part.figure for part in parts], filled.index, dtype="str")
     why = [_SHARED if part.label in shared else part.reason for part in parts]
     found = pd.Series(why, filled.index, dtype="str").reindex(cells.index)
     return (
