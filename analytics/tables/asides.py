@@ -63,9 +63,8 @@ def _headers_again(frame: pd.DataFrame, header: Rows) -> list[int]:
         cells = [(c, cell) for c, cell in enumerate(row[: frame.shape[1]]) if cell.strip()]
         rest = frame if len(cells) >= min(2, frame.shape[1]) else frame.iloc[:0]
         for c, cell in cells:
-            rest = rest[(rest.iloc[:, c] == cell).to_numpy(dtype=bool)]
-            if rest.empty:
-                break
+            same = (rest.iloc[:, c] == cell).to_numpy(dtype=bool)
+            rest = rest[same] if same.any() else rest.iloc[:0]
         again += [int(number) for number in rest.index]
     return again
 

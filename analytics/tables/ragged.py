@@ -37,7 +37,7 @@ class Repairer:
     --------
     >>> rows = pd.DataFrame({"id": ["a1", "a2", "a3"], "why": ["Fine", "", "So so"], "nps": ["9", "8", "7"]})
     >>> Repairer(rows, ",").repair("a4,Late, rude,2")
-    ['a4', 'Late, rude', '2']
+    (['a4', 'Late, rude', '2'], True)
     """
 
     def __init__(self, rows: pd.DataFrame, separator: str) -> None:
@@ -47,20 +47,21 @@ class Repairer:
         if None not in self.shapes and len(lists) == 1:  # short answers only: the long ones are those cut up
             self.shapes[lists[0]] = None
 
-    def repair(self, text: str) -> list[str] | None:
-        """The fields of a row as the table has them; None where that is not plain."""
+    def repair(self, text: str) -> tuple[list[str], bool] | None:
+        """The fields of a row as the table has them, and whether some were joined; None where that is not plain."""
         fields = split_record(text, self.separator)
         width = len(self.shapes)
         while len(fields) > width and not fields[-1].strip():
             fields.pop()
         if len(fields) == width:
-            return fields
+            return fields, False
         free = [c for c, shape in enumerate(self.shapes) if shape is None]
         if len(fields) < width or len(free) != 1:
             return None
         start, stop = free[0], free[0] + len(fields) - width + 1
         whole = [*fields[:start], self.separator.join(fields[start:stop]), *fields[stop:]]
-        return whole if all(_fits(shape, v.strip()) for shape, v in zip(self.shapes, whole, strict=True)) else None
+        fits = all(_fits(shape, field.strip()) for shape, field in zip(self.shapes, whole, strict=True))
+        return (whole, True) if fits else None
 
 
 def _find_shape(values: pd.Series) -> Shape:
@@ -101,9 +102,5 @@ def repair_rows(
     if not ragged or rows.empty:
         return {}
     repairer = Repairer(rows, separator)
-    repaired: dict[int, tuple[list[str], bool]] = {}
-    for number, fields, text in ragged:
-        whole = repairer.repair(text) if fields > rows.shape[1] else None
-        if whole is not None:
-            repaired[number] = whole, any(separator in field for field in whole)
-    return repaired
+    long = {number: repairer.repair(text) for number, fields, text in ragged if fields > rows.shape[1]}
+    return {number: whole for number, whole in long.items() if whole is not None}

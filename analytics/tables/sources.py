@@ -20,7 +20,7 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 
-from analytics.tables.asides import BLANK, find_asides
+from analytics.tables.asides import find_asides
 from analytics.tables.encoding import first_line, to_utf8
 from analytics.tables.layout import LOOKED_AT, MAX_COLUMNS, Header, Place, find_header, name_columns, tidy
 from analytics.tables.ragged import repair_rows
@@ -154,13 +154,17 @@ def _find_separator(data: bytes, name: str, stated: str | None) -> str:
         raise ValueError(f"{name}: separator {stated!r} must be one character, such as ',' or ';'.")
     ranks: dict[str, tuple[float, int]] = {}
     for separator in dict.fromkeys([*SEPARATORS, *([stated] if stated else [])]):
-        widths = Counter(len(record) for record in _read_top(data, name, separator)[0] if any(record))
+        try:
+            records, _ = _read_top(data, name, separator)
+        except ValueError:
+            records = []
+        widths = Counter(len(record) for record in records if any(record))
         width, rows = max(widths.items(), key=lambda item: (item[0] > 1, item[1], item[0]), default=(1, 0))
-        ranks[separator] = (round(rows / widths.total(), 1), width) if width > 1 else (0.0, 1)
+        ranks[separator] = (round(rows / widths.total(), 1), width) if width > 1 else (0.0, width)
     best = max(SEPARATORS, key=ranks.__getitem__)
     if stated is None:
         return best
-    if ranks[stated][1] == 1 and ranks[best][1] > 1:
+    if ranks[stated][1] <= 1 < ranks[best][1]:
         count = ranks[best][1] - 1
         raise ValueError(f"{name}: the header holds no {stated!r} but {count} {best!r}. Say separator = {best!r}.")
     return stated
@@ -262,7 +266,6 @@ def _settle(
     """Name the columns, and tell the table's rows from what else the file holds."""
     names, aliases = name_columns(header.rows)
     reasons = find_asides(frame, header.rows, ragged)
-    blank = sum(reason == BLANK for reason in reasons.values())
     notes = {number: text for number, _, text in ragged if number in reasons}
     aside = frame.loc[frame.index.isin(list(reasons))] if reasons else frame.iloc[:0]
     notes |= {int(number): separator.join(row) for number, *row in aside.itertuples(name=None)}
@@ -276,7 +279,7 @@ def _settle(
             f"{name}: {len(rest)} of {total} rows do not have the header's {len(names)} fields (row {rest[0][0]} "
             f"has {rest[0][1]}). Is the separator {separator!r}, and is text that holds it quoted?"
         )
-    broken = [(n, text, reasons[n]) for n, text in notes.items() if reasons[n] != BLANK]
+    broken = [(n, text, reasons[n]) for n, text in notes.items()]
     broken += [(number, text, _ragged_reason(fields, len(names))) for number, fields, text in rest]
     whole = [(n, text, _ragged_reason(fields, len(names))) for n, fields, text in ragged if repaired.get(n, ("", 0))[1]]
     if repaired:
@@ -285,8 +288,6 @@ def _settle(
         frame = pd.concat([frame, rows]).sort_index()
     if whole:
         warnings += (f"{name}: {len(whole):,} rows had too many fields and were put together again.",)
-    if blank:
-        warnings += (f"{name}: {blank:,} blank rows were passed over.",)
     return Raw(
         name,
         frame.set_axis(names, axis=1),

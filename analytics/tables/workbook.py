@@ -11,11 +11,11 @@ from analytics.tables.encoding import first_line
 from analytics.tables.layout import LOOKED_AT, is_value
 
 UNPACKED = 1 << 30  # bytes of a workbook's parts; a million rows of ten columns take half of it
-MOST_CELLS = 20_000_000  # of a sheet, blank ones within its used area included
+MOST_CELLS = 12_000_000  # of a sheet, blank ones within its used area included
 _GAP_ROWS, _GAP_COLUMNS = 1_000, 100  # blank rows or columns after which a table has ended
 _EXACT = 10**15  # a workbook keeps fifteen digits of a number
 _BLOCK = 1 << 22
-_CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*[^/]>')
+_CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*(?<!/)>')
 _PART = re.compile(r"xl/worksheets/[^/]+\.xml")
 
 
@@ -67,7 +67,7 @@ def read_sheet(data: bytes, name: str, sheet: str | None) -> tuple[list[list[str
     except Exception as error:  # the reader raises whatever the broken zip or XML inside raises
         raise ValueError(f"{name}: is not an Excel workbook that can be read ({first_line(error)}).") from None
     chosen, note = _choose(rows, name)
-    return [[_to_text(cell) for cell in row] for row in rows[chosen]], (*warnings, *note)
+    return [[cell if type(cell) is str else _to_text(cell) for cell in row] for row in rows[chosen]], (*warnings, *note)
 
 
 class _Refusal(ValueError):
