@@ -63,8 +63,10 @@ def _headers_again(frame: pd.DataFrame, header: Rows) -> list[int]:
         cells = [(c, cell) for c, cell in enumerate(row[: frame.shape[1]]) if cell.strip()]
         rest = frame if len(cells) >= min(2, frame.shape[1]) else frame.iloc[:0]
         for c, cell in cells:
-            same = (rest.iloc[:, c] == cell).to_numpy(dtype=bool)
+            same = rest.iloc[:, c].isin([cell, f"\ufeff{cell}"]).to_numpy(dtype=bool)
             rest = rest[same] if same.any() else rest.iloc[:0]
+            if rest.empty:
+                break
         again += [int(number) for number in rest.index]
     return again
 
@@ -91,7 +93,7 @@ def _wordy_rows(tail: pd.DataFrame, fields: int) -> set[int]:
     short = ~filled[:, fields:].any(axis=1)
     first = tail.iloc[:, 0].str.strip()
     words = first.str.contains(r"\s|[:©]|^\D+$", regex=True).to_numpy(dtype=bool) & filled[:, 0]
-    if short.all() or words[~short].mean() > 1 - _OFTEN:
+    if short.all() or words[~short].mean() > 0.5:
         return set()
     return {int(number) for number in tail.index[short & words]}
 
@@ -99,18 +101,15 @@ def _wordy_rows(tail: pd.DataFrame, fields: int) -> set[int]:
 def _totals(frame: pd.DataFrame) -> dict[int, str]:
     """Rows whose label stands where an id should, or beside no id, or whose values sum up the rows above them."""
     labels: dict[int, tuple[int, str]] = {}
-    for c in range(frame.shape[1]):
-        column = frame.iloc[:, c]
-        matches = column[_is_label(column)] if len(column) else column
-        for number, label in zip(matches.index.tolist(), matches.tolist(), strict=True):
-            labels.setdefault(int(number), (c, label.strip()))
+    for c, place in _label_cells(frame):
+        labels.setdefault(int(frame.index[place]), (c, str(frame.iat[place, c]).strip()))
     if not labels or 2 * len(labels) > len(frame):
         return {}
     ordinary = frame.drop(index=list(labels))
     key, aggregates, last = _find_ids(ordinary), _Aggregates(ordinary), 0
     reasons: dict[int, str] = {}
     for number, (c, label) in sorted(labels.items()):
-        row = frame.loc[number].str.strip().tolist()
+        row = [str(cell).strip() for cell in frame.loc[number]]
         nameless = key is not None and (c == key or not row[key])
         if nameless or aggregates.match(number, last, row, label):
             reasons[number] = f"sums up other rows: its label is {label!r}"
@@ -118,14 +117,17 @@ def _totals(frame: pd.DataFrame) -> dict[int, str]:
     return reasons
 
 
-def _is_label(column: pd.Series) -> np.ndarray:
+def _label_cells(frame: pd.DataFrame) -> list[tuple[int, int]]:
+    """Column and row of the cells that read as the label of a total, in one pass over all columns."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    values = pa.array(column, type=pa.large_string())
-    matches = pc.match_substring_regex(values, _LABEL, ignore_case=True)
-    short = pc.less_equal(pc.utf8_length(values), _LONGEST)
-    return np.asarray(pc.and_(matches, short).fill_null(False).to_numpy(zero_copy_only=False), dtype=bool)
+    columns = (pa.array(frame.iloc[:, c], type=pa.large_string()) for c in range(frame.shape[1]))
+    chunks = [chunk for column in columns for chunk in getattr(column, "chunks", [column])]
+    values = pa.chunked_array(chunks, type=pa.large_string())
+    labels = pc.match_substring_regex(values, _LABEL, ignore_case=True)
+    places = pc.indices_nonzero(labels).to_pylist()
+    return [divmod(place, len(frame)) for place in places if len(values[place].as_py()) <= _LONGEST]
 
 
 def _find_ids(rows: pd.DataFrame) -> int | None:

@@ -171,34 +171,37 @@ def find_header(rows: Rows, name: str, place: Place) -> Header:
     return Header(header, first, filled[count - 1] + 1, tuple(warnings)).pad(width)
 
 
-def _extent(row: Sequence[str]) -> int:
+def extent(row: Sequence[str]) -> int:
+    """How many cells a row has up to its last filled one."""
     return max((i + 1 for i, cell in enumerate(row) if cell.strip()), default=0)
 
 
 def _first_row(rows: Rows, start: int, header_rows: int) -> int:
     """The first row that is no title; the first filled one where that would be a row of values."""
-    extents = [_extent(row) for row in rows]
+    extents = [extent(row) for row in rows]
     filled = [i for i in range(start, len(rows)) if extents[i]]
     if not filled:
         return len(rows)
     width = sorted(extents[i] for i in filled)[3 * len(filled) // 4]
     for i in filled[:_ABOVE]:
-        if not _is_title(rows[i], extents[i], width, header_rows):
+        blank_below = i + 1 < len(rows) and not extents[i + 1]
+        if not (_is_title(rows[i], extents[i], width, header_rows) and (width > 2 or blank_below)):
             values = sum(map(is_value, rows[i]))
-            enough = 2 * values < sum(bool(cell.strip()) for cell in rows[i])
-            return i if enough else filled[0]
+            words = 2 * values < sum(bool(cell.strip()) for cell in rows[i])
+            alike = [len(rows[j]) == len(rows[i]) for j in filled if j > i]
+            return i if words and 2 * sum(alike) >= len(alike) else filled[0]
     return filled[0]
 
 
-def _is_title(row: Sequence[str], extent: int, width: int, header_rows: int) -> bool:
+def _is_title(row: Sequence[str], length: int, width: int, header_rows: int) -> bool:
     """Whether a row is too short for the table's header: a title, a filter, the day of the export."""
     cells = [cell for cell in row if cell.strip()]
     if width == 2:
-        return extent == 1 and len(row) == 1
-    if width < 2 or extent >= width and len(cells) > 1:
+        return length == 1 and len(row) == 1
+    if width < 2 or length >= width and len(cells) > 1:
         return False
-    lone = len(cells) == 1 and (header_rows == 1 or extent == 1)
-    return lone or 2 * extent <= width or any(map(is_value, cells))
+    lone = len(cells) == 1 and (header_rows == 1 or length == 1)
+    return lone or 2 * length <= width or any(map(is_value, cells))
 
 
 def _count_header_rows(rows: Rows, filled: Sequence[int], announced: int) -> int:

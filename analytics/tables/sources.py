@@ -22,7 +22,7 @@ import pandas as pd
 
 from analytics.tables.asides import find_asides
 from analytics.tables.encoding import first_line, to_utf8
-from analytics.tables.layout import LOOKED_AT, MAX_COLUMNS, Header, Place, find_header, name_columns, tidy
+from analytics.tables.layout import LOOKED_AT, MAX_COLUMNS, Header, Place, extent, find_header, name_columns, tidy
 from analytics.tables.ragged import repair_rows
 from analytics.tables.workbook import read_sheet
 
@@ -140,8 +140,10 @@ def _read_text(data: bytes, name: str, encoding: str | None, separator: str | No
         )
         records, ends = _read_top(data, name, separator, place.skip_rows)
         header = find_header(records, name, place)
+        header = header.pad(max(map(extent, header.rows)))
         aliases = _old_names(damage, header, damaged[0])
-    header = header.fit(records[header.end :])
+    else:
+        header = header.fit(records[header.end :])
     body = data[ends[header.end - 1] :]
     frame, ragged = _split(body, name, separator, len(header.rows[0]))
     raw = _settle(name, frame, ragged, header, separator, digest, warnings)
