@@ -22,6 +22,7 @@ _REST = r"(?:\s*[:=(–—-].*|\s+(?:for|of|per|by|team|group|region|für|pour|p
 _LABEL = rf"^\s*(?:(?:{_WORDS}){_REST}|(?:{_PARTS})\b.*|.{{1,40}}\s(?:total|subtotal|gesamt|summe))\s*$"
 _LONGEST = 80  # characters of a label
 _OFTEN = 0.95  # share of rows in which a column of ids is filled, with a digit
+_FEW = 1_000_000  # cells that are cheap to copy
 _TAIL = 60  # rows at the end among which notes are looked for
 
 
@@ -89,7 +90,7 @@ def _wordy_rows(tail: pd.DataFrame, fields: int) -> set[int]:
     """Rows with nothing beyond their first fields, and there no id of the kind that the other rows have."""
     if not fields or tail.empty:
         return set()
-    filled = (tail.apply(lambda column: column.str.strip()) != "").to_numpy(dtype=bool)
+    filled = np.array([[bool(cell.strip()) for cell in row] for row in tail.to_numpy(dtype=object)])
     short = ~filled[:, fields:].any(axis=1)
     first = tail.iloc[:, 0].str.strip()
     words = first.str.contains(r"\s|[:©]|^\D+$", regex=True).to_numpy(dtype=bool) & filled[:, 0]
@@ -125,6 +126,8 @@ def _label_cells(frame: pd.DataFrame) -> list[tuple[int, int]]:
     columns = (pa.array(frame.iloc[:, c], type=pa.large_string()) for c in range(frame.shape[1]))
     chunks = [chunk for column in columns for chunk in getattr(column, "chunks", [column])]
     values = pa.chunked_array(chunks, type=pa.large_string())
+    if frame.size < _FEW:  # a pattern is made anew for each chunk
+        values = pa.chunked_array([pa.concat_arrays(chunks)]) if chunks else values
     labels = pc.match_substring_regex(values, _LABEL, ignore_case=True)
     places = pc.indices_nonzero(labels).to_pylist()
     return [divmod(place, len(frame)) for place in places if len(values[place].as_py()) <= _LONGEST]

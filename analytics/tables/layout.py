@@ -198,7 +198,8 @@ def _is_title(row: Sequence[str], length: int, width: int, header_rows: int) -> 
     cells = [cell for cell in row if cell.strip()]
     if width == 2:
         return length == 1 and len(row) == 1
-    if width < 2 or length >= width and len(cells) > 1:
+    group = header_rows > 1 and not row[0].strip()  # a name over some columns, as the first has none
+    if width < 2 or group or (length >= width and len(cells) > 1):
         return False
     lone = len(cells) == 1 and (header_rows == 1 or length == 1)
     return lone or 2 * length <= width or any(map(is_value, cells))

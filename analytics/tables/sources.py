@@ -32,6 +32,7 @@ _TOP = 1 << 20  # bytes from the top that show how a text file is laid out; more
 _LONGEST_HEADER = 1 << 25
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
+MOST_BYTES = 1 << 31  # of a Parquet file in memory, unless the file itself is of that size
 _INFLATED = 100  # cells of a Parquet file for a byte of it, beyond which it is no honest file
 
 
@@ -336,7 +337,7 @@ def _refuse_inflated(file: Path, name: str) -> None:
 
     footer = pq.read_metadata(file)
     cells = footer.num_rows * footer.num_columns
-    if 8 * cells > max(1 << 31, _INFLATED * file.stat().st_size) or footer.num_columns > MAX_COLUMNS:
+    if 8 * cells > max(MOST_BYTES, _INFLATED * file.stat().st_size) or footer.num_columns > MAX_COLUMNS:
         raise ValueError(f"{footer.num_rows:,} rows of {footer.num_columns:,} columns are more than is read at once")
 
 
