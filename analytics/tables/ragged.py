@@ -78,7 +78,7 @@ def _find_shape(values: pd.Series) -> Shape:
         return lambda text: _outline(text) in outlines or (blank_fits and not text)
     words = frozenset(filled)
     if not blank_fits and len(words) <= max(1, min(_FEW, len(filled) // 4)) and max(map(len, words)) <= 40:
-        return words
+        return None if len(words) == 1 and " " in filled[0] else words
     return None
 
 

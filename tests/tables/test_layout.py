@@ -188,6 +188,14 @@ def test_a_text_cut_up_by_its_commas_is_joined_where_the_other_columns_show_how(
     assert "20 rows had too many fields and were put together again" in raw.warnings[0]
 
 
+def test_a_column_that_takes_one_of_a_list_beside_the_text_decides_where_it_was_cut(tmp_path):
+    rows = [[f"r{i}", ["Phone", "Mail"][i % 2], "ok then", str(i % 10)] for i in range(20)]
+    raw = read(tmp_path, text([["id", "channel", "why", "nps"], *rows]) + "r20,Mail,late, rude, never,1\n")
+    assert raw.frame.iloc[-1].tolist() == ["r20", "Mail", "late, rude, never", "1"]
+    other = read(tmp_path, text([["id", "channel", "why", "nps"], *rows]) + "r20,Tele,phone,late,1\n")
+    assert len(other.frame) == 20 and len(other.broken) == 1
+
+
 def test_a_cut_row_that_can_be_joined_two_ways_is_set_aside(tmp_path):
     rows = [[f"r{i}", f"good {i} so", f"bad {i} so"] for i in range(20)]
     raw = read(tmp_path, text([["id", "good", "bad"], *rows]) + "r20,kind, quick,slow\n")
