@@ -210,7 +210,7 @@ def _old_names(damage: Header, header: Header, last: int) -> dict[str, str]:
     """Names that maps of the damaged file use, for the columns up to the first that fell apart."""
     names, _ = name_columns(header.rows)
     old, more = name_columns(damage.rows)
-    places = {name: c for c, name in enumerate(old)}
+    places, last = {name: c for c, name in enumerate(old)}, min(last, len(names) - 1)
     full = {name: names[c] for name, c in places.items() if c <= last}
     return full | {alias: names[places[name]] for alias, name in more.items() if places[name] <= last}
 
