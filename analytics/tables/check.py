@@ -17,7 +17,7 @@ from analytics.tables.sources import Raw
 
 SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 5  # a larger share of at least so many values is bad: the map is wrong
 SHOWN = 200  # characters of a bad value that are repeated
-ROW_OUT, CELL_OUT = "row set aside", "value set to missing"
+ROW_OUT, CELL_OUT, REPAIRED = "row set aside", "value set to missing", "row repaired"
 # Stamps that follow the start of a contact or complaint: the company's own records are reported, never repaired.
 _FOLLOWING = {
     "contacts": ("started_at", ("first_response_at", "resolved_at", "confirmed_at")),
@@ -253,11 +253,12 @@ def _refuse_suspects(table: str, faults: pd.DataFrame, kept: pd.DataFrame, read:
 
 
 def _broken_rows(pieces: Sequence[Piece]) -> pd.DataFrame:
-    """Rows that could not even be split into columns, as faults."""
+    """Rows that are none of the table or could not be split into columns, and those that were repaired, as faults."""
     rows = [
-        (piece.raw.name, row, "", text[:SHOWN], reason, ROW_OUT)
+        (piece.raw.name, row, "", text[:SHOWN], reason, effect)
         for piece in pieces
-        for row, text, reason in piece.raw.broken
+        for effect, listed in ((ROW_OUT, piece.raw.broken), (REPAIRED, piece.raw.repaired))
+        for row, text, reason in listed
     ]
     return pd.DataFrame(rows, columns=["source", "row", "column", "value", "reason", "effect"])
 

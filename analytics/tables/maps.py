@@ -13,8 +13,9 @@ import pandas as pd
 from pydantic import Field, ValidationError, model_validator
 
 from analytics.config import Section, Zone, suggest
+from analytics.tables.layout import tidy, tidy_header
 from analytics.tables.schema import FIELDS, Kind
-from analytics.tables.sources import Raw, tidy
+from analytics.tables.sources import Raw
 
 Scalar = str | int | float | bool
 _ORIGINS = ("column", "columns", "one_of", "constant", "row_number")
@@ -75,6 +76,8 @@ class ExportMap(Section):
     tables: dict[str, TableMap]
     about: str = ""
     header_rows: int = Field(default=1, ge=1, le=10)
+    header_row: int | None = Field(default=None, ge=1, le=1000)
+    skip_rows: int = Field(default=0, ge=0, le=1000)
     encoding: str | None = None
     separator: str | None = None
     day_first: bool | None = None
@@ -282,7 +285,7 @@ def _keys(values: pd.Series) -> pd.Series:
 
 def _find(raw: Raw, header: str) -> str | None:
     """Column of the source that a header means: exactly, or but for case and spaces."""
-    header = tidy(header)
+    header = tidy_header(header)
     names = {**{alias: name for alias, name in raw.aliases.items()}, **{name: name for name in raw.frame.columns}}
     if header in names:
         return names[header]
