@@ -78,11 +78,9 @@ def kpis(numbers: Mapping[str, Estimate], notes: Mapping[str, str] | None = None
         raise ValueError(f"kpis takes one to four numbers, not {len(numbers)}. Put more in a table.")
     if stray := set(notes) - set(numbers):
         raise ValueError(f"kpis has notes for {sorted(stray)}, which are not among its numbers {list(numbers)}.")
-    rows = [
-        {"label": visible(label), "note": visible(notes.get(label, "")), **estimate_cell(estimate)}
-        for label, estimate in numbers.items()
-    ]
-    return Block("kpis", {"numbers": rows})
+    words = ({"label": visible(label), "note": visible(notes.get(label, ""))} for label in numbers)
+    cells = map(estimate_cell, numbers.values())
+    return Block("kpis", {"numbers": [word | cell for word, cell in zip(words, cells, strict=True)]})
 
 
 def finding(
@@ -204,27 +202,13 @@ def page_one(
     answers = [{"question": q, **s.data} for q, part in zip(QUESTIONS, parts, strict=True) for s in part]
     for answer in answers[-len(parts[-1]) :]:
         answer["level"] = "unknown"
-    return Block(
-        "page_one",
-        {
-            "headline": top[0].data,
-            "numbers": kpis(numbers, notes).data["numbers"] if numbers else [],
-            "answers": answers,
-            "basis": worded(basis),
-            "trend": trend.data if trend else None,
-        },
-    )
+    drawn = kpis(numbers, notes).data["numbers"] if numbers else []
+    data = {"headline": top[0].data, "numbers": drawn, "answers": answers, "basis": worded(basis)}
+    return Block("page_one", data | {"trend": trend.data if trend else None})
 
 
 def figure(
-    fig: Figure,
-    *,
-    alt: str,
-    caption: str,
-    source: str | Sequence[str],
-    n: int,
-    note: str = "",
-    people: People = None,
+    fig: Figure, *, alt: str, caption: str, source: str | Sequence[str], n: int, note: str = "", people: People = None
 ) -> Block:
     """Place a chart, drawn as vectors in the report's own face.
 
@@ -338,14 +322,7 @@ def table(
 
 
 def quotes(
-    texts: Iterable[str],
-    *,
-    caption: str,
-    n: int,
-    contexts: Iterable[str] = (),
-    source: str = SAID,
-    note: str = "",
-    people: int | None = None,
+    texts: Iterable[str], *, caption: str, n: int, contexts: Iterable[str] = (), people: int | None = None
 ) -> Block:
     """Customers' own words, already redacted.
 
@@ -359,8 +336,6 @@ def quotes(
         Texts from which these were picked.
     contexts
         One short label for each text, such as channel and score; none, or as many as texts.
-    source, note
-        As for `figure`.
     people
         Distinct people who wrote the n texts.
 
@@ -379,9 +354,7 @@ def quotes(
         raise ValueError(f"quotes has {len(texts)} texts but {len(contexts)} contexts: give one for each, or none.")
     pairs = zip(texts, contexts or [""] * len(texts), strict=True)
     words = [{"text": visible(text), "context": visible(context)} for text, context in pairs]
-    return Block(
-        "quotes", {"caption": worded(caption), "quotes": words, **_origin(source, n, note), **count_people(people)}
-    )
+    return Block("quotes", {"caption": worded(caption), "quotes": words} | _origin(SAID, n, "") | count_people(people))
 
 
 def prose(text: str, evidence: Sequence[Estimate] = ()) -> Block:

@@ -26,6 +26,7 @@ from analytics.publish.html import COLOURS, cell_text, evidence_line, number_lin
 
 TEMPLATE = Path(__file__).parent / "report.typ"
 PAPERS = ("a4", "us-letter")
+Json = Mapping[str, Any]
 SCALES = {"share": (0.0, 1.0, "0", "100 %"), "points": (-100.0, 100.0, "−100", "+100")}
 
 
@@ -40,12 +41,7 @@ class Cover:
 
 
 def compile_pdf(
-    blocks: Sequence[Mapping[str, Any]],
-    path: Path,
-    cover: Cover,
-    *,
-    paper: str = "a4",
-    timestamp: datetime | None = None,
+    blocks: Sequence[Json], path: Path, cover: Cover, *, paper: str = "a4", timestamp: datetime | None = None
 ) -> None:
     """Lay out blocks as a tagged PDF (PDF/UA-1) with embedded fonts; the same blocks give the same bytes.
 
@@ -75,32 +71,22 @@ def compile_pdf(
 
     if paper not in PAPERS:
         raise ValueError(f"paper {paper!r} is not known. Expected one of: {', '.join(PAPERS)}.")
-    report = {
-        **vars(cover),
-        "title": " · ".join(filter(None, [cover.title, cover.organisation, cover.period])),
-        "name": cover.title,
-        "paper": paper,
-        "dated": timestamp is not None,
-        "colours": COLOURS,
-        "words": WORDS,
-        "blocks": lay_out(blocks, cover.title),
-    }
+    title = " · ".join(filter(None, [cover.title, cover.organisation, cover.period]))
+    report = {**vars(cover), "title": title, "name": cover.title, "paper": paper, "dated": timestamp is not None}
+    report |= {"colours": COLOURS, "words": WORDS, "blocks": lay_out(blocks, cover.title)}
     # only these folders: no system font can enter, and a file looks the same on every machine
     fonts = typst.Fonts(
         include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS), str(fallback_folder())]
     )
+    inputs = {"report": json.dumps(_clean(report), allow_nan=False)}
     pdf = typst.compile(
-        TEMPLATE.read_bytes(),
-        font_paths=fonts,
-        ignore_system_fonts=True,
-        sys_inputs={"report": json.dumps(_clean(report), allow_nan=False)},
-        pdf_standards=["ua-1"],
+        TEMPLATE.read_bytes(), font_paths=fonts, ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["ua-1"],
         timestamp=timestamp,
-    )
+    )  # fmt: skip
     path.write_bytes(pdf)
 
 
-def lay_out(blocks: Sequence[Mapping[str, Any]], title: str) -> list[dict[str, Any]]:
+def lay_out(blocks: Sequence[Json], title: str) -> list[dict[str, Any]]:
     """Put blocks in the order and form in which the template draws them.
 
     Parameters
@@ -183,7 +169,7 @@ def flow(text: str, depth: int = 0) -> tuple[list[dict[str, Any]], int]:
     return nodes, depth
 
 
-def _block_node(token: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _block_node(token: Json) -> list[dict[str, Any]]:
     kind = token["type"]
     if kind in ("paragraph", "block_text", "heading"):
         return [{"type": "paragraph", "children": _inline(token["children"])}]
@@ -197,7 +183,7 @@ def _block_node(token: Mapping[str, Any]) -> list[dict[str, Any]]:
     return []
 
 
-def _inline(tokens: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _inline(tokens: Sequence[Json]) -> list[dict[str, Any]]:
     nodes: list[dict[str, Any]] = []
     for token in tokens:
         kind = token["type"]
@@ -219,7 +205,7 @@ def _inline(tokens: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 # ---- blocks as the template draws them -------------------------------------------------------------------------------
 
 
-def _present(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _present(block: Json) -> list[dict[str, Any]]:
     """A block's data with its figures written as text; the lists of what was read become tables."""
     kind, data = block["kind"], {key: value for key, value in block.items() if key != "outlined"}
     if kind == "finding":
@@ -238,7 +224,7 @@ def _present(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [data | {"origin": origin(block)}]
 
 
-def _number(number: Mapping[str, Any]) -> dict[str, Any]:
+def _number(number: Json) -> dict[str, Any]:
     lines, bar = number_lines(number), None
     if lines["bounds"] and number["unit"] in SCALES:
         low, high, start, end = SCALES[number["unit"]]
@@ -261,7 +247,7 @@ def _grid(caption: str, columns: list[dict[str, Any]], rows: list[list[str]], so
     return {"kind": "table", "caption": caption, "columns": columns, "rows": rows, "origin": source, "size": size}
 
 
-def _provenance(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _provenance(block: Json) -> list[dict[str, Any]]:
     grids = []
     for name, caption in PROVENANCE.items():
         if rows := block.get(name, {"rows": []})["rows"]:
