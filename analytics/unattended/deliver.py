@@ -176,7 +176,11 @@ def _deliver_one(settings: Config, report: str, folder: Path, resend: bool, paus
             write_deliveries(folder, records)
 
         due = [to for to in addresses if to not in record.sent and to not in record.unknown]
-        misses = _mail(settings, report, folder, version, due, pauses, note)
+        try:
+            letters = {to: _letter(_sender(settings), to, report, folder, version) for to in due}
+            misses = _post(settings, letters, pauses, note)
+        except ValueError as fault:
+            misses = dict.fromkeys(due, Miss("failed", str(fault)))
         if settings.delivery.copy_to is not None and _copied(settings) not in record.sent:
             misses |= _copy(settings, f"{report}/{folder.name}/v{version}", folder, pauses, note)
         record.failed.update({to: miss.why for to, miss in misses.items() if miss.word == "failed"})
@@ -184,25 +188,10 @@ def _deliver_one(settings: Config, report: str, folder: Path, resend: bool, paus
         write_deliveries(folder, records)
     words: dict[str, tuple[Word, str]] = {to: ("sent", "") for to in record.sent if to not in before.sent}
     words |= {to: ("sent before", "") for to in [*addresses, _copied(settings)] if to in before.sent}
-    words |= {
-        to: ("unknown before", f"{open_letters[to]}. Send again: --resend") for to in addresses if to in open_letters
-    }
+    again = {to: f"{why}. Send again: --resend" for to, why in open_letters.items() if to in addresses}
+    words |= {to: ("unknown before", why) for to, why in again.items()}
     words |= {to: (miss.word, miss.why) for to, miss in misses.items()}
     return [Delivered(folder.name, version, to, word, why) for to, (word, why) in words.items()]
-
-
-def _mail(
-    settings: Config, report: str, folder: Path, version: int, to: list[str], pauses: list[float],
-    note: Callable[[str], None],
-) -> dict[str, Miss]:  # fmt: skip
-    """Why each address did not get its letter; empty when all did."""
-    if not to:
-        return {}
-    try:
-        sender = _sender(settings)
-        return _post(settings, {a: _letter(sender, a, report, folder, version) for a in to}, pauses, note)
-    except ValueError as fault:
-        return dict.fromkeys(to, Miss("failed", str(fault)))
 
 
 def _post(
@@ -246,13 +235,10 @@ def _letter(sender: str, to: str, report: str, folder: Path, version: int) -> Le
     label = parse_period(folder.name).label + (f" (version {version})" if version > 1 else "")
     changes = tell_changes(read_json(folder / CHANGES)) if version > 1 else []
     parts = [("", headlines(folder)), (f"What changed since version {version - 1}", changes)]
-    text, page = (
-        render(TEMPLATES / f"letter.{kind}.j2", title=title, label=label, parts=parts) for kind in ("txt", "html")
-    )
-    return Letter(
-        sender, to, f"{title} · {who} · {label}", text, page,
-        folder / "report.pdf", f"{report}-{folder.name}-v{version}.pdf", f"{report}/{folder.name}/v{version}",
-    )  # fmt: skip
+    words = {"title": title, "label": label, "parts": parts}
+    text, page = (render(TEMPLATES / f"letter.{kind}.j2", **words) for kind in ("txt", "html"))
+    name, about = f"{report}-{folder.name}-v{version}.pdf", f"{report}/{folder.name}/v{version}"
+    return Letter(sender, to, f"{title} · {who} · {label}", text, page, folder / "report.pdf", name, about)
 
 
 # ---- the copy --------------------------------------------------------------------------------------------------------
