@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -126,13 +127,9 @@ def lay_out(blocks: Sequence[Json], title: str) -> list[dict[str, Any]]:
 def _joined(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Neighbouring things that we do not know as one list of them."""
     out: list[dict[str, Any]] = []
-    for block in pieces:
-        if block.get("level") != "unknown":
-            out.append(block)
-        elif out and out[-1]["kind"] == "unknowns":
-            out[-1]["items"].append(block)
-        else:
-            out.append({"kind": "unknowns", "items": [block]})
+    for is_unknown, group in groupby(pieces, lambda piece: piece.get("level") == "unknown"):
+        items = list(group)
+        out += [{"kind": "unknowns", "items": items}] if is_unknown else items
     return out
 
 

@@ -319,9 +319,8 @@ def alone(folder: Path, wait: float) -> Iterator[None]:
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=wait, mode=0o640):
             yield
     except Timeout:
-        raise ReportError(
-            f"another run is making {folder}, and did not finish in {wait:g} seconds. Try again later."
-        ) from None
+        message = f"another run is making {folder}, and did not finish in {wait:g} seconds. Try again later."
+        raise ReportError(message) from None
 
 
 @contextmanager

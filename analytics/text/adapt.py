@@ -256,9 +256,8 @@ def _folds(codes: np.ndarray, frame: pd.DataFrame) -> Iterator[tuple[np.ndarray,
     links = coo_matrix((np.ones(len(text)), (text, customer)), (size, size))
     groups = connected_components(links, directed=False)[1][text]
     if len(np.unique(groups)) < FOLDS:
-        raise AdaptationRefused(
-            f"the comments come from fewer than {FOLDS} independent customers: nothing can be held out."
-        )
+        message = f"the comments come from fewer than {FOLDS} independent customers: nothing can be held out."
+        raise AdaptationRefused(message)
     return split_folds(codes, groups)
 
 

@@ -77,9 +77,8 @@ class LabelStore:
             return pd.DataFrame(columns=COLUMNS, dtype="str")
         rows = pd.read_csv(self.path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
         if absent := [column for column in COLUMNS if column not in rows]:
-            raise ValueError(
-                f"{self.path}: no column {', '.join(absent)}. Restore the file from a copy, or move it away."
-            )
+            message = f"{self.path}: no column {', '.join(absent)}. Restore the file from a copy, or move it away."
+            raise ValueError(message)
         if stray := sorted(set(rows["label"]) - set(LABELS)):
             raise ValueError(f"{self.path}: label {stray[0]!r} is not known. Expected one of: {', '.join(LABELS)}.")
         for column in ("text", "labeller"):  # what `defuse` did

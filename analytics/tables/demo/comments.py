@@ -110,10 +110,9 @@ def _compose(rng: np.random.Generator, facts: dict[str, np.ndarray], said: np.nd
     first, second = (_draw_themes(rng, facts, said) for _ in range(2))
     topics = np.array(list(WORDS["topics"].values()), dtype=object)[facts["reason"] - 1]  # the last one: no case
     drawn = zip(said, first, second, facts["intends"], names, topics, strict=True)
-    pieces = [
-        _write(rng, ("negative", "neutral", "positive")[mood], one, two, bool(intends), {"name": name, "topic": topic})
-        for mood, one, two, intends, name, topic in drawn
-    ]
+    moods, pieces = ("negative", "neutral", "positive"), []
+    for mood, one, two, intends, name, topic in drawn:
+        pieces.append(_write(rng, moods[mood], one, two, bool(intends), {"name": name, "topic": topic}))
     hostile = itertools.cycle(bank()["hostile", "", ""])  # in turn, so that each one is met
     return [piece._replace(text=next(hostile)) if piece.kind == "hostile" else piece for piece in pieces]
 
