@@ -84,15 +84,10 @@ def kpis(numbers: Mapping[str, Estimate], notes: Mapping[str, str] | None = None
 
 
 def finding(
-    sentence: str,
-    evidence: Sequence[Estimate] = (),
-    signal: object = None,
-    level: Literal["finding", "unknown"] = "finding",
-    settle: str = "",
-    better: Literal["higher", "lower"] | None = None,
-    key: str = "",
-    people: int | None = None,
-) -> Block:
+    sentence: str, evidence: Sequence[Estimate] = (), signal: object = None,
+    level: Literal["finding", "unknown"] = "finding", settle: str = "",
+    better: Literal["higher", "lower"] | None = None, key: str = "", people: int | None = None,
+) -> Block:  # fmt: skip
     """One sentence that the report claims, with what carries it; both go to claims.json.
 
     Parameters
@@ -155,17 +150,9 @@ def unknown(sentence: str, settle: str = "") -> Block:
 
 
 def page_one(
-    headline: Block | str,
-    numbers: Mapping[str, Estimate],
-    *,
-    perceive: Answer,
-    hurts: Answer,
-    leaving: Answer,
-    unknown: Answer,
-    notes: Mapping[str, str] | None = None,
-    basis: str = "",
-    trend: Block | None = None,
-) -> Block:
+    headline: Block | str, numbers: Mapping[str, Estimate], *, perceive: Answer, hurts: Answer, leaving: Answer,
+    unknown: Answer, notes: Mapping[str, str] | None = None, basis: str = "", trend: Block | None = None,
+) -> Block:  # fmt: skip
     """Build the first page, which tells the whole story in sixty seconds and comes first wherever its cell stands.
 
     Parameters
@@ -243,18 +230,10 @@ def figure(
 
 
 def table(
-    frame: pd.DataFrame,
-    *,
-    caption: str,
-    source: str | Sequence[str],
-    n: int,
-    columns: Mapping[str, str] | None = None,
-    formats: Mapping[str, str] | None = None,
-    note: str = "",
-    people: People = None,
-    by: Sequence[str] = (),
-    total: str = TOTAL,
-) -> Block:
+    frame: pd.DataFrame, *, caption: str, source: str | Sequence[str], n: int,
+    columns: Mapping[str, str] | None = None, formats: Mapping[str, str] | None = None, note: str = "",
+    people: People = None, by: Sequence[str] = (), total: str = TOTAL,
+) -> Block:  # fmt: skip
     """Show a frame; numbers stay numbers until they are drawn.
 
     A tidy frame of estimates (value, low, high, unit, as `summarise` returns) shows one column '62 % (58–66)'. So

@@ -102,13 +102,9 @@ def _numbered(svg: str) -> str:
 
 @styled()
 def plot_series(
-    points: pd.DataFrame,
-    *,
-    unit: str = "points",
-    label: str = "",
-    limits: pd.DataFrame | None = None,
+    points: pd.DataFrame, *, unit: str = "points", label: str = "", limits: pd.DataFrame | None = None,
     height: float = 2.6,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Plot a figure over time with its interval, the latest value written at its end.
 
     Parameters
@@ -155,14 +151,9 @@ def plot_series(
 
 @styled()
 def plot_intervals(
-    frame: pd.DataFrame,
-    *,
-    by: str,
-    unit: str | None = None,
-    label: str = "",
-    reference: float | None = None,
+    frame: pd.DataFrame, *, by: str, unit: str | None = None, label: str = "", reference: float | None = None,
     highlight: str | None = None,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Compare groups as dots with their intervals, largest on top.
 
     Parameters

@@ -45,15 +45,10 @@ class Published:
 
 
 def build_report(
-    name: str,
-    period: str,
-    config: str | Path | Config = "perception.toml",
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    wait: float = 300.0,
-    cell_limit: float = 3600.0,
+    name: str, period: str, config: str | Path | Config = "perception.toml",
+    parameters: Mapping[str, Any] | None = None, *, wait: float = 300.0, cell_limit: float = 3600.0,
     data_mark: str | None = None,
-) -> Published:
+) -> Published:  # fmt: skip
     """Run the notebook ``report_<name>.ipynb`` for a period and publish PDF, HTML, notebook, manifest and claims.
 
     Parameters

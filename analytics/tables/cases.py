@@ -25,11 +25,9 @@ NEW_DAYS = 365  # a customer of less than a year is 'new', then 'loyal'
 
 
 def build_cases(
-    tables: Tables,
-    office_hours: OfficeHours | None = None,
-    timezone: str | tzinfo | None = None,
+    tables: Tables, office_hours: OfficeHours | None = None, timezone: str | tzinfo | None = None,
     until: str | pd.Timestamp | None = None,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Join everything known about each customer issue and run both clocks over it.
 
     The customer's clock runs from the first attempt (abandoned calls, wrong channels and the complaint included) to the

@@ -77,12 +77,9 @@ class SentimentModel(ABC):
         return np.asarray(self.classes_[self.predict_proba(texts).argmax(axis=1)])
 
     def adapt(
-        self,
-        texts: Iterable[str],
-        ratings: Iterable[float],
-        groups: Iterable[Any] | None = None,
+        self, texts: Iterable[str], ratings: Iterable[float], groups: Iterable[Any] | None = None,
         scale: str | None = None,
-    ) -> "AdaptedModel":
+    ) -> "AdaptedModel":  # fmt: skip
         """Fit a head to the organisation's rated comments, if that beats this model on comments held out.
 
         The head is a logistic regression on this model's scores with the encoder's embedding (accurate) or the

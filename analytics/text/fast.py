@@ -250,14 +250,9 @@ def load_fast_model(folder: Path = linear.MODELS) -> LinearModel:
 
 
 def fit_linear(
-    texts: Sequence[str],
-    labels: Sequence[Any] | np.ndarray,
-    *,
-    groups: Sequence[Any] | None = None,
-    weights: np.ndarray | None = None,
-    calibrate_on: np.ndarray | None = None,
-    penalty: float = 2.0,
-) -> tuple[LinearModel, np.ndarray]:
+    texts: Sequence[str], labels: Sequence[Any] | np.ndarray, *, groups: Sequence[Any] | None = None,
+    weights: np.ndarray | None = None, calibrate_on: np.ndarray | None = None, penalty: float = 2.0,
+) -> tuple[LinearModel, np.ndarray]:  # fmt: skip
     """Fit a calibrated linear model, and say what it predicts of texts it was not fitted on.
 
     Multinomial logistic regression; the calibration is a second, small one on scores of held-out folds. Texts of one

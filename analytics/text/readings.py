@@ -320,8 +320,8 @@ def read_pool(config: Config, period: str) -> pd.DataFrame:
         dates = f"{stamps.min():%Y-%m-%d} to {stamps.max():%Y-%m-%d}"
         raise ValueError(f"{period} holds no customer text that can be read. There are texts from {dates}.")
     redacted = redact(texts["text"], names=find_names(tables), patterns=config.organisation.order_number_patterns)
-    pool = pd.DataFrame({"text": redacted.map(_printable)})
-    pool.insert(0, "text_hash", pool["text"].map(text_hash))
+    plain = redacted.map(_printable)
+    pool = pd.DataFrame({"text_hash": plain.map(text_hash), "text": plain})
     return pool.drop_duplicates("text_hash").reset_index(drop=True)
 
 

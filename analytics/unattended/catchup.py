@@ -41,13 +41,9 @@ class Step:
 
 
 def catch_up(
-    name: str,
-    config: str | Path = "perception.toml",
-    *,
-    since: str | None = None,
-    frequency: Frequency | None = None,
-    now: datetime | None = None,
-) -> Iterator[Step]:
+    name: str, config: str | Path = "perception.toml", *, since: str | None = None,
+    frequency: Frequency | None = None, now: datetime | None = None,
+) -> Iterator[Step]:  # fmt: skip
     """Build every missing report in order up to the last complete period, skipping those that are finished.
 
     One that fails does not keep the later ones from being built; the next call tries it again. Each report is a run of

@@ -38,13 +38,9 @@ class Delivered:
 
 
 def deliver(
-    name: str,
-    config: str | Path = "perception.toml",
-    period: str | None = None,
-    *,
-    resend: bool = False,
+    name: str, config: str | Path = "perception.toml", period: str | None = None, *, resend: bool = False,
     pauses: Iterable[float] = PAUSES,
-) -> list[Delivered]:
+) -> list[Delivered]:  # fmt: skip
     """Send a report to its recipients and its copy to where copies go, each version once.
 
     Parameters
@@ -174,8 +170,8 @@ def _deliver_one(settings: Config, report: str, folder: Path, resend: bool, paus
             misses = dict.fromkeys(due, Miss("failed", str(fault)))
         if settings.delivery.copy_to is not None and _copied(settings) not in record.sent:
             misses |= _copy(settings, f"{report}/{folder.name}/v{version}", folder, pauses, note)
-        record.failed.update({to: miss.why for to, miss in misses.items() if miss.word == "failed"})
-        record.unknown.update({to: miss.why for to, miss in misses.items() if miss.word == "unknown"})
+        for to, miss in misses.items():
+            (record.failed if miss.word == "failed" else record.unknown)[to] = miss.why
         versions.write_deliveries(folder, records)
     words: dict[str, tuple[Word, str]] = {to: ("sent", "") for to in record.sent if to not in before.sent}
     words |= {to: ("sent before", "") for to in [*addresses, _copied(settings)] if to in before.sent}
