@@ -12,17 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from analytics.publish.format import (
-    FONTS,
-    PROVENANCE,
-    WORDS,
-    clean_text,
-    covered,
-    fallback_folder,
-    head_of,
-    join_answers,
-    visible,
-)
+from analytics.publish import format as fmt
 from analytics.publish.html import COLOURS, cell_text, evidence_line, number_lines, origin, written_rows
 
 TEMPLATE = Path(__file__).parent / "report.typ"
@@ -74,11 +64,10 @@ def compile_pdf(
         raise ValueError(f"paper {paper!r} is not known. Expected one of: {', '.join(PAPERS)}.")
     title = " · ".join(filter(None, [cover.title, cover.organisation, cover.period]))
     report = {**vars(cover), "title": title, "name": cover.title, "paper": paper, "dated": timestamp is not None}
-    report |= {"colours": COLOURS, "words": WORDS, "blocks": lay_out(blocks, cover.title)}
+    report |= {"colours": COLOURS, "words": fmt.WORDS, "blocks": lay_out(blocks, cover.title)}
     # only these folders: no system font can enter, and a file looks the same on every machine
-    fonts = typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS), str(fallback_folder())]
-    )
+    paths = [str(fmt.FONTS), str(fmt.fallback_folder())]
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
     inputs = {"report": json.dumps(_clean(report), allow_nan=False)}
     pdf = typst.compile(
         TEMPLATE.read_bytes(), font_paths=fonts, ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["ua-1"],
@@ -155,7 +144,7 @@ def flow(text: str, depth: int = 0) -> tuple[list[dict[str, Any]], int]:
     """
     import mistune
 
-    tokens: Any = mistune.create_markdown(renderer=None)(visible(text))
+    tokens: Any = mistune.create_markdown(renderer=None)(fmt.visible(text))
     nodes = []
     for token in tokens:
         if token["type"] != "heading":
@@ -213,7 +202,7 @@ def _present(block: Json) -> list[dict[str, Any]]:
     if kind == "provenance":
         return _provenance(block)
     if kind == "page_one":
-        answers = [answer | {"unknown": answer["level"] == "unknown"} for answer in join_answers(block["answers"])]
+        answers = [answer | {"unknown": answer["level"] == "unknown"} for answer in fmt.join_answers(block["answers"])]
         trend = _present({**block["trend"], "kind": "figure"})[0] if block["trend"] else None
         data |= {"headline": block["headline"]["sentence"], "answers": answers, "trend": trend}
     if "numbers" in block:
@@ -246,11 +235,11 @@ def _grid(caption: str, columns: list[dict[str, Any]], rows: list[list[str]], so
 
 def _provenance(block: Json) -> list[dict[str, Any]]:
     grids = []
-    for name, caption in PROVENANCE.items():
+    for name, caption in fmt.PROVENANCE.items():
         if rows := block.get(name, {"rows": []})["rows"]:
             keys = block[name]["columns"]
             right = [isinstance(value, int | float) for value in rows[0]]
-            columns = [{"label": head_of(key), "right": side} for key, side in zip(keys, right, strict=True)]
+            columns = [{"label": fmt.head_of(key), "right": side} for key, side in zip(keys, right, strict=True)]
             # a checksum shows its first twelve characters here; the whole of it stands in manifest.json
             short = [[v[:12] if k == "sha256" and v else v for k, v in zip(keys, row, strict=True)] for row in rows]
             grids.append(_grid(caption, columns, [[cell_text(v, "count") for v in row] for row in short], ""))
@@ -260,7 +249,8 @@ def _provenance(block: Json) -> list[dict[str, Any]]:
 def _clean(value: object, key: str = "") -> object:
     """A JSON value with every string cleaned; a drawing keeps its lines and words."""
     if isinstance(value, str):
-        return covered(value) if key in ("svg", "url") else clean_text(value) if key != "text" else _inner(value)
+        clean = fmt.covered if key in ("svg", "url") else _inner if key == "text" else fmt.clean_text
+        return clean(value)
     if isinstance(value, dict):
         return {k: _clean(v, k) for k, v in value.items()}
     if isinstance(value, list):
@@ -270,5 +260,5 @@ def _clean(value: object, key: str = "") -> object:
 
 def _inner(text: str) -> str:
     """A piece of a running sentence: the blanks at its ends count."""
-    clean = clean_text(text)
+    clean = fmt.clean_text(text)
     return (" " if text[:1].isspace() and clean else "") + clean + (" " if text[-1:].isspace() else "")
