@@ -78,23 +78,16 @@ def kpis(numbers: Mapping[str, Estimate], notes: Mapping[str, str] | None = None
         raise ValueError(f"kpis takes one to four numbers, not {len(numbers)}. Put more in a table.")
     if stray := set(notes) - set(numbers):
         raise ValueError(f"kpis has notes for {sorted(stray)}, which are not among its numbers {list(numbers)}.")
-    rows = [
-        {"label": visible(label), "note": visible(notes.get(label, "")), **estimate_cell(estimate)}
-        for label, estimate in numbers.items()
-    ]
-    return Block("kpis", {"numbers": rows})
+    words = ({"label": visible(label), "note": visible(notes.get(label, ""))} for label in numbers)
+    cells = map(estimate_cell, numbers.values())
+    return Block("kpis", {"numbers": [word | cell for word, cell in zip(words, cells, strict=True)]})
 
 
 def finding(
-    sentence: str,
-    evidence: Sequence[Estimate] = (),
-    signal: object = None,
-    level: Literal["finding", "unknown"] = "finding",
-    settle: str = "",
-    better: Literal["higher", "lower"] | None = None,
-    key: str = "",
-    people: int | None = None,
-) -> Block:
+    sentence: str, evidence: Sequence[Estimate] = (), signal: object = None,
+    level: Literal["finding", "unknown"] = "finding", settle: str = "",
+    better: Literal["higher", "lower"] | None = None, key: str = "", people: int | None = None,
+) -> Block:  # fmt: skip
     """One sentence that the report claims, with what carries it; both go to claims.json.
 
     Parameters
@@ -157,17 +150,9 @@ def unknown(sentence: str, settle: str = "") -> Block:
 
 
 def page_one(
-    headline: Block | str,
-    numbers: Mapping[str, Estimate],
-    *,
-    perceive: Answer,
-    hurts: Answer,
-    leaving: Answer,
-    unknown: Answer,
-    notes: Mapping[str, str] | None = None,
-    basis: str = "",
-    trend: Block | None = None,
-) -> Block:
+    headline: Block | str, numbers: Mapping[str, Estimate], *, perceive: Answer, hurts: Answer, leaving: Answer,
+    unknown: Answer, notes: Mapping[str, str] | None = None, basis: str = "", trend: Block | None = None,
+) -> Block:  # fmt: skip
     """Build the first page, which tells the whole story in sixty seconds and comes first wherever its cell stands.
 
     Parameters
@@ -204,27 +189,13 @@ def page_one(
     answers = [{"question": q, **s.data} for q, part in zip(QUESTIONS, parts, strict=True) for s in part]
     for answer in answers[-len(parts[-1]) :]:
         answer["level"] = "unknown"
-    return Block(
-        "page_one",
-        {
-            "headline": top[0].data,
-            "numbers": kpis(numbers, notes).data["numbers"] if numbers else [],
-            "answers": answers,
-            "basis": worded(basis),
-            "trend": trend.data if trend else None,
-        },
-    )
+    drawn = kpis(numbers, notes).data["numbers"] if numbers else []
+    data = {"headline": top[0].data, "numbers": drawn, "answers": answers, "basis": worded(basis)}
+    return Block("page_one", data | {"trend": trend.data if trend else None})
 
 
 def figure(
-    fig: Figure,
-    *,
-    alt: str,
-    caption: str,
-    source: str | Sequence[str],
-    n: int,
-    note: str = "",
-    people: People = None,
+    fig: Figure, *, alt: str, caption: str, source: str | Sequence[str], n: int, note: str = "", people: People = None
 ) -> Block:
     """Place a chart, drawn as vectors in the report's own face.
 
@@ -259,18 +230,10 @@ def figure(
 
 
 def table(
-    frame: pd.DataFrame,
-    *,
-    caption: str,
-    source: str | Sequence[str],
-    n: int,
-    columns: Mapping[str, str] | None = None,
-    formats: Mapping[str, str] | None = None,
-    note: str = "",
-    people: People = None,
-    by: Sequence[str] = (),
-    total: str = TOTAL,
-) -> Block:
+    frame: pd.DataFrame, *, caption: str, source: str | Sequence[str], n: int,
+    columns: Mapping[str, str] | None = None, formats: Mapping[str, str] | None = None, note: str = "",
+    people: People = None, by: Sequence[str] = (), total: str = TOTAL,
+) -> Block:  # fmt: skip
     """Show a frame; numbers stay numbers until they are drawn.
 
     A tidy frame of estimates (value, low, high, unit, as `summarise` returns) shows one column '62 % (58–66)'. So
@@ -338,14 +301,7 @@ def table(
 
 
 def quotes(
-    texts: Iterable[str],
-    *,
-    caption: str,
-    n: int,
-    contexts: Iterable[str] = (),
-    source: str = SAID,
-    note: str = "",
-    people: int | None = None,
+    texts: Iterable[str], *, caption: str, n: int, contexts: Iterable[str] = (), people: int | None = None
 ) -> Block:
     """Customers' own words, already redacted.
 
@@ -359,8 +315,6 @@ def quotes(
         Texts from which these were picked.
     contexts
         One short label for each text, such as channel and score; none, or as many as texts.
-    source, note
-        As for `figure`.
     people
         Distinct people who wrote the n texts.
 
@@ -379,9 +333,7 @@ def quotes(
         raise ValueError(f"quotes has {len(texts)} texts but {len(contexts)} contexts: give one for each, or none.")
     pairs = zip(texts, contexts or [""] * len(texts), strict=True)
     words = [{"text": visible(text), "context": visible(context)} for text, context in pairs]
-    return Block(
-        "quotes", {"caption": worded(caption), "quotes": words, **_origin(source, n, note), **count_people(people)}
-    )
+    return Block("quotes", {"caption": worded(caption), "quotes": words} | _origin(SAID, n, "") | count_people(people))
 
 
 def prose(text: str, evidence: Sequence[Estimate] = ()) -> Block:

@@ -82,9 +82,8 @@ def json_cell(value: object) -> Json:
     if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
-        return (
-            float(f"{value:.12g}") if math.isfinite(value) else visible("no limit")
-        )  # the last bits are the machine's
+        # the last bits are the machine's
+        return float(f"{value:.12g}") if math.isfinite(value) else visible("no limit")
     if isinstance(value, date):  # a datetime is a date too
         return value.isoformat()[:16].replace("T", " ").removesuffix(" 00:00")
     return visible(value)

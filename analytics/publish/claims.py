@@ -10,11 +10,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.cells import read_estimate
 from analytics.publish.format import write_interval
+from analytics.text.regexes import Patterns, read_patterns
 
 MINIMUM_N = 30  # answers below which no level is claimed: a Wilson interval is then wider than 30 points
 NEUTRAL = {"points": 0.0, "share": 0.5, "score": None}  # the middle of a scale whose ends are known
@@ -131,23 +132,12 @@ def sentences(text: str) -> list[str]:
     return [re.sub(r"\s+", " ", part).strip() for part in parts if part.strip()]
 
 
-def _read(name: str) -> dict[str, Any]:
-    return tomllib.loads((Path(__file__).parent / name).read_text(encoding="utf-8"))
-
-
 @cache
-def patterns() -> dict[str, re.Pattern[str]]:
+def patterns() -> Patterns:
     """What is looked for in sentences: the patterns of patterns.toml, and one for each list of claim_words.toml."""
-    file = _read("patterns.toml")
-    parts = {name: part.replace("\n", "") for name, part in file["parts"].items()}
-    whole = {
-        name: re.sub(r"\{([A-Z_]+)\}", lambda match: parts[match[1]], pattern.replace("\n", ""))
-        for name, pattern in file["patterns"].items()
-    }
-    for kind, words in _read("claim_words.toml").items():
-        listing = "|".join(words).replace("PEOPLE", parts["PEOPLE"]).replace("SERVICE", parts["SERVICE"])
-        whole[kind] = rf"(?i)(?<![\w-])(?:{listing})(?![\w-])"
-    return {name: re.compile(pattern) for name, pattern in whole.items()}
+    own, lists = (Path(__file__).with_name(f"{name}.toml").read_text("utf-8") for name in ("patterns", "claim_words"))
+    words = tomllib.loads(lists).items()
+    return read_patterns(own, {kind: rf"(?i)(?<![\w-])(?:{'|'.join(choice)})(?![\w-])" for kind, choice in words})
 
 
 def claim_words(sentence: str) -> Iterator[tuple[str, str]]:

@@ -118,19 +118,13 @@ def refuse_unfounded(blocks: Sequence[Json], k: int = 10, period: Period | None 
         for claim in _claims(block):
             faults += [*check_finding(claim), *check_claims(claim["settle"])]
         around = [] if block["kind"] == "markdown" else carried[section]
-        texts = [*_own(block), *((text, around) for text in _around(block))]
-        for text, evidence in texts:
+        # sentences that answer for themselves, each with its evidence
+        texts = [(claim["sentence"], _evidence(claim)) for claim in _claims(block)]
+        texts += [(block["text"], _evidence(block))] if block["kind"] == "prose" else []
+        for text, evidence in [*texts, *((text, around) for text in _around(block))]:
             faults += [*check_claims(text, evidence), *check_sentences(text, period, k)]
     if faults:
         raise ClaimError(list(dict.fromkeys(faults)))
-
-
-def _own(block: Json) -> Iterator[tuple[str, list[Evidence]]]:
-    """Sentences that answer for themselves, each with its evidence."""
-    for claim in _claims(block):
-        yield claim["sentence"], _evidence(claim)
-    if block["kind"] == "prose":
-        yield block["text"], _evidence(block)
 
 
 def _sectioned(blocks: Sequence[Json]) -> Iterator[tuple[str, Json]]:

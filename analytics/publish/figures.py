@@ -8,10 +8,10 @@ from __future__ import annotations
 import io
 import re
 import tomllib
-from collections.abc import Callable, Sequence
-from functools import wraps
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-P = ParamSpec("P")
-R = TypeVar("R")
 WIDTH = 6.4  # inches: the text column of A4 and Letter alike, so that chart text keeps its size
 LIGHT, MIDDLE, PALE = "#e9edef", "#98a2ab", "#c3cad0"
 GREYS = {"LIGHT": LIGHT, "MIDDLE": MIDDLE, "PALE": PALE, "INK": INK, "MUTED": MUTED, "RULE": RULE}
@@ -50,25 +48,22 @@ def _register_fonts() -> None:
             fontManager.addfont(path)
 
 
-def styled(plot: Callable[P, R]) -> Callable[P, R]:
-    """Draw within the report's style and leave Matplotlib's own settings as they were.
+@contextmanager
+def styled() -> Iterator[None]:
+    """Draw within the report's style and leave Matplotlib's own settings as they were; decorates a function, too.
 
     Examples
     --------
     >>> import matplotlib
-    >>> styled(lambda: matplotlib.rcParams["svg.fonttype"])()
+    >>> with styled():
+    ...     matplotlib.rcParams["svg.fonttype"]
     'none'
     """
+    import matplotlib
 
-    @wraps(plot)
-    def inner(*args: P.args, **kwargs: P.kwargs) -> R:
-        import matplotlib
-
-        _register_fonts()
-        with matplotlib.rc_context(STYLE):
-            return plot(*args, **kwargs)
-
-    return inner
+    _register_fonts()
+    with matplotlib.rc_context(STYLE):
+        yield
 
 
 def draw(fig: Figure) -> tuple[str, str]:
@@ -87,11 +82,10 @@ def draw(fig: Figure) -> tuple[str, str]:
     """
     import matplotlib
 
-    _register_fonts()
     drawings, layout = [], fig.get_layout_engine()
     for letters in ("none", "path"):
         target = io.StringIO()
-        with matplotlib.rc_context({**STYLE, "svg.fonttype": letters}):
+        with styled(), matplotlib.rc_context({"svg.fonttype": letters}):
             fig.savefig(target, format="svg", metadata={"Date": None, "Creator": None}, transparent=True)
         fig.set_layout_engine(None)  # the second drawing keeps the places of the first, and tries no layout
         drawings.append(_numbered(target.getvalue()))
@@ -106,15 +100,11 @@ def _numbered(svg: str) -> str:
     return svg
 
 
-@styled
+@styled()
 def plot_series(
-    points: pd.DataFrame,
-    *,
-    unit: str = "points",
-    label: str = "",
-    limits: pd.DataFrame | None = None,
+    points: pd.DataFrame, *, unit: str = "points", label: str = "", limits: pd.DataFrame | None = None,
     height: float = 2.6,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Plot a figure over time with its interval, the latest value written at its end.
 
     Parameters
@@ -159,16 +149,11 @@ def plot_series(
     return fig
 
 
-@styled
+@styled()
 def plot_intervals(
-    frame: pd.DataFrame,
-    *,
-    by: str,
-    unit: str | None = None,
-    label: str = "",
-    reference: float | None = None,
+    frame: pd.DataFrame, *, by: str, unit: str | None = None, label: str = "", reference: float | None = None,
     highlight: str | None = None,
-) -> Figure:
+) -> Figure:  # fmt: skip
     """Compare groups as dots with their intervals, largest on top.
 
     Parameters
@@ -212,7 +197,7 @@ def plot_intervals(
     return fig
 
 
-@styled
+@styled()
 def plot_shares(frame: pd.DataFrame, *, by: str, label: str = "", highlight: str | None = None) -> Figure:
     """Rank shares as bars with their intervals, one of them in the accent colour.
 
@@ -294,9 +279,7 @@ def _write(
     size: float = 8.5, weight: str = "normal", beside: bool = False, ha: str = "left",
 ) -> None:  # fmt: skip
     """A label near a point, or `beside` the axes on the height of a point; it may leave the axes."""
-    face: dict[str, Any] = (
-        {} if weight == "normal" else {"fontfamily": "Fira Sans"}
-    )  # the fallback face has no such weight
+    face: Any = {} if weight == "normal" else {"fontfamily": "Fira Sans"}  # the fallback face has no such weight
     ax.annotate(
         text, (x, y), xycoords=("axes fraction", "data") if beside else "data", xytext=offset, fontsize=size,
         textcoords="offset points", va="center", ha=ha, color=color, fontweight=weight, annotation_clip=False, **face,

@@ -21,13 +21,9 @@ QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "Wha
 WORDS = {"unknown": "We do not know", "settle": "What would settle it:", "page": "Page", "of": "of"}
 WORDS |= {"none": "None.", "limits": "usual range", "whole": "all"}
 PROVENANCE = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
-PROVENANCE_HEADS = {  # columns of the lists of what was read; the others by their own names
-    "sha256": "SHA-256 (start)",
-    "n": "Rows",
-    "left_out": "Left out by the map",
-    "quarantined": "Set aside",
-    "cells": "Values set to missing",
-}
+# columns of the lists of what was read; the others by their own names
+PROVENANCE_HEADS = {"sha256": "SHA-256 (start)", "n": "Rows", "left_out": "Left out by the map"}
+PROVENANCE_HEADS |= {"quarantined": "Set aside", "cells": "Values set to missing"}
 LONGEST_TEXT = 6_000  # characters; a longer text is cut with a visible note, or one cell could fill a report
 # Control characters, halves of surrogate pairs, non-characters, and marks that reorder the text around them: none has
 # a shape of its own, and each can break XML, JSON or the reading order.
@@ -180,9 +176,8 @@ def format_interval(
     bounded = not (is_missing(low) or is_missing(high))
     alike = places is not None and bounded and high > low and round(low * scale, places) == round(high * scale, places)
     if places is None or (alike and not exact):
-        places = decimals(
-            high - low if bounded else math.nan, unit
-        )  # an interval is never written as if it had no width
+        # an interval is never written as if it had no width
+        places = decimals(high - low if bounded else math.nan, unit)
     signed = "+" if unit == "points" else ""
     figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if bounded else (value,)))
     suffix = {"share": " %", "hours": " h", "points": "", "score": ""}.get(unit, f" {unit}" if unit else "")

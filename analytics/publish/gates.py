@@ -24,10 +24,8 @@ def check_finding(claim: Json) -> Iterator[Fault]:
     """A finding's written figures must be those of its evidence, and somebody must stand behind it."""
     sentence, evidence = claim["sentence"], claim["evidence"]
     if evidence and claim["level"] == "finding" and all(e["n"] == 0 for e in evidence):
-        yield Fault(
-            sentence, "states a figure, but nobody stands behind its evidence (n = 0): unknown is not zero.",
-            'Make it unknown(…): "not known", with what would settle it.',
-        )  # fmt: skip
+        reason = "states a figure, but nobody stands behind its evidence (n = 0): unknown is not zero."
+        yield Fault(sentence, reason, 'Make it unknown(…): "not known", with what would settle it.')
     yield from _figures(sentence, evidence, claim["level"])
 
 
@@ -66,16 +64,12 @@ def check_sentences(text: str, period: Period | None = None, k: int = 10) -> Ite
     for sentence in sentences(text):
         yield from check_counts(sentence, k)
         if period is not None and (old := _other_period(sentence, period)) and any(claim_words(sentence)):
-            yield Fault(
-                sentence, f'claims something for "{old}", but this report is about {period.label}.',
-                "Say what this period's figures show; what was said before stands under “What we said last time”.",
-            )  # fmt: skip
+            instead = "Say what this period's figures show; what was said before stands under “What we said last time”."
+            yield Fault(sentence, f'claims something for "{old}", but this report is about {period.label}.', instead)
         gesture = patterns()["gesture_as_fix"].search(sentence)
         if gesture and not sentence.endswith("?") and not patterns()["not_so"].search(sentence):
-            yield Fault(
-                sentence, f'counts a gesture as a fix ("{gesture[0]}"): goodwill solves no problem.',
-                "Say both: how many problems were fixed, and how many customers got a gesture without a fix.",
-            )  # fmt: skip
+            instead = "Say both: how many problems were fixed, and how many customers got a gesture without a fix."
+            yield Fault(sentence, f'counts a gesture as a fix ("{gesture[0]}"): goodwill solves no problem.', instead)
 
 
 def _other_period(sentence: str, period: Period) -> str:

@@ -7,15 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analytics.publish.format import (
-    PROVENANCE,
-    WORDS,
-    format_interval,
-    format_value,
-    head_of,
-    join_answers,
-    write_estimate,
-)
+from analytics.publish import format as fmt
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -53,9 +45,9 @@ def _template() -> "Template":
     from markupsafe import Markup
 
     markdown = mistune.create_markdown(escape=True)
-    names: dict[str, Any] = {"colours": COLOURS, "WORDS": WORDS, "markdown": lambda text: Markup(markdown(text))}
+    names: dict[str, Any] = {"colours": COLOURS, "WORDS": fmt.WORDS, "markdown": lambda text: Markup(markdown(text))}
     names["base64"] = lambda text: base64.b64encode(text.encode()).decode()
-    own = (origin, evidence_line, number_lines, written_rows, provenance_grids, join_answers)
+    own = (origin, evidence_line, number_lines, written_rows, provenance_grids, fmt.join_answers)
     kept = Environment(autoescape=True, finalize=lambda x: x if isinstance(x, Markup) else Markup(escape(str(x))))
     kept.globals |= names | {function.__name__: function for function in own}
     return kept.from_string((Path(__file__).parent / "templates" / "block.html.j2").read_text(encoding="utf-8"))
@@ -82,13 +74,13 @@ def evidence_line(block: Mapping[str, Any]) -> str:
     >>> evidence_line({"evidence": [share], "signal": "no change"})
     '62 % (58–66), n = 1,204, said by customers · no change'
     """
-    parts = [f"{write_estimate(e)}, n = {e['n']:,}, {e['source']}" for e in block["evidence"]]
+    parts = [f"{fmt.write_estimate(e)}, n = {e['n']:,}, {e['source']}" for e in block["evidence"]]
     return " · ".join(filter(None, [*parts, block["signal"]]))
 
 
 def number_lines(number: Mapping[str, Any]) -> dict[str, str]:
     """A figure of page one as it is written: itself, its bounds, and the line below it."""
-    figure, bounds = format_interval(number["value"], number["low"], number["high"], number["unit"])
+    figure, bounds = fmt.format_interval(number["value"], number["low"], number["high"], number["unit"])
     return {"figure": figure, "bounds": bounds, "below": " · ".join(filter(None, [bounds, f"n = {number['n']:,}"]))}
 
 
@@ -112,7 +104,7 @@ def cell_text(value: object, style: str) -> str:
     >>> cell_text({"value": 0.62, "low": 0.58, "high": 0.66, "unit": "share"}, "number"), cell_text(None, "share")
     ('62 % (58–66)', 'not known')
     """
-    return write_estimate(value) if isinstance(value, dict) else format_value(value, style)
+    return fmt.write_estimate(value) if isinstance(value, dict) else fmt.format_value(value, style)
 
 
 def written_rows(table: Mapping[str, Any]) -> list[list[str]]:
@@ -123,6 +115,6 @@ def written_rows(table: Mapping[str, Any]) -> list[list[str]]:
 
 def provenance_grids(block: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The lists of what was read, each with its name."""
-    for name in (name for name in PROVENANCE if name in block):
-        rows = [[format_value(value, "count") for value in row] for row in block[name]["rows"]]
-        yield name, {"columns": [{"label": head_of(key)} for key in block[name]["columns"]], "rows": rows}
+    for name in (name for name in fmt.PROVENANCE if name in block):
+        rows = [[fmt.format_value(value, "count") for value in row] for row in block[name]["rows"]]
+        yield name, {"columns": [{"label": fmt.head_of(key)} for key in block[name]["columns"]], "rows": rows}

@@ -63,9 +63,8 @@ def execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: floa
             f"{notebook.name}, cell {fault.cell_index} failed, so nothing was published. {fault.ename}: {fault.evalue}"
         ) from None
     except DeadKernelError:
-        raise ReportError(
-            f"{notebook.name}: the kernel died (killed, or out of memory); nothing was published."
-        ) from None
+        message = f"{notebook.name}: the kernel died (killed, or out of memory); nothing was published."
+        raise ReportError(message) from None
     except CellTimeoutError:
         raise ReportError(f"{notebook.name}: a cell took over {cell_limit:g} seconds; nothing was published.") from None
     except RuntimeError as fault:  # it did not start, or answered with what is no answer

@@ -8,24 +8,16 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from analytics.publish.format import (
-    FONTS,
-    PROVENANCE,
-    WORDS,
-    clean_text,
-    covered,
-    fallback_folder,
-    head_of,
-    join_answers,
-    visible,
-)
+from analytics.publish import format as fmt
 from analytics.publish.html import COLOURS, cell_text, evidence_line, number_lines, origin, written_rows
 
 TEMPLATE = Path(__file__).parent / "report.typ"
 PAPERS = ("a4", "us-letter")
+Json = Mapping[str, Any]
 SCALES = {"share": (0.0, 1.0, "0", "100 %"), "points": (-100.0, 100.0, "−100", "+100")}
 
 
@@ -40,12 +32,7 @@ class Cover:
 
 
 def compile_pdf(
-    blocks: Sequence[Mapping[str, Any]],
-    path: Path,
-    cover: Cover,
-    *,
-    paper: str = "a4",
-    timestamp: datetime | None = None,
+    blocks: Sequence[Json], path: Path, cover: Cover, *, paper: str = "a4", timestamp: datetime | None = None
 ) -> None:
     """Lay out blocks as a tagged PDF (PDF/UA-1) with embedded fonts; the same blocks give the same bytes.
 
@@ -75,32 +62,21 @@ def compile_pdf(
 
     if paper not in PAPERS:
         raise ValueError(f"paper {paper!r} is not known. Expected one of: {', '.join(PAPERS)}.")
-    report = {
-        **vars(cover),
-        "title": " · ".join(filter(None, [cover.title, cover.organisation, cover.period])),
-        "name": cover.title,
-        "paper": paper,
-        "dated": timestamp is not None,
-        "colours": COLOURS,
-        "words": WORDS,
-        "blocks": lay_out(blocks, cover.title),
-    }
+    title = " · ".join(filter(None, [cover.title, cover.organisation, cover.period]))
+    report = {**vars(cover), "title": title, "name": cover.title, "paper": paper, "dated": timestamp is not None}
+    report |= {"colours": COLOURS, "words": fmt.WORDS, "blocks": lay_out(blocks, cover.title)}
     # only these folders: no system font can enter, and a file looks the same on every machine
-    fonts = typst.Fonts(
-        include_system_fonts=False, include_embedded_fonts=False, font_paths=[str(FONTS), str(fallback_folder())]
-    )
+    paths = [str(fmt.FONTS), str(fmt.fallback_folder())]
+    fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
+    inputs = {"report": json.dumps(_clean(report), allow_nan=False)}
     pdf = typst.compile(
-        TEMPLATE.read_bytes(),
-        font_paths=fonts,
-        ignore_system_fonts=True,
-        sys_inputs={"report": json.dumps(_clean(report), allow_nan=False)},
-        pdf_standards=["ua-1"],
+        TEMPLATE.read_bytes(), font_paths=fonts, ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["ua-1"],
         timestamp=timestamp,
-    )
+    )  # fmt: skip
     path.write_bytes(pdf)
 
 
-def lay_out(blocks: Sequence[Mapping[str, Any]], title: str) -> list[dict[str, Any]]:
+def lay_out(blocks: Sequence[Json], title: str) -> list[dict[str, Any]]:
     """Put blocks in the order and form in which the template draws them.
 
     Parameters
@@ -140,13 +116,9 @@ def lay_out(blocks: Sequence[Mapping[str, Any]], title: str) -> list[dict[str, A
 def _joined(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Neighbouring things that we do not know as one list of them."""
     out: list[dict[str, Any]] = []
-    for block in pieces:
-        if block.get("level") != "unknown":
-            out.append(block)
-        elif out and out[-1]["kind"] == "unknowns":
-            out[-1]["items"].append(block)
-        else:
-            out.append({"kind": "unknowns", "items": [block]})
+    for is_unknown, group in groupby(pieces, lambda piece: piece.get("level") == "unknown"):
+        items = list(group)
+        out += [{"kind": "unknowns", "items": items}] if is_unknown else items
     return out
 
 
@@ -172,7 +144,7 @@ def flow(text: str, depth: int = 0) -> tuple[list[dict[str, Any]], int]:
     """
     import mistune
 
-    tokens: Any = mistune.create_markdown(renderer=None)(visible(text))
+    tokens: Any = mistune.create_markdown(renderer=None)(fmt.visible(text))
     nodes = []
     for token in tokens:
         if token["type"] != "heading":
@@ -183,7 +155,7 @@ def flow(text: str, depth: int = 0) -> tuple[list[dict[str, Any]], int]:
     return nodes, depth
 
 
-def _block_node(token: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _block_node(token: Json) -> list[dict[str, Any]]:
     kind = token["type"]
     if kind in ("paragraph", "block_text", "heading"):
         return [{"type": "paragraph", "children": _inline(token["children"])}]
@@ -197,7 +169,7 @@ def _block_node(token: Mapping[str, Any]) -> list[dict[str, Any]]:
     return []
 
 
-def _inline(tokens: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _inline(tokens: Sequence[Json]) -> list[dict[str, Any]]:
     nodes: list[dict[str, Any]] = []
     for token in tokens:
         kind = token["type"]
@@ -219,7 +191,7 @@ def _inline(tokens: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 # ---- blocks as the template draws them -------------------------------------------------------------------------------
 
 
-def _present(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _present(block: Json) -> list[dict[str, Any]]:
     """A block's data with its figures written as text; the lists of what was read become tables."""
     kind, data = block["kind"], {key: value for key, value in block.items() if key != "outlined"}
     if kind == "finding":
@@ -230,7 +202,7 @@ def _present(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     if kind == "provenance":
         return _provenance(block)
     if kind == "page_one":
-        answers = [answer | {"unknown": answer["level"] == "unknown"} for answer in join_answers(block["answers"])]
+        answers = [answer | {"unknown": answer["level"] == "unknown"} for answer in fmt.join_answers(block["answers"])]
         trend = _present({**block["trend"], "kind": "figure"})[0] if block["trend"] else None
         data |= {"headline": block["headline"]["sentence"], "answers": answers, "trend": trend}
     if "numbers" in block:
@@ -238,7 +210,7 @@ def _present(block: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [data | {"origin": origin(block)}]
 
 
-def _number(number: Mapping[str, Any]) -> dict[str, Any]:
+def _number(number: Json) -> dict[str, Any]:
     lines, bar = number_lines(number), None
     if lines["bounds"] and number["unit"] in SCALES:
         low, high, start, end = SCALES[number["unit"]]
@@ -261,13 +233,13 @@ def _grid(caption: str, columns: list[dict[str, Any]], rows: list[list[str]], so
     return {"kind": "table", "caption": caption, "columns": columns, "rows": rows, "origin": source, "size": size}
 
 
-def _provenance(block: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _provenance(block: Json) -> list[dict[str, Any]]:
     grids = []
-    for name, caption in PROVENANCE.items():
+    for name, caption in fmt.PROVENANCE.items():
         if rows := block.get(name, {"rows": []})["rows"]:
             keys = block[name]["columns"]
             right = [isinstance(value, int | float) for value in rows[0]]
-            columns = [{"label": head_of(key), "right": side} for key, side in zip(keys, right, strict=True)]
+            columns = [{"label": fmt.head_of(key), "right": side} for key, side in zip(keys, right, strict=True)]
             # a checksum shows its first twelve characters here; the whole of it stands in manifest.json
             short = [[v[:12] if k == "sha256" and v else v for k, v in zip(keys, row, strict=True)] for row in rows]
             grids.append(_grid(caption, columns, [[cell_text(v, "count") for v in row] for row in short], ""))
@@ -277,7 +249,8 @@ def _provenance(block: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _clean(value: object, key: str = "") -> object:
     """A JSON value with every string cleaned; a drawing keeps its lines and words."""
     if isinstance(value, str):
-        return covered(value) if key in ("svg", "url") else clean_text(value) if key != "text" else _inner(value)
+        clean = fmt.covered if key in ("svg", "url") else _inner if key == "text" else fmt.clean_text
+        return clean(value)
     if isinstance(value, dict):
         return {k: _clean(v, k) for k, v in value.items()}
     if isinstance(value, list):
@@ -287,5 +260,5 @@ def _clean(value: object, key: str = "") -> object:
 
 def _inner(text: str) -> str:
     """A piece of a running sentence: the blanks at its ends count."""
-    clean = clean_text(text)
+    clean = fmt.clean_text(text)
     return (" " if text[:1].isspace() and clean else "") + clean + (" " if text[-1:].isspace() else "")

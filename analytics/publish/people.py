@@ -150,10 +150,8 @@ def check_counts(sentence: str, k: int = 10) -> Iterator[Fault]:
 
 def _few(place: str, n: int, k: int) -> Iterator[Fault]:
     if 0 < n < k:
-        yield Fault(
-            place, f"rests on {n} people: groups of fewer than {k} are never shown.",
-            f'Say "fewer than {k} people answered, so no figure is shown".',
-        )  # fmt: skip
+        instead = f'Say "fewer than {k} people answered, so no figure is shown".'
+        yield Fault(place, f"rests on {n} people: groups of fewer than {k} are never shown.", instead)
 
 
 def _check_rows(table: Mapping[str, Any], counts: Sequence[int | None], k: int) -> Iterator[Fault]:
@@ -167,10 +165,8 @@ def _check_rows(table: Mapping[str, Any], counts: Sequence[int | None], k: int) 
         if n == 0 and any(map(_shows, figures)):
             yield empty(place)
         if n is None and any(_shows(cell) for i, cell in enumerate(row) if i not in kept or isinstance(cell, dict)):
-            yield Fault(
-                place, "shows figures or words of a group whose people are withheld.",
-                "Blank every cell but its label: suppress(…) does so for figures.",
-            )  # fmt: skip
+            instead = "Blank every cell but its label: suppress(…) does so for figures."
+            yield Fault(place, "shows figures or words of a group whose people are withheld.", instead)
     yield from _check_subtraction(table, counts, k)
 
 
@@ -190,10 +186,9 @@ def _check_subtraction(table: Mapping[str, Any], counts: Sequence[int | None], k
     for line, name in lines:
         withheld = [i for i in line if counts[i] is None]
         if len(withheld) == 1 < len(line):
-            yield Fault(
-                _place(table, rows[withheld[0]]), f"is blank, yet follows from {name} less the other rows.",
-                "Use suppress(…), which withholds a second group, or leave the total out.",
-            )  # fmt: skip
+            reason = f"is blank, yet follows from {name} less the other rows."
+            instead = "Use suppress(…), which withholds a second group, or leave the total out."
+            yield Fault(_place(table, rows[withheld[0]]), reason, instead)
 
 
 def empty(place: str) -> Fault:

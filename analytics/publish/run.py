@@ -45,15 +45,10 @@ class Published:
 
 
 def build_report(
-    name: str,
-    period: str,
-    config: str | Path | Config = "perception.toml",
-    parameters: Mapping[str, Any] | None = None,
-    *,
-    wait: float = 300.0,
-    cell_limit: float = 3600.0,
+    name: str, period: str, config: str | Path | Config = "perception.toml",
+    parameters: Mapping[str, Any] | None = None, *, wait: float = 300.0, cell_limit: float = 3600.0,
     data_mark: str | None = None,
-) -> Published:
+) -> Published:  # fmt: skip
     """Run the notebook ``report_<name>.ipynb`` for a period and publish PDF, HTML, notebook, manifest and claims.
 
     Parameters
@@ -254,20 +249,17 @@ def _html(nb: NotebookNode, title: str) -> str:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if MIME in output.get("data", {})]
     page.cells[1:] = sorted(page.cells[1:], key=lambda cell: '"kind": "page_one"' not in json.dumps(cell))
-    exporter = HTMLExporter(
-        template_name="basic", exclude_input=True, exclude_input_prompt=True, exclude_output_prompt=True
-    )
-    body, _ = exporter.from_notebook_node(page)
+    hidden = dict.fromkeys(("exclude_input", "exclude_input_prompt", "exclude_output_prompt"), True)
+    body, _ = HTMLExporter(template_name="basic", **hidden).from_notebook_node(page)
     return render(Path(__file__).with_name("templates") / "page.html.j2", title=title, body=body)
 
 
 def _provenance(blocks: list[dict[str, Any]]) -> dict[str, Any]:
     """Inputs, row counts and faults, as the notebook's provenance block gives them."""
-    empty: dict[str, Any] = {name: {"columns": [], "rows": []} for name in ("inputs", "rows", "faults")}
-    frames = empty | {
-        k: v for block in blocks if block["kind"] == "provenance" for k, v in block.items() if k != "kind"
-    }
-    return {name: [dict(zip(f["columns"], row, strict=True)) for row in f["rows"]] for name, f in frames.items()}
+    lists: dict[str, Any] = {name: {"columns": [], "rows": []} for name in ("inputs", "rows", "faults")}
+    for block in blocks:
+        lists |= {name: block[name] for name in lists if block["kind"] == "provenance" and name in block}
+    return {name: [dict(zip(f["columns"], row, strict=True)) for row in f["rows"]] for name, f in lists.items()}
 
 
 def _versions() -> dict[str, str]:
@@ -322,9 +314,8 @@ def alone(folder: Path, wait: float) -> Iterator[None]:
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=wait, mode=0o640):
             yield
     except Timeout:
-        raise ReportError(
-            f"another run is making {folder}, and did not finish in {wait:g} seconds. Try again later."
-        ) from None
+        message = f"another run is making {folder}, and did not finish in {wait:g} seconds. Try again later."
+        raise ReportError(message) from None
 
 
 @contextmanager

@@ -23,13 +23,9 @@ CUSTOMER = ["segment", "value_per_year", "tenure_days", "loyalty"]  # what a cas
 
 
 def write_cases(
-    tables: "Mapping[str, dd.DataFrame]",
-    output: Path,
-    until: pd.Timestamp,
-    *,
-    office_hours: OfficeHours | None = None,
-    timezone: str | None = None,
-) -> None:
+    tables: "Mapping[str, dd.DataFrame]", output: Path, until: pd.Timestamp, *,
+    office_hours: OfficeHours | None = None, timezone: str | None = None,
+) -> None:  # fmt: skip
     """Build cases from partitioned tables: contacts by customer, then all that belongs to one case in one partition.
 
     Each step is written beside `output` and read by the next, so that a worker holds a few partitions at a time,

@@ -67,22 +67,18 @@ def workers(scheduler: str | None = None, count: int | None = None, memory: str 
         raise ValueError(
             f"Dask is not installed ({error.name}). Install it: pip install 'customer-perception-analytics[scale]'"
         ) from None
-    settings: dict[str, Any] = {
-        "scheduler": None,  # put back at the end, whatever became of the client
-        "dataframe.convert-string": False,
-        "distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED": "critical",  # faults are said in our messages
-    }
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    # the scheduler is put back at the end, whatever became of the client
+    settings: dict[str, Any] = {"scheduler": None, "dataframe.convert-string": False}
     limits = {"target": False, "spill": False, "pause": 0.85, "terminate": 0.97}
     settings |= {f"distributed.worker.memory.{name}": value for name, value in limits.items()}
+    # faults are said in our messages
+    settings["distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED"] = "critical"
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
     with dask.config.set(settings), ExitStack() as closing:
         to: Any = scheduler
         if scheduler is None:
-            local = LocalCluster(
-                n_workers=count, threads_per_worker=1, memory_limit=memory, host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-            )  # fmt: skip
-            to = closing.enter_context(local)
+            shape = {"n_workers": count, "threads_per_worker": 1, "memory_limit": memory}
+            to = closing.enter_context(LocalCluster(**shape, host="127.0.0.1", dashboard_address="127.0.0.1:0"))
         try:
             client = closing.enter_context(_connect(to))
         except (OSError, ValueError) as error:
@@ -138,14 +134,11 @@ def _row_groups(file: Path) -> list[tuple[Path, list[int]]]:
     except (ArrowException, OSError) as error:
         raise ValueError(f"{file}: cannot be read as Parquet ({str(error).splitlines()[0]}).") from None
     runs: list[list[int]] = [[]]
-    size = 0
-    for group in range(metadata.num_row_groups):
-        block = metadata.row_group(group).total_byte_size
-        if runs[-1] and size + block > BLOCK:
+    sizes = [metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups)]
+    for group in range(len(sizes)):
+        if runs[-1] and sum(sizes[runs[-1][0] : group + 1]) > BLOCK:
             runs.append([])
-            size = 0
         runs[-1].append(group)
-        size += block
     return [(file, run) for run in runs]
 
 
@@ -205,12 +198,7 @@ def number_rows(frame: "dd.DataFrame") -> "dd.DataFrame":
 
 
 def summarise_by_partition(
-    frame: "dd.DataFrame",
-    measure: Measure,
-    by: Sequence[str] = (),
-    *,
-    column: str | None = None,
-    confidence: float = 0.95,
+    frame: "dd.DataFrame", measure: Measure, by: Sequence[str] = (), column: str | None = None, confidence: float = 0.95
 ) -> pd.DataFrame:
     """Apply a measure to every group of a partitioned frame: see `summarise`, whose rows these are.
 
@@ -303,10 +291,7 @@ def _score(frame: pd.DataFrame, column: str, options: dict[str, Any]) -> pd.Data
 
 
 def number_part(
-    frame: pd.DataFrame,
-    starts: list[int],
-    name: str,
-    partition_info: dict[str, Any] | None = None,
+    frame: pd.DataFrame, starts: list[int], name: str, partition_info: dict[str, Any] | None = None
 ) -> pd.DataFrame:
     """Put a column of whole numbers first, counted on from the start of this partition, which Dask tells."""
     start = starts[partition_info["number"] if partition_info else 0]
@@ -316,7 +301,6 @@ def number_part(
 
 
 def _count(frame: pd.DataFrame, by: list[str], column: str, flags: bool) -> pd.DataFrame:
-    frame = frame[[*by, column]]
     frame = frame.assign(**{column: frame[column].notna()}) if flags else frame
     counts: pd.Series = frame.groupby([*by, column], dropna=False, observed=True).size()
     return counts.rename("n").reset_index()

@@ -60,12 +60,9 @@ def prepare(config: Config, output: Path, until: pd.Timestamp) -> list[Path]:
     METHODS.md, "Past one machine".
     """
     typed = {str(table): _open(table, source, config, output) for table, source in config.sources.items()}
-    organisation = config.organisation
-    options: dict[str, Any] = {
-        "brands": organisation.brands, "patterns": organisation.order_number_patterns,
-        "names": partitions.collect_names(list(typed.values())),
-        "model": "fast" if config.text.model == "auto" else config.text.model,
-    }  # fmt: skip
+    organisation, model = config.organisation, "fast" if config.text.model == "auto" else config.text.model
+    options: dict[str, Any] = {"brands": organisation.brands, "patterns": organisation.order_number_patterns}
+    options |= {"names": partitions.collect_names(list(typed.values())), "model": model}
     for table, frame in typed.items():
         text = TEXTS[table][2] if table in TEXTS else None
         if text is not None and text in frame.columns:
@@ -131,9 +128,8 @@ def _summarise(tables: "dict[str, dd.DataFrame]", config: Config) -> pd.DataFram
             continue
         dated = frame.dropna(subset=[stamp]).map_partitions(_with_period, stamp, config.report.frequency, columns)
         for column in columns:
-            rows = partitions.summarise_by_partition(
-                dated, MEASURES[column], ["period"], column=column, confidence=config.report.confidence
-            )
+            confidence = config.report.confidence
+            rows = partitions.summarise_by_partition(dated, MEASURES[column], ["period"], column, confidence)
             rows.insert(0, "table", table)
             summaries.append(rows)
     return pd.concat(summaries, ignore_index=True) if summaries else pd.DataFrame()

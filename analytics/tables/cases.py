@@ -5,6 +5,7 @@ The customer's clock belongs here, and the company's beside it; how groups of ca
 that really passed.
 """
 
+from collections.abc import Sequence
 from datetime import tzinfo
 
 import numpy as np
@@ -19,15 +20,14 @@ FIRST = ("customer_id", "channel", "reason", "agent_id")  # first known value of
 FLAGS = ("disputed", "timely")
 CONTACT_STAMPS = ("started_at", "first_response_at", "resolved_at", "confirmed_at")
 ABANDONED_WINDOW = pd.Timedelta(hours=72)  # an abandoned attempt belongs to what the customer tries next within it
+NO_ROWS = pd.DataFrame({"case": pd.Series(dtype="int64"), "at": pd.Series(dtype="datetime64[us]")})
 NEW_DAYS = 365  # a customer of less than a year is 'new', then 'loyal'
 
 
 def build_cases(
-    tables: Tables,
-    office_hours: OfficeHours | None = None,
-    timezone: str | tzinfo | None = None,
+    tables: Tables, office_hours: OfficeHours | None = None, timezone: str | tzinfo | None = None,
     until: str | pd.Timestamp | None = None,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Join everything known about each customer issue and run both clocks over it.
 
     The customer's clock runs from the first attempt (abandoned calls, wrong channels and the complaint included) to the
@@ -167,15 +167,14 @@ def _join_abandoned(contacts: pd.DataFrame, case: pd.Series) -> pd.Series:
     at = _instants(contacts["started_at"], None).to_numpy()
     table = pd.DataFrame({"customer": customer, "at": at})
     table["reached"] = np.where(lost, np.nan, np.arange(len(table)))
-    table = table[table["customer"].isin(customer[lost & (customer >= 0)])].sort_values(
-        ["customer", "at"], kind="stable"
-    )
+    table = table[table["customer"].isin(customer[lost & (customer >= 0)])]
+    table = table.sort_values(["customer", "at"], kind="stable")
     following = table.groupby("customer", sort=False)["reached"].bfill()
-    found = table[following.notna() & table["reached"].isna()].index
-    next_row = following[found].astype("int64").to_numpy()
-    near = at[next_row] - at[found] <= ABANDONED_WINDOW.to_timedelta64()
+    attempt = table[following.notna() & table["reached"].isna()].index
+    next_row = following[attempt].astype("int64").to_numpy()
+    near = at[next_row] - at[attempt] <= ABANDONED_WINDOW.to_timedelta64()
     joined = case.copy()
-    joined.iloc[found[near]] = case.iloc[next_row[near]].array
+    joined.iloc[attempt[near]] = case.iloc[next_row[near]].array
     return joined
 
 
@@ -195,24 +194,13 @@ def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | No
     """Every attempt of the customer, contacts and complaints alike, in order of time within its case."""
     parts = []
     if tables.contacts is not None:
-        contacts = tables.contacts
-        part = pd.DataFrame({"case": links["contacts"], "contact": 1, "row": np.arange(len(contacts))})
-        for column in {*FIRST, "team"} & {*contacts.columns}:
-            part[column] = contacts[column]
-        for column in {*CONTACT_STAMPS} & {*contacts.columns}:
-            part[column] = _instants(contacts[column], zone)
-        for column in {*SUMS, "reopened", "abandoned"} & {*contacts.columns}:
-            part[column] = _numbers(contacts[column])
-        parts.append(part.rename(columns={"started_at": "at"}))
+        columns = [*FIRST, "team", *CONTACT_STAMPS, *SUMS, "reopened", "abandoned"]
+        part = _typed("contacts", tables.contacts, columns, zone).rename(columns={"started_at": "at"})
+        parts.append(part.assign(case=links["contacts"], contact=1, row=np.arange(len(part))))
     if tables.complaints is not None:
-        complaints = tables.complaints
-        part = pd.DataFrame({"case": links["complaints"], "contact": 0})
-        part["at"] = _instants(complaints["received_at"], zone)
-        named = {column: column for column in (*FIRST, "team")} | {"reason": "category"}
-        for column, origin in named.items():
-            if origin in complaints:
-                part[column] = complaints[origin]
-        parts.append(part)
+        complaints = tables.complaints.drop(columns="reason", errors="ignore").rename(columns={"category": "reason"})
+        part = _typed("complaints", complaints, ["received_at", *FIRST, "team"], zone)
+        parts.append(part.rename(columns={"received_at": "at"}).assign(case=links["complaints"], contact=0))
     events = pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
     wanted = ["case", "contact", "row", "at", *FIRST, "team", *CONTACT_STAMPS[1:], *SUMS, "reopened", "abandoned"]
     events = events.reindex(columns=wanted).sort_values("at", kind="stable", na_position="first", ignore_index=True)
@@ -260,9 +248,8 @@ def _company_clock(events: pd.DataFrame, office_hours: OfficeHours | None, zone:
     wall = _hours(end - begin).clip(lower=0)
     clocks = pd.DataFrame({"company_clock_h": wall, "company_wall_h": wall})
     if office_hours is not None:
-        clocks["company_clock_h"] = _office_hours_between(
-            begin, end.where(end > begin, begin), office_hours, zone
-        ).where(wall.notna())
+        open_hours = _office_hours_between(begin, end.where(end > begin, begin), office_hours, zone)
+        clocks["company_clock_h"] = open_hours.where(wall.notna())
     return clocks.groupby(case).sum(min_count=1)
 
 
@@ -270,9 +257,7 @@ def _office_hours_between(
     begin: pd.Series, end: pd.Series, office: OfficeHours, zone: str | tzinfo | None
 ) -> pd.Series:
     mask = [int(day in office.days) for day in WEEKDAYS]
-    opens, closes = (
-        np.timedelta64(t.hour * 3600 + t.minute * 60 + t.second, "s") for t in (office.opens, office.closes)
-    )
+    opens, closes = pd.to_timedelta([str(office.opens), str(office.closes)]).to_numpy("timedelta64[s]")
 
     def open_until(stamps: pd.Series) -> np.ndarray:
         """Office hours since 1970, by the clock on the wall."""
@@ -289,14 +274,11 @@ def _office_hours_between(
 def _surveys(surveys: pd.DataFrame | None, case: pd.Series | None, zone: str | tzinfo | None) -> pd.DataFrame:
     """Answers that belong to a case, in order of time."""
     if surveys is None or case is None:
-        return pd.DataFrame({"case": pd.Series(dtype="int64"), "at": _stamps(pd.Series(dtype=object))})
-    answers = pd.DataFrame({"case": case, "row": np.arange(len(case)), "at": pd.NaT})
-    for column in ("invited_at", "responded_at"):
-        if column in surveys:
-            answers["at"] = _instants(surveys[column], zone).fillna(_stamps(answers["at"]))
-    for score in {*SCORES} & {*surveys.columns}:
-        answers[score] = _numbers(surveys[score])
-    answers["at"] = _stamps(answers["at"])
+        return NO_ROWS
+    answers = _typed("surveys", surveys, ["responded_at", "invited_at", *SCORES], zone)
+    stamps = [answers.pop(column) for column in ("responded_at", "invited_at") if column in answers]
+    at = stamps[0].fillna(stamps[-1]) if stamps else pd.Series(pd.NaT, answers.index, dtype="datetime64[us]")
+    answers = answers.assign(case=case, row=np.arange(len(case)), at=at)
     return answers[case >= 0].sort_values("at", kind="stable", na_position="first")
 
 
@@ -306,12 +288,10 @@ def _perceived(answers: pd.DataFrame) -> pd.DataFrame:
 
 def _complaints(complaints: pd.DataFrame | None, case: pd.Series | None, zone: str | tzinfo | None) -> pd.DataFrame:
     if complaints is None or case is None:
-        return pd.DataFrame({"case": pd.Series(dtype="int64"), "at": _stamps(pd.Series(dtype=object))})
-    rows = pd.DataFrame({"case": case, "row": np.arange(len(case)), "at": _instants(complaints["received_at"], zone)})
-    if "remedied_at" in complaints:
-        rows["remedied_at"] = _instants(complaints["remedied_at"], zone)
-    for flag in {*FLAGS, "confirmed_fixed", "goodwill_value"} & {*complaints.columns}:
-        rows[flag] = _numbers(complaints[flag])
+        return NO_ROWS
+    columns = ["received_at", "remedied_at", *FLAGS, "confirmed_fixed", "goodwill_value"]
+    rows = _typed("complaints", complaints, columns, zone).rename(columns={"received_at": "at"})
+    rows = rows.assign(case=case, row=np.arange(len(case)))
     if "remedy" in complaints:
         rows["remedy"] = complaints["remedy"].map(REMEDIES.index, na_action="ignore")
     return rows.sort_values("at", kind="stable", na_position="first")
@@ -323,16 +303,15 @@ def _from_complaints(rows: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     rows = rows.reindex(columns=columns).astype({"remedied_at": "datetime64[us]"})
     rows.loc[rows["remedied_at"] > now, ["remedied_at", "remedy", "goodwill_value", "confirmed_fixed"]] = None
     grouped = rows.groupby("case")
-    flags = pd.DataFrame({"complaints": grouped.size()})
-    flags["disputed"] = grouped["disputed"].max().astype("Float64").astype("boolean")
-    flags["timely"] = grouped["timely"].min().astype("Float64").astype("boolean")
-    best = grouped["remedy"].max().astype("float64")
-    flags["remedy"] = best.map(dict(enumerate(REMEDIES)), na_action="ignore").astype("str")
+    disputed, timely, best = grouped["disputed"].max(), grouped["timely"].min(), grouped["remedy"].max()
+    flags = pd.DataFrame({"complaints": grouped.size(), "disputed": disputed, "timely": timely})
+    flags["remedy"] = best.astype("float64").map(dict(enumerate(REMEDIES)), na_action="ignore").astype("str")
     flags["goodwill_value"] = grouped["goodwill_value"].sum(min_count=1).astype("float64")
     last = rows.drop_duplicates("case", keep="last").set_index("case")
-    flags["confirmed_fixed"] = last["confirmed_fixed"].astype("Float64").astype("boolean")
+    flags["confirmed_fixed"] = last["confirmed_fixed"]
     flags["fixed_at"] = _stamps(last["remedied_at"]).where(last["confirmed_fixed"].eq(1))
-    return flags
+    kinds = dict.fromkeys((*FLAGS, "confirmed_fixed"), "Float64")
+    return flags.astype(kinds).astype(dict.fromkeys(kinds, "boolean"))
 
 
 def add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: str | tzinfo | None) -> pd.DataFrame:
@@ -354,11 +333,7 @@ def add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: str
 
 
 def _add_extras(
-    cases: pd.DataFrame,
-    tables: Tables,
-    sources: dict[str, pd.DataFrame],
-    now: pd.Timestamp,
-    zone: str | tzinfo | None,
+    cases: pd.DataFrame, tables: Tables, sources: dict[str, pd.DataFrame], now: pd.Timestamp, zone: str | tzinfo | None
 ) -> pd.DataFrame:
     """Carry further columns (those that a map named) as first known in the case by then."""
     for name, rows in sources.items():
@@ -399,6 +374,18 @@ def _zone_of(tables: Tables) -> tzinfo | None:
         if isinstance(kind, pd.DatetimeTZDtype):
             return kind.tz
     return None
+
+
+def _typed(table: str, frame: pd.DataFrame, columns: Sequence[str], zone: str | tzinfo | None) -> pd.DataFrame:
+    """Those of the columns that a table has: stamps as instants, numbers and flags as floats, all else as it is."""
+    kinds = {field.name: field.kind for field in FIELDS[table]}
+    values = {column: frame[column] for column in columns if column in frame}
+    for column in values:
+        if kinds.get(column) == "time":
+            values[column] = _instants(values[column], zone)
+        elif kinds.get(column) in ("number", "flag"):
+            values[column] = _numbers(values[column])
+    return pd.DataFrame(values, index=frame.index)
 
 
 def _instants(stamps: pd.Series, zone: str | tzinfo | None) -> pd.Series:

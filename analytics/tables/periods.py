@@ -124,8 +124,8 @@ def period_of(times: pd.Series, frequency: Frequency) -> pd.Series:
     """
     bare = times.dt.tz_localize(None) if times.dt.tz is not None else times
     codes, periods = pd.factorize(bare.dt.to_period(_offset(frequency)))
-    names = pd.Series([_name(period) for period in periods], dtype="str")
-    return pd.Series(names.reindex(codes).to_numpy(), index=times.index, dtype="str", name=times.name)
+    names = pd.Series(list(map(_name, periods)), dtype="str").reindex(codes)
+    return pd.Series(names.to_numpy(), index=times.index, dtype="str", name=times.name)
 
 
 def _offset(frequency: str) -> str:

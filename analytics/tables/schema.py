@@ -126,8 +126,8 @@ class DataContractError(ValueError):
         return type(self), (self.failures,)
 
 
-def _empty(*columns: str) -> pd.DataFrame:
-    return pd.DataFrame({column: pd.Series(dtype="object") for column in columns})
+def _empty(columns: str) -> pd.DataFrame:
+    return pd.DataFrame(columns=columns.split(), dtype="object")
 
 
 @dataclass(frozen=True)
@@ -147,11 +147,9 @@ class ReadLog:
         Sentences a reader of the report should see.
     """
 
-    rows: pd.DataFrame = field(
-        default_factory=lambda: _empty("table", "read", "kept", "quarantined", "duplicates", "cells")
-    )
-    inputs: pd.DataFrame = field(default_factory=lambda: _empty("table", "source", "sha256", "rows"))
-    faults: pd.DataFrame = field(default_factory=lambda: _empty("table", "column", "reason", "n", "effect"))
+    rows: pd.DataFrame = field(default_factory=_empty("table read kept quarantined duplicates cells").copy)
+    inputs: pd.DataFrame = field(default_factory=_empty("table source sha256 rows").copy)
+    faults: pd.DataFrame = field(default_factory=_empty("table column reason n effect").copy)
     warnings: tuple[str, ...] = ()
 
 
@@ -239,15 +237,9 @@ def contract(table: str, timezone: str) -> DataFrameSchema:
 
     columns = {}
     for spec in FIELDS[table]:
-        checks = []
-        if spec.low is not None:
-            checks.append(Check.ge(spec.low))
-        if spec.high is not None:
-            checks.append(Check.le(spec.high))
-        if spec.whole:
-            checks.append(Check(lambda values: values % 1 == 0, error="whole"))
-        if spec.allowed:
-            checks.append(Check.isin(spec.allowed))
+        bounds = ((Check.ge, spec.low), (Check.le, spec.high), (Check.isin, spec.allowed or None))
+        checks = [check(bound) for check, bound in bounds if bound is not None]
+        checks += [Check(lambda values: values % 1 == 0, error="whole")] if spec.whole else []
         dtype = pd.DatetimeTZDtype("us", timezone) if spec.kind == "time" else DTYPES[spec.kind]
         columns[spec.name] = Column(dtype, checks, nullable=not spec.required, required=spec.required)
     return DataFrameSchema(columns, unique=[FIELDS[table][0].name], name=table)

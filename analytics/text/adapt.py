@@ -77,12 +77,9 @@ class SentimentModel(ABC):
         return np.asarray(self.classes_[self.predict_proba(texts).argmax(axis=1)])
 
     def adapt(
-        self,
-        texts: Iterable[str],
-        ratings: Iterable[float],
-        groups: Iterable[Any] | None = None,
+        self, texts: Iterable[str], ratings: Iterable[float], groups: Iterable[Any] | None = None,
         scale: str | None = None,
-    ) -> "AdaptedModel":
+    ) -> "AdaptedModel":  # fmt: skip
         """Fit a head to the organisation's rated comments, if that beats this model on comments held out.
 
         The head is a logistic regression on this model's scores with the encoder's embedding (accurate) or the
@@ -115,6 +112,8 @@ class SentimentModel(ABC):
         ----------
         Held-out comparison of paired losses: Bates, Hastie & Tibshirani 2023, JASA.
         """
+        if isinstance(self, AdaptedModel):  # it learns again from the shipped model
+            return self.base.adapt(texts, ratings, groups, scale)
         frame = _usable(texts, ratings, groups, scale)
         codes, plain = frame["label"].map(CLASSES.index).to_numpy(), frame["plain"].tolist()
         read = self.reader(plain)
@@ -125,9 +124,9 @@ class SentimentModel(ABC):
             shares[test] = np.bincount(codes[train], minlength=3) / len(train)
         rows = np.arange(len(codes))
         losses = [-logs(each[rows, codes], 1e-6) for each in (held_out, shipped, shares)]
+        _refuse_unless_better(*losses)
         figures = {"n": len(codes), "log_loss": _pair(losses[0].mean(), losses[1].mean())}
         figures["auc"] = _pair(_auc(held_out, codes), _auc(shipped, codes))
-        _refuse_unless_better(losses, figures)
         errors = np.zeros((3, 3), int)
         np.add.at(errors, (codes, held_out.argmax(axis=1)), 1)
         mark = hashlib.sha256("\0".join([*frame["text"], *frame["label"]]).encode()).hexdigest()[:8]
@@ -167,16 +166,6 @@ class AdaptedModel(SentimentModel):
     def reader(self, texts: Sequence[str]) -> Read:
         """Return what the base reads."""
         return self.base.reader(texts)
-
-    def adapt(
-        self,
-        texts: Iterable[str],
-        ratings: Iterable[float],
-        groups: Iterable[Any] | None = None,
-        scale: str | None = None,
-    ) -> "AdaptedModel":
-        """Learn again from the shipped model, with other ratings."""
-        return self.base.adapt(texts, ratings, groups, scale)
 
 
 def read_features(base: SentimentModel, read: Read, texts: Sequence[str]) -> tuple[Any, np.ndarray]:
@@ -245,16 +234,11 @@ def _usable(
     readable = [not reason_to_abstain(*pair) for pair in zip(frame["text"], plain, strict=True)]
     frame["plain"] = [mask_brands(text, ()) for text in plain]
     frame = frame[readable].reset_index(drop=True)
-    if len(frame) < FEWEST:
-        raise AdaptationRefused(
-            f"{len(frame)} rated comments that can be read: at least {FEWEST} are needed to learn from."
-        )
-    counts = frame["label"].value_counts().reindex(CLASSES, fill_value=0)
+    if (n := len(frame)) < FEWEST:
+        raise AdaptationRefused(f"{n} rated comments that can be read: at least {FEWEST} are needed to learn from.")
     for name in CLASSES[::2]:
-        if counts[name] < FEWEST_OF_CLASS:
-            raise AdaptationRefused(
-                f"{counts[name]} {name} comments: at least {FEWEST_OF_CLASS} are needed to learn from."
-            )
+        if (n := frame["label"].eq(name).sum()) < FEWEST_OF_CLASS:
+            raise AdaptationRefused(f"{n} {name} comments: at least {FEWEST_OF_CLASS} are needed to learn from.")
     return frame
 
 
@@ -269,19 +253,17 @@ def _folds(codes: np.ndarray, frame: pd.DataFrame) -> Iterator[tuple[np.ndarray,
     links = coo_matrix((np.ones(len(text)), (text, customer)), (size, size))
     groups = connected_components(links, directed=False)[1][text]
     if len(np.unique(groups)) < FOLDS:
-        raise AdaptationRefused(
-            f"the comments come from fewer than {FOLDS} independent customers: nothing can be held out."
-        )
+        message = f"the comments come from fewer than {FOLDS} independent customers: nothing can be held out."
+        raise AdaptationRefused(message)
     return split_folds(codes, groups)
 
 
-def _refuse_unless_better(losses: list[np.ndarray], figures: dict[str, Any]) -> None:
-    adapted, shipped, shares = losses
+def _refuse_unless_better(adapted: np.ndarray, shipped: np.ndarray, shares: np.ndarray) -> None:
     for other, name in ((shares, "giving every comment the shares of the ratings"), (shipped, "the shipped model")):
         gain = other - adapted
         if gain.mean() <= NEEDED_GAIN * gain.std(ddof=1) / np.sqrt(len(gain)):
             raise AdaptationRefused(
-                f"on {figures['n']} held-out comments the adapted model does not clearly beat {name}: log loss"
+                f"on {len(gain)} held-out comments the adapted model does not clearly beat {name}: log loss"
                 f" {adapted.mean():.3f} against {other.mean():.3f}. The shipped model stays."
             )
 

@@ -126,17 +126,10 @@ def features(text: str, brands: Sequence[str]) -> list[str]:
     line = [role for role in roles if role]
     for size in (1, 2, 3, 4):
         names += ["R:" + " ".join(line[i : i + size]) for i in range(len(line) - size + 1)]
-    for i, token in enumerate(tokens):
-        if token == _TARGET:
-            names += _around(tokens, roles, i)
+    for i in (place for place, token in enumerate(tokens) if token == _TARGET):  # words within two places of the target
+        near = range(max(0, i - 2), min(len(tokens), i + 3))
+        names += [f"{k - i}:{roles[k] or tokens[k]}" for k in near if k != i]
     return [*names, *_governed(tokens, roles, names[0])]
-
-
-def _around(tokens: Sequence[str], roles: Sequence[str], i: int) -> Iterator[str]:
-    """Words within two places of the target at place `i`, by place."""
-    for k in range(max(0, i - 2), min(len(tokens), i + 3)):
-        if k != i:
-            yield f"{k - i}:{roles[k] or tokens[k]}"
 
 
 def _governed(tokens: Sequence[str], roles: Sequence[str], named: str) -> Iterator[str]:

@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from functools import cached_property, lru_cache
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,15 +105,12 @@ class Encoder:
         return rows if len(rows) == len(cleaned) else rows[[place[text] for text in cleaned]]
 
     def _embed(self, cleaned: list[str]) -> np.ndarray:
-        ids: list[list[int]] = []
-        owner: list[int] = []
+        windows: list[list[list[int]]] = []
         for start in range(0, len(cleaned), 4096):
             encodings = self._tokenizer.encode_batch_fast(cleaned[start : start + 4096])
-            for row, encoding in enumerate(encodings, start):
-                windows = split_windows(encoding.ids)
-                ids += windows
-                owner += [row] * len(windows)
-        return self._average(ids, np.array(owner, dtype=int), len(cleaned))
+            windows += [split_windows(encoding.ids) for encoding in encodings]
+        owner = np.repeat(np.arange(len(windows)), [len(cut) for cut in windows])
+        return self._average(list(chain.from_iterable(windows)), owner, len(cleaned))
 
     def _average(self, ids: list[list[int]], owner: np.ndarray, n: int) -> np.ndarray:
         """Embed the windows in batches of like length, and average them by owner."""

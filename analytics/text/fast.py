@@ -15,21 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from analytics.text import linear
 from analytics.text.adapt import SentimentModel
 from analytics.text.clean import BRAND, data_text, word_lists
-from analytics.text.linear import (
-    CLASSES,
-    FOLDS,
-    MODELS,
-    Head,
-    fit_classes,
-    read_arrays,
-    read_card,
-    softmax,
-    split_folds,
-    write_arrays,
-    write_card,
-)
 
 BATCH = 5000  # texts per round: bounds memory, long enough for numpy to pay off
 
@@ -51,10 +39,8 @@ def lexicon() -> dict[str, float]:
     rows = (line.split("\t")[:2] for line in data_text("vader_lexicon.txt").splitlines() if line.strip())
     words = {word.lower().replace("'", ""): float(valence) for word, valence in rows}
     silent = word_lists("fast")["no_valence"]
-    return {word: valence for word, valence in words.items() if word.isalpha() and word not in silent} | {
-        "facegood": 2.0,
-        "facebad": -2.0,
-    }
+    words = {word: valence for word, valence in words.items() if word.isalpha() and word not in silent}
+    return words | {"facegood": 2.0, "facebad": -2.0}
 
 
 @cache
@@ -145,9 +131,8 @@ class Vectoriser:
             familiar = self.pairs[place] == pairs
         columns = np.concatenate([(ids + size * negated)[spoken], 2 * size + place[familiar]])
         rows = np.concatenate([text_of[spoken], pair_text[familiar]])
-        matrix = csr_matrix(
-            (np.ones(len(rows), np.float32), (rows, columns)), shape=(len(texts), 2 * size + len(self.pairs))
-        )
+        shape = len(texts), 2 * size + len(self.pairs)
+        matrix = csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape)
         matrix.data[:] = 1.0
         entries = np.diff(matrix.indptr)
         matrix.data /= np.repeat(np.sqrt(entries), entries).astype(np.float32)
@@ -241,38 +226,33 @@ class LinearModel(SentimentModel):
 
     def predict_proba_normalised(self, texts: Sequence[str]) -> np.ndarray:
         """As `predict_proba`, for normalised texts, shape (n, k)."""
-        return softmax(self.scores(texts))
+        return linear.softmax(self.scores(texts))
 
     def reader(self, texts: Sequence[str]) -> Callable[[Sequence[str]], Any]:
         """Return words and pairs of an organisation's own texts, as they are written there."""
         return Vectoriser.fit(texts).transform
 
-    def save(self, folder: Path = MODELS) -> None:
+    def save(self, folder: Path = linear.MODELS) -> None:
         """Write ``fast.npz`` (weights) and ``fast.json`` (card): no pickle in either."""
         arrays = {"pairs": self.vectoriser.pairs, "coefficients": self.coefficients.astype(np.float16)}
         arrays |= {"intercepts": self.intercepts, "calibration": self.calibration}
-        write_arrays(folder / "fast.npz", arrays | {"words": self.vectoriser.words})
-        write_card(folder / "fast.json", self.card)
+        linear.write_arrays(folder / "fast.npz", arrays | {"words": self.vectoriser.words})
+        linear.write_card(folder / "fast.json", self.card)
 
 
 @cache
-def load_fast_model(folder: Path = MODELS) -> LinearModel:
+def load_fast_model(folder: Path = linear.MODELS) -> LinearModel:
     """Load the fast model that ships with the package, or another as `LinearModel.save` wrote it."""
-    arrays = read_arrays(folder / "fast.npz")
+    arrays = linear.read_arrays(folder / "fast.npz")
     vectoriser = Vectoriser(arrays["words"], arrays["pairs"])
     fitted = arrays["coefficients"].astype(np.float32), arrays["intercepts"], arrays["calibration"]
-    return LinearModel(vectoriser, *fitted, np.array(CLASSES), read_card(folder / "fast.json"))
+    return LinearModel(vectoriser, *fitted, np.array(linear.CLASSES), linear.read_card(folder / "fast.json"))
 
 
 def fit_linear(
-    texts: Sequence[str],
-    labels: Sequence[Any] | np.ndarray,
-    *,
-    groups: Sequence[Any] | None = None,
-    weights: np.ndarray | None = None,
-    calibrate_on: np.ndarray | None = None,
-    penalty: float = 2.0,
-) -> tuple[LinearModel, np.ndarray]:
+    texts: Sequence[str], labels: Sequence[Any] | np.ndarray, *, groups: Sequence[Any] | None = None,
+    weights: np.ndarray | None = None, calibrate_on: np.ndarray | None = None, penalty: float = 2.0,
+) -> tuple[LinearModel, np.ndarray]:  # fmt: skip
     """Fit a calibrated linear model, and say what it predicts of texts it was not fitted on.
 
     Multinomial logistic regression; the calibration is a second, small one on scores of held-out folds. Texts of one
@@ -301,8 +281,8 @@ def fit_linear(
     classes, codes = np.unique(np.asarray(labels), return_inverse=True)
     weights = np.ones(len(codes)) if weights is None else weights
 
-    def fit(features: Any, rows: np.ndarray, strength: float) -> Head:  # noqa: ANN401
-        return fit_classes(features, codes[rows], len(classes), weights[rows], strength=strength, tolerance=1e-3)
+    def fit(features: Any, rows: np.ndarray, strength: float) -> linear.Head:  # noqa: ANN401
+        return linear.fit_classes(features, codes[rows], len(classes), weights[rows], strength=strength, tolerance=1e-3)
 
     held_out = np.full((len(codes), len(classes)), np.nan)
     for train, test in _folds(codes, np.asarray(texts if groups is None else groups)):
@@ -320,6 +300,6 @@ def fit_linear(
 def _folds(codes: np.ndarray, groups: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
     """Return folds that share no group and all train on every class; none where a class stands in one group."""
     group_of = np.unique(groups, return_inverse=True)[1]
-    number = min(FOLDS, *(len(np.unique(group_of[codes == code])) for code in range(codes.max() + 1)))
-    folds = split_folds(codes, group_of, number) if number > 1 else []
+    number = min(linear.FOLDS, *(len(np.unique(group_of[codes == code])) for code in range(codes.max() + 1)))
+    folds = linear.split_folds(codes, group_of, number) if number > 1 else []
     return [fold for fold in folds if len(np.unique(codes[fold[0]])) == codes.max() + 1]

@@ -20,6 +20,7 @@ PROBABILITIES = [f"p_{name}" for name in CLASSES]
 MODELS = Path(__file__).parent / "models"
 """Folder of the shipped models and their cards."""
 FOLDS = 5
+Features = Any  # an array or a sparse matrix, a row a text; scipy.sparse has no types
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,19 +38,15 @@ class Head:
     coefficients: np.ndarray
     intercepts: np.ndarray
 
-    def scores(self, features: Any) -> np.ndarray:  # noqa: ANN401  # scipy.sparse has no types
+    def scores(self, features: Features) -> np.ndarray:
         """Log odds up to a constant, shape (n, k)."""
         return np.asarray(features @ self.coefficients.T + self.intercepts)
 
 
 def fit_head(
-    features: Any,  # noqa: ANN401
-    labels: np.ndarray,
-    weights: np.ndarray | None = None,
-    *,
-    strength: float = 1.0,
-    tolerance: float = 1e-4,
-) -> Head:
+    features: Features, labels: np.ndarray, weights: np.ndarray | None = None, *,
+    strength: float = 1.0, tolerance: float = 1e-4,
+) -> Head:  # fmt: skip
     """Fit a ridge-penalised logistic regression; `strength` is the inverse of the penalty's."""
     from sklearn.linear_model import LogisticRegression
 
@@ -58,11 +55,7 @@ def fit_head(
 
 
 def fit_classes(
-    features: Any,  # noqa: ANN401
-    codes: np.ndarray,
-    k: int,
-    weights: np.ndarray | None = None,
-    **options: float,
+    features: Features, codes: np.ndarray, k: int, weights: np.ndarray | None = None, **options: float
 ) -> Head:
     """Fit a head with a row for each of `k` classes, coded 0 to k - 1; one that no row shows gets probability 0.
 
@@ -121,21 +114,17 @@ def logs(probabilities: np.ndarray, floor: float = 1e-7) -> np.ndarray:
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | list[str]]) -> None:
     """Write a head's numbers and the names of its features as ``.npz``, without pickle; names hold no line break."""
-    bare = {
-        name: np.frombuffer("\n".join(value).encode(), np.uint8) if isinstance(value, list) else value
-        for name, value in arrays.items()
-    }
-    np.savez_compressed(path, **bare)  # type: ignore[arg-type]
+    names = {name: "\n".join(value).encode() for name, value in arrays.items() if isinstance(value, list)}
+    plain = {name: np.frombuffer(text, np.uint8) for name, text in names.items()}
+    np.savez_compressed(path, **{**arrays, **plain})  # type: ignore[arg-type]
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
     """Read what `write_arrays` wrote: arrays by name, bytes as a list of names."""
     with np.load(path, allow_pickle=False) as stored:
-        arrays = {name: stored[name] for name in stored.files}
-    return {
-        name: value.tobytes().decode().split("\n") if value.dtype == np.uint8 else value
-        for name, value in arrays.items()
-    }
+        arrays = dict(stored)
+    names = {name: array.tobytes().decode().split("\n") for name, array in arrays.items() if array.dtype == np.uint8}
+    return arrays | names
 
 
 def digest(arrays: Mapping[str, np.ndarray], length: int = 12) -> str:

@@ -77,9 +77,8 @@ class LabelStore:
             return pd.DataFrame(columns=COLUMNS, dtype="str")
         rows = pd.read_csv(self.path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
         if absent := [column for column in COLUMNS if column not in rows]:
-            raise ValueError(
-                f"{self.path}: no column {', '.join(absent)}. Restore the file from a copy, or move it away."
-            )
+            message = f"{self.path}: no column {', '.join(absent)}. Restore the file from a copy, or move it away."
+            raise ValueError(message)
         if stray := sorted(set(rows["label"]) - set(LABELS)):
             raise ValueError(f"{self.path}: label {stray[0]!r} is not known. Expected one of: {', '.join(LABELS)}.")
         for column in ("text", "labeller"):  # what `defuse` did
@@ -321,8 +320,8 @@ def read_pool(config: Config, period: str) -> pd.DataFrame:
         dates = f"{stamps.min():%Y-%m-%d} to {stamps.max():%Y-%m-%d}"
         raise ValueError(f"{period} holds no customer text that can be read. There are texts from {dates}.")
     redacted = redact(texts["text"], names=find_names(tables), patterns=config.organisation.order_number_patterns)
-    pool = pd.DataFrame({"text": redacted.map(_printable)})
-    pool.insert(0, "text_hash", pool["text"].map(text_hash))
+    plain = redacted.map(_printable)
+    pool = pd.DataFrame({"text_hash": plain.map(text_hash), "text": plain})
     return pool.drop_duplicates("text_hash").reset_index(drop=True)
 
 

@@ -15,10 +15,12 @@ from typing import TypeVar, cast
 
 import pandas as pd
 
-from analytics.text.clean import choice_of, data_text, english_words
+from analytics.text.clean import data_text, english_words
+from analytics.text.regexes import read_patterns
 
 Texts = TypeVar("Texts", str, list, pd.Series)
 Span = tuple[int, int]
+Check = Callable[[re.Match[str]], Span | None]
 
 REGIONS = ("GB", "US", "NL", "DE", "FR", "IN", "AU", "ZA", "ES", "IT")
 """Numbering plans tried for a phone number in national form."""
@@ -27,54 +29,12 @@ REGIONS = ("GB", "US", "NL", "DE", "FR", "IN", "AU", "ZA", "ES", "IT")
 _LOOK_ALIKES = str.maketrans("аеорсхуіјѕһԁΑΒΕΖΗΙΚΜΝΟΡΤΥΧо", "aeopcxyijshdABEZHIKMNOPTYXo")
 _DASHES = re.compile("[‐-―−・·•]")
 
-_LOCAL = r"(?<![\w.+%-])(?:\w(?:[ ._-]{1,3}\w(?!\w)){1,40}|[\w.+%'-]{1,64})"
-_LABEL = r"(?:\w(?: \w(?!\w)){1,40}|[\w-]{1,63})"
-_SIGN = r"\s{0,3}(?:@|[\[({<]\s?(?:at|@)\s?[\])}>])\s{0,3}"
-_DOT = r"\s{0,2}(?:\.|[\[({<]\s?(?:dot|\.)\s?[\])}>]|(?<=\s)dot(?=\s))\s{0,2}"
-_PROVIDERS = "gmail|googlemail|yahoo|ymail|hotmail|outlook|live|icloud|aol|proton|protonmail|gmx|mail|msn"
-_ENDINGS = "com net org edu gov co uk nl de fr es io eu info biz ca au za it ie be ch at se dk pl".split()
-_ENDING = "(?:" + "|".join([*_ENDINGS, *map(" ".join, _ENDINGS)]) + r")(?!\w)"
-_PLAIN_EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,5}")
-_EMAIL = re.compile(rf"{_LOCAL}{_SIGN}{_LABEL}(?:{_DOT}{_LABEL}){{0,3}}{_DOT}{_ENDING}", re.IGNORECASE)
-_EMAIL_IN_WORDS = re.compile(
-    rf"{_LOCAL}(?:\s(?:dot|underscore)\s[\w-]{{1,63}}){{0,3}}\s{{1,3}}at\s{{1,3}}"
-    rf"(?:(?:{_PROVIDERS}){_DOT}\w{{2,6}}|{_LABEL}(?:\s{{1,2}}dot\s{{1,2}}\w{{2,63}}){{1,4}})(?:\s?\.\s?\w{{2,3}}(?!\w))?",
-    re.IGNORECASE,
-)
-_MAY_HOLD = re.compile(r"\d|@|\bat\b", re.IGNORECASE)
-
-_GAP = r"[\s.\-/]{0,3}"
-_CARD = re.compile(rf"(?<![\d+])\d(?:{_GAP}\d){{12,18}}(?!\d)")
-_IBAN = re.compile(rf"(?<![A-Za-z0-9])[A-Za-z]\s?[A-Za-z]{_GAP}\d{_GAP}\d(?:{_GAP}[A-Za-z0-9]){{10,30}}")
-_PHONE = re.compile(r"(?<![\w.,])(?:\+\s?|\(\s?\+?\s?)?\d(?:[\s().\-/]{0,3}\d){6,15}(?![\d]|[.,:]\d)")
-_PHONE_WORD = re.compile(
-    r"\b(?:tel|phone|mobile|cell|call|ring|whats\s?app|text|sms|fax|reach|contact|number|dial|land\s?line)",
-    re.IGNORECASE,
-)
-_DATE_OR_TIMES = re.compile(
-    r"(?<!\d)(?:\d{4}[-/. ]\d{1,2}[-/. ]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?!\d)|\d\d?\.\d\d ?- ?\d\d?\.\d\d"
-)
-_THREE_THREE_FOUR = re.compile(r"\(?\d{3}\)?[\s.\-/]{1,2}\d{3}[\s.\-/]{1,2}\d{4}")
-_LONG_NUMBER = re.compile(r"(?<![\w.,])[A-Z]{0,3}-?\d{9,}(?!\w|[.,]\d)")
-
-_IDS = [  # of nations: the shape, and the module of python-stdnum that checks the digits
-    (re.compile(pattern, re.IGNORECASE), module)
-    for module, pattern in tomllib.loads(data_text("patterns.toml"))["redact_ids"].items()
-]
+_SEARCH = read_patterns(data_text("redact.toml"))
+# of nations: the shape, under the module of python-stdnum that checks the digits
+_IDS = {module: re.compile(shape) for module, shape in tomllib.loads(data_text("redact.toml"))["ids"].items()}
 _UNCHECKED = "unchecked"  # UK national insurance has no check digit
-_ADDRESS = re.compile(choice_of("redact", "address"))
-_REFERENCE = re.compile(
-    rf"\b(?:{choice_of('redact', 'numbered')})\b"
-    r"(?:(?:\s?(?:number|no|nr|num|id|code)\b\.?)+(?:\s(?:is|was))?)?[\s.:#=-]{0,4}(?=[A-Za-z0-9/-]{0,24}\d)"
-    r"(?P<number>(?=(?:[A-Za-z/-]*\d){4})[A-Za-z0-9]{1,12}(?:[/-]?[A-Za-z0-9]){3,24})",
-    re.IGNORECASE,
-)
 _WORD = re.compile(r"[^\W_]+")
-_SPELT = re.compile(r"(?<!\w)[^\W\d_](?:[ .\-_*]{1,3}[^\W\d_](?!\w)){2,40}")
 _TITLES = frozenset("mr mrs ms miss dr prof sir madam mx".split())
-_DOES = re.compile(
-    r"(?:'s)? (?:was|is|as|has|had|who|from|did|does|said|told|helped|made|took|gave|went|really|and [A-Z])"
-)
 _LONGEST_NAME = 4  # words joined when looking for a name written with odd spaces
 
 
@@ -148,9 +108,9 @@ def _redact(text: str, names: "_Names", own: Sequence[re.Pattern[str]]) -> str:
 
     for pattern in own:
         take("number", (match.span() for match in pattern.finditer(folded) if match.group()))
-    if _MAY_HOLD.search(folded):
-        for pattern in (_PLAIN_EMAIL, _EMAIL, _EMAIL_IN_WORDS):
-            take("e-mail", (match.span() for match in pattern.finditer(folded)))
+    if _SEARCH["may_hold"].search(folded):
+        for name in ("plain_email", "email", "email_in_words"):
+            take("e-mail", (match.span() for match in _SEARCH[name].finditer(folded)))
         if any(map(str.isdigit, folded)):
             for kind, finder in _FINDERS:
                 take(kind, finder(folded))
@@ -189,24 +149,22 @@ def _look(character: str) -> str:
     return _DASHES.sub("-", "".join(kept).replace("ß", "ss").translate(_LOOK_ALIKES))
 
 
-def _cards(text: str) -> Iterator[Span]:
+def _card(match: re.Match[str]) -> Span | None:
     from stdnum import luhn
 
-    for match in _CARD.finditer(text):
-        if luhn.is_valid(re.sub(r"\D", "", match.group())):
-            yield match.span()
+    return match.span() if luhn.is_valid(re.sub(r"\D", "", match.group())) else None
 
 
-def _ibans(text: str) -> Iterator[Span]:
+def _iban(match: re.Match[str]) -> Span | None:
+    """The longest stretch from the start of a match that is an IBAN."""
     from stdnum import iban
 
-    for match in _IBAN.finditer(text):
-        characters = [place.start() for place in re.finditer(r"[A-Za-z0-9]", match.group())]
-        for end in range(len(characters), 14, -1):
-            candidate = "".join(match.group()[place] for place in characters[:end]).upper()
-            if _remainder_97(candidate) == 1 and iban.is_valid(candidate):
-                yield match.start(), match.start() + characters[end - 1] + 1
-                break
+    characters = [place.start() for place in re.finditer(r"[A-Za-z0-9]", match.group())]
+    for end in range(len(characters), 14, -1):
+        candidate = "".join(match.group()[place] for place in characters[:end]).upper()
+        if _remainder_97(candidate) == 1 and iban.is_valid(candidate):
+            return match.start(), match.start() + characters[end - 1] + 1
+    return None
 
 
 def _remainder_97(candidate: str) -> int:
@@ -215,62 +173,51 @@ def _remainder_97(candidate: str) -> int:
 
 
 def _ids(text: str) -> Iterator[Span]:
-    for pattern, module in _IDS:
+    for module, pattern in _IDS.items():
         for match in pattern.finditer(text):
             if module == _UNCHECKED or import_module(f"stdnum.{module}").is_valid(match.group()):
                 yield match.span()
 
 
-def _phones(text: str) -> Iterator[Span]:
-    for match in _PHONE.finditer(text):
-        if _is_phone(match.group().strip(), text[max(0, match.start() - 40) : match.start()]):
-            yield match.span()
-
-
-def _is_phone(candidate: str, before: str) -> bool:
-    from phonenumbers import NumberParseException, is_possible_number, parse
-
+def _phone(match: re.Match[str]) -> Span | None:
+    """A phone number: in international form, or in a national one that its digits or the words before it bear out."""
+    candidate, before = match.group().strip(), match.string[max(0, match.start() - 40) : match.start()]
     digits = re.sub(r"\D", "", candidate)
-    if _DATE_OR_TIMES.search(candidate) or len(digits) > 15:
-        return False
-    international = candidate.lstrip("( ").startswith("+") or digits.startswith("00")
-    if international:
-        try:
-            return is_possible_number(parse("+" + digits.removeprefix("00"), None))
-        except NumberParseException:
-            return False
-    if _THREE_THREE_FOUR.fullmatch(candidate):
-        return True
-    context = _PHONE_WORD.search(before) is not None
-    if context and len(digits) <= 8 and re.fullmatch(r"\d{3,4}[ .-]?\d{4}", candidate):
-        return True
-    if not context and not (digits.startswith("0") and len(digits) >= 9):
-        return False
-    return any(_valid_in(digits, region) for region in REGIONS)
+    if _SEARCH["date_or_times"].search(candidate) or len(digits) > 15:
+        return None
+    if candidate.lstrip("( ").startswith("+") or digits.startswith("00"):
+        return match.span() if _dials("+" + digits.removeprefix("00"), None, "is_possible_number") else None
+    called = _SEARCH["phone_word"].search(before) is not None
+    plain = _SEARCH["three_three_four"].fullmatch(candidate) or (
+        called and len(digits) <= 8 and re.fullmatch(r"\d{3,4}[ .-]?\d{4}", candidate)
+    )
+    national = called or (digits.startswith("0") and len(digits) >= 9)
+    good = plain or (national and any(_dials(digits, region, "is_valid_number") for region in REGIONS))
+    return match.span() if good else None
 
 
-def _valid_in(digits: str, region: str) -> bool:
-    from phonenumbers import NumberParseException, is_valid_number, parse
+def _dials(digits: str, region: str | None, check: str) -> bool:
+    """Whether a number can be read by a region's plan and passes a check of phonenumbers."""
+    import phonenumbers
 
     try:
-        return bool(is_valid_number(parse(digits, region)))
-    except NumberParseException:
+        return bool(getattr(phonenumbers, check)(phonenumbers.parse(digits, region)))
+    except phonenumbers.NumberParseException:
         return False
 
 
-def _pattern(pattern: re.Pattern[str], group: int | str = 0) -> Callable[[str], Iterable[Span]]:
-    return lambda text: (match.span(group) for match in pattern.finditer(text))
+def _finder(
+    name: str, check: Callable[[re.Match[str]], Span | None] = re.Match.span
+) -> Callable[[str], Iterable[Span]]:
+    """What finds the stretches of a pattern that pass a check."""
+    return lambda text: filter(None, map(check, _SEARCH[name].finditer(text)))
 
 
 _FINDERS = (
-    ("iban", _ibans),
-    ("card", _cards),
-    ("id", _ids),
-    ("number", _pattern(_REFERENCE, "number")),
-    ("address", _pattern(_ADDRESS)),
-    ("phone", _phones),
-    ("number", _pattern(_LONG_NUMBER)),
-)
+    ("iban", _finder("iban", _iban)), ("card", _finder("card", _card)), ("id", _ids),
+    ("number", _finder("reference", lambda match: match.span("number"))), ("address", _finder("address")),
+    ("phone", _finder("phone", _phone)), ("number", _finder("long_number")),
+)  # fmt: skip
 
 
 class _Names:
@@ -283,7 +230,7 @@ class _Names:
         """Return spans of names in a folded text, left to right."""
         if not self.parts:
             return []
-        spelt = ((match.span(), _letters(match.group())) for match in _SPELT.finditer(text))
+        spelt = ((match.span(), _letters(match.group())) for match in _SEARCH["spelt"].finditer(text))
         spans = [span for span, letters in spelt if letters in self.whole or letters in self.parts]
         words = [(match.group().lower(), *match.span()) for match in _WORD.finditer(text)]
         at = 0
@@ -321,7 +268,7 @@ class _Names:
         if before and before[-1] not in ".!?:\n\"'":
             return True
         after_title = before[-5:].rstrip(".").rpartition(" ")[2].lower() in _TITLES
-        return after_title or (given and _DOES.match(text, end) is not None)
+        return after_title or (given and _SEARCH["does"].match(text, end) is not None)
 
 
 @lru_cache(maxsize=4)

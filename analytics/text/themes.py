@@ -6,7 +6,7 @@ how the heads are fitted (``training.heads``) and how good they are (``models/th
 
 import re
 import tomllib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -30,13 +30,10 @@ BATCH = 5_000  # texts per round: bounds memory
 SMOOTHING = 100.0  # squared weight added to a text's length, about two rare words: one word alone says little
 WHOLE = 40  # words: a text up to this long is read as a whole as well as by clauses
 
-_CLAUSE = re.compile(
-    r"(?<=[.!?;])\s+|\n+|\s+[-–—]\s+|,?\s+(?:but|although|though|however|whereas|yet)\s+", re.IGNORECASE
-)
-_SUBJECT = re.compile(
-    rf"(?:(?:hi|hello|dear \w+|good \w+)\W+)?(?:{choice_of('themes', 'openings')})\b(?! time)[^.!?]{{0,60}}[.!?]?$",
-    re.IGNORECASE,
-)
+_TURN = r",?\s+(?:but|although|though|however|whereas|yet)\s+"
+_CLAUSE = re.compile(rf"(?<=[.!?;])\s+|\n+|\s+[-–—]\s+|{_TURN}", re.IGNORECASE)
+_GREETING, _OPENING = r"(?:(?:hi|hello|dear \w+|good \w+)\W+)?", choice_of("themes", "openings")
+_SUBJECT = re.compile(rf"{_GREETING}(?:{_OPENING})\b(?! time)[^.!?]{{0,60}}[.!?]?$", re.IGNORECASE)
 _WORD = re.compile(r"[a-z']+|\d+|[!?:]\)?")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _CALENDAR = word_lists("calendar")["words"]
@@ -239,8 +236,11 @@ def tag_themes_normalised(
 ) -> list[list[ThemeTag]]:
     """As `tag_themes`, for texts that `clean.normalise` has cleaned."""
     chosen = _choose(model, len(texts))
-    rounds = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
-    return [tags for part in rounds for tags in _tag(part, chosen, encoder)]
+    return [tags for part in _rounds(texts) for tags in _tag(part, chosen, encoder)]
+
+
+def _rounds(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
 
 
 def _tag(texts: Sequence[str], model: str, encoder: Encoder | None) -> list[list[ThemeTag]]:
@@ -354,9 +354,8 @@ def promise_kind_normalised(
 def _kinds(texts: Sequence[str], model: str, encoder: Encoder | None = None) -> np.ndarray:
     """Probability of each of `KINDS` for normalised texts."""
     chosen, heads = _choose(model, len(texts)), load_heads()
-    rounds = (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
-    every = [np.empty((0, len(HEADS))), *(heads.predict_proba_normalised(part, chosen, encoder) for part in rounds)]
-    return np.concatenate(every)[:, len(THEMES) : len(THEMES) + len(KINDS)]
+    every = (heads.predict_proba_normalised(part, chosen, encoder) for part in _rounds(texts))
+    return np.concatenate([np.empty((0, len(HEADS))), *every])[:, len(THEMES) : len(THEMES) + len(KINDS)]
 
 
 def theme_errors(theme: str, model: Literal["accurate", "fast"] = "accurate") -> np.ndarray:

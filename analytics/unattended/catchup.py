@@ -41,13 +41,9 @@ class Step:
 
 
 def catch_up(
-    name: str,
-    config: str | Path = "perception.toml",
-    *,
-    since: str | None = None,
-    frequency: Frequency | None = None,
-    now: datetime | None = None,
-) -> Iterator[Step]:
+    name: str, config: str | Path = "perception.toml", *, since: str | None = None,
+    frequency: Frequency | None = None, now: datetime | None = None,
+) -> Iterator[Step]:  # fmt: skip
     """Build every missing report in order up to the last complete period, skipping those that are finished.
 
     One that fails does not keep the later ones from being built; the next call tries it again. Each report is a run of
@@ -117,14 +113,13 @@ def _bring_up(
         build_report(name, span.name, config, data_mark=mark)
     except (ReportError, OSError, ValueError) as fault:
         return Step(span.name, "failed", str(fault), time.monotonic() - started)
-    after = version_of(folder)
-    took = time.monotonic() - started
+    after, seconds = version_of(folder), time.monotonic() - started
     if before == 0:
-        return Step(span.name, "built", f"version {after}", took)
+        return Step(span.name, "built", f"version {after}", seconds)
     if after == before:
-        return Step(span.name, "finished", f"version {before}; late data change nothing in it", took)
-    told = tell_changes(read_json(folder / CHANGES)) or ["No figure changed."]
-    return Step(span.name, "revised", f"version {after}. {' '.join(told)}", took)
+        return Step(span.name, "finished", f"version {before}; late data change nothing in it", seconds)
+    changes = tell_changes(read_json(folder / CHANGES)) or ["No figure changed."]
+    return Step(span.name, "revised", f"version {after}. {' '.join(changes)}", seconds)
 
 
 def _is_finished(folder: Path, span: Period, mark: str, inputs: list[dict[str, Any]]) -> bool:
@@ -136,9 +131,9 @@ def _is_finished(folder: Path, span: Period, mark: str, inputs: list[dict[str, A
         over = datetime.fromisoformat(manifest["finished_at"]) >= span.end
     except (KeyError, TypeError, ValueError):
         return False
-    if manifest.get("data_mark") is not None:
-        return over and bool(manifest["data_mark"] == mark)
-    return over and manifest.get("inputs") == inputs  # not built by catch_up: the same files are the same data
+    # one that catch_up did not build has no mark: the same files are the same data
+    same = manifest.get("inputs") == inputs if manifest.get("data_mark") is None else manifest["data_mark"] == mark
+    return over and bool(same)
 
 
 def mark_periods(tables: Tables, frequency: Frequency, first: Period | None, now: datetime) -> dict[str, str]:
@@ -163,10 +158,10 @@ def mark_periods(tables: Tables, frequency: Frequency, first: Period | None, now
     """
     frames = {name: frame for name in STAMPS if (frame := getattr(tables, name)) is not None}
     stamps = [frame[c].dropna() for name, frame in frames.items() for c in STAMPS[name] if c in frame]
-    times = pd.concat(stamps) if stamps else pd.Series(dtype="datetime64[us, UTC]")
     last = last_complete_period(frequency, now)
-    if times.empty:
+    if not sum(map(len, stamps)):
         return {last.name: ""}
+    times = pd.concat(stamps)
     ends = period_of(pd.Series([times.min(), times.max()]), frequency)
     step, stop = first or parse_period(ends.iloc[0]), min(last.name, ends.iloc[1])
     zone = str(times.dt.tz) if times.dt.tz is not None else "UTC"
@@ -184,9 +179,8 @@ def _mark(frames: dict[str, pd.DataFrame], period: Period) -> str:
         times = times_of(frame)
         inside = {c: period.contains(frame[c]) for c in times}
         arrived |= any(inside[c].any() for c in STAMPS[name] if c in inside)
-        known = known_at(frame[pd.DataFrame(inside, index=frame.index).any(axis=1)], period.end)
-        known = known.dropna(axis=1, how="all").sort_index(axis=1)
-        rows = pd.util.hash_pandas_object(known, index=False).sort_values()
-        digest.update(f"{name}:{','.join(known.columns)}".encode())
-        digest.update(rows.to_numpy().tobytes())
+        rows = known_at(frame[pd.DataFrame(inside, index=frame.index).any(axis=1)], period.end)
+        rows = rows.dropna(axis=1, how="all").sort_index(axis=1)
+        hashes = pd.util.hash_pandas_object(rows, index=False).sort_values()
+        digest.update(f"{name}:{','.join(rows.columns)}".encode() + hashes.to_numpy().tobytes())
     return digest.hexdigest() if arrived else ""

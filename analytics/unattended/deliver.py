@@ -13,19 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from analytics.config import Config, load_config
+from analytics.publish import versions
 from analytics.publish.run import alone, find_notebook, report_name
 from analytics.publish.template import render
-from analytics.publish.versions import (
-    CHANGES,
-    FILES,
-    DeliveryRecord,
-    read_claims,
-    read_deliveries,
-    read_json,
-    tell_changes,
-    version_of,
-    write_deliveries,
-)
 from analytics.tables.periods import parse_period
 from analytics.unattended.mail import Letter, Miss, address_fault, mail_server, send_letters, with_retries
 
@@ -48,13 +38,9 @@ class Delivered:
 
 
 def deliver(
-    name: str,
-    config: str | Path = "perception.toml",
-    period: str | None = None,
-    *,
-    resend: bool = False,
+    name: str, config: str | Path = "perception.toml", period: str | None = None, *, resend: bool = False,
     pauses: Iterable[float] = PAUSES,
-) -> list[Delivered]:
+) -> list[Delivered]:  # fmt: skip
     """Send a report to its recipients and its copy to where copies go, each version once.
 
     Parameters
@@ -87,7 +73,7 @@ def deliver(
     recipients, copy_to = settings.delivery.recipients.get(report, []), settings.delivery.copy_to
     if not recipients and copy_to is None:
         raise ValueError(f"nobody is to get {report}: name recipients or copy_to under [delivery] in {config}.")
-    if period is not None and not version_of(top / parse_period(period).name):
+    if period is not None and not versions.version_of(top / parse_period(period).name):
         raise ValueError(f"{report} of {period} is not published, so it cannot be delivered. Build it first.")
     folders = _due(top) if period is None else [top / period]
     if not folders:
@@ -136,7 +122,8 @@ def tell_operators(config: str | Path, what: str, cause: str, *, pauses: Iterabl
 
 def headlines(folder: Path) -> list[str]:
     """The first three sentences of page one of a published report."""
-    sentences = [claim["sentence"] for claim in read_claims(folder) or [] if claim.get("section") == "Page one"]
+    claims = versions.read_claims(folder) or []
+    sentences = [claim["sentence"] for claim in claims if claim.get("section") == "Page one"]
     return list(dict.fromkeys(sentences))[:HEADLINES]
 
 
@@ -145,17 +132,17 @@ def headlines(folder: Path) -> list[str]:
 
 def _due(top: Path) -> list[Path]:
     """The latest report, and those before it that were sent in part, or in a version whose figures changed since."""
-    published = sorted(folder for folder in top.glob("[12]*") if version_of(folder))
+    published = sorted(folder for folder in top.glob("[12]*") if versions.version_of(folder))
     return [folder for folder in published[:-1] if _is_owed(folder)] + published[-1:]
 
 
 def _is_owed(folder: Path) -> bool:
-    records = read_deliveries(folder)
+    records = versions.read_deliveries(folder)
     if not records:
         return False
-    if record := records.get(version_of(folder)):
+    if record := records.get(versions.version_of(folder)):
         return bool(record.failed)
-    changes = read_json(folder / CHANGES) or {}
+    changes = versions.read_json(folder / versions.CHANGES) or {}
     return bool(changes.get("figures")) or changes.get("comparable") is False
 
 
@@ -166,43 +153,32 @@ def _deliver_one(settings: Config, report: str, folder: Path, resend: bool, paus
     """Send one report to every address that has not had this version, writing down each as it succeeds."""
     addresses = dict.fromkeys(settings.delivery.recipients.get(report, []))
     with alone(folder, wait=300):
-        version, records = version_of(folder), read_deliveries(folder)
-        before = records.get(version, DeliveryRecord())
+        version, records = versions.version_of(folder), versions.read_deliveries(folder)
+        before = records.get(version, versions.DeliveryRecord())
         open_letters = {} if resend else before.unknown
         record = records[version] = replace(before, sent={**before.sent}, failed={}, unknown={**open_letters})
 
         def note(to: str) -> None:
             record.sent[to] = datetime.now(UTC).isoformat(timespec="seconds")
-            write_deliveries(folder, records)
+            versions.write_deliveries(folder, records)
 
         due = [to for to in addresses if to not in record.sent and to not in record.unknown]
-        misses = _mail(settings, report, folder, version, due, pauses, note)
+        try:
+            letters = {to: _letter(_sender(settings), to, report, folder, version) for to in due}
+            misses = _post(settings, letters, pauses, note)
+        except ValueError as fault:
+            misses = dict.fromkeys(due, Miss("failed", str(fault)))
         if settings.delivery.copy_to is not None and _copied(settings) not in record.sent:
             misses |= _copy(settings, f"{report}/{folder.name}/v{version}", folder, pauses, note)
-        record.failed.update({to: miss.why for to, miss in misses.items() if miss.word == "failed"})
-        record.unknown.update({to: miss.why for to, miss in misses.items() if miss.word == "unknown"})
-        write_deliveries(folder, records)
+        for to, miss in misses.items():
+            (record.failed if miss.word == "failed" else record.unknown)[to] = miss.why
+        versions.write_deliveries(folder, records)
     words: dict[str, tuple[Word, str]] = {to: ("sent", "") for to in record.sent if to not in before.sent}
     words |= {to: ("sent before", "") for to in [*addresses, _copied(settings)] if to in before.sent}
-    words |= {
-        to: ("unknown before", f"{open_letters[to]}. Send again: --resend") for to in addresses if to in open_letters
-    }
+    again = {to: f"{why}. Send again: --resend" for to, why in open_letters.items() if to in addresses}
+    words |= {to: ("unknown before", why) for to, why in again.items()}
     words |= {to: (miss.word, miss.why) for to, miss in misses.items()}
     return [Delivered(folder.name, version, to, word, why) for to, (word, why) in words.items()]
-
-
-def _mail(
-    settings: Config, report: str, folder: Path, version: int, to: list[str], pauses: list[float],
-    note: Callable[[str], None],
-) -> dict[str, Miss]:  # fmt: skip
-    """Why each address did not get its letter; empty when all did."""
-    if not to:
-        return {}
-    try:
-        sender = _sender(settings)
-        return _post(settings, {a: _letter(sender, a, report, folder, version) for a in to}, pauses, note)
-    except ValueError as fault:
-        return dict.fromkeys(to, Miss("failed", str(fault)))
 
 
 def _post(
@@ -241,18 +217,15 @@ def refuse_addresses(settings: Config) -> None:
 
 def _letter(sender: str, to: str, report: str, folder: Path, version: int) -> Letter:
     """The report as a letter: headlines, what changed in a later version, the PDF."""
-    manifest: Mapping[str, Any] = read_json(folder / "manifest.json") or {}
+    manifest: Mapping[str, Any] = versions.read_json(folder / "manifest.json") or {}
     title, who = manifest.get("title", report), manifest.get("organisation", "")
     label = parse_period(folder.name).label + (f" (version {version})" if version > 1 else "")
-    changes = tell_changes(read_json(folder / CHANGES)) if version > 1 else []
+    changes = versions.tell_changes(versions.read_json(folder / versions.CHANGES)) if version > 1 else []
     parts = [("", headlines(folder)), (f"What changed since version {version - 1}", changes)]
-    text, page = (
-        render(TEMPLATES / f"letter.{kind}.j2", title=title, label=label, parts=parts) for kind in ("txt", "html")
-    )
-    return Letter(
-        sender, to, f"{title} · {who} · {label}", text, page,
-        folder / "report.pdf", f"{report}-{folder.name}-v{version}.pdf", f"{report}/{folder.name}/v{version}",
-    )  # fmt: skip
+    words = {"title": title, "label": label, "parts": parts}
+    text, page = (render(TEMPLATES / f"letter.{kind}.j2", **words) for kind in ("txt", "html"))
+    name, about = f"{report}-{folder.name}-v{version}.pdf", f"{report}/{folder.name}/v{version}"
+    return Letter(sender, to, f"{title} · {who} · {label}", text, page, folder / "report.pdf", name, about)
 
 
 # ---- the copy --------------------------------------------------------------------------------------------------------
@@ -288,6 +261,6 @@ def _put(settings: Config, target: str, folder: Path) -> None:
         if storage.exists(left):
             storage.rm(left, recursive=True)
     storage.makedirs(part)
-    for name in FILES:
+    for name in versions.FILES:
         storage.put_file(str(folder / name), f"{part}/{name}")
     storage.mv(part, whole, recursive=True)

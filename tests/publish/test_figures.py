@@ -107,7 +107,7 @@ def test_drawing_leaves_matplotlib_as_it_was():
 
 
 def test_charts_drawn_by_hand_can_take_the_style():
-    @styled
+    @styled()
     def face():
         return matplotlib.rcParams["font.family"], matplotlib.font_manager.findfont("Fira Sans")
 

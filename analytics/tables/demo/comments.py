@@ -47,8 +47,7 @@ def bank() -> dict[tuple[str, str, str], list[str]]:
 
 def draw_names(rng: np.random.Generator, n: int) -> pd.Series:
     """Invent `n` customer names."""
-    first = np.array(FIRST_NAMES, dtype=object)[rng.integers(0, len(FIRST_NAMES), n)]
-    last = np.array(LAST_NAMES, dtype=object)[rng.integers(0, len(LAST_NAMES), n)]
+    first, last = (np.array(names, dtype=object)[rng.integers(0, len(names), n)] for names in (FIRST_NAMES, LAST_NAMES))
     return pd.Series(first + " " + last, dtype="str")
 
 
@@ -80,21 +79,19 @@ def write_texts(
     comments = _compose(rng, _facts(cases, writers["case"].to_numpy()), said, names.iloc[writers["person"]].tolist())
     about = complaints["case"].to_numpy()
     owners = names.iloc[cases["person"].to_numpy()[about]].tolist()
-    written = _compose(rng, _facts(cases, about), np.zeros(len(about), int), owners)
-    drawn = zip(written, complaints["not_offered"], owners, strict=True)
+    angry = _compose(rng, _facts(cases, about), np.zeros(len(about), int), owners)
+    drawn = zip(angry, complaints["not_offered"], owners, strict=True)
     pieces = [_ask(rng, piece, wish, owner) for piece, wish, owner in drawn]
     accounts = [_one(rng, "account") for _ in pieces]
-    columns = list(Piece._fields)
-    return {
-        "comments": pd.DataFrame(comments, columns=columns, index=writers.index),
-        "complaints": pd.DataFrame(pieces, columns=columns).assign(company_account=accounts),
-    }
+    written = pd.DataFrame(pieces, columns=Piece._fields).assign(company_account=accounts)
+    return {"comments": pd.DataFrame(comments, writers.index, Piece._fields), "complaints": written}
 
 
 def _facts(cases: pd.DataFrame, rows: np.ndarray) -> dict[str, np.ndarray]:
     """What happened in the case each text is about; all false where there is no case (-1)."""
     about, known = cases.iloc[np.maximum(rows, 0)], rows >= 0
-    facts = {
+    named = ("broken_callback", "loyal_on_price", "system_failure", "outsourced", "abandoned", "intends")
+    facts = {name: about[name] for name in named} | {
         "reopened": about["reopens"] > 0,
         "not_fixed": ~about["fixed"],
         "transferred": about["transfers"] > 0,
@@ -103,11 +100,8 @@ def _facts(cases: pd.DataFrame, rows: np.ndarray) -> dict[str, np.ndarray]:
         "many_updates": about["updates"] >= 3,
         "kept_callback": about["due"].notna() & ~about["broken_callback"],
         "careful_team": about["careful"],
-        "intends": about["intends"],
         "reason": about["reason"] + 1,  # 0: no case
     }
-    for name in ("broken_callback", "loyal_on_price", "system_failure", "outsourced", "abandoned"):
-        facts[name] = about[name]
     return {name: fact.to_numpy() * known for name, fact in facts.items()}
 
 
@@ -116,10 +110,9 @@ def _compose(rng: np.random.Generator, facts: dict[str, np.ndarray], said: np.nd
     first, second = (_draw_themes(rng, facts, said) for _ in range(2))
     topics = np.array(list(WORDS["topics"].values()), dtype=object)[facts["reason"] - 1]  # the last one: no case
     drawn = zip(said, first, second, facts["intends"], names, topics, strict=True)
-    pieces = [
-        _write(rng, ("negative", "neutral", "positive")[mood], one, two, bool(intends), {"name": name, "topic": topic})
-        for mood, one, two, intends, name, topic in drawn
-    ]
+    moods, pieces = ("negative", "neutral", "positive"), []
+    for mood, one, two, intends, name, topic in drawn:
+        pieces.append(_write(rng, moods[mood], one, two, bool(intends), {"name": name, "topic": topic}))
     hostile = itertools.cycle(bank()["hostile", "", ""])  # in turn, so that each one is met
     return [piece._replace(text=next(hostile)) if piece.kind == "hostile" else piece for piece in pieces]
 

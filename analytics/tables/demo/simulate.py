@@ -34,7 +34,7 @@ from numpy.typing import ArrayLike
 
 from analytics.tables.demo import comments as demo_comments
 from analytics.tables.demo import world
-from analytics.tables.demo.world import PLANTED
+from analytics.tables.demo.world import PLANTED, Calendar
 from analytics.tables.schema import Tables
 
 
@@ -169,10 +169,10 @@ def simulate(
     people["name"] = demo_comments.draw_names(rng, len(people))
     texts = demo_comments.write_texts(rng, people["name"], cases, surveys, complaints)
     tables = Tables(
-        contacts=_contact_table(rng, people, cases, contacts, calendar),
-        surveys=_survey_table(rng, surveys, people, texts["comments"], calendar),
-        complaints=_complaint_table(complaints, people, cases, texts["complaints"], calendar),
-        customers=_customer_table(rng, people, calendar),
+        _contact_table(rng, people, cases, contacts, calendar),
+        _survey_table(rng, surveys, people, texts["comments"], calendar),
+        _complaint_table(complaints, people, cases, texts["complaints"], calendar),
+        _customer_table(rng, people, calendar),
     )
     return tables, _truth(seed, tables, people, cases, surveys, complaints, texts, calendar)
 
@@ -202,7 +202,7 @@ def write_demo(
 
 
 def _contact_table(
-    rng: np.random.Generator, people: pd.DataFrame, cases: pd.DataFrame, rows: pd.DataFrame, calendar: world.Calendar
+    rng: np.random.Generator, people: pd.DataFrame, cases: pd.DataFrame, rows: pd.DataFrame, calendar: Calendar
 ) -> pd.DataFrame:
     """Lay out the contacts as the company records them; working time falls, its own scores rise."""
     case = {name: column.to_numpy()[rows["case"]] for name, column in cases.items()}
@@ -217,55 +217,49 @@ def _contact_table(
     agent = np.where(abandoned, len(world.AGENT_IDS), case["agent"])
     due, called = case["due"], case["called"]
     late = (np.where(np.isnan(called), calendar.bounds[-1], called) - due) / world.HOUR
-    return pd.DataFrame(
-        {
-            "contact_id": _ids("T", n),
-            "customer_id": _ids("C", len(people)).take(case["person"]),
-            "started_at": _stamps(start, calendar),
-            "case_id": _ids("K", len(cases)).take(rows["case"].to_numpy()),
-            "channel": _words(world.CHANNELS, rows["channel"]),
-            "reason": _words(world.REASONS, case["reason"]),
-            "team": _words(world.TEAMS.index, case["team"]),
-            "agent_id": _words([*world.AGENT_IDS, None], agent),
-            "first_response_at": _stamps(rows["response"], calendar),
-            "resolved_at": _stamps(rows["closed"], calendar),
-            "confirmed_at": _stamps(rows["confirmed"], calendar),
-            "abandoned": pd.array(abandoned, dtype="boolean"),
-            "handle_time_s": np.round(handle),
-            "hold_time_s": np.round(np.where(email, np.nan, handle * rng.uniform(0, 0.3, n))),
-            "wait_time_s": np.round(rows["wait"]),
-            "transfers": np.where(main, case["transfers"], 0).astype(float),
-            "reopened": (step > 0).astype(float),
-            "cost": np.round(np.where(abandoned, 0.3, 1.2 + handle / world.HOUR * wage), 2),
-            "site": _words(("in-house", "outsourced", None), np.where(abandoned, 2, case["outsourced"])),
-            "agent_name": _words([*demo_comments.AGENT_NAMES, None], agent),
-            "updates": np.where(step < 0, np.nan, np.where(main, case["updates"], 0)),
-            "promised_callback_at": _stamps(np.where(main, due, np.nan), calendar),
-            "called_back_at": _stamps(np.where(main, called, np.nan), calendar),
-            "callback_late_h": np.round(np.where(main, late, np.nan), 2),
-            "qa_score": np.where(abandoned, np.nan, np.round(np.clip(rng.normal(86 + 3 * progress, 5, n), 40, 100))),
-        }
-    )
+    columns = {
+        "contact_id": _ids("T", n),
+        "customer_id": _ids("C", len(people)).take(case["person"]),
+        "started_at": _stamps(start, calendar),
+        "case_id": _ids("K", len(cases)).take(rows["case"].to_numpy()),
+        "channel": _words(world.CHANNELS, rows["channel"]),
+        "reason": _words(world.REASONS, case["reason"]),
+        "team": _words(world.TEAMS.index, case["team"]),
+        "agent_id": _words([*world.AGENT_IDS, None], agent),
+        "first_response_at": _stamps(rows["response"], calendar),
+        "resolved_at": _stamps(rows["closed"], calendar),
+        "confirmed_at": _stamps(rows["confirmed"], calendar),
+        "abandoned": pd.array(abandoned, dtype="boolean"),
+        "handle_time_s": np.round(handle),
+        "hold_time_s": np.round(np.where(email, np.nan, handle * rng.uniform(0, 0.3, n))),
+        "wait_time_s": np.round(rows["wait"]),
+        "transfers": np.where(main, case["transfers"], 0).astype(float),
+        "reopened": (step > 0).astype(float),
+        "cost": np.round(np.where(abandoned, 0.3, 1.2 + handle / world.HOUR * wage), 2),
+        "site": _words(("in-house", "outsourced", None), np.where(abandoned, 2, case["outsourced"])),
+        "agent_name": _words([*demo_comments.AGENT_NAMES, None], agent),
+        "updates": np.where(step < 0, np.nan, np.where(main, case["updates"], 0)),
+        "promised_callback_at": _stamps(np.where(main, due, np.nan), calendar),
+        "called_back_at": _stamps(np.where(main, called, np.nan), calendar),
+        "callback_late_h": np.round(np.where(main, late, np.nan), 2),
+        "qa_score": np.where(abandoned, np.nan, np.round(np.clip(rng.normal(86 + 3 * progress, 5, n), 40, 100))),
+    }
+    return pd.DataFrame(columns)
 
 
 def _survey_table(
-    rng: np.random.Generator,
-    surveys: pd.DataFrame,
-    people: pd.DataFrame,
-    comments: pd.DataFrame,
-    calendar: world.Calendar,
+    rng: np.random.Generator, surveys: pd.DataFrame, people: pd.DataFrame, comments: pd.DataFrame, calendar: Calendar
 ) -> pd.DataFrame:
     """Lay out the invitations as a survey tool exports them: what the silent think is not in it."""
     contact_ids = _ids("T", int(surveys["contact"].max()) + 1).append(pd.Index([None], dtype="str"))  # -1: none
-    table = pd.DataFrame(
-        {
-            "response_id": _ids("R", len(surveys)),
-            "customer_id": _ids("C", len(people)).take(surveys["person"].to_numpy()),
-            "contact_id": contact_ids.take(surveys["contact"].to_numpy()),
-            "invited_at": _stamps(surveys["invited"], calendar),
-            "responded_at": _stamps(surveys["responded"].where(surveys["answered"]), calendar),
-        }
-    )
+    columns = {
+        "response_id": _ids("R", len(surveys)),
+        "customer_id": _ids("C", len(people)).take(surveys["person"].to_numpy()),
+        "contact_id": contact_ids.take(surveys["contact"].to_numpy()),
+        "invited_at": _stamps(surveys["invited"], calendar),
+        "responded_at": _stamps(surveys["responded"].where(surveys["answered"]), calendar),
+    }
+    table = pd.DataFrame(columns)
     for score in ("nps", "csat", "ces"):
         table[score] = surveys[score].where(surveys["answered"] & (rng.random(len(surveys)) < 0.96))
     table["comment"] = comments["text"].reindex(table.index).astype("str")
@@ -273,61 +267,54 @@ def _survey_table(
 
 
 def _complaint_table(
-    complaints: pd.DataFrame, people: pd.DataFrame, cases: pd.DataFrame, texts: pd.DataFrame, calendar: world.Calendar
+    complaints: pd.DataFrame, people: pd.DataFrame, cases: pd.DataFrame, texts: pd.DataFrame, calendar: Calendar
 ) -> pd.DataFrame:
     about = cases.iloc[complaints["case"]].reset_index(drop=True)
     kind = np.select([about["broken_callback"], complaints["not_offered"]], ["promise_broken", "not_offered"], "other")
     remedied = complaints["remedied"].where(complaints["remedy"] > 0)
-    return pd.DataFrame(
-        {
-            "complaint_id": _ids("M", len(complaints)),
-            "received_at": _stamps(complaints["received"], calendar),
-            "text": texts["text"].astype("str"),
-            "customer_id": _ids("C", len(people)).take(about["person"].to_numpy()),
-            "case_id": _ids("K", len(cases)).take(complaints["case"].to_numpy()),
-            "category": _words(world.REASONS, about["reason"]),
-            "timely": complaints["timely"].astype("boolean"),
-            "remedy": _words(("none", "partial", "full"), complaints["remedy"]),
-            "remedied_at": _stamps(remedied, calendar),
-            "goodwill_value": complaints["goodwill"],
-            "disputed": complaints["disputed"].astype("boolean"),
-            "confirmed_fixed": complaints["confirmed_fixed"].astype("boolean").where(complaints["asked"]),
-            "kind": pd.Series(kind, dtype="str"),
-            "company_account": texts["company_account"].astype("str"),
-        }
-    )
+    columns = {
+        "complaint_id": _ids("M", len(complaints)),
+        "received_at": _stamps(complaints["received"], calendar),
+        "text": texts["text"].astype("str"),
+        "customer_id": _ids("C", len(people)).take(about["person"].to_numpy()),
+        "case_id": _ids("K", len(cases)).take(complaints["case"].to_numpy()),
+        "category": _words(world.REASONS, about["reason"]),
+        "timely": complaints["timely"].astype("boolean"),
+        "remedy": _words(("none", "partial", "full"), complaints["remedy"]),
+        "remedied_at": _stamps(remedied, calendar),
+        "goodwill_value": complaints["goodwill"],
+        "disputed": complaints["disputed"].astype("boolean"),
+        "confirmed_fixed": complaints["confirmed_fixed"].astype("boolean").where(complaints["asked"]),
+        "kind": pd.Series(kind, dtype="str"),
+        "company_account": texts["company_account"].astype("str"),
+    }
+    return pd.DataFrame(columns)
 
 
-def _customer_table(rng: np.random.Generator, people: pd.DataFrame, calendar: world.Calendar) -> pd.DataFrame:
+def _customer_table(rng: np.random.Generator, people: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
     """Lay out the customer records; the status code of those who left was changed by their leaving."""
     n, left = len(people), people["left"].to_numpy()
     gone = np.isfinite(left)
-    loyal = (
-        np.minimum(left, calendar.bounds[-1]) - people["joined"].to_numpy() > PLANTED["loyal_years"] * 365 * world.DAY
-    )
-    value = (
-        np.where(people["business"], 780, 390)
-        * rng.lognormal(0, 0.25, n)
-        * np.where(loyal, PLANTED["loyal_price_ratio"], 1)
-    )
+    tenure = np.minimum(left, calendar.bounds[-1]) - people["joined"].to_numpy()
+    dearer = np.where(tenure > PLANTED["loyal_years"] * 365 * world.DAY, PLANTED["loyal_price_ratio"], 1)
+    value = np.where(people["business"], 780, 390) * rng.lognormal(0, 0.25, n) * dearer
     code = np.where(gone & (rng.random(n) < 0.97), 3, rng.integers(0, 3, n))
-    return pd.DataFrame(
-        {
-            "customer_id": _ids("C", n),
-            "segment": _words(("home", "business"), people["business"].astype(int)),
-            "joined_at": _stamps(people["joined"], calendar),
-            "left_at": _stamps(np.where(gone, left, np.nan), calendar),
-            "value_per_year": np.round(value, 2),
-            "name": people["name"].astype("str"),
-            "region": _words(("North", "Midlands", "South", "Wales", "Scotland"), rng.integers(0, 5, n)),
-            "account_status_code": _words(("A1", "A2", "B1", "Z9"), code),
-        }
-    )
+    columns = {
+        "customer_id": _ids("C", n),
+        "segment": _words(("home", "business"), people["business"].astype(int)),
+        "joined_at": _stamps(people["joined"], calendar),
+        "left_at": _stamps(np.where(gone, left, np.nan), calendar),
+        "value_per_year": np.round(value, 2),
+        "name": people["name"].astype("str"),
+        "region": _words(("North", "Midlands", "South", "Wales", "Scotland"), rng.integers(0, 5, n)),
+        "account_status_code": _words(("A1", "A2", "B1", "Z9"), code),
+    }
+    return pd.DataFrame(columns)
 
 
 def _truth(
     seed: int, tables: Tables, people: pd.DataFrame, cases: pd.DataFrame, surveys: pd.DataFrame,
-    complaints: pd.DataFrame, texts: dict[str, pd.DataFrame], calendar: world.Calendar,
+    complaints: pd.DataFrame, texts: dict[str, pd.DataFrame], calendar: Calendar,
 ) -> Truth:  # fmt: skip
     """Write down what was planted, and what it came to."""
     happy = surveys["csat"] >= 4
@@ -345,6 +332,9 @@ def _truth(
     labels = ["case_id", "customer_id", "perceived", "satisfied", "fixed", "intends", "broken_callback",
               "loyal_on_price", "system_failure", "outsourced", "reopens", "transfers", "updates"]  # fmt: skip
     customers = pd.DataFrame({"mood": people["mood"], "left": left, "silent": ~spoke})
+    labels_of = {
+        name: table.drop(columns=["text", "company_account"], errors="ignore") for name, table in texts.items()
+    }
     stated = {field.name: PLANTED[field.name] for field in fields(Truth) if field.name in PLANTED}
     planted: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else copy.deepcopy(v) for k, v in stated.items()}
     return Truth(
@@ -362,32 +352,29 @@ def _truth(
         quiet=tuple((names[0], names[-1]) for names in parts),
         months=_months(hidden, surveys, calendar),
         cases=hidden.set_index("case_id")[labels[1:]],
-        comments=texts["comments"]
-        .drop(columns="text")
-        .set_index(_ids("R", len(surveys))[surveys["writes"].to_numpy()]),
-        complaints=texts["complaints"].drop(columns=["text", "company_account"]).set_index(_ids("M", len(complaints))),
+        comments=labels_of["comments"].set_index(_ids("R", len(surveys))[surveys["writes"].to_numpy()]),
+        complaints=labels_of["complaints"].set_index(_ids("M", len(complaints))),
         customers=customers.set_index(_ids("C", len(people))),
     )
 
 
-def _months(cases: pd.DataFrame, surveys: pd.DataFrame, calendar: world.Calendar) -> pd.DataFrame:
+def _months(cases: pd.DataFrame, surveys: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
     """Satisfied shares, counts and mean perceived quality of each month, by start of case and by invitation."""
     index = range(len(calendar.names))
     invited = calendar.month(surveys["invited"].to_numpy())
     happy, answered = surveys["csat"] >= 4, surveys["answered"]
     by_case = cases.groupby("month")
-    return pd.DataFrame(
-        {
-            "month": calendar.names,
-            "true_satisfied": by_case["satisfied"].mean().reindex(index).to_numpy(),
-            "invited_satisfied": happy.groupby(invited).mean().reindex(index).to_numpy(),
-            "observed_satisfied": happy[answered].groupby(invited[answered]).mean().reindex(index).to_numpy(),
-            "perceived": by_case["perceived"].mean().reindex(index).to_numpy(),
-            "cases": by_case.size().reindex(index, fill_value=0).to_numpy(),
-            "invited": np.bincount(invited, minlength=len(index)),
-            "answered": np.bincount(invited[answered], minlength=len(index)),
-        }
-    )
+    columns = {
+        "month": calendar.names,
+        "true_satisfied": by_case["satisfied"].mean().reindex(index).to_numpy(),
+        "invited_satisfied": happy.groupby(invited).mean().reindex(index).to_numpy(),
+        "observed_satisfied": happy[answered].groupby(invited[answered]).mean().reindex(index).to_numpy(),
+        "perceived": by_case["perceived"].mean().reindex(index).to_numpy(),
+        "cases": by_case.size().reindex(index, fill_value=0).to_numpy(),
+        "invited": np.bincount(invited, minlength=len(index)),
+        "answered": np.bincount(invited[answered], minlength=len(index)),
+    }
+    return pd.DataFrame(columns)
 
 
 def _ids(prefix: str, n: int) -> pd.Index:
@@ -399,7 +386,7 @@ def _words(words: Iterable[str | None], codes: ArrayLike) -> pd.api.extensions.E
     return pd.array(list(words), dtype="str").take(np.asarray(codes))
 
 
-def _stamps(seconds: ArrayLike, calendar: world.Calendar) -> pd.Series:
+def _stamps(seconds: ArrayLike, calendar: Calendar) -> pd.Series:
     """UTC seconds as local stamps; missing stays missing, and so does what lies after the end of the data."""
     whole = np.floor(np.asarray(seconds, dtype=float))
     known = whole < calendar.bounds[-1]

@@ -53,14 +53,13 @@ def draw_people(rng: np.random.Generator, n: int, calendar: Calendar) -> pd.Data
     old = rng.random(n) < 0.8
     tenure = np.minimum(rng.exponential(4 * 365 * DAY, n), 12 * 365 * DAY)
     joined = np.where(old, calendar.bounds[0] - tenure, rng.uniform(calendar.bounds[0], calendar.bounds[-1] - DAY, n))
-    return pd.DataFrame(
-        {
-            "joined": joined,
-            "business": rng.random(n) < 0.25,
-            "mood": rng.normal(0, 0.25, n).round(9),  # how kindly this customer judges anything
-            "rate": rng.gamma(1.2, 0.145 / 1.2, n),  # cases a month
-        }
-    )
+    columns = {
+        "joined": joined,
+        "business": rng.random(n) < 0.25,
+        "mood": rng.normal(0, 0.25, n).round(9),  # how kindly this customer judges anything
+        "rate": rng.gamma(1.2, 0.145 / 1.2, n),  # cases a month
+    }
+    return pd.DataFrame(columns)
 
 
 def draw_cases(rng: np.random.Generator, people: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
@@ -132,9 +131,8 @@ def _handle(rng: np.random.Generator, cases: pd.DataFrame, calendar: Calendar) -
     quick = traits["close"].to_numpy() < 2  # the team that closes whatever happens
     cases["closed"] = rng.random(n) < np.where(cases["fixed"], 0.97, np.where(quick, 0.9, 0.4))
     due = cases["main"] + rng.uniform(20, 48, n) * HOUR
-    promised = (
-        (phone | cases["switched"]) & (rng.random(n) < PLANTED["callback_promised"]) & (due < calendar.bounds[-1])
-    )
+    promised = (phone | cases["switched"]) & (rng.random(n) < PLANTED["callback_promised"])
+    promised &= due < calendar.bounds[-1]
     cases["due"] = due.where(promised)
     cases["broken_callback"] = promised & (rng.random(n) < PLANTED["callback_broken"])
     called = due + np.where(cases["broken_callback"], rng.uniform(3, 72, n), -rng.uniform(0, 6, n)) * HOUR
@@ -149,9 +147,8 @@ def _perceive(rng: np.random.Generator, cases: pd.DataFrame, people: pd.DataFram
     tenure = cases["t0"].to_numpy() - people["joined"].to_numpy()[person]
     names = np.array(list(REASONS))[cases["reason"]]
     cases["month"] = calendar.month(cases["t0"].to_numpy())
-    cases["loyal_on_price"] = (tenure > PLANTED["loyal_years"] * 365 * DAY) & np.isin(
-        names, ["bill query", "contract renewal"]
-    )
+    about_price = np.isin(names, ["bill query", "contract renewal"])
+    cases["loyal_on_price"] = (tenure > PLANTED["loyal_years"] * 365 * DAY) & about_price
     cases["system_failure"] = (cases["month"] == calendar.event) & (rng.random(n) < 0.6)
     waits = cases["wait_attempt"] * (cases["abandoned"] | cases["switched"]) + cases["wait_0"]
     waits += sum(cases[f"wait_{k}"] * (cases["reopens"] >= k) for k in (1, 2, 3))
@@ -184,10 +181,8 @@ def draw_complaints(rng: np.random.Generator, cases: pd.DataFrame, calendar: Cal
     frame["asked"] = rng.random(n) < 0.55
     frame["confirmed_fixed"] = rng.random(n) < np.array([0.05, 0.40, 0.92])[remedy]
     frame["not_offered"] = ~cases["broken_callback"].to_numpy()[case] & (rng.random(n) < 0.12)
-    known: pd.DataFrame = frame[frame["received"] < calendar.bounds[-1]].sort_values(
-        "received", kind="stable", ignore_index=True
-    )
-    return known
+    frame = pd.DataFrame(frame[frame["received"] < calendar.bounds[-1]])
+    return frame.sort_values("received", kind="stable", ignore_index=True)
 
 
 def let_leave(
@@ -254,8 +249,8 @@ def draw_contacts(rng: np.random.Generator, cases: pd.DataFrame, calendar: Calen
     closed = np.where(closed < response + 60, response + rng.uniform(60, 3600, n), closed)
     rows["closed"] = np.where(closed < calendar.bounds[-1], closed, np.nan)
     rows["response"] = np.where(rows["abandoned"], np.nan, response)
-    said = rows["final"] & case["fixed"] & rows["closed"].notna() & (rng.random(n) < PLANTED["confirmed"])
-    rows["confirmed"] = (closed + rng.exponential(20 * HOUR, n) + 120) * np.where(said, 1, np.nan)
+    confirms = rows["final"] & case["fixed"] & rows["closed"].notna() & (rng.random(n) < PLANTED["confirmed"])
+    rows["confirmed"] = (closed + rng.exponential(20 * HOUR, n) + 120) * np.where(confirms, 1, np.nan)
     return rows
 
 
@@ -268,19 +263,14 @@ def draw_surveys(
     closed, phone = about["closed"].notna().to_numpy(), (about["channel"] == 0).to_numpy()
     state = np.select([closed & phone, closed, phone], [0, 1, 2], 3)
     perceived = cases["perceived"].to_numpy()[case]
-    cherries = np.isin(
-        cases["agent"].to_numpy()[case], [AGENT_IDS.index(agent) for agent in PLANTED["cherry_picking_agents"]]
-    )
-    chance = np.array(list(PLANTED["invited"].values()))[state] * np.where(
-        cherries & (perceived < 3.5), PLANTED["cherry_ratio"], 1
-    )
-    invited = rng.random(len(case)) < chance
+    choosy = np.isin(np.array(AGENT_IDS)[cases["agent"].to_numpy()[case]], PLANTED["cherry_picking_agents"])
+    chance = np.array(list(PLANTED["invited"].values()))[state]
+    invited = rng.random(len(case)) < chance * np.where(choosy & (perceived < 3.5), PLANTED["cherry_ratio"], 1)
     at = about["closed"].fillna(about["start"] + DAY) + rng.uniform(0.5, 5, len(case)) * HOUR
     after = pd.DataFrame({"person": cases["person"].to_numpy()[case], "invited": at, "perceived": perceived})
     after = after.assign(case=case, contact=about.index)[invited]
-    frame = pd.concat([after, panel.assign(case=-1, contact=-1)]).sort_values(
-        "invited", kind="stable", ignore_index=True
-    )
+    frame = pd.concat([after, panel.assign(case=-1, contact=-1)])
+    frame = frame.sort_values("invited", kind="stable", ignore_index=True)
     frame = pd.DataFrame(frame[frame["invited"] < calendar.bounds[-1]])
     n, raw = len(frame), frame["perceived"]
     frame["csat"] = raw.round().clip(1, 5)
