@@ -79,7 +79,7 @@ def test_numbers_of_a_workbook_are_days_where_a_time_is_expected_and_damaged_whe
     days = pd.DataFrame({"response_id": ["a", "b"], "responded_at": [46143.5, 46144.5]})
     assert read(days, name="s.xlsx").surveys["responded_at"].dt.day.tolist() == [1, 2]
     ids = [float(28_390_897_499_752_848 + 4 * row) for row in range(6)]
-    with pytest.raises(DataContractError, match=r"s.xlsx, column response_id: 6 of 6 ids are damaged, such as 2839"):
+    with pytest.raises(DataContractError, match=r"s.xlsx, column response_id: 6 of 6 ids are damaged, such as 2\.?839"):
         read(pd.DataFrame({"response_id": ids, "nps": 9}), name="s.xlsx")
     as_text = pd.DataFrame({"response_id": [str(28_390_897_499_752_841 + 3 * row) for row in range(6)], "nps": 9})
     assert read(as_text, name="s.xlsx").surveys["response_id"].tolist() == as_text["response_id"].tolist()
