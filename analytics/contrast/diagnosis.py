@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.groups import WITHIN
-from analytics.contrast.signals import control_false_discoveries
+from analytics.contrast.groups import WITHIN, number_strata
+from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import z_score
 from analytics.measures.suppress import count_people
@@ -138,13 +138,9 @@ class Diagnosis:
 
 
 def diagnose(
-    problem: Problem,
-    cases: pd.DataFrame,
-    measures: Sequence[str] | None = None,
-    by: Sequence[str] = WITHIN,
-    k: int = 10,
-    confidence: float = 0.95,
-) -> Diagnosis:
+    problem: Problem, cases: pd.DataFrame, measures: Sequence[str] | None = None, by: Sequence[str] = WITHIN,
+    k: int = 10, confidence: float = 0.95,
+) -> Diagnosis:  # fmt: skip
     """Ask which internal figures differ between cases with an open, customer-named problem and comparable ones.
 
     Within each stratum of `by`, every case with the problem is compared with every one without: the share of
@@ -199,8 +195,7 @@ def diagnose(
     cases = cases.reset_index(drop=True)
     has = cases["case_id"].map(problem.has.astype("boolean"))
     heard = cases[has.notna()].assign(_has=has[has.notna()].astype(bool))
-    present = [column for column in by if column in heard and heard[column].notna().any()]
-    heard["_stratum"] = heard.groupby(present, dropna=False, sort=False).ngroup() if present else 0
+    heard["_stratum"], present = number_strata(heard, by)
     comparable = heard[heard.groupby("_stratum")["_has"].transform("nunique").eq(2)]
     people = [count_people(comparable[comparable["_has"].eq(side)]) for side in (True, False)]
     if min(people) < k:
@@ -250,10 +245,8 @@ def _contrast(cases: pd.DataFrame, measure: str, k: int, confidence: float) -> d
     table = pd.DataFrame({"value": values, "has": cases["_has"], "stratum": cases["_stratum"]}).dropna()
     sides = [cases.loc[table.index[table["has"].eq(side)]] for side in (True, False)]
     row |= {"n_with": len(sides[0]), "n_without": len(sides[1]), "people": min(map(count_people, sides))}
-    if row["people"] < k:
-        return row | {"lack": FEW}
-    if table["value"].nunique() == 1:
-        return row | {"lack": CONSTANT}
+    if row["people"] < k or table["value"].nunique() == 1:
+        return row | {"lack": FEW if row["people"] < k else CONSTANT}
     typical = table.groupby("has")["value"].agg("mean" if measure in COUNTS else "median")
     row |= {"with_problem": float(typical[True]), "without": float(typical[False])}
     return row | compare_ranks(table["value"], table["has"], table["stratum"], confidence)
@@ -304,7 +297,9 @@ def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confide
     if not paired.any():
         return dict.fromkeys(("superiority", "low", "high", "p_value"), np.nan)
     x, mine, codes, m, n = (array[paired] for array in (x, mine, codes, m, n))
-    (rank, ties), (own, _) = _ranks(x, codes), _ranks(x, 2 * codes + mine)
+    data = pd.DataFrame({"x": x, "stratum": codes, "mine": mine})
+    rank, own = (data.groupby(kind)["x"].rank().to_numpy() for kind in ("stratum", ["stratum", "mine"]))
+    ties = data.groupby(["stratum", "x"])["x"].transform("size").to_numpy(float)
     size, same, other = m + n, np.where(mine, m, n), np.where(mine, n, m)
     below = (rank - own) / other  # share of the other side below this case
     placement = np.where(mine, below, 1 - below)
@@ -321,27 +316,11 @@ def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confide
     return {"superiority": value, "low": low, "high": high, "p_value": p_value}
 
 
-def _ranks(values: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ranks from 1 within each code, ties sharing their mean, and how many values each is tied with, itself counted."""
-    order = np.lexsort((values, codes))
-    v, c = values[order], codes[order]
-    new = np.r_[True, (c[1:] != c[:-1]) | (v[1:] != v[:-1])]
-    tie = np.cumsum(new) - 1
-    first, count = np.flatnonzero(new), np.bincount(tie)
-    begins = np.r_[True, c[1:] != c[:-1]]
-    start = np.flatnonzero(begins)[np.cumsum(begins) - 1]
-    rank, ties = np.empty(len(values)), np.empty(len(values))
-    rank[order] = (first + (count - 1) / 2)[tie] - start + 1
-    ties[order] = count[tie]
-    return rank, ties
-
-
 def _logit_interval(value: float, error: float, n: int, confidence: float) -> tuple[float, float]:
     """Interval on the logit scale, so that it stays between 0 and 1 (pulled half a case inwards at the ends)."""
     inner = min(max(value, 0.5 / n), 1 - 0.5 / n)
-    spread = max(error, 0.5 / n) / (inner * (1 - inner))
-    centre, reach = np.log(inner / (1 - inner)), z_score(confidence) * spread
-    low, high = (1 / (1 + np.exp(-(centre + sign * reach))) for sign in (-1, 1))
+    reach = z_score(confidence) * max(error, 0.5 / n) / (inner * (1 - inner))
+    low, high = (1 / (1 + np.exp(-(np.log(inner / (1 - inner)) + side))) for side in (-reach, reach))
     return float(min(low, value)), float(max(high, value))
 
 

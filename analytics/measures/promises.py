@@ -44,12 +44,9 @@ class Lack(StrEnum):
 
 
 def score_promises(
-    promises: list[Promise],
-    tables: Tables,
-    cases: pd.DataFrame,
-    comments: pd.DataFrame | None = None,
+    promises: list[Promise], tables: Tables, cases: pd.DataFrame, comments: pd.DataFrame | None = None,
     confidence: float = 0.95,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Share of cases in which each promise was kept, by our records and in the customer's view.
 
     By our records a case keeps a promise when the company's own stamps stay within the threshold (for a solving time:
@@ -95,8 +92,8 @@ def score_promises(
         judged = judge_promise(promise, tables, cases, comments)
         rows.append(_row(promise, promise.segment, judged, confidence))
         if promise.segment is None and "segment" in judged:
-            segments = judged.groupby("segment", observed=True)
-            rows += [_row(promise, str(name), part, confidence) for name, part in segments]
+            parts = judged.groupby("segment", observed=True)
+            rows += [_row(promise, str(name), part, confidence) for name, part in parts]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 

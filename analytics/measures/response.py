@@ -89,14 +89,9 @@ class ScoreBounds:
 
 
 def weight_responses(
-    frame: pd.DataFrame,
-    by: Sequence[str],
-    *,
-    answered: str = "responded_at",
-    method: str = "raking",
-    population: Mapping[str, Mapping[str, float]] | None = None,
-    base: str | None = None,
-) -> Weighting:
+    frame: pd.DataFrame, by: Sequence[str], *, answered: str = "responded_at", method: str = "raking",
+    population: Mapping[str, Mapping[str, float]] | None = None, base: str | None = None,
+) -> Weighting:  # fmt: skip
     """Weight those who answered so that they look like all who were asked.
 
     Raking scales the weights to each column's margin in turn until all margins fit. Inverse propensity fits the
@@ -144,7 +139,8 @@ def weight_responses(
         raise ValueError(f"method is {method!r}. Expected 'raking' or 'propensity'.")
     if absent := [c for c in [*by, answered, *([base] if base else [])] if c not in frame.columns]:
         raise ValueError(f"weight_responses needs columns {absent}, which the frame lacks. Found: {list(frame)}.")
-    respondents = _answered(frame[answered]).to_numpy()
+    s = frame[answered]
+    respondents = (s.fillna(False).astype(bool) if pd.api.types.is_bool_dtype(s) else s.notna()).to_numpy()
     if not respondents.any():
         raise ValueError("nobody answered: there is nothing to weight.")
     start = np.ones(len(frame)) if base is None else frame[base].to_numpy(dtype=float)
@@ -160,22 +156,15 @@ def weight_responses(
     n = effective_n(weights)
     balance = _balance(cells, respondents, weights, targets)
     unmet = balance.loc[(balance["weighted"] - balance["target"]).abs() > VISIBLE, "column"].unique()
-    unheard = [(c, v) for c in by for v in targets[c].index.difference(cells.loc[respondents, c].unique())]
-    return Weighting(
-        everyone, len(weights) / n, n, balance, tuple(by), trimmed=trimmed, unheard=tuple(unheard), unmet=tuple(unmet)
-    )
+    unheard = [(c, v) for c in by for v in targets[c].index.difference(cells.loc[respondents, c].unique().tolist())]
+    return Weighting(everyone, len(weights) / n, n, balance, tuple(by), trimmed, tuple(unheard), tuple(unmet))
 
 
 def bound_score(
-    s: pd.Series,
-    measure: Callable[..., Estimate] = net_promoter_score,
-    *,
-    scale: tuple[float, float] = (0, 10),
-    against: float = 0.0,
-    complainers: pd.Series | None = None,
-    weights: pd.Series | None = None,
+    s: pd.Series, measure: Callable[..., Estimate] = net_promoter_score, *, scale: tuple[float, float] = (0, 10),
+    against: float = 0.0, complainers: pd.Series | None = None, weights: pd.Series | None = None,
     confidence: float = 0.95,
-) -> ScoreBounds:
+) -> ScoreBounds:  # fmt: skip
     """Bound a score over everybody who was asked, making no assumption about the silent.
 
     Missing answers are set to the worst and to the best end of the scale (Manski's bounds).
@@ -220,21 +209,15 @@ def bound_score(
     s = pd.to_numeric(pd.Series(s))
     extra = {} if weights is None else {"weights": weights}
     observed = measure(s, confidence=confidence, **extra)
-    worst, best = sorted(
-        (measure(s.fillna(end), confidence=confidence, **extra) for end in scale), key=attrgetter("value")
-    )
+    ends = [measure(s.fillna(end), confidence=confidence, **extra) for end in scale]
+    worst, best = sorted(ends, key=attrgetter("value"))
     mass = np.ones(len(s)) if weights is None else np.asarray(weights, dtype=float)
     silent = float(mass[s.isna()].sum() / mass.sum())
-    like = np.nan
-    if complainers is not None and complainers.notna().any():
-        like = (1 - silent) * observed.value + silent * measure(complainers).value
+    named = complainers is not None and complainers.notna().any()
+    like = (1 - silent) * observed.value + silent * measure(complainers).value if named else np.nan
     turning = (against - (1 - silent) * observed.value) / silent if silent else np.nan
     undecided = worst.low <= against <= best.high
     return ScoreBounds(observed, worst.value, best.value, like, turning, against, len(s), observed.n, undecided)
-
-
-def _answered(s: pd.Series) -> pd.Series:
-    return s.fillna(False).astype(bool) if pd.api.types.is_bool_dtype(s) else s.notna()
 
 
 def _as_category(s: pd.Series) -> pd.Series:
@@ -294,10 +277,8 @@ def _balance(
     cells: pd.DataFrame, respondents: np.ndarray, weights: np.ndarray, targets: dict[str, pd.Series]
 ) -> pd.DataFrame:
     """Shares of target, answers and weighted answers by value."""
-    rows = [
-        (column, value, share, (hit := cells.loc[respondents, column].to_numpy() == value).mean(), weights @ hit)
-        for column, target in targets.items()
-        for value, share in target.items()
-    ]
-    table = pd.DataFrame(rows, columns=["column", "value", "target", "answered", "weighted"])
-    return table.assign(weighted=table["weighted"] / weights.sum())
+    rows = []
+    for column, value, share in ((c, *cell) for c, target in targets.items() for cell in target.items()):
+        hit = cells.loc[respondents, column].to_numpy() == value
+        rows.append((column, value, share, hit.mean(), weights @ hit / weights.sum()))
+    return pd.DataFrame(rows, columns=["column", "value", "target", "answered", "weighted"])

@@ -90,14 +90,11 @@ def show_call_list(study: Study) -> Section:
     calls, money = _calls_in_words(study), study.story.config.costs.currency
     parts = _calls(study)
     if len(calls):
-        parts.append(
-            blocks.table(
-                calls.head(LISTED), caption=f"The first {min(LISTED, len(calls))} to call.", source=OBSERVED,
-                n=len(calls), people=1, columns=WORDS["call_heads"],
-                formats={"risk": "share", "expected_gain": "count"},
-                note=f"In {money}. A reason shared by fewer than {study.story.k} customers is left out.",
-            )
-        )  # fmt: skip
+        parts.append(blocks.table(
+            calls.head(LISTED), caption=f"The first {min(LISTED, len(calls))} to call.", source=OBSERVED,
+            n=len(calls), people=1, columns=WORDS["call_heads"], formats={"risk": "share", "expected_gain": "count"},
+            note=f"In {money}. A reason shared by fewer than {study.story.k} customers is left out.",
+        ))  # fmt: skip
     return section_of(parts)
 
 
@@ -129,8 +126,8 @@ def _said(story: Story) -> list[Block]:
         raise NotMeasured("no comment could be read for leaving in this period")
     people = count_people(written)
     if people < story.k:
-        sentence = say("few_wrote", k=story.k, period=story.period.label)
-        return [blocks.unknown(sentence, settle="more comments, or a longer period")]
+        few = say("few_wrote", k=story.k, period=story.period.label)
+        return [blocks.unknown(few, settle="more comments, or a longer period")]
     names = ["staying", "leaving"]
     labels = pd.Series(np.where(written["churn_intent"] >= 0.5, names[1], names[0]), index=written.index)
     errors = pd.DataFrame(load_churn_intent_model().errors, names, names)
@@ -213,14 +210,12 @@ def _figures_table(study: Study) -> list[Block]:
         for name, e in model.evaluation_.items()
     ]
     counts = "; ".join(f"{part}: {row.leavers:,} of {row.customers:,} left" for part, row in model.counts_.iterrows())
-    return [
-        blocks.table(
-            pd.DataFrame(rows), caption=f"The model on customers of {model.cutoffs_['test']:%-d %B %Y}.",
-            source=OBSERVED, n=model.evaluation_["auc"].n, people=model.evaluation_["auc"].n,
-            columns={"figure": "Figure", "value": "Model", "tenure": "Tenure alone"},
-            note=f"{capital(model.chosen_)}. {capital(counts)}.",
-        )
-    ]  # fmt: skip
+    return [blocks.table(
+        pd.DataFrame(rows), caption=f"The model on customers of {model.cutoffs_['test']:%-d %B %Y}.",
+        source=OBSERVED, n=model.evaluation_["auc"].n, people=model.evaluation_["auc"].n,
+        columns={"figure": "Figure", "value": "Model", "tenure": "Tenure alone"},
+        note=f"{capital(model.chosen_)}. {capital(counts)}.",
+    )]  # fmt: skip
 
 
 def _groups(study: Study) -> list[Block]:
@@ -240,16 +235,13 @@ def _groups(study: Study) -> list[Block]:
         parts = [blocks.finding(sentence, [*rates, *top], people=people)]
     heads = {c: head for c, head in WORDS["group_heads"].items() if table[c].notna().any()}
     heads = {c: head.format(money=story.config.costs.currency) for c, head in heads.items()}
-    parts.append(
-        blocks.table(
-            suppress(table, story.k, by=["group"], count="left"), source=OBSERVED, n=int(table["customers"].sum()),
-            caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%-d %B %Y}.", columns=heads,
-            formats={"expected": "share1", "value_left": "count", "value_at_risk": "count", "found": "share"},
-            note="Leavers found: those among the tenth with the highest risk. Value at risk: risk times value."
-            + study.drawn, people=["customers", "left"],
-        )
-    )  # fmt: skip
-    return parts
+    return [*parts, blocks.table(
+        suppress(table, story.k, by=["group"], count="left"), source=OBSERVED, n=int(table["customers"].sum()),
+        caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%-d %B %Y}.", columns=heads,
+        formats={"expected": "share1", "value_left": "count", "value_at_risk": "count", "found": "share"},
+        note="Leavers found: those among the tenth with the highest risk. Value at risk: risk times value."
+        + study.drawn, people=["customers", "left"],
+    )]  # fmt: skip
 
 
 def _estimates(table: pd.DataFrame) -> list[Estimate]:
@@ -290,15 +282,12 @@ def _calibration(study: Study) -> list[Block]:
     if not model.calibrated_:
         sentence = say("uncalibrated", error=figure_of(error))
         return [blocks.unknown(sentence, settle="fitting it again after the next horizon")]
-    return [
-        blocks.figure(
-            _plot_calibration(table),
-            alt=f"Predicted against observed share of leavers in ten groups; mean difference {error.value:.1%}.",
-            caption=say("calibrated", error=figure_of(error)),
-            source=OBSERVED, n=error.n, people=table["n"],
-            note="Ten groups of equal size by predicted risk; on the line, as many left as predicted.",
-        )
-    ]  # fmt: skip
+    return [blocks.figure(
+        _plot_calibration(table), caption=say("calibrated", error=figure_of(error)),
+        alt=f"Predicted against observed share of leavers in ten groups; mean difference {error.value:.1%}.",
+        source=OBSERVED, n=error.n, people=table["n"],
+        note="Ten groups of equal size by predicted risk; on the line, as many left as predicted.",
+    )]  # fmt: skip
 
 
 def _plot_calibration(table: pd.DataFrame) -> "Figure":
@@ -355,17 +344,14 @@ def _hazards(study: Study) -> list[Block]:
     first = apart.head(3)
     named = listed([f"{row.cause} ({row.value:.1f} times)" for row in first.itertuples()])
     sentence = say("sooner", causes=named) if named else say("no_cause")
-    return [
-        blocks.finding(sentence, _estimates(first), people=int(table["people"].min())),
-        blocks.figure(
-            figures.plot_intervals(table, by="cause", unit="times", reference=1.0, label="times as fast as without it"),
-            alt=f"Hazard ratios of {len(table)} things that happened to customers; {len(apart)} differ from 1.",
-            caption="How many times as fast customers leave with one more of each.", source=OBSERVED,
-            n=int(study.features["left_within"].notna().sum()), people=table["people"],
-            note="Cox's proportional hazards, the others held equal, at the same cut-off. Nobody was assigned to "
-            "anything: no causes.",
-        ),
-    ]  # fmt: skip
+    return [blocks.finding(sentence, _estimates(first), people=int(table["people"].min())), blocks.figure(
+        figures.plot_intervals(table, by="cause", unit="times", reference=1.0, label="times as fast as without it"),
+        alt=f"Hazard ratios of {len(table)} things that happened to customers; {len(apart)} differ from 1.",
+        caption="How many times as fast customers leave with one more of each.", source=OBSERVED,
+        n=int(study.features["left_within"].notna().sum()), people=table["people"],
+        note="Cox's proportional hazards, the others held equal, at the same cut-off. Nobody was assigned to anything: "
+        "no causes.",
+    )]  # fmt: skip
 
 
 def _after_complaint(story: Story) -> list[Block]:

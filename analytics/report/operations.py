@@ -25,7 +25,7 @@ from analytics.report.cutoff import known_at
 from analytics.report.promises import VERDICTS
 from analytics.report.story import Story
 from analytics.report.study import Study
-from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section
+from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section, section_of
 from analytics.tables.cases import case_ids
 from analytics.tables.periods import period_of
 from analytics.tables.schema import STAMPS, NotMeasured, Tables
@@ -69,10 +69,8 @@ def measure_patience(story: Story) -> Estimate:
     first, second = (attempts[turn == k].set_index("case")["started_at"] for k in (0, 1))
     hours = pd.Series(pd.to_timedelta((second - first).dropna()) / pd.Timedelta(hours=1), dtype=float)
     if len(hours) < RETURNED:
-        raise NotMeasured(
-            f"the customer's patience, for {len(hours)} cases have a second contact (case_id, table "
-            f"contacts), and {RETURNED} are needed"
-        )
+        counts = f"{len(hours)} cases have a second contact (case_id, table contacts), and {RETURNED} are needed"
+        raise NotMeasured(f"the customer's patience, for {counts}")
     return median_time(hours, pd.Series(True, hours.index), story.confidence, source=OBSERVED)
 
 
@@ -87,16 +85,12 @@ def show_beyond_patience(story: Story) -> Section:
         f"{int(waiting.sum()):,} of {late.n:,} recent cases, {figure_of(late)}, are beyond the customer's patience and "
         f"still without a confirmed end. Our own records call {int(closed.sum()):,} of them closed and "
         f"{int((waiting & ~closed).sum()):,} open.",
-        [late],
-        better="lower",
-        key="operations:beyond_patience",
-        people=count_people(cases),
-    )
+        [late], better="lower", key="operations:beyond_patience", people=count_people(cases),
+    )  # fmt: skip
     basis = blocks.finding(
         f"Half of the {patience.n:,} customers who contacted us again about the same case had done so within "
-        f"{figure_of(patience)}: this is taken for their patience.",
-        [patience],
-    )
+        f"{figure_of(patience)}: this is taken for their patience.", [patience],
+    )  # fmt: skip
     by = next((c for c in ("team", "channel", "reason") if c in cases and cases[c].notna().any()), None)
     if by is None:
         return Section([answer, basis], answer)
@@ -152,10 +146,8 @@ def _at_risk(promise: Promise, scored: pd.Series, open_now: pd.DataFrame, ahead:
         scope = scope[scope["segment"].eq(promise.segment)] if "segment" in scope else scope.head(0)
     groups = {"view": int(scored["view_n"]), "records": int(scored["n"]), "open": count_people(scope)}
     row: dict[str, Any] = {"promise": promise.text, "passed": None, "soon": None}
-    row |= {
-        side: VERDICTS[scored[f"{side}_verdict"] if groups[side] >= k else Verdict.UNKNOWN]
-        for side in ("view", "records")
-    }
+    for kind in ("view", "records"):
+        row[kind] = VERDICTS[scored[f"{kind}_verdict"] if groups[kind] >= k else Verdict.UNKNOWN]
     if promise.measure in CLOCKS and promise.threshold is not None and groups["open"] >= k:
         hours = scope["customer_clock_h"]
         passed = hours > promise.threshold
@@ -186,20 +178,15 @@ def show_silent_risk(story: Story) -> Section:
     answer = blocks.finding(
         f"{len(calls):,} customers are on the list of whom to call; {round(quiet.value * quiet.n):,} of them, "
         f"{figure_of(quiet)}, never spoke in the year before. The list itself is made in the notebook who_may_leave "
-        "and stands in no report.",
-        [quiet],
-        key="operations:silent_risk",
-        better="lower",
-        people=len(calls),
-    )
+        "and stands in no report.", [quiet], key="operations:silent_risk", better="lower", people=len(calls),
+    )  # fmt: skip
     return Section([answer], answer)
 
 
 @section
 def show_data_drift(story: Story) -> Section:
     """Whether the data still come in as they did: rows per table, and missing values per column since last period."""
-    shown, unknowns = gather(lambda: _row_counts(story), lambda: _missing_values(story))
-    return Section(shown, shown[0], unknowns)
+    return section_of(*gather(lambda: _row_counts(story), lambda: _missing_values(story)))
 
 
 def _row_counts(story: Story) -> list[Block]:
@@ -215,8 +202,8 @@ def _row_counts(story: Story) -> list[Block]:
     if not rows:
         raise NotMeasured("no table carries dates", needed_for="how the data come in")
     table = pd.DataFrame(rows)
-    counted = [f"{row.table} {row.now:,} (usually {row.usual:,.0f})" for row in table.itertuples()]
-    answer = blocks.finding(f"Rows in {story.period.label}: {listed(counted)}.", key="operations:rows")
+    usual_rows = listed([f"{row.table} {row.now:,} (usually {row.usual:,.0f})" for row in table.itertuples()])
+    answer = blocks.finding(f"Rows in {story.period.label}: {usual_rows}.", key="operations:rows")
     listing = blocks.table(
         table, caption="Rows by table.", source=OBSERVED, n=int(table["now"].sum()),
         columns={"table": "Table", "now": "This period", "usual": "Usually (median)", "word": "Movement"},
@@ -241,19 +228,15 @@ def _missing_values(story: Story) -> list[Block]:
     head = f"Missing values: {len(changed)} of {len(table)} columns differ from the {story.period.frequency} before"
     if changed.empty:
         return [blocks.finding(f"{head}, as far as the counts tell.")]
-    names = listed([f"{row['column']} ({row['table']})" for _, row in changed.head(3).iterrows()])
-    return [
-        blocks.finding(f"{head}; most: {names}.", [estimate_of(row) for _, row in changed.head(3).iterrows()]),
-        blocks.table(
-            changed.sort_values("value", ascending=False, kind="stable"),
-            caption="Columns with more or fewer missing values.",
-            source=OBSERVED, n=int(changed["n"].max()), formats={"before": "share"},
-            columns={"table": "Table", "column": "Column", "value": "Missing", "before": "Before", "n": "Rows"},
-            note=f"Fisher's exact test, false discoveries at most {1 - story.confidence:.0%}; each "
-            f"{story.period.frequency} as it stood at its end.",
-            people=blocks.RECORDS,
-        ),
-    ]  # fmt: skip
+    first = [row for _, row in changed.head(3).iterrows()]
+    names = listed([f"{row['column']} ({row['table']})" for row in first])
+    return [blocks.finding(f"{head}; most: {names}.", list(map(estimate_of, first))), blocks.table(
+        changed.sort_values("value", ascending=False, kind="stable"),
+        caption="Columns with more or fewer missing values.", source=OBSERVED, n=int(changed["n"].max()),
+        columns={"table": "Table", "column": "Column", "value": "Missing", "before": "Before", "n": "Rows"},
+        note=f"Fisher's exact test, false discoveries at most {1 - story.confidence:.0%}; each "
+        f"{story.period.frequency} as it stood at its end.", formats={"before": "share"}, people=blocks.RECORDS,
+    )]  # fmt: skip
 
 
 def _stamped(tables: Tables) -> list[tuple[str, str, pd.DataFrame]]:

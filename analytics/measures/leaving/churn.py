@@ -22,14 +22,10 @@ from analytics.tables.schema import NotMeasured
 
 __all__ = ["ChurnRiskModel", "LeakageError", "TooFewLeaversError", "leakage_report"]
 
-LEAVERS_NEEDED = (
-    50  # fewer, and no model: ten or so per effect that a model can tell (Peduzzi et al. 1996), five effects
-)
+LEAVERS_NEEDED = 50  # fewer, and no model: ten or so per effect that it can tell (Peduzzi et al. 1996), five effects
 LEAVERS_PER_PART = 10  # to calibrate and to judge: with fewer, neither means anything
 CALIBRATED = 0.05  # largest calibration error of a probability; beyond it the model only ranks
-ISOTONIC = (
-    1_000  # leavers from which isotonic calibration is preferred to a sigmoid (scikit-learn's user guide, 1.16.3)
-)
+ISOTONIC = 1_000  # leavers from which isotonic calibration is preferred to a sigmoid (scikit-learn's guide, 1.16.3)
 LEVEL_ROWS, LEVELS = 50, 20  # a word becomes a column from this many rows on; this many words at most
 TENURE = "account_tenure_days"
 KINDS = ("logistic", "boosting")
@@ -103,18 +99,11 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     """
 
     def __init__(
-        self,
-        horizon_days: int = HORIZON_DAYS,
-        groups: Iterable[str] = GROUPS,
-        kind: str = "auto",
-        confidence: float = 0.95,
-        seed: int = 0,
-    ) -> None:
-        self.horizon_days = horizon_days
-        self.groups = groups
-        self.kind = kind
-        self.confidence = confidence
-        self.seed = seed
+        self, horizon_days: int = HORIZON_DAYS, groups: Iterable[str] = GROUPS, kind: str = "auto",
+        confidence: float = 0.95, seed: int = 0,
+    ) -> None:  # fmt: skip
+        self.horizon_days, self.groups, self.kind = horizon_days, groups, kind
+        self.confidence, self.seed = confidence, seed
 
     def fit(self, features: pd.DataFrame, left: ArrayLike | None = None, cutoff: ArrayLike | None = None) -> Self:
         """Check for leaks, learn, choose, calibrate and judge, each on later customers than the one before.
@@ -347,8 +336,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def _judge(self, frame: pd.DataFrame, y: np.ndarray, risk: np.ndarray) -> None:
         """Evaluate on the test cut-off, beside the share that left in each tenth of tenure (missing apart)."""
         train, test = self.part_ == "training", self.part_ == "test"
-        self.test_ = frame[test].reindex(columns=[c for c in ("customer_id",) if c in frame])
-        self.test_ = self.test_.assign(left=y[test], risk=risk)
+        self.test_ = frame.loc[test, frame.columns.intersection(["customer_id"])].assign(left=y[test], risk=risk)
         self.evaluation_ = evaluate_risk(y[test], risk, self.confidence, self.seed)
         error = round(self.evaluation_["calibration_error"].value, DECIMALS)
         self.calibrated_ = bool(error <= min(CALIBRATED, float(y[test].mean()) / 2))
