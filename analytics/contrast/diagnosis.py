@@ -5,8 +5,10 @@ causes it. Nothing else in the package sets an internal figure beside what custo
 targets (``watermelon``) and of slow decline (``drift``).
 """
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
@@ -22,20 +24,7 @@ from analytics.tables.schema import NotMeasured, require
 
 PER_CONTACT = ("handle_time_s", "hold_time_s", "wait_time_s")  # more contacts are a measure of their own
 COUNTS = ("transfers", "reopens", "contacts", "channels", "abandoned", "timely")
-MEASURES = {  # column: its name in a sentence, its unit
-    "first_response_h": ("time to the first answer", "hours"),
-    "company_clock_h": ("the company's own clock", "hours"),
-    "handle_time_s": ("handle time per contact", "seconds"),
-    "hold_time_s": ("time on hold per contact", "seconds"),
-    "wait_time_s": ("waiting time per contact", "seconds"),
-    "transfers": ("number of transfers", "count"),
-    "reopens": ("number of times reopened", "count"),
-    "contacts": ("number of contacts needed", "count"),
-    "channels": ("number of channels used", "count"),
-    "abandoned": ("number of abandoned attempts", "count"),
-    "timely": ("share answered in the company's time limit", "share"),
-    "cost": ("cost", "currency"),
-}
+MEASURES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))  # column: name, unit
 # What customers feel, who they are, and figures derived from another: never an internal explanation.
 NOT_INTERNAL = {
     "nps", "csat", "ces", "complaints", "disputed", "confirmed", "confirmed_fixed", "goodwill_value", "gap_h",

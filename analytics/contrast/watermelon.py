@@ -165,10 +165,9 @@ def _compare(points: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndar
 def _findings(table: pd.DataFrame, p_values: pd.DataFrame, confidence: float) -> np.ndarray:
     """The finding of each row: both verdicts, and a p-value that stands among all."""
     stands = control_false_discoveries(pd.concat(dict(p_values.items())), 1 - confidence)
-    melon = table["inside_verdict"].eq("green") & table["perceived_verdict"].eq("red")
-    reverse = table["inside_verdict"].eq("red") & table["perceived_verdict"].eq("content")
-    names = [WATERMELON, REVERSE]
-    return np.select([stands[name] & both for name, both in zip(names, (melon, reverse), strict=True)], names, "")
+    inside, felt = table["inside_verdict"], table["perceived_verdict"]
+    both = {WATERMELON: inside.eq("green") & felt.eq("red"), REVERSE: inside.eq("red") & felt.eq("content")}
+    return np.select([stands[name] & halves for name, halves in both.items()], list(both), "")
 
 
 def _false_alarms(

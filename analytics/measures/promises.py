@@ -97,6 +97,13 @@ def score_promises(
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
+def in_segment(promise: Promise, cases: pd.DataFrame) -> pd.DataFrame:
+    """The cases of the customers to whom a promise was made."""
+    if promise.segment is None:
+        return cases
+    return cases[cases["segment"].eq(promise.segment)] if "segment" in cases else cases.head(0)
+
+
 def judge_promise(
     promise: Promise, tables: Tables, cases: pd.DataFrame, comments: pd.DataFrame | None = None
 ) -> pd.DataFrame:
@@ -105,9 +112,7 @@ def judge_promise(
     Cases that began before the promise was made, or of another segment, are out of scope; for a callback only cases
     in which one was promised are in it.
     """
-    scope = cases
-    if promise.segment is not None:
-        scope = scope[scope["segment"] == promise.segment] if "segment" in scope else scope.iloc[:0]
+    scope = in_segment(promise, cases)
     started = pd.to_datetime(scope["started_at"])
     scope = scope[started >= pd.Timestamp(promise.made_on, tz=started.dt.tz)]
     scope = _with_measure(promise, tables, scope)

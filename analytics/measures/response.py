@@ -69,8 +69,6 @@ class ScoreBounds:
         The figure if the silent were like those who complained; missing where no complainer answered.
     turning_point
         The score of the silent at which the whole meets `against`; missing when nobody is silent.
-    against
-        The value that decides the headline (0 for a net score).
     invited, answered
         Rows asked and rows answered.
     open
@@ -82,14 +80,13 @@ class ScoreBounds:
     high: float
     like_complainers: float
     turning_point: float
-    against: float
     invited: int
     answered: int
     open: bool
 
 
 def weight_responses(
-    frame: pd.DataFrame, by: Sequence[str], *, answered: str = "responded_at", method: str = "raking",
+    frame: pd.DataFrame, by: Sequence[str], *, method: str = "raking",
     population: Mapping[str, Mapping[str, float]] | None = None, base: str | None = None,
 ) -> Weighting:  # fmt: skip
     """Weight those who answered so that they look like all who were asked.
@@ -101,11 +98,9 @@ def weight_responses(
     Parameters
     ----------
     frame
-        One row per invitation, the silent included.
+        One row per invitation, the silent included, with `responded_at` filled for those who answered.
     by
         Columns known for everybody asked; numbers are cut into fifths, a missing value is a value of its own.
-    answered
-        Column that is filled (or true) for those who answered.
     method
         'raking' or 'propensity'.
     population
@@ -137,10 +132,9 @@ def weight_responses(
     by = list(by)
     if method not in ("raking", "propensity"):
         raise ValueError(f"method is {method!r}. Expected 'raking' or 'propensity'.")
-    if absent := [c for c in [*by, answered, *([base] if base else [])] if c not in frame.columns]:
+    if absent := [c for c in [*by, "responded_at", *([base] if base else [])] if c not in frame.columns]:
         raise ValueError(f"weight_responses needs columns {absent}, which the frame lacks. Found: {list(frame)}.")
-    s = frame[answered]
-    respondents = (s.fillna(False).astype(bool) if pd.api.types.is_bool_dtype(s) else s.notna()).to_numpy()
+    respondents = frame["responded_at"].notna().to_numpy()
     if not respondents.any():
         raise ValueError("nobody answered: there is nothing to weight.")
     start = np.ones(len(frame)) if base is None else frame[base].to_numpy(dtype=float)
@@ -217,7 +211,7 @@ def bound_score(
     like = (1 - silent) * observed.value + silent * measure(complainers).value if named else np.nan
     turning = (against - (1 - silent) * observed.value) / silent if silent else np.nan
     undecided = worst.low <= against <= best.high
-    return ScoreBounds(observed, worst.value, best.value, like, turning, against, len(s), observed.n, undecided)
+    return ScoreBounds(observed, worst.value, best.value, like, turning, len(s), observed.n, undecided)
 
 
 def _as_category(s: pd.Series) -> pd.Series:

@@ -18,7 +18,6 @@ from analytics.contrast.watermelon import WATERMELON, find_watermelons
 from analytics.measures.estimate import OBSERVED, SAID, Estimate, span
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
-from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
 from analytics.report import words
 from analytics.report.score import DISPUTED, SCORES
@@ -32,10 +31,7 @@ DRAWN = 8  # recorded figures drawn for a problem
 NAMED_APART = 3  # figures that a chart's title names; of more it gives the number
 RELIEF = {"none": "no relief", "partial": "partial relief", "full": "full relief"}
 UNITS = {"hours": " h", "seconds": " s"}
-DISAGREEMENTS = {
-    BETWEEN: "slopes differ between segments",
-    WITHIN: "the pooled slope is not the one within segments",
-}
+DISAGREEMENTS = {BETWEEN: "slopes differ between segments", WITHIN: "the pooled slope is not the one within segments"}
 
 
 @section
@@ -61,7 +57,7 @@ def show_explanation(story: Story) -> Section:
     return Section([*lacks, *parts], answer, [*lacks, *unknowns])
 
 
-def _open_problems(story: Story) -> tuple[list[Problem], list[Block]]:
+def _open_problems(story: Story) -> tuple[list[Problem], list[blocks.Block]]:
     """The open themes, the most named first, or the one line that says why none can be told."""
     try:
         table = story.problem_table
@@ -92,7 +88,7 @@ def _people(story: Story, problem: Problem) -> int:
     return count_people(story.critical)
 
 
-def _relief(story: Story) -> list[Block]:
+def _relief(story: Story) -> list[blocks.Block]:
     """Whether customers dispute answers with relief less often than those without."""
     cases = require(story.cases_recent, [DISPUTED.column, "remedy"], "disputes by kind of relief")
     cases = cases.assign(relief=cases["remedy"].map(RELIEF))
@@ -103,7 +99,7 @@ def _relief(story: Story) -> list[Block]:
     return [blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in sentences), estimates)]
 
 
-def _diagnosis(story: Story, problem: Problem) -> list[Block]:
+def _diagnosis(story: Story, problem: Problem) -> list[blocks.Block]:
     """One open problem: what customers say, what the operation recorded, what differs."""
     people = _people(story, problem)
     if people < story.k:
@@ -177,7 +173,7 @@ def _typical(row: dict, side: str) -> str:
     return f"{average} {row[side]:,.{digits}f}{UNITS.get(row['unit'], '')}"
 
 
-def _diagnosis_chart(diagnosis: Diagnosis) -> Block:
+def _diagnosis_chart(diagnosis: Diagnosis) -> blocks.Block:
     """The chance that a case with the problem has the higher figure, for the figures furthest apart."""
     rows = diagnosis.frame.dropna(subset=["superiority"]).assign(n=lambda f: f["n_with"] + f["n_without"])
     rows = rows.rename(columns={"superiority": "value"}).assign(unit="share")
@@ -196,7 +192,7 @@ def _diagnosis_chart(diagnosis: Diagnosis) -> Block:
     )  # fmt: skip
 
 
-def _watermelons(story: Story) -> list[Block]:
+def _watermelons(story: Story) -> list[blocks.Block]:
     """Targets met where customers are worse off, and missed where they are content."""
     if not story.config.targets:
         return []
@@ -225,7 +221,7 @@ def _watermelons(story: Story) -> list[Block]:
     return [blocks.prose("### Targets and what customers say"), *findings, listing]
 
 
-def _watermelon(targets: pd.DataFrame, perception: str, unit: str) -> Block:
+def _watermelon(targets: pd.DataFrame, perception: str, unit: str) -> blocks.Block:
     """One finding for a group that one or more targets call green, or red, alike."""
     row = targets.iloc[0]
     felt = Estimate(row["perceived"], row["low"], row["high"], int(row["n"]), unit, SAID)
@@ -243,7 +239,7 @@ def _watermelon(targets: pd.DataFrame, perception: str, unit: str) -> Block:
     )  # fmt: skip
 
 
-def _clocks(story: Story) -> list[Block]:
+def _clocks(story: Story) -> list[blocks.Block]:
     """The customer's clock beside the company's, by team."""
     cases = story.cases_recent
     if not cases["ended"].eq("confirmed").any():
@@ -276,7 +272,7 @@ def _clock_cell(row: pd.Series) -> str:
     return figure_of(estimate_of(row))
 
 
-def _drivers(story: Story) -> list[Block]:
+def _drivers(story: Story) -> list[blocks.Block]:
     """Which recorded events go with the score, by segment where segments differ."""
     cases = story.cases_recent
     outcome = _first(cases)
@@ -314,14 +310,12 @@ def _refusal(disagreements: pd.DataFrame, by: str) -> str:
         return ""
     drivers = standing.groupby("kind", sort=False)["driver"].unique()
     reasons = [f"{DISAGREEMENTS[str(kind)]}: {', '.join(map(_name, names))}" for kind, names in drivers.items()]
-    return (
-        f"Which event goes most with the score is not known for the segments together: the values of {by} disagree "
-        f"({'; '.join(reasons)})."
-    )
+    unknown = "Which event goes most with the score is not known for the segments together"
+    return f"{unknown}: the values of {by} disagree ({'; '.join(reasons)})."
 
 
 def _name(measure: str) -> str:
-    return MEASURES.get(measure, (measure,))[0]
+    return str(MEASURES.get(measure, (measure,))[0])
 
 
 def _first(cases: pd.DataFrame) -> str | None:
@@ -329,7 +323,7 @@ def _first(cases: pd.DataFrame) -> str | None:
     return next((score for score in PERCEPTIONS if score in cases and cases[score].notna().any()), None)
 
 
-def _drift(story: Story) -> list[Block]:
+def _drift(story: Story) -> list[blocks.Block]:
     """Cost against perception over the history, in one sentence."""
     cases = story.cases
     cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().mean() >= RECORDED), None)

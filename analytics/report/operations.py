@@ -15,15 +15,14 @@ from analytics.config import Promise
 from analytics.contrast.clocks import median_time, name_groups
 from analytics.contrast.signals import detect_signals
 from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.promises import Verdict, score_promises
+from analytics.measures.promises import Verdict, in_segment, score_promises
 from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks
-from analytics.publish.blocks import Block
 from analytics.report.cutoff import known_at
 from analytics.report.promises import VERDICTS
-from analytics.report.story import Story
+from analytics.report.story import Story, has_texts
 from analytics.report.study import Study
 from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section, section_of
 from analytics.tables.cases import case_ids
@@ -64,10 +63,8 @@ def measure_patience(story: Story) -> Estimate:
     if contacts is None:
         raise NotMeasured(table="contacts", needed_for="the customer's patience")
     attempts = contacts[["started_at"]].assign(case=case_ids(story.recent)["contacts"]).dropna()
-    attempts = attempts.sort_values("started_at", kind="stable")
-    turn = attempts.groupby("case").cumcount()
-    first, second = (attempts[turn == k].set_index("case")["started_at"] for k in (0, 1))
-    hours = pd.Series(pd.to_timedelta((second - first).dropna()) / pd.Timedelta(hours=1), dtype=float)
+    by_case = attempts.sort_values("started_at", kind="stable").groupby("case")
+    hours = by_case["started_at"].diff()[by_case.cumcount() == 1].dt.total_seconds() / 3600
     if len(hours) < RETURNED:
         counts = f"{len(hours)} cases have a second contact (case_id, table contacts), and {RETURNED} are needed"
         raise NotMeasured(f"the customer's patience, for {counts}")
@@ -113,15 +110,12 @@ def show_promises_at_risk(story: Story) -> Section:
     """Promises that are not kept, and open cases that have passed a promised time or will within the next period."""
     if not story.config.promises:
         raise NotMeasured("no promise is declared in perception.toml ([[promises]])")
-    scored = score_promises(
-        story.config.promises, story.tables_now, story.cases_now, _comments(story), story.confidence
-    ).drop_duplicates("promise")
+    comments = story.comments if has_texts(story) else None
+    scored = score_promises(story.config.promises, story.tables_now, story.cases_now, comments, story.confidence)
     open_now = story.cases_recent[story.cases_recent["ended"] == "censored"]
     ahead = (story.period.end - story.period.start).total_seconds() / 3600
-    rows = [
-        _at_risk(promise, row, open_now, ahead, story.k)
-        for promise, (_, row) in zip(story.config.promises, scored.iterrows(), strict=True)
-    ]
+    pairs = zip(story.config.promises, scored.drop_duplicates("promise").iterrows(), strict=True)
+    rows = [_at_risk(promise, row, open_now, ahead, story.k) for promise, (_, row) in pairs]
     table = pd.DataFrame(rows).astype({"passed": "Int64", "soon": "Int64"})
     risky = table[table["passed"].fillna(0).add(table["soon"].fillna(0)) > 0]
     answer = blocks.finding(
@@ -141,9 +135,7 @@ def show_promises_at_risk(story: Story) -> Section:
 
 def _at_risk(promise: Promise, scored: pd.Series, open_now: pd.DataFrame, ahead: float, k: int) -> dict[str, Any]:
     """One promise: both verdicts, and its open cases past the time or soon to be; nothing that rests on few people."""
-    scope = open_now
-    if promise.segment is not None:
-        scope = scope[scope["segment"].eq(promise.segment)] if "segment" in scope else scope.head(0)
+    scope = in_segment(promise, open_now)
     groups = {"view": int(scored["view_n"]), "records": int(scored["n"]), "open": count_people(scope)}
     row: dict[str, Any] = {"promise": promise.text, "passed": None, "soon": None}
     for kind in ("view", "records"):
@@ -153,13 +145,6 @@ def _at_risk(promise: Promise, scored: pd.Series, open_now: pd.DataFrame, ahead:
         passed = hours > promise.threshold
         row |= {"passed": int(passed.sum()), "soon": int((~passed & (hours > promise.threshold - ahead)).sum())}
     return row | {"people": min((people for people in groups.values() if people >= k), default=None)}
-
-
-def _comments(story: Story) -> pd.DataFrame | None:
-    try:
-        return story.comments
-    except NotMeasured:
-        return None
 
 
 @section
@@ -189,7 +174,7 @@ def show_data_drift(story: Story) -> Section:
     return section_of(*gather(lambda: _row_counts(story), lambda: _missing_values(story)))
 
 
-def _row_counts(story: Story) -> list[Block]:
+def _row_counts(story: Story) -> list[blocks.Block]:
     rows = []
     for name, stamp, frame in _stamped(story.since(story.period.previous(len(story.history) - 1).start)):
         if frame[stamp].isna().all():
@@ -213,7 +198,7 @@ def _row_counts(story: Story) -> list[Block]:
     return [answer, listing]
 
 
-def _missing_values(story: Story) -> list[Block]:
+def _missing_values(story: Story) -> list[blocks.Block]:
     """Columns whose share of missing values differs from last period's as it stood at that period's end."""
     rows = []
     for name, stamp, frame in _stamped(story.since(story.period.previous().start)):
@@ -253,7 +238,7 @@ def _missing_row(table: str, column: str, now: pd.Series, then: pd.Series, confi
 
 def build_operations_page_one(
     story: Story, patience: Section, perceived: Section, problems: Section, risk: Section, unknowns: Section
-) -> Block:
+) -> blocks.Block:
     """The week on one page: what waits longest, what customers perceive and name, who may leave, what is not known."""
     evidence = patience.answer.data["evidence"]
     numbers = {"Beyond their patience": Estimate(**evidence[0])} if evidence else {}

@@ -7,7 +7,6 @@ from analytics.measures.estimate import ASSERTED, SAID, Estimate
 from analytics.measures.promises import Lack, Verdict, score_promises
 from analytics.measures.suppress import TOTAL, suppress
 from analytics.publish import blocks
-from analytics.publish.blocks import Block
 from analytics.report import words
 from analytics.report.story import Story, has_texts
 from analytics.report.words import Section, estimate_of, figure_of, listed, section
@@ -52,7 +51,7 @@ def _scored(story: Story) -> pd.DataFrame:
     return score_promises(story.config.promises, story.tables, story.cases_now, comments, story.confidence)
 
 
-def _strategy(story: Story) -> list[Block]:
+def _strategy(story: Story) -> list[blocks.Block]:
     """The declared strategy against the themes it lives by."""
     declared = story.config.strategy
     if declared is None or not has_texts(story):
@@ -79,7 +78,7 @@ def _withheld(part: pd.DataFrame, k: int) -> pd.DataFrame:
     return by_cases.where(by_views["withheld"].eq(""), by_views)
 
 
-def _promise(row: pd.Series, k: int, measure: str | None) -> Block:
+def _promise(row: pd.Series, k: int, measure: str | None) -> blocks.Block:
     """One promise in a sentence, from both sides."""
     view = Estimate(row["view"], row["view_low"], row["view_high"], int(row["view_n"]), "share", SAID)
     records = Estimate(row["records"], row["records_low"], row["records_high"], int(row["n"]), "share", ASSERTED)

@@ -8,7 +8,6 @@ from analytics.measures.recovery import LEAVE_DAYS, LEFT, MANY, NEXT_SCORE, REPE
 from analytics.measures.shares import corrected_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks
-from analytics.publish.blocks import Block
 from analytics.report.story import Story, has_texts, refuse_long
 from analytics.report.words import Section, capital, figure_of, gather, not_known, section, word_withheld
 from analytics.tables.schema import NotMeasured
@@ -43,7 +42,7 @@ def show_recovery(story: Story) -> Section:
     return Section([gestures, *complaints, *tables], gestures, unknowns)
 
 
-def _asked_for(story: Story) -> list[Block]:
+def _asked_for(story: Story) -> list[blocks.Block]:
     """How many complaints say that a promise was broken, and how many want what was never offered."""
     from analytics.text.themes import theme_errors
 
@@ -68,7 +67,7 @@ def _asked_for(story: Story) -> list[Block]:
     return [blocks.finding(sentence, shares, key="complaints:promise", better="lower", people=people)]
 
 
-def _no_gestures(story: Story) -> Block:
+def _no_gestures(story: Story) -> blocks.Block:
     """Why nothing can be said of gestures."""
     complaints = story.tables.complaints
     if complaints is not None and "goodwill_value" not in complaints:
@@ -77,7 +76,7 @@ def _no_gestures(story: Story) -> Block:
     return blocks.unknown(few, settle="recording remedy and goodwill apart")
 
 
-def _outcome_tables(groups: pd.DataFrame, story: Story) -> list[Block]:
+def _outcome_tables(groups: pd.DataFrame, story: Story) -> list[blocks.Block]:
     """What became of each group's customers, a table for each outcome that enough of them reached."""
     tables = []
     for outcome, (head, caption) in OUTCOMES.items():
@@ -103,7 +102,7 @@ def _name_group(row: pd.Series) -> str:
     return f"{'fixed' if row['fixed'] else 'not fixed'}{gesture}"
 
 
-def _accounts_table(accounts: pd.DataFrame, story: Story) -> list[Block]:
+def _accounts_table(accounts: pd.DataFrame, story: Story) -> list[blocks.Block]:
     """What we recorded beside what the customer says, groups of too few left out."""
     words = accounts.assign(
         company=accounts["remedy"].replace("none", "no") + " remedy",

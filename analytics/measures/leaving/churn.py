@@ -147,8 +147,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         leavers = frame.loc[y, "customer_id"].nunique() if ids else int(y.sum())
         if leavers < LEAVERS_NEEDED:
             raise TooFewLeaversError(leavers, LEAVERS_NEEDED, f"within {self.horizon_days} days of a cut-off")
-        risk = self._fit_checked(frame, y, moments, columns)
-        self._judge(frame, y, risk)
+        self._judge(frame, y, self._fit_checked(frame, y, moments, columns))
         return self
 
     def risk_by(self, groups: Iterable[str], features: pd.DataFrame) -> np.ndarray:
@@ -288,7 +287,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 raise ValueError(f"column {name} holds stamps. Give the days between it and the cut-off instead.")
             if column.nunique(dropna=False) < 2:
                 continue
-            if _is_number(column):
+            if pd.api.types.is_numeric_dtype(column):
                 x = column.astype("Float64").to_numpy(float, na_value=np.nan)
                 self.typical_[name] = float(np.nanmedian(x)) if np.isnan(x).mean() < 0.5 else np.nan
                 continue
@@ -367,10 +366,6 @@ def _estimator(kind: str, seed: int) -> Any:  # noqa: ANN401  scikit-learn carri
     return make_pipeline(impute, StandardScaler(), LogisticRegression(C=0.1, solver="newton-cholesky"))
 
 
-def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column)
-
-
 def _outcome(features: pd.DataFrame, left: ArrayLike | None, moments: pd.Series, days: int) -> pd.Series:
     """Whether each row's customer left within the horizon: True, False or missing."""
     if left is None and "left_within" not in features:
@@ -379,10 +374,9 @@ def _outcome(features: pd.DataFrame, left: ArrayLike | None, moments: pd.Series,
     if pd.api.types.is_datetime64_any_dtype(values):
         gone = pd.to_datetime(values, utc=True)
         values = (gone > moments) & (gone <= moments + pd.Timedelta(days=days))
-    if not _is_number(values) or not values.dropna().isin([0, 1]).all():
-        raise ValueError(
-            f"left holds {list(values.dropna().unique()[:5])}: expected True and False, 1 and 0, or stamps."
-        )
+    if not pd.api.types.is_numeric_dtype(values) or not values.dropna().isin([0, 1]).all():
+        strange = list(values.dropna().unique()[:5])
+        raise ValueError(f"left holds {strange}: expected True and False, 1 and 0, or stamps.")
     return values.astype("boolean")
 
 

@@ -194,10 +194,9 @@ def rank_customers(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, 
     risk = model.predict_proba(features)[:, 1]
     value = features[VALUE].to_numpy(float) if VALUE in features else np.full(len(features), np.nan)
     gain = risk * value * costs.years_kept * costs.share_saved - costs.retention_contact
-    if not model.calibrated_ or np.isnan(value).all():
-        chosen, worth = np.flatnonzero(_top(risk)), risk
-    else:
-        chosen, worth = np.flatnonzero(gain.round(DECIMALS) > 0), gain
+    by_risk = not model.calibrated_ or np.isnan(value).all()
+    worth = risk if by_risk else gain
+    chosen = np.flatnonzero(_top(risk) if by_risk else gain.round(DECIMALS) > 0)
     chosen = chosen[np.argsort(-worth[chosen].round(DECIMALS), kind="stable")]
     level, worth_it = (figure[chosen] if model.calibrated_ else np.nan for figure in (risk, gain))
     return pd.DataFrame(

@@ -188,11 +188,11 @@ def _words(comments: pd.DataFrame | None, ids: pd.Index) -> pd.DataFrame | None:
 def _said(words: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
     """What the customer's own words of the year say."""
     year = words[_within(words["at"], now, YEAR)]
-    who, total, intent = year["who"], _count(year["who"], n), np.full(n, np.nan)
+    who, intent = year["who"], np.full(n, np.nan)
     np.fmax.at(intent, who.to_numpy(), year["churn_intent"].to_numpy(float))
     negative, themes, promise = (_count(who, n, year[column]) for column in ("negative", "themes", "promise"))
     return {
-        "perception_comments": total, "perception_valence": _ratio(_count(who, n, year["valence"]), total),
+        "perception_comments": _count(who, n), "perception_valence": _mean(who, n, year["valence"]),
         "perception_negative_comments": negative, "perception_churn_intent": intent, "perception_themes": themes,
         "perception_promise_broken": promise,
     }  # fmt: skip
@@ -258,8 +258,7 @@ def _handled(contacts: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray
             features[f"operations_{name}_90d"] = _count(who[recent], n, values[recent])
     for column in (c for c in ("handle_time_s", "wait_time_s") if c in year):
         values = year[column].dropna()
-        by = who[values.index]
-        features[f"operations_{column}"] = _ratio(_count(by, n, values), _count(by, n))
+        features[f"operations_{column}"] = _mean(who[values.index], n, values)
     return features | _clocks(year, now, n)
 
 
@@ -275,15 +274,14 @@ def _clocks(year: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
         ended = word.reindex(cases.index)
         ended = ended.where(ended >= cases["at"])
         hours = 24 * (ended.fillna(now) - cases["begun"])
-        features["operations_customer_clock_h"] = _ratio(_count(cases["who"], n, hours), features["operations_cases"])
+        features["operations_customer_clock_h"] = _mean(cases["who"], n, hours)
         features["operations_unconfirmed"] = _count(cases["who"], n, ended.isna())
         features["operations_unconfirmed_90d"] = _count(cases["who"][recent], n, ended[recent].isna())
     if "resolved" in year:
         answered = year[~year["abandoned"].eq(1)] if "abandoned" in year else year
         closed = answered["resolved"].where(answered["resolved"] <= now)
         hours = 24 * (closed.fillna(now) - answered["at"]).clip(lower=0)
-        total = _count(answered["who"], n)
-        features["operations_company_clock_h"] = _ratio(_count(answered["who"], n, hours), total)
+        features["operations_company_clock_h"] = _mean(answered["who"], n, hours)
         still = closed.isna().groupby(answered["case"], sort=False).last().reindex(cases.index).fillna(True)
         features["operations_open_cases"] = _count(cases["who"], n, still.astype(float))
     return features
@@ -304,8 +302,9 @@ def _count(who: pd.Series, n: int, weights: pd.Series | None = None) -> np.ndarr
     return np.asarray(counts, dtype=float)
 
 
-def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+def _mean(who: pd.Series, n: int, values: pd.Series) -> np.ndarray:
+    count = _count(who, n)
+    return np.asarray(np.divide(_count(who, n, values), count, out=np.full(n, np.nan), where=count > 0))
 
 
 def _last(who: pd.Series, values: pd.Series, n: int) -> np.ndarray:
