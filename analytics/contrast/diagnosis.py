@@ -201,20 +201,16 @@ def diagnose(
 
 def _check(problem: Problem) -> None:
     """Refuse anything but an open problem that customers named."""
-    e = problem.evidence
+    e, name = problem.evidence, problem.name
     if e.source != SAID:
         raise ValueError(
-            f"diagnose starts from what customers say; the evidence for {problem.name!r} is {e.source!r}. Give an "
-            "Estimate from surveys, complaints or comments."
+            f"diagnose starts from what customers say; the evidence for {name!r} is {e.source!r}. Give an Estimate "
+            "from surveys, complaints or comments."
         )
     if e.n == 0 or not e.value > 0:
-        raise ValueError(
-            f"no customer names {problem.name!r} (value {e.value}, n = {e.n}): there is nothing to diagnose."
-        )
+        raise ValueError(f"no customer names {name!r} (value {e.value}, n = {e.n}): there is nothing to diagnose.")
     if not problem.is_open:
-        raise ValueError(
-            f"{problem.name!r} is not open now; an internal figure would explain a problem that nobody has."
-        )
+        raise ValueError(f"{name!r} is not open now; an internal figure would explain a problem that nobody has.")
 
 
 def _internal(cases: pd.DataFrame) -> list[str]:

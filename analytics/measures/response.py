@@ -207,8 +207,8 @@ def bound_score(
     worst, best = sorted(ends, key=attrgetter("value"))
     mass = np.ones(len(s)) if weights is None else np.asarray(weights, dtype=float)
     silent = float(mass[s.isna()].sum() / mass.sum())
-    named = complainers is not None and complainers.notna().any()
-    like = (1 - silent) * observed.value + silent * measure(complainers).value if named else np.nan
+    complained = complainers is not None and complainers.notna().any()
+    like = (1 - silent) * observed.value + silent * measure(complainers).value if complained else np.nan
     turning = (against - (1 - silent) * observed.value) / silent if silent else np.nan
     undecided = worst.low <= against <= best.high
     return ScoreBounds(observed, worst.value, best.value, like, turning, len(s), observed.n, undecided)

@@ -43,8 +43,8 @@ def show_explanation(story: Story) -> Section:
     if not problems:
         if lacks:
             return Section(lacks, lacks[0], lacks)
-        nothing = blocks.finding("No problem is open, so no internal figure is shown: they only explain problems.")
-        return Section([nothing], nothing)
+        nothing = "No problem is open, so no internal figure is shown: they only explain problems."
+        return words.section_of([blocks.finding(nothing)])
     parts, unknowns = gather(
         *(functools.partial(_diagnosis, story, problem) for problem in problems),
         *([lambda: _relief(story)] if disputes else []),

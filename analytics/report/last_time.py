@@ -139,8 +139,7 @@ def show_last_time(story: Story, *sections: Section) -> Section:
     if previous is None:
         last = story.period.previous().label
         nothing = f"No readable report of {last} is published, so there is nothing to test again."
-        line = blocks.unknown(nothing, settle="building that report, then this one")
-        return Section([line], line)
+        return section_of([blocks.unknown(nothing, settle="building that report, then this one")])
     now = [block.data for part in sections for block in part.blocks if block.data.get("key")]
     table = retest(previous, [*_problems_now(story), *now])
     latest = table["verdict"].value_counts().reindex(list(Verdict), fill_value=0)

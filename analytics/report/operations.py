@@ -156,8 +156,7 @@ def show_silent_risk(story: Story) -> Section:
     if not spoke:
         raise NotMeasured("neither answers nor complaints name the customer", needed_for="silent customers")
     if len(calls) < story.k:
-        few = blocks.finding(f"Fewer than {story.k} customers are on the list of whom to call.")
-        return Section([few], few)
+        return section_of([blocks.finding(f"Fewer than {story.k} customers are on the list of whom to call.")])
     silent = now.loc[now[spoke].fillna(0).sum(axis=1) == 0, "customer_id"]
     quiet = share(calls["customer_id"].isin(silent), source=OBSERVED, confidence=story.confidence)
     answer = blocks.finding(

@@ -80,8 +80,8 @@ class Study:
     def _comments(self) -> pd.DataFrame | None:
         """Scored comments; None where there are none, or where they do not reach back to the first cut-off."""
         begins = self.story.period.previous(len(self.story.history) - 1).start
-        covered = self._cutoffs and self._cutoffs[0] >= begins
-        return self.story.comments if covered and has_texts(self.story) else None
+        long_enough = self._cutoffs and self._cutoffs[0] >= begins
+        return self.story.comments if long_enough and has_texts(self.story) else None
 
     @cached_property
     def _fitted(self) -> ChurnRiskModel | NotMeasured:

@@ -198,10 +198,10 @@ def rank_customers(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, 
     worth = risk if by_risk else gain
     chosen = np.flatnonzero(_top(risk) if by_risk else gain.round(DECIMALS) > 0)
     chosen = chosen[np.argsort(-worth[chosen].round(DECIMALS), kind="stable")]
-    level, worth_it = (figure[chosen] if model.calibrated_ else np.nan for figure in (risk, gain))
+    level, net = (figure[chosen] if model.calibrated_ else np.nan for figure in (risk, gain))
     return pd.DataFrame(
         {"rank": np.arange(1, len(chosen) + 1), "customer_id": features["customer_id"].to_numpy()[chosen],
-         "risk": level, "expected_gain": worth_it, "reasons": _reasons(model, features, chosen, risk, k)}
+         "risk": level, "expected_gain": net, "reasons": _reasons(model, features, chosen, risk, k)}
     )  # fmt: skip
 
 

@@ -216,10 +216,8 @@ def _complained(complaints: pd.DataFrame, now: float, n: int) -> dict[str, np.nd
     """Complaints of the year; a dispute and a gesture without a fix count once they can be known."""
     year = complaints[_within(complaints["at"], now, YEAR)]
     settled = year[year["settled"] <= now]
-    features = {
-        "perception_complaints": _count(year["who"], n),
-        "perception_complaints_90d": _count(year[year["at"] > now - QUARTER]["who"], n),
-    }
+    features = {"perception_complaints": _count(year["who"], n)}
+    features["perception_complaints_90d"] = _count(year["who"][year["at"] > now - QUARTER], n)
     if "disputed" in year:
         features["perception_disputed"] = _count(settled["who"], n, settled["disputed"])
     if "empty" in year:
@@ -246,11 +244,8 @@ def _handled(contacts: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray
     """What was recorded of the customer's contacts and cases of the year, as it stood at the cut-off."""
     year = contacts[_within(contacts["at"], now, YEAR)]
     who, recent = year["who"], year["at"] > now - QUARTER
-    features = {
-        "operations_contacts": _count(who, n),
-        "operations_contacts_90d": _count(who[recent], n),
-        "operations_days_since_contact": now - _last(who, year["at"], n),
-    }
+    features = {"operations_contacts": _count(who, n), "operations_contacts_90d": _count(who[recent], n)}
+    features["operations_days_since_contact"] = now - _last(who, year["at"], n)
     for column, name in (("transfers", "transfers"), ("reopened", "reopens"), ("abandoned", "abandoned")):
         if column in year:
             values = year[column].fillna(0)
