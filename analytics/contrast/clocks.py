@@ -74,20 +74,15 @@ def median_time(
         z = np.where(open_share > 0, (np.log(-np.log(open_share)) - np.log(-np.log(1 - share))) / error, np.inf)
     reach = z_score(confidence)
     value = _first(moments[open_share < 1 - share - 1e-12], np.nan)
-    low, high = (
-        _first(moments[z >= -reach], _followed(times, moments, confidence, share)),
-        _first(moments[z > reach], np.nan),
-    )
+    low = _first(moments[z >= -reach], _followed(times, moments, confidence, share))
+    high = _first(moments[z > reach], np.nan)
     return Estimate(value, min(low, value) if value == value else low, high, len(times), "hours", source)
 
 
 def summarise_clock(
-    cases: pd.DataFrame,
-    by: Sequence[str] = (),
-    clock: str = "customer_clock_h",
-    confidence: float = 0.95,
+    cases: pd.DataFrame, by: Sequence[str] = (), clock: str = "customer_clock_h", confidence: float = 0.95,
     minimum: int | None = 10,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Median of one clock in every group of cases, unconfirmed cases counted as unfinished.
 
     Parameters
@@ -133,7 +128,6 @@ def summarise_clock(
     confirmed = cases["ended"].eq("confirmed")
     ends = confirmed if clock != "company_clock_h" else pd.Series(True, index=cases.index)
     groups = cases.assign(_ends=ends, _confirmed=confirmed, **{column: name_groups(cases[column]) for column in by})
-    tail = ["measure", "value", "low", "high", "n", "unit", "source", "confirmed", "quarter", "people"]
     rows = []
     for key, group in groups.groupby(by) if by else [((), groups)]:
         e = Estimate(np.nan, np.nan, np.nan, 0, "hours", CLOCKS[clock])
@@ -143,9 +137,9 @@ def summarise_clock(
         if e.n and np.isnan(e.value):
             # a lower bound would take "was never asked" for "still waiting": none is given with an unknown median
             quarter, low = median_time(group[clock], group["_ends"], share=0.25).value, np.nan
-        row = (clock, e.value, low, e.high, e.n, e.unit, e.source, group["_confirmed"].mean(), quarter)
-        rows.append((*key, *row, count_people(group)))
-    table = pd.DataFrame(rows, columns=[*by, *tail])
+        row = {"measure": clock} | vars(e) | {"low": low, "confirmed": group["_confirmed"].mean(), "quarter": quarter}
+        rows.append(dict(zip(by, key, strict=True)) | row | {"people": count_people(group)})
+    table = pd.DataFrame(rows)
     return table if minimum is None else suppress(table, minimum, by=by)
 
 

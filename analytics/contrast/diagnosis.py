@@ -5,16 +5,18 @@ causes it. Nothing else in the package sets an internal figure beside what custo
 targets (``watermelon``) and of slow decline (``drift``).
 """
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.groups import WITHIN
-from analytics.contrast.signals import control_false_discoveries
+from analytics.contrast.groups import WITHIN, number_strata
+from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import z_score
 from analytics.measures.suppress import count_people
@@ -22,20 +24,7 @@ from analytics.tables.schema import NotMeasured, require
 
 PER_CONTACT = ("handle_time_s", "hold_time_s", "wait_time_s")  # more contacts are a measure of their own
 COUNTS = ("transfers", "reopens", "contacts", "channels", "abandoned", "timely")
-MEASURES = {  # column: its name in a sentence, its unit
-    "first_response_h": ("time to the first answer", "hours"),
-    "company_clock_h": ("the company's own clock", "hours"),
-    "handle_time_s": ("handle time per contact", "seconds"),
-    "hold_time_s": ("time on hold per contact", "seconds"),
-    "wait_time_s": ("waiting time per contact", "seconds"),
-    "transfers": ("number of transfers", "count"),
-    "reopens": ("number of times reopened", "count"),
-    "contacts": ("number of contacts needed", "count"),
-    "channels": ("number of channels used", "count"),
-    "abandoned": ("number of abandoned attempts", "count"),
-    "timely": ("share answered in the company's time limit", "share"),
-    "cost": ("cost", "currency"),
-}
+MEASURES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))  # column: name, unit
 # What customers feel, who they are, and figures derived from another: never an internal explanation.
 NOT_INTERNAL = {
     "nps", "csat", "ces", "complaints", "disputed", "confirmed", "confirmed_fixed", "goodwill_value", "gap_h",
@@ -138,13 +127,9 @@ class Diagnosis:
 
 
 def diagnose(
-    problem: Problem,
-    cases: pd.DataFrame,
-    measures: Sequence[str] | None = None,
-    by: Sequence[str] = WITHIN,
-    k: int = 10,
-    confidence: float = 0.95,
-) -> Diagnosis:
+    problem: Problem, cases: pd.DataFrame, measures: Sequence[str] | None = None, by: Sequence[str] = WITHIN,
+    k: int = 10, confidence: float = 0.95,
+) -> Diagnosis:  # fmt: skip
     """Ask which internal figures differ between cases with an open, customer-named problem and comparable ones.
 
     Within each stratum of `by`, every case with the problem is compared with every one without: the share of
@@ -199,8 +184,7 @@ def diagnose(
     cases = cases.reset_index(drop=True)
     has = cases["case_id"].map(problem.has.astype("boolean"))
     heard = cases[has.notna()].assign(_has=has[has.notna()].astype(bool))
-    present = [column for column in by if column in heard and heard[column].notna().any()]
-    heard["_stratum"] = heard.groupby(present, dropna=False, sort=False).ngroup() if present else 0
+    heard["_stratum"], present = number_strata(heard, by)
     comparable = heard[heard.groupby("_stratum")["_has"].transform("nunique").eq(2)]
     people = [count_people(comparable[comparable["_has"].eq(side)]) for side in (True, False)]
     if min(people) < k:
@@ -217,20 +201,16 @@ def diagnose(
 
 def _check(problem: Problem) -> None:
     """Refuse anything but an open problem that customers named."""
-    e = problem.evidence
+    e, name = problem.evidence, problem.name
     if e.source != SAID:
         raise ValueError(
-            f"diagnose starts from what customers say; the evidence for {problem.name!r} is {e.source!r}. Give an "
-            "Estimate from surveys, complaints or comments."
+            f"diagnose starts from what customers say; the evidence for {name!r} is {e.source!r}. Give an Estimate "
+            "from surveys, complaints or comments."
         )
     if e.n == 0 or not e.value > 0:
-        raise ValueError(
-            f"no customer names {problem.name!r} (value {e.value}, n = {e.n}): there is nothing to diagnose."
-        )
+        raise ValueError(f"no customer names {name!r} (value {e.value}, n = {e.n}): there is nothing to diagnose.")
     if not problem.is_open:
-        raise ValueError(
-            f"{problem.name!r} is not open now; an internal figure would explain a problem that nobody has."
-        )
+        raise ValueError(f"{name!r} is not open now; an internal figure would explain a problem that nobody has.")
 
 
 def _internal(cases: pd.DataFrame) -> list[str]:
@@ -250,10 +230,8 @@ def _contrast(cases: pd.DataFrame, measure: str, k: int, confidence: float) -> d
     table = pd.DataFrame({"value": values, "has": cases["_has"], "stratum": cases["_stratum"]}).dropna()
     sides = [cases.loc[table.index[table["has"].eq(side)]] for side in (True, False)]
     row |= {"n_with": len(sides[0]), "n_without": len(sides[1]), "people": min(map(count_people, sides))}
-    if row["people"] < k:
-        return row | {"lack": FEW}
-    if table["value"].nunique() == 1:
-        return row | {"lack": CONSTANT}
+    if row["people"] < k or table["value"].nunique() == 1:
+        return row | {"lack": FEW if row["people"] < k else CONSTANT}
     typical = table.groupby("has")["value"].agg("mean" if measure in COUNTS else "median")
     row |= {"with_problem": float(typical[True]), "without": float(typical[False])}
     return row | compare_ranks(table["value"], table["has"], table["stratum"], confidence)
@@ -304,7 +282,9 @@ def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confide
     if not paired.any():
         return dict.fromkeys(("superiority", "low", "high", "p_value"), np.nan)
     x, mine, codes, m, n = (array[paired] for array in (x, mine, codes, m, n))
-    (rank, ties), (own, _) = _ranks(x, codes), _ranks(x, 2 * codes + mine)
+    data = pd.DataFrame({"x": x, "stratum": codes, "mine": mine})
+    rank, own = (data.groupby(kind)["x"].rank().to_numpy() for kind in ("stratum", ["stratum", "mine"]))
+    ties = data.groupby(["stratum", "x"])["x"].transform("size").to_numpy(float)
     size, same, other = m + n, np.where(mine, m, n), np.where(mine, n, m)
     below = (rank - own) / other  # share of the other side below this case
     placement = np.where(mine, below, 1 - below)
@@ -321,27 +301,11 @@ def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confide
     return {"superiority": value, "low": low, "high": high, "p_value": p_value}
 
 
-def _ranks(values: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ranks from 1 within each code, ties sharing their mean, and how many values each is tied with, itself counted."""
-    order = np.lexsort((values, codes))
-    v, c = values[order], codes[order]
-    new = np.r_[True, (c[1:] != c[:-1]) | (v[1:] != v[:-1])]
-    tie = np.cumsum(new) - 1
-    first, count = np.flatnonzero(new), np.bincount(tie)
-    begins = np.r_[True, c[1:] != c[:-1]]
-    start = np.flatnonzero(begins)[np.cumsum(begins) - 1]
-    rank, ties = np.empty(len(values)), np.empty(len(values))
-    rank[order] = (first + (count - 1) / 2)[tie] - start + 1
-    ties[order] = count[tie]
-    return rank, ties
-
-
 def _logit_interval(value: float, error: float, n: int, confidence: float) -> tuple[float, float]:
     """Interval on the logit scale, so that it stays between 0 and 1 (pulled half a case inwards at the ends)."""
     inner = min(max(value, 0.5 / n), 1 - 0.5 / n)
-    spread = max(error, 0.5 / n) / (inner * (1 - inner))
-    centre, reach = np.log(inner / (1 - inner)), z_score(confidence) * spread
-    low, high = (1 / (1 + np.exp(-(centre + sign * reach))) for sign in (-1, 1))
+    reach = z_score(confidence) * max(error, 0.5 / n) / (inner * (1 - inner))
+    low, high = (1 / (1 + np.exp(-(np.log(inner / (1 - inner)) + side))) for side in (-reach, reach))
     return float(min(low, value)), float(max(high, value))
 
 

@@ -9,6 +9,7 @@ from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtrit
 
 from analytics.contrast.diagnosis import measured_values
 from analytics.contrast.groups import check_score, perceived_points
@@ -16,12 +17,10 @@ from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.tables.periods import Frequency, period_of
 from analytics.tables.schema import require
 
+LONGEST_LAG = 6  # periods later that perception may follow
 SHORTEST = 24  # periods; two years of months, so that a season is not taken for a trend
-RACE = "slow race to the bottom"
-PERCEPTION_FELL = "perception fell"
-PERCEPTION_ROSE = "perception rose"
-NO_CHANGE = "no change in perception"
-CANNOT_TELL = "cannot tell"
+RACE, PERCEPTION_FELL, PERCEPTION_ROSE = "slow race to the bottom", "perception fell", "perception rose"
+NO_CHANGE, CANNOT_TELL = "no change in perception", "cannot tell"
 
 
 @dataclass(frozen=True)
@@ -47,19 +46,15 @@ class Drift:
 
 
 def find_drift(
-    cases: pd.DataFrame,
-    cost: str = "handle_time_s",
-    perception: str = "csat",
-    frequency: Frequency = "month",
-    *,
-    longest_lag: int = 6,
-    confidence: float = 0.95,
-) -> Drift:
+    cases: pd.DataFrame, cost: str = "handle_time_s", perception: str = "csat", frequency: Frequency = "month",
+    *, confidence: float = 0.95,
+) -> Drift:  # fmt: skip
     """Set cost beside perception, period by period, and say whether both are sliding down.
 
     Each series gets a straight line; the interval of its change allows for the errors being related from one period to
     the next (first-order autocorrelation, corrected for its small-sample bias, shrinks the effective number of
-    periods). Lagged correlations are taken on prewhitened residuals, Bonferroni over the lags. With fewer than 24
+    periods). Correlations at up to six periods' lag are taken on prewhitened residuals,
+    Bonferroni over the lags. With fewer than 24
     periods, or when a line's interval includes no change, nothing is claimed of it.
 
     Parameters
@@ -72,8 +67,6 @@ def find_drift(
         'csat', 'nps' or 'ces'.
     frequency
         'week', 'month' or 'quarter'.
-    longest_lag
-        How many periods later perception may follow.
     confidence
         Level of the intervals.
 
@@ -104,13 +97,12 @@ def find_drift(
     require(cases, ["started_at", cost, perception], "cost against perception")
     points = _points(cases, cost, perception, frequency)
     whole = points.dropna()
-    cost_line = _line(whole["cost"].to_numpy(), confidence)
-    felt_line = _line(whole["perception"].to_numpy(), confidence)
+    cost_line, felt_line = (_line(whole[name].to_numpy(), confidence) for name in ("cost", "perception"))
     change, low, high = (value / cost_line[3] for value in cost_line[:3])
     cost_change = Estimate(change, low, high, len(whole), "share", OBSERVED)
     felt_change = Estimate(*felt_line[:3], int(points["n"].sum()), "score" if perception == "ces" else "points", SAID)
     word = _word(cost_change, felt_change, len(whole))
-    return Drift(word, cost_change, felt_change, _lags(whole, longest_lag, confidence))
+    return Drift(word, cost_change, felt_change, _lags(whole, confidence))
 
 
 def _points(cases: pd.DataFrame, cost: str, perception: str, frequency: Frequency) -> pd.DataFrame:
@@ -123,8 +115,6 @@ def _points(cases: pd.DataFrame, cost: str, perception: str, frequency: Frequenc
 
 def _line(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:
     """Change along a straight line with its bounds, and where the line starts."""
-    from scipy.special import stdtrit
-
     n = len(values)
     if n < 5:
         return np.nan, np.nan, np.nan, np.nan
@@ -144,14 +134,13 @@ def _autocorrelation(residual: np.ndarray) -> float:
     power = float(residual @ residual)
     if power <= 1e-12 * len(residual):
         return 0.0
-    raw = float(residual[1:] @ residual[:-1]) / power
-    n = len(residual)
+    raw, n = float(residual[1:] @ residual[:-1]) / power, len(residual)
     return float(np.clip((raw * n + 2) / (n - 4), 0.0, 0.9))
 
 
-def _lags(whole: pd.DataFrame, longest: int, confidence: float) -> pd.DataFrame:
+def _lags(whole: pd.DataFrame, confidence: float) -> pd.DataFrame:
     """Correlation of cost with later perception, trend and own memory taken out of both."""
-    lags = pd.DataFrame({"lag": range(longest + 1), "correlation": np.nan, "low": np.nan, "high": np.nan, "n": 0})
+    lags = pd.DataFrame({"lag": range(LONGEST_LAG + 1), "correlation": np.nan, "low": np.nan, "high": np.nan, "n": 0})
     if len(whole) < SHORTEST:
         return lags
     cost, felt = (_prewhiten(whole[name].to_numpy()) for name in ("cost", "perception"))

@@ -4,11 +4,12 @@ Importance is association, not effect: nothing here says what would happen if a 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import erfc, fdtrc, ndtri
 
 from analytics.contrast.importance import EXACT, Groups, johnson_weights, lmg_shares, sample_orders, sequential_shares
 
@@ -37,16 +38,9 @@ class _Design:
 
 
 def rank_drivers(
-    frame: pd.DataFrame,
-    outcome: str,
-    drivers: Sequence[str],
-    by: str | None = None,
-    *,
-    confidence: float = 0.95,
-    bootstraps: int = 200,
-    rng: np.random.Generator | int = 0,
-    ordinal: bool | None = None,
-) -> pd.DataFrame:
+    frame: pd.DataFrame, outcome: str, drivers: Sequence[str], by: str | None = None, *, confidence: float = 0.95,
+    bootstraps: int = 200, rng: np.random.Generator | int = 0, ordinal: bool | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Rank drivers by their share in explaining an outcome, with direction and an interval that can hold nothing.
 
     Shares of R2 are LMG (exact up to 20 drivers) and Johnson's relative weights. A row is left out only when its
@@ -118,35 +112,32 @@ def rank_drivers(
         raise ValueError(f"outcome, drivers and by must be different columns, at least one of them a driver: {wanted}.")
     rows = frame.loc[frame[outcome].notna(), wanted]
     score = pd.to_numeric(rows[outcome]).to_numpy(dtype=float)
-    ordinal = _looks_ordinal(score) if ordinal is None else ordinal
+    if ordinal is None:
+        ordinal = len(np.unique(score)) <= ORDINAL and bool((score % 1 == 0).all())
     y = pd.Series(score).rank().to_numpy() / len(score) if ordinal else score
     design = _design(rows, drivers, y)
     options: dict[str, Any] = {"confidence": confidence, "bootstraps": bootstraps, "rng": np.random.default_rng(rng)}
     scale = "ranks" if ordinal else "as measured"
     if by is None:
         ranked = _rank(design, **options)
-        ranked.attrs["outcome_scale"] = scale
+        ranked.attrs |= {"outcome_scale": scale}
         return ranked
     segments = rows[by].astype("object").where(rows[by].notna(), "not stated").to_numpy()
     tests = _disagreements(design, segments)
     parts: dict[object, _Design] = {} if tests["stands"].any() else {POOLED: design}
-    parts |= {s: _take(design, segments == s) for s in pd.unique(segments)}
+    for segment in pd.unique(segments):
+        keep = segments == segment
+        parts[segment] = replace(design, x=design.x[keep], y=design.y[keep], known=design.known[keep])
     parts = {s: part for s, part in parts.items() if len(part.y) >= part.x.shape[1] + ROOM}
     rankings = {s: _rank(part, **options) for s, part in parts.items()}
-    ranked = pd.concat(rankings, names=[by]) if rankings else _empty(by)
+    if rankings:
+        ranked = pd.concat(rankings, names=[by])
+    else:  # no segment has rows enough, and there is no pooled ranking
+        index = pd.MultiIndex.from_arrays([[], []], names=[by, "driver"])
+        ranked = pd.DataFrame(columns=["lmg", "johnson", "sign", "low", "high", "n"], index=index)
     r2 = {s: ranking.attrs["r2"] for s, ranking in rankings.items()}
     ranked.attrs = {"outcome_scale": scale, "disagreements": tests, "r2": r2}
     return ranked
-
-
-def _looks_ordinal(score: np.ndarray) -> bool:
-    values = np.unique(score)
-    return len(values) <= ORDINAL and bool((values % 1 == 0).all())
-
-
-def _empty(by: str) -> pd.DataFrame:
-    index = pd.MultiIndex.from_arrays([[], []], names=[by, "driver"])
-    return pd.DataFrame(columns=["lmg", "johnson", "sign", "low", "high", "n"], index=index)
 
 
 def _design(rows: pd.DataFrame, drivers: list[str], y: np.ndarray) -> _Design:
@@ -157,8 +148,7 @@ def _design(rows: pd.DataFrame, drivers: list[str], y: np.ndarray) -> _Design:
     single = np.array([not _is_words(values) for values in columns])
     flags = ~known[:, single & ((~known).sum(axis=0) >= FEW) & known.any(axis=0)]
     flags = np.unique(flags, axis=1) if flags.size else flags  # drivers often miss the same rows
-    if flags.size:
-        blocks.append(flags.astype(float))
+    blocks += [flags.astype(float)] if flags.size else []
     x = np.concatenate(blocks, axis=1)
     groups = _numbered([block.shape[1] for block in blocks])
     if len(y) < x.shape[1] + ROOM:
@@ -192,10 +182,6 @@ def _columns(s: pd.Series) -> np.ndarray:
     return np.where(missing, mean, values)[:, None]
 
 
-def _take(design: _Design, keep: np.ndarray) -> _Design:
-    return _Design(design.x[keep], design.y[keep], design.names, design.groups, design.single, design.known[keep])
-
-
 def _standard(values: np.ndarray) -> np.ndarray:
     """Centre and scale; a column without variance becomes zero."""
     centred = values - values.mean(axis=0)
@@ -206,8 +192,7 @@ def _standard(values: np.ndarray) -> np.ndarray:
 
 def _rank(design: _Design, *, confidence: float, bootstraps: int, rng: np.random.Generator) -> pd.DataFrame:
     """Importance, direction and interval of every driver of one design."""
-    x, y = _standard(design.x), _standard(design.y[:, None])
-    data = np.column_stack([x, y])
+    data = np.column_stack([_standard(design.x), _standard(design.y[:, None])])
     correlation = data.T @ data / len(data)
     flat = np.diag(correlation) == 0
     alive = np.array([not flat[columns].all() for columns in design.groups])
@@ -225,13 +210,11 @@ def _rank(design: _Design, *, confidence: float, bootstraps: int, rng: np.random
         bounds = _interval(data[:, used], groups, share, level, bootstraps, rng)
         low[alive], high[alive] = np.where(p <= level, bounds[0], np.minimum(bounds[0], 0)), bounds[1]
     sign = np.where(design.single & (low[:k] > 0), np.sign(np.nan_to_num(slopes[:k])), 0).astype(int)
-    table = pd.DataFrame(
-        {"lmg": lmg[:k], "johnson": johnson[:k], "sign": sign, "low": low[:k], "high": high[:k]},
-        index=pd.Index(design.names, name="driver"),
-    )
-    table = table.assign(n=design.known.sum(axis=0)).sort_values("lmg", key=lambda lmg: -lmg.round(9), kind="stable")
+    columns = {"lmg": lmg[:k], "johnson": johnson[:k], "sign": sign, "low": low[:k], "high": high[:k]}
+    table = pd.DataFrame(columns | {"n": design.known.sum(axis=0)}, index=pd.Index(design.names, name="driver"))
+    table = table.sort_values("lmg", key=lambda lmg: -lmg.round(9), kind="stable")
     missing = float(np.nan_to_num(lmg[k:]).sum())
-    table.attrs = {"r2": float(np.nansum(lmg)), "missing": missing, "rows": len(y), "exact": len(live) <= EXACT}
+    table.attrs = {"r2": float(np.nansum(lmg)), "missing": missing, "rows": len(data), "exact": len(live) <= EXACT}
     return table
 
 
@@ -247,18 +230,11 @@ def _wald(data: np.ndarray, groups: Groups) -> tuple[np.ndarray, np.ndarray]:
     The larger of two p-values counts: HC3, for scores that scatter unevenly, and the classical one, because HC3 takes
     a value that few rows hold for certain.
     """
-    from scipy.special import fdtrc
-
-    x, y = data[:, :-1], data[:, -1]
-    bread = np.linalg.pinv(x.T @ x, rcond=1e-10, hermitian=True)
-    slopes = bread @ (x.T @ y)
+    x, slopes, error, bread = _least_squares(data)
     leverage = np.minimum(((x @ bread) * x).sum(axis=1) + 1 / len(x), 0.99)
-    error = y - x @ slopes
     free = len(x) - x.shape[1] - 1
-    covers = (
-        bread @ ((x * ((error / (1 - leverage)) ** 2)[:, None]).T @ x) @ bread,
-        bread * (error @ error) / free,
-    )
+    robust = bread @ ((x * ((error / (1 - leverage)) ** 2)[:, None]).T @ x) @ bread
+    covers = (robust, bread * (error @ error) / free)
 
     def p_value(columns: np.ndarray, cover: np.ndarray) -> float:
         block, b = cover[np.ix_(columns, columns)], slopes[columns]
@@ -273,8 +249,6 @@ def _interval(
     data: np.ndarray, groups: Groups, lmg: np.ndarray, level: float, draws: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bounds of LMG from the bootstrap's spread on the square-root scale, where a weak driver is nearer to normal."""
-    from scipy.special import ndtri
-
     correlations = _resample(data, draws, rng)
     shares = sequential_shares(correlations, groups, sample_orders(len(groups), ORDERS, rng))
     roots = np.sqrt(np.maximum(shares, 0))
@@ -311,10 +285,9 @@ def _disagreements(design: _Design, segments: np.ndarray) -> pd.DataFrame:
         part = data[segments == segment]
         free = len(part) - data.shape[1]
         if free >= ROOM:
-            lines.append((*_least_squares(part - part.mean(axis=0), free), free))
-    owner = np.empty(data.shape[1] - 1, dtype=int)
-    for j, columns in enumerate(design.groups):
-        owner[columns] = j
+            _, slopes, error, bread = _least_squares(part - part.mean(axis=0))
+            lines.append((slopes, np.sqrt(np.diag(bread) * (error @ error) / free), free))
+    owner = np.repeat(np.arange(len(design.groups)), [len(columns) for columns in design.groups])
     rows = []
     p_gap, misleading = _pooled_against_within(data, segments)
     for column, driver in enumerate(owner):
@@ -329,19 +302,16 @@ def _disagreements(design: _Design, segments: np.ndarray) -> pd.DataFrame:
     return table.assign(stands=(stepped.cummax() <= 0.05).to_numpy())
 
 
-def _least_squares(data: np.ndarray, free: int) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes and standard errors; zero where a column does not vary."""
+def _least_squares(data: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Columns, their slopes (zero where one does not vary), what they leave of the outcome, and the inverse of x'x."""
     x, y = data[:, :-1], data[:, -1]
     bread = np.linalg.pinv(x.T @ x, rcond=1e-10, hermitian=True)
     slopes = bread @ (x.T @ y)
-    error = y - x @ slopes
-    return slopes, np.sqrt(np.diag(bread) * (error @ error) / free)
+    return x, slopes, y - x @ slopes, bread
 
 
 def _welch(slopes: list[tuple[float, float, int]]) -> float:
     """P-value of Welch's test that slopes with unequal errors are one."""
-    from scipy.special import fdtrc
-
     if len(slopes) < 2:
         return 1.0
     b, se, free = np.array(slopes).T
@@ -354,18 +324,10 @@ def _welch(slopes: list[tuple[float, float, int]]) -> float:
 
 def _pooled_against_within(data: np.ndarray, segments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """P-value of the gap between pooled and within-segment slopes, and whether it is large enough to mislead."""
-    from scipy.special import erfc
-
     means = pd.DataFrame(data).groupby(segments).transform("mean").to_numpy()
-    slopes, influence = [], []
-    for part in (data, data - means):
-        x, y = part[:, :-1], part[:, -1]
-        bread = np.linalg.pinv(x.T @ x, rcond=1e-10, hermitian=True)
-        b = bread @ (x.T @ y)
-        slopes.append(b)
-        influence.append((x * (y - x @ b)[:, None]) @ bread)
-    gap = slopes[0] - slopes[1]
-    se = np.sqrt(((influence[0] - influence[1]) ** 2).sum(axis=0))
+    (x, pooled, error, bread), (x_in, within, error_in, bread_in) = map(_least_squares, (data, data - means))
+    gap, influence = pooled - within, (x * error[:, None]) @ bread - (x_in * error_in[:, None]) @ bread_in
+    se = np.sqrt((influence**2).sum(axis=0))
     z = np.abs(gap) / np.where(se > 0, se, np.inf)
-    largest = np.maximum(np.abs(slopes[0]), np.abs(slopes[1]))
+    largest = np.maximum(np.abs(pooled), np.abs(within))
     return erfc(z / np.sqrt(2)), np.abs(gap) > np.maximum(TELLING * largest, SLIGHT)

@@ -10,21 +10,19 @@ import numpy as np
 import pandas as pd
 
 from analytics.contrast.clocks import name_groups
-from analytics.contrast.signals import control_false_discoveries
+from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.estimate import Estimate
-from analytics.measures.intervals import z_score
+from analytics.measures.intervals import difference_bounds, z_score
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
 
 PERCEIVED: dict[str, tuple[str, Callable[..., Estimate]]] = {  # column: what it says, its measure
-    "csat": ("satisfied customers", top_box_share),
-    "nps": ("net promoter score", net_promoter_score),
-    "ces": ("ease score (1 to 7)", customer_effort),
-    "disputed": ("answers disputed", share),
+    "csat": ("satisfied customers", top_box_share), "nps": ("net promoter score", net_promoter_score),
+    "ces": ("ease score (1 to 7)", customer_effort), "disputed": ("answers disputed", share),
     "confirmed": ("cases that customers confirmed", share),
     "confirmed_fixed": ("complaints that customers say are fixed", share),
-}
+}  # fmt: skip
 PERCEPTIONS = ("csat", "nps", "ces")
 WITHIN = ("reason", "channel", "segment")  # kinds of case that are compared like with like
 BANDS = ("lowest third", "middle third", "highest third")
@@ -32,21 +30,14 @@ TURNS, VANISHES, ALONE = "turns", "vanishes", "alone"  # what becomes of a diffe
 
 
 def contrast_groups(
-    cases: pd.DataFrame,
-    measure: str,
-    by: str,
-    baseline: object = None,
-    *,
-    within: Sequence[str] = WITHIN,
-    confidence: float = 0.95,
-    minimum: int = 10,
+    cases: pd.DataFrame, measure: str, by: str, baseline: object = None, *, confidence: float = 0.95, minimum: int = 10
 ) -> pd.DataFrame:
     """Compare what customers say between groups of cases, and check the difference among cases of the same kind.
 
     The difference is the group's figure minus that of `baseline` (or of all other groups), its interval combined from
     the two intervals (MOVER); p-values come from the pooled-variance z test and are Benjamini-Hochberg controlled.
-    The adjusted difference is the mean of the differences inside strata of `within`, weighted by n1 n0 / (n1 + n0)
-    (Mantel-Haenszel); a difference that turns round or vanishes there is flagged.
+    The adjusted difference is the mean of the differences inside strata of reason, channel and segment, weighted by
+    n1 n0 / (n1 + n0) (Mantel-Haenszel); a difference that turns round or vanishes there is flagged.
 
     Parameters
     ----------
@@ -59,8 +50,6 @@ def contrast_groups(
         values, such as value_per_year, is cut into thirds. A missing group is 'not stated'.
     baseline
         The group to compare with; None compares each group with all others.
-    within
-        Columns that say which cases are of the same kind; those absent are left out.
     confidence
         Level of the intervals; 1 - confidence is the rate of false findings.
     minimum
@@ -103,7 +92,7 @@ def contrast_groups(
     groups = sorted(answered["_group"].unique(), key=str)
     if baseline is not None and baseline not in groups:
         raise ValueError(f"baseline {baseline!r} is not a value of {by!r}. Found: {', '.join(map(repr, groups))}.")
-    strata = _strata(answered, [column for column in within if column != by])
+    strata = number_strata(answered, [column for column in WITHIN if column != by])[0]
     rows = []
     for group in groups:
         inside = answered["_group"].eq(group)
@@ -156,20 +145,17 @@ def _compare(
     summary = PERCEIVED[measure][1]
     mine = summary(answered.loc[inside, measure], confidence=confidence)
     row = {"measure": measure} | vars(mine)
-    empty = dict.fromkeys(("difference", "difference_low", "difference_high", "p_value"), np.nan)
-    empty |= dict.fromkeys(("adjusted", "adjusted_low", "adjusted_high"), np.nan)
+    keys = ("difference", "difference_low", "difference_high", "p_value", "adjusted", "adjusted_low", "adjusted_high")
+    empty = dict.fromkeys(keys, np.nan)
     if not against.any():
         return row | empty
     theirs = summary(answered.loc[against, measure], confidence=confidence)
-    difference = mine.value - theirs.value
-    low = difference - np.hypot(mine.value - mine.low, theirs.high - theirs.value)
-    high = difference + np.hypot(mine.high - mine.value, theirs.value - theirs.low)
     points = answered["_points"]
     variance = float(points[inside | against].var(ddof=0))
     error = np.sqrt(variance * (1 / mine.n + 1 / theirs.n))
     shift = float(points[inside].mean() - points[against].mean())
     p_value = 2 * NormalDist().cdf(-abs(shift) / error) if error > 0 else 1.0
-    crude = dict(zip(empty, (difference, low, high, p_value), strict=False))
+    crude = dict(zip(empty, (*difference_bounds(mine, theirs), p_value), strict=False))
     return row | empty | crude | _adjusted(points, inside, against, strata, variance, confidence)
 
 
@@ -187,12 +173,11 @@ def _adjusted(
     return {"adjusted": value, "adjusted_low": value - half, "adjusted_high": value + half}
 
 
-def _strata(cases: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
-    """Number the kinds of case; one kind when no column tells them apart."""
+def number_strata(cases: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.Series, list[str]]:
+    """The number of each case's kind, one kind when no column tells them apart, and the columns that do."""
     present = [column for column in columns if column in cases and cases[column].notna().any()]
-    if not present:
-        return pd.Series(0, index=cases.index)
-    return cases.groupby(present, dropna=False, sort=False).ngroup()
+    kinds = cases.groupby(present, dropna=False, sort=False).ngroup() if present else pd.Series(0, index=cases.index)
+    return kinds, present
 
 
 def _bands(column: pd.Series) -> pd.Series:

@@ -118,19 +118,14 @@ def sequential_shares(correlations: np.ndarray, groups: Groups, orders: np.ndarr
     >>> sequential_shares(r, [np.array([0]), np.array([1])], np.array([[0, 1]])).round(4)
     array([[0.25  , 0.0833]])
     """
-    owner = np.empty(correlations.shape[1] - 1, dtype=int)
-    for j, columns in enumerate(groups):
-        owner[columns] = j
     total = np.zeros((len(correlations), len(groups)))
-    last = correlations.shape[1] - 1
     for order in orders:
-        columns = np.concatenate([groups[j] for j in order])
-        arranged = np.append(columns, last)
+        arranged = np.concatenate([*(groups[j] for j in order), [correlations.shape[1] - 1]])
         rest = correlations[:, arranged[:, None], arranged]
-        for column in columns:
+        for j in np.repeat(order, [len(groups[j]) for j in order]):
             before = rest[:, -1, -1]
             rest = _absorb(rest)
-            total[:, owner[column]] += before - rest[:, -1, -1]
+            total[:, j] += before - rest[:, -1, -1]
     return total / len(orders)
 
 
@@ -163,8 +158,7 @@ def johnson_weights(correlation: np.ndarray, groups: Groups) -> np.ndarray:
     """
     values, vectors = np.linalg.eigh(correlation[:-1, :-1])
     positive = values > FLAT
-    roots = np.sqrt(values[positive])
-    vectors = vectors[:, positive]
+    roots, vectors = np.sqrt(values[positive]), vectors[:, positive]
     loadings = (vectors * roots) @ vectors.T
     beta = (vectors / roots) @ vectors.T @ correlation[:-1, -1]
     weights = loadings**2 @ beta**2
@@ -174,13 +168,11 @@ def johnson_weights(correlation: np.ndarray, groups: Groups) -> np.ndarray:
 def _unexplained(correlation: np.ndarray, groups: Groups) -> np.ndarray:
     """Share of the outcome's variance left by every subset of drivers; bit j of the place = driver j is in."""
     wide = sorted(range(len(groups)), key=lambda j: -len(groups[j]))  # widest first keeps the arrays small
-    columns = np.concatenate([groups[j] for j in wide])
-    arranged = np.append(columns, len(correlation) - 1)
+    arranged = np.concatenate([*(groups[j] for j in wide), [len(correlation) - 1]])
     rest = correlation[arranged[:, None], arranged][None]
     place = np.zeros(1, dtype=np.int64)
     for j in wide:
-        width = len(groups[j])
-        inside = rest
+        inside, width = rest, len(groups[j])
         for _ in range(width):
             inside = _absorb(inside)
         rest = np.concatenate([rest[:, width:, width:], inside])

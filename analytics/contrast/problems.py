@@ -16,12 +16,9 @@ NAMED, OTHER = "named", "other"
 
 
 def measure_problems(
-    now: pd.DataFrame,
-    comments: pd.DataFrame,
-    history: Sequence[str],
-    errors: Mapping[str, pd.DataFrame],
+    now: pd.DataFrame, comments: pd.DataFrame, history: Sequence[str], errors: Mapping[str, pd.DataFrame],
     confidence: float = 0.95,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Share of a period's comments that name each theme as a problem, the classifier's error taken out.
 
     Movement is judged on the counted labels, of which the corrected share is a linear function, over all themes
@@ -94,8 +91,7 @@ def _fits(counted: float, n: int, held_out: pd.DataFrame, confidence: float) -> 
 def _movement(comments: pd.DataFrame, history: Sequence[str], themes: Sequence[str]) -> pd.DataFrame:
     """The word about each theme's latest share of labels, with one false-discovery rate for all themes."""
     per_period = comments["period"].value_counts().reindex(list(history)).fillna(0)
-    first = per_period.gt(0).to_numpy().argmax()
-    per_period = per_period.iloc[first:]
+    per_period = per_period.iloc[per_period.gt(0).to_numpy().argmax() :]
     themes_named = comments[["period", "negative_themes"]].explode("negative_themes")
     counts = pd.crosstab(themes_named["period"], themes_named["negative_themes"])
     counts = counts.reindex(index=per_period.index, columns=pd.Index(themes), fill_value=0)

@@ -3,13 +3,16 @@
 Why something changed is asked elsewhere (`drivers`, `diagnosis`); here it is only judged whether it did.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from math import factorial
 
 import numpy as np
 import pandas as pd
+from scipy.special import stdtr, stdtrit
 
+from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.intervals import z_score
 
 ROSE, FELL, NO_CHANGE, CANNOT_TELL = "rose", "fell", "no change", "cannot tell yet"
@@ -70,13 +73,9 @@ class Signals:
 
 
 def detect_signals(
-    series: pd.Series,
-    n: pd.Series | None = None,
-    *,
-    se: pd.Series | None = None,
-    answered: pd.Series | None = None,
+    series: pd.Series, n: pd.Series | None = None, *, se: pd.Series | None = None, answered: pd.Series | None = None,
     scale: tuple[float, float] = (-100, 100),
-) -> Signals:
+) -> Signals:  # fmt: skip
     """Judge the latest period of a series against the earlier ones with XmR rules.
 
     Mean and limits of a period rest on the earlier periods that broke no limit. Limits are the mean -+ 3 sigma, sigma
@@ -134,36 +133,30 @@ def detect_signals(
     at = np.flatnonzero(np.isfinite(values))
     error = np.full(len(at), np.nan) if se is None else _aligned(se, series)[at]
     size = np.full(len(at), np.nan) if n is None else _aligned(n, series)[at]
-    chart = _chart(values[at], size, error)
+    lines, rules, p_value = _chart(values[at], size, error)
     points = pd.DataFrame(np.nan, index=series.index, columns=["value", "mean", *LIMITS])
-    points.iloc[at] = np.column_stack([values[at], *chart[:3]])
+    points.iloc[at] = np.column_stack([values[at], *lines])
     points["rule"] = ""
-    points.iloc[at, -1] = chart[3]
+    points.iloc[at, -1] = rules
     unmeasured = not len(at) or at[-1] != len(values) - 1
     if unmeasured or len(at) < SHORTEST:
         return Signals(CANNOT_TELL, Rule.UNMEASURED if unmeasured else Rule.SHORT, np.nan, points, len(at))
-    signal = Signals(_word(values[at], chart[0], chart[3][-1]), chart[3][-1], chart[4], points, len(at))
+    signal = Signals(_word(values[at], lines[0], rules[-1]), rules[-1], p_value, points, len(at))
     return signal if answered is None else _weigh_silence(signal, _aligned(answered, series)[at], scale)
 
 
-def detect_group_signals(
-    table: pd.DataFrame, by: Sequence[str], *, period: str = "period", rate: float = 0.05
-) -> pd.DataFrame:
+def detect_group_signals(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Judge many groups at once, with one false-alarm rate for them all.
 
     Each group's series is judged by `detect_signals` (with its n and the standard error implied by its interval); a
-    word of change survives only if Benjamini-Hochberg keeps it among all groups.
+    word of change survives only if Benjamini-Hochberg keeps it among all groups, at 5 % false alarms.
 
     Parameters
     ----------
     table
-        A `summarise` table over `by` and `period`: value, low, high, n.
+        A `summarise` table over `by` and period, which can be sorted: value, low, high, n.
     by
         Group columns, without the period.
-    period
-        Column of periods, in sortable form.
-    rate
-        Share of false alarms accepted among the words of change.
 
     Returns
     -------
@@ -186,59 +179,17 @@ def detect_group_signals(
     >>> detect_group_signals(table, ["team"])[["team", "word"]].to_numpy().tolist()
     [['a', 'cannot tell yet']]
     """
-    if table.duplicated([*by, period]).any():
-        raise ValueError(f"a group of {list(by)} has a {period} twice: give one row per group and {period}.")
+    if table.duplicated([*by, "period"]).any():
+        raise ValueError(f"a group of {list(by)} has a period twice: give one row per group and period.")
     rows = []
     for key, group in table.groupby(list(by), dropna=False):
-        series = group.set_index(period).sort_index()
+        series = group.set_index("period").sort_index()
         signal = detect_signals(series["value"], series["n"], se=(series["high"] - series["low"]) / (2 * z_score(0.95)))
         rows.append((*key, signal.word, signal.rule, signal.p_value, *signal.points[["value", *LIMITS]].iloc[-1]))
     judged = pd.DataFrame(rows, columns=[*by, "word", "rule", "p_value", "latest", *LIMITS])
     moved = judged["word"].isin([ROSE, FELL])
-    judged.loc[moved & ~control_false_discoveries(judged["p_value"], rate), "word"] = NO_CHANGE
+    judged.loc[moved & ~control_false_discoveries(judged["p_value"]), "word"] = NO_CHANGE
     return judged
-
-
-def control_false_discoveries(p_values: pd.Series | Mapping | Sequence[float], rate: float = 0.05) -> pd.Series:
-    """Tell which findings of a report stand when all its comparisons are counted (Benjamini-Hochberg).
-
-    With m p-values in order, the largest i with p(i) <= i / m * rate and all smaller ones stand.
-
-    Parameters
-    ----------
-    p_values
-        Every p-value of the report, missing where a comparison could not be made (it neither stands nor counts).
-    rate
-        Share of false findings accepted among those that stand.
-
-    Returns
-    -------
-    Series
-        True where the finding stands, on the index of `p_values`.
-
-    Raises
-    ------
-    ValueError
-        If a p-value lies outside 0 to 1.
-
-    References
-    ----------
-    Benjamini & Hochberg (1995), JRSS B 57(1), 289-300, procedure (1).
-
-    Examples
-    --------
-    >>> control_false_discoveries([0.001, 0.04, 0.02, 0.6]).to_list()
-    [True, False, True, False]
-    """
-    from scipy.stats import false_discovery_control
-
-    p = pd.Series(p_values, dtype="float64")
-    if ((p < 0) | (p > 1)).any():
-        raise ValueError(f"p-values lie between 0 and 1; found {p[(p < 0) | (p > 1)].to_list()[:5]}.")
-    stands = pd.Series(False, index=p.index)
-    if p.notna().any():
-        stands[p.notna()] = false_discovery_control(p.dropna().to_numpy()) <= rate
-    return stands
 
 
 def _aligned(other: pd.Series, series: pd.Series) -> np.ndarray:
@@ -248,9 +199,7 @@ def _aligned(other: pd.Series, series: pd.Series) -> np.ndarray:
     return pd.to_numeric(other).to_numpy(dtype=float)
 
 
-def _chart(
-    values: np.ndarray, n: np.ndarray, se: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, list[Rule], float]:
+def _chart(values: np.ndarray, n: np.ndarray, se: np.ndarray) -> tuple[list[np.ndarray], list[Rule], float]:
     """Walk through the periods: mean, low limit, high limit and rule of each; the p-value of the last."""
     mean, half = np.full((2, len(values)), np.nan)
     rules, calm, p = [Rule.NONE] * len(values), np.ones(len(values), dtype=bool), 1.0
@@ -259,7 +208,7 @@ def _chart(
         mean[t] = values[base].mean()
         spread = _spread(values, base, t, n, se)
         degrees = 0.62 * (len(base) - 1)  # of the mean moving range (Roes, Does & Schurink 1993)
-        half[t] = spread * max(SIGMAS, _t_point(degrees) * np.sqrt(1 + 1 / len(base)))
+        half[t] = spread * max(SIGMAS, stdtrit(degrees, 1 - TAIL / 2) * np.sqrt(1 + 1 / len(base)))
         gap = values[t] - mean[t]
         if abs(gap) > half[t] + 1e-9 * abs(mean[t]):
             rules[t], calm[t] = Rule.OUTSIDE, False
@@ -269,7 +218,7 @@ def _chart(
             rules[t] = Rule.SHIFT if run >= RUN else Rule.TREND if climb >= TREND - 1 else Rule.NONE
         if t == len(values) - 1:
             p = _p_value(gap, spread, len(base), degrees, run, climb)
-    return mean, mean - half, mean + half, rules, p
+    return [mean, mean - half, mean + half], rules, p
 
 
 def _spread(values: np.ndarray, base: np.ndarray, t: int, n: np.ndarray, se: np.ndarray) -> float:
@@ -284,13 +233,6 @@ def _spread(values: np.ndarray, base: np.ndarray, t: int, n: np.ndarray, se: np.
     return float(sigma)
 
 
-def _t_point(degrees: float) -> float:
-    """Student's two-sided point that a quiet period passes with probability TAIL."""
-    from scipy.special import stdtrit
-
-    return float(stdtrit(degrees, 1 - TAIL / 2))
-
-
 def _run(signs: np.ndarray) -> int:
     """Length of the run of equal, non-zero signs at the end."""
     if not len(signs) or signs[-1] == 0:
@@ -301,10 +243,6 @@ def _run(signs: np.ndarray) -> int:
 
 def _p_value(gap: float, spread: float, base: int, degrees: float, run: int, climb: int) -> float:
     """Give the two-sided chance under the strongest rule, times two for the two rules that carry the chance."""
-    from math import factorial
-
-    from scipy.special import stdtr
-
     outside = 2 * stdtr(degrees, -abs(gap) / (spread * np.sqrt(1 + 1 / base))) if spread > 0 else float(gap == 0)
     chance = min(outside, 2.0 ** (1 - run) if run else 1.0, 2 / factorial(climb + 1))
     return float(min(1.0, 2 * chance))

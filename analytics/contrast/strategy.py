@@ -4,23 +4,16 @@ A strategy is judged only by what customers say about the themes it lives by; wh
 not asked.
 """
 
+import tomllib
+from pathlib import Path
+
 import pandas as pd
 
 from analytics.contrast.problems import OPEN_SHARE
 
 CONGRUENT, NOT_CONGRUENT, UNKNOWN = "congruent", "not congruent", "we do not know"
 
-
-# The themes that must not be problems if a strategy holds.
-ARCHETYPES = {
-    "delight": ("courtesy", "empowered_staff", "unresolved"),
-    "keep_the_line_moving": ("waiting", "repeat_contact", "transferred"),
-    "avoid_contact": ("system_failure", "product_delivery", "billing_price"),
-    "expert_help": ("competence", "transferred", "unresolved"),
-    "open_dialogue": ("kept_informed", "promise_broken", "no_human"),
-    "squeaky_wheel": ("unresolved", "repeat_contact", "policy_over_customer"),
-    "best_customers_first": ("loyal_unfair", "unwanted_selling", "courtesy"),
-}
+ARCHETYPES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 
 def judge_strategy(archetype: str, problems: pd.DataFrame) -> pd.DataFrame:

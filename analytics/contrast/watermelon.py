@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from analytics.config import Target
 from analytics.contrast.clocks import name_groups
 from analytics.contrast.groups import PERCEIVED, check_score, perceived_points
-from analytics.contrast.signals import control_false_discoveries
+from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.intervals import wilson_bounds, z_score
 from analytics.measures.suppress import count_people
 from analytics.tables.schema import require
@@ -30,22 +31,14 @@ COLUMNS = [*TABLE, "p_value", "finding", "false_alarms"]
 
 
 def find_watermelons(
-    cases: pd.DataFrame,
-    targets: Sequence[Target],
-    perception: str = "csat",
-    by: str | None = None,
-    threshold: float | None = None,
-    *,
-    contacts: pd.DataFrame | None = None,
-    confidence: float = 0.95,
-    minimum: int = 10,
-    seed: int = 0,
-) -> pd.DataFrame:
+    cases: pd.DataFrame, targets: Sequence[Target], perception: str = "csat", *, contacts: pd.DataFrame | None = None,
+    confidence: float = 0.95, minimum: int = 10, seed: int = 0,
+) -> pd.DataFrame:  # fmt: skip
     """Find groups that meet a target while their customers are worse off than others, and the other way round.
 
     Inside is the share meeting the target: green when its whole interval lies above the goal's share, red when
-    below. Perceived is what customers say: red when the whole interval lies below the threshold (or below the
-    figure of all other groups), content when above. A watermelon is green inside and red to customers; the reverse
+    below. Perceived is what customers say: red when the whole interval lies below the
+    figure of all other groups, content when above. A watermelon is green inside and red to customers; the reverse
     is red inside while customers are content. Both halves must hold, so a candidate's p-value is the larger of the two
     one-sided ones, and Benjamini-Hochberg controls them over all targets, groups and both directions.
 
@@ -57,10 +50,6 @@ def find_watermelons(
         As configured; one whose column is not measured gives one row that names it in `absent`.
     perception
         'csat', 'nps' or 'ces'.
-    by
-        Group column for all targets; None takes each target's own.
-    threshold
-        The customers' score to compare with, in the measure's unit (share, points); None is all other groups.
     contacts
         The period's contacts: a target about one of their columns is then judged contact by contact, as the
         company does; without them by the case's figure (sums over its contacts).
@@ -104,36 +93,30 @@ def find_watermelons(
     cases = cases.reset_index(drop=True)
     contacts = None if contacts is None else contacts.reset_index(drop=True)
     points = perceived_points(cases[perception])
-    parts = [_judge(cases, contacts, t, by or t.by, points, threshold, confidence, minimum) for t in targets]
+    parts = [_judge(cases, contacts, target, points, confidence, minimum) for target in targets]
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(parts, ignore_index=True)
-    p_values = _candidates(table)
+    both = {WATERMELON: ["p_green", "p_red"], REVERSE: ["p_not_green", "p_content"]}
+    p_values = pd.DataFrame({name: table[halves].max(axis=1, skipna=False) for name, halves in both.items()})
     table["p_value"], table["finding"] = p_values.min(axis=1), _findings(table, p_values, confidence)
     table["false_alarms"] = _false_alarms(cases, table, points, confidence, np.random.default_rng(seed))
     return table[COLUMNS]
 
 
 def _judge(
-    cases: pd.DataFrame, contacts: pd.DataFrame | None, target: Target, by: str, points: pd.Series,
-    threshold: float | None, confidence: float, minimum: int,
-) -> pd.DataFrame:  # fmt: skip
+    cases: pd.DataFrame, contacts: pd.DataFrame | None, target: Target, points: pd.Series, confidence: float, k: int
+) -> pd.DataFrame:
     """Judge one target over all groups: both figures, their verdicts and the one-sided p-values of every half."""
+    by = target.by
     rows = contacts if contacts is not None and {target.column, by} <= {*contacts} else cases
     needed = ((target.column, rows), (by, rows), (by, cases))
     absent = sorted(c for c, frame in needed if c not in frame or frame[c].isna().all())
-    head: dict[str, Any] = {
-        "target": target.name,
-        "by": by,
-        "goal": target.share,
-        "absent": absent[0] if absent else "",
-    }
+    head: dict[str, Any] = {"target": target.name, "by": by, "goal": target.share, "absent": next(iter(absent), "")}
     if absent:
         return pd.DataFrame([head | {"group": ""}]).reindex(columns=[*TABLE, *HALVES])
-    table = _inside(rows, target, by, confidence).join(
-        _perceived(cases, by, points, threshold, confidence), how="outer"
-    )
-    small = ~(table["people"].ge(minimum) & table["inside_n"].ge(minimum))
+    table = _inside(rows, target, confidence).join(_perceived(cases, by, points, confidence), how="outer")
+    small = ~(table["people"].ge(k) & table["inside_n"].ge(k))
     table[small] = np.nan
     green, red = table["inside_low"] > target.share, table["inside_high"] < target.share
     table["inside_verdict"] = np.select([small, green, red], ["", "green", "red"], "unclear")
@@ -142,22 +125,20 @@ def _judge(
     return table.rename_axis("group").reset_index().assign(**head).reindex(columns=[*TABLE, *HALVES])
 
 
-def _inside(rows: pd.DataFrame, target: Target, by: str, confidence: float) -> pd.DataFrame:
+def _inside(rows: pd.DataFrame, target: Target, confidence: float) -> pd.DataFrame:
     """Share meeting the target in each group, Wilson interval, and exact one-sided p-values against the goal."""
     from scipy.stats import binom
 
     values = rows[target.column].dropna().astype("float64")
     met = values.le(target.at_most) if target.at_most is not None else values.ge(target.at_least or 0.0)
-    grouped = met.astype("float64").groupby(name_groups(rows.loc[met.index, by]))
+    grouped = met.astype("float64").groupby(name_groups(rows.loc[met.index, target.by]))
     n, hits = grouped.size(), grouped.sum()
     low, high = wilson_bounds(hits / n, n, confidence)
     table = pd.DataFrame({"inside": hits / n, "inside_low": low, "inside_high": high, "inside_n": n.astype("float64")})
     return table.assign(p_green=binom.sf(hits - 1, n, target.share), p_not_green=binom.cdf(hits, n, target.share))
 
 
-def _perceived(
-    cases: pd.DataFrame, by: str, points: pd.Series, threshold: float | None, confidence: float
-) -> pd.DataFrame:
+def _perceived(cases: pd.DataFrame, by: str, points: pd.Series, confidence: float) -> pd.DataFrame:
     """What the customers of each group say, the figure it is compared with, and one-sided p-values."""
     answered = cases[points.notna()]
     groups = name_groups(answered[by])
@@ -167,43 +148,26 @@ def _perceived(
     rows = [(e.value, e.low, e.high, float(e.n)) for e in figures]
     table = pd.DataFrame(rows, names, columns=["perceived", "low", "high", "n"])
     table["people"] = [count_people(part) for _, part in answered.groupby(codes)]
-    z, table["against"] = _compare(points[points.notna()].to_numpy(), codes, threshold)
-    table["p_red"], table["p_content"] = _normal_tails(z)
-    return table
+    z, table["against"] = _compare(points[points.notna()].to_numpy(), codes)
+    return table.assign(p_red=ndtr(z), p_content=ndtr(-z))
 
 
-def _normal_tails(z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    from scipy.special import ndtr
-
-    return ndtr(z), ndtr(-z)
-
-
-def _compare(points: np.ndarray, codes: np.ndarray, threshold: float | None) -> tuple[np.ndarray, np.ndarray]:
+def _compare(points: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pooled-variance z of each group against the threshold or all other groups, and what it is compared with."""
     n, total = np.bincount(codes).astype(float), np.bincount(codes, weights=points)
     with np.errstate(divide="ignore", invalid="ignore"):
-        rest_n = np.inf if threshold is not None else n.sum() - n
-        rest = np.full(len(n), threshold) if threshold is not None else (total.sum() - total) / rest_n
+        rest_n = n.sum() - n
+        rest = (total.sum() - total) / rest_n
         z = (total / n - rest) / np.sqrt(points.var() * (1 / n + 1 / rest_n))
     return np.nan_to_num(z), rest
-
-
-def _candidates(table: pd.DataFrame) -> pd.DataFrame:
-    """P-values of 'watermelon' and 'reverse': the larger of the two halves, since both must hold."""
-    both = {
-        WATERMELON: table[["p_green", "p_red"]].max(axis=1, skipna=False),
-        REVERSE: table[["p_not_green", "p_content"]].max(axis=1, skipna=False),
-    }
-    return pd.DataFrame(both)
 
 
 def _findings(table: pd.DataFrame, p_values: pd.DataFrame, confidence: float) -> np.ndarray:
     """The finding of each row: both verdicts, and a p-value that stands among all."""
     stands = control_false_discoveries(pd.concat(dict(p_values.items())), 1 - confidence)
-    melon = table["inside_verdict"].eq("green") & table["perceived_verdict"].eq("red")
-    reverse = table["inside_verdict"].eq("red") & table["perceived_verdict"].eq("content")
-    names = [WATERMELON, REVERSE]
-    return np.select([stands[name] & both for name, both in zip(names, (melon, reverse), strict=True)], names, "")
+    inside, felt = table["inside_verdict"], table["perceived_verdict"]
+    both = {WATERMELON: inside.eq("green") & felt.eq("red"), REVERSE: inside.eq("red") & felt.eq("content")}
+    return np.select([stands[name] & halves for name, halves in both.items()], list(both), "")
 
 
 def _false_alarms(
@@ -223,9 +187,9 @@ def _false_alarms(
     for shuffle in range(SHUFFLES if places else 0):
         rng.shuffle(answers)
         for codes, rows, at in places:
-            z[shuffle, rows] = _compare(answers, codes, None)[0][at]
-    red, content = _normal_tails(z)
-    p = np.hstack([np.maximum(table["p_green"].to_numpy(), red), np.maximum(table["p_not_green"].to_numpy(), content)])
+            z[shuffle, rows] = _compare(answers, codes)[0][at]
+    tails = (("p_green", ndtr(z)), ("p_not_green", ndtr(-z)))
+    p = np.hstack([np.maximum(table[half].to_numpy(), tail) for half, tail in tails])
     reach, inside = z_score(confidence), table["inside_verdict"]
     visible = np.hstack([inside.eq("green").to_numpy() & (z < -reach), inside.eq("red").to_numpy() & (z > reach)])
     tested = ~np.isnan(p).any(axis=0)

@@ -9,11 +9,13 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
+from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.intervals import wilson_bounds
-from analytics.tables.cases import case_ids
+from analytics.tables.cases import SCORES, case_ids
 from analytics.tables.schema import NotMeasured, Tables, require
 
 RESOLVED, REOPENED, UNRESOLVED = "closed by us", "reopened", "not closed"
+GROUPS = ("channel", "team", "agent_id")
 STEPS = (("invited", "eligible"), ("answered", "invited"))  # each step, and of whom its share is taken
 RARE = 0.5  # asked less than half as often as closed cases: "seldom", and page one says so
 MATERIAL = 0.9  # a group is named when its share is unusual and below nine tenths of what is expected
@@ -108,31 +110,25 @@ def audit_invitations(tables: Tables, *, confidence: float = 0.95) -> Invitation
     contacts = require(tables.contacts, ["contact_id", "started_at"], "who was asked")
     surveys = require(tables.surveys, ["contact_id"], "who was asked")
     cases = _cases(contacts, surveys, case_ids(tables)["contacts"])
-    parts = [_compare(cases, by, confidence) for by in ("outcome", "channel", "team", "agent_id") if by in cases]
+    parts = [_compare(cases, by, confidence) for by in ("outcome", *GROUPS) if by in cases]
     if not parts:
         raise NotMeasured("no column resolved_at, channel, team or agent_id", needed_for="who was asked")
     table = pd.concat(parts, ignore_index=True)
     p = table[["invited_p", "answered_p"]].to_numpy()
-    unusual = _false_discoveries(p.ravel()).reshape(p.shape)
+    unusual = control_false_discoveries(p.ravel().tolist(), FALSE_ALARMS).to_numpy().reshape(p.shape)
     table = table.drop(columns=["invited_p", "answered_p"])
     for (step, _), stands in zip(STEPS, unusual.T, strict=True):
         table[f"{step}_unusual"] = stands
         table[f"{step}_fewer"] = stands & (table[f"{step}_share"] < MATERIAL * table[f"{step}_expected"])
-    return InvitationAudit(
-        table,
-        _asking(table[table["by"] == "outcome"]),
-        surveys=len(surveys),
-        unlinked=int(surveys["contact_id"].isna().sum()),
-        answered_only=bool(_replied(surveys).all()),
-        everyone=bool(cases["invited"].all()),
-    )
+    asking, unlinked = _asking(table[table["by"] == "outcome"]), int(surveys["contact_id"].isna().sum())
+    answered_only, everyone = bool(_replied(surveys).all()), bool(cases["invited"].all())
+    return InvitationAudit(table, asking, len(surveys), unlinked, answered_only, everyone)
 
 
 def _cases(contacts: pd.DataFrame, surveys: pd.DataFrame, link: pd.Series) -> pd.DataFrame:
     """One row per case: customer, outcome, channel, team and agent of its last contact, invited, answered."""
     order = pd.to_datetime(contacts["started_at"], utc=True).sort_values(kind="stable").index
-    columns = ["customer_id", "channel", "team", "agent_id"]
-    recorded = [c for c in columns if c in contacts and contacts[c].notna().any()]
+    recorded = [c for c in ("customer_id", *GROUPS) if c in contacts and contacts[c].notna().any()]
     grouped = contacts.loc[order, recorded].groupby(link.loc[order], sort=False)
     cases = grouped.last() if recorded else pd.DataFrame(index=pd.Index(link.unique()))
     if "resolved_at" in contacts and contacts["resolved_at"].notna().any():
@@ -148,8 +144,7 @@ def _cases(contacts: pd.DataFrame, surveys: pd.DataFrame, link: pd.Series) -> pd
 
 def _replied(surveys: pd.DataFrame) -> pd.Series:
     """Whether each survey was answered."""
-    scores = ("nps", "csat", "ces", "comment")
-    filled = ["responded_at"] if "responded_at" in surveys else [c for c in scores if c in surveys]
+    filled = ["responded_at"] if "responded_at" in surveys else surveys.columns.intersection([*SCORES, "comment"])
     return surveys[filled].notna().any(axis=1)
 
 
@@ -177,8 +172,7 @@ def _expected(
     """Share expected of each group, and the two-sided p-value of its departure."""
     from scipy.stats import binom, hypergeom
 
-    n = pool.groupby(by).size().reindex(groups, fill_value=0).to_numpy()
-    hits = pool.groupby(by)[step].sum().reindex(groups, fill_value=0).to_numpy()
+    n, hits = pool.groupby(by)[step].agg(["size", "sum"]).reindex(groups, fill_value=0).to_numpy().T
     with np.errstate(invalid="ignore", divide="ignore"):
         if alike:
             usual = pool.groupby(alike, dropna=False)[step].transform("mean")
@@ -190,16 +184,6 @@ def _expected(
         p = np.minimum(1, 2 * np.minimum(law.cdf(hits), law.sf(hits - 1)))
     certain = pool[step].all() or not pool[step].any()  # nobody differs where everybody is the same
     return expected, np.where((n == 0) | (len(groups) < 2) | certain, np.nan, p)
-
-
-def _false_discoveries(p: np.ndarray) -> np.ndarray:
-    """Benjamini-Hochberg among the comparisons that could be made."""
-    from scipy.stats import false_discovery_control
-
-    stands, made = np.zeros(len(p), dtype=bool), np.isfinite(p)
-    if made.any():
-        stands[made] = false_discovery_control(p[made]) <= FALSE_ALARMS
-    return stands
 
 
 def _asking(outcomes: pd.DataFrame) -> dict[str, Asking | None]:

@@ -44,12 +44,9 @@ class Lack(StrEnum):
 
 
 def score_promises(
-    promises: list[Promise],
-    tables: Tables,
-    cases: pd.DataFrame,
-    comments: pd.DataFrame | None = None,
+    promises: list[Promise], tables: Tables, cases: pd.DataFrame, comments: pd.DataFrame | None = None,
     confidence: float = 0.95,
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Share of cases in which each promise was kept, by our records and in the customer's view.
 
     By our records a case keeps a promise when the company's own stamps stay within the threshold (for a solving time:
@@ -95,9 +92,16 @@ def score_promises(
         judged = judge_promise(promise, tables, cases, comments)
         rows.append(_row(promise, promise.segment, judged, confidence))
         if promise.segment is None and "segment" in judged:
-            segments = judged.groupby("segment", observed=True)
-            rows += [_row(promise, str(name), part, confidence) for name, part in segments]
+            parts = judged.groupby("segment", observed=True)
+            rows += [_row(promise, str(name), part, confidence) for name, part in parts]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def in_segment(promise: Promise, cases: pd.DataFrame) -> pd.DataFrame:
+    """The cases of the customers to whom a promise was made."""
+    if promise.segment is None:
+        return cases
+    return cases[cases["segment"].eq(promise.segment)] if "segment" in cases else cases.head(0)
 
 
 def judge_promise(
@@ -108,9 +112,7 @@ def judge_promise(
     Cases that began before the promise was made, or of another segment, are out of scope; for a callback only cases
     in which one was promised are in it.
     """
-    scope = cases
-    if promise.segment is not None:
-        scope = scope[scope["segment"] == promise.segment] if "segment" in scope else scope.iloc[:0]
+    scope = in_segment(promise, cases)
     started = pd.to_datetime(scope["started_at"])
     scope = scope[started >= pd.Timestamp(promise.made_on, tz=started.dt.tz)]
     scope = _with_measure(promise, tables, scope)

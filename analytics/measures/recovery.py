@@ -109,24 +109,18 @@ def score_recovery(
     complaints = require(tables.complaints, ["received_at"], "remedy and goodwill")
     if not {"remedy", "confirmed_fixed"} & set(complaints):
         raise NotMeasured(
-            "no column remedy or confirmed_fixed (table complaints)",
-            table="complaints",
-            columns=["remedy", "confirmed_fixed"],
-            needed_for="remedy and goodwill",
-        )
+            "no column remedy or confirmed_fixed (table complaints)", table="complaints",
+            columns=["remedy", "confirmed_fixed"], needed_for="remedy and goodwill",
+        )  # fmt: skip
     until = complaints["received_at"].max() if until is None else until
     complaints = complaints.assign(fixed=is_fixed(complaints), gesture=_gestures_made(complaints))
     complaints = complaints.sort_values("received_at", kind="stable")
     given = complaints[complaints["fixed"].notna() & complaints["gesture"].fillna(False)]
     source = SAID if "confirmed_fixed" in complaints and complaints["confirmed_fixed"].notna().any() else ASSERTED
     followed = _follow_up(complaints, tables, until)
-    return Recovery(
-        gesture_not_fixed=_share(_whole(given, "fixed", step)["fixed"].eq(False), source, confidence),
-        groups=_groups(followed, tables, until, confidence, step),
-        accounts=_accounts(complaints, step),
-        gestures=_gestures(followed, confidence, step),
-        fixed_source=source,
-    )
+    not_fixed = _share(_whole(given, "fixed", step)["fixed"].eq(False), source, confidence)
+    groups, gestures = _groups(followed, tables, until, confidence, step), _gestures(followed, confidence, step)
+    return Recovery(not_fixed, groups, _accounts(complaints, step), gestures, source)
 
 
 def _gestures_made(complaints: pd.DataFrame) -> pd.Series:
@@ -139,13 +133,12 @@ def _gestures_made(complaints: pd.DataFrame) -> pd.Series:
 def _follow_up(complaints: pd.DataFrame, tables: Tables, until: pd.Timestamp) -> pd.DataFrame:
     """Complaints with `repeated`, `left` (missing until the follow-up is over) and `next_score`."""
     at = complaints["received_at"]
+    left = pd.Series(pd.NA, index=complaints.index, dtype="boolean")
     if "customer_id" not in complaints:
-        unknown = pd.Series(pd.NA, index=complaints.index, dtype="boolean")
-        return complaints.assign(repeated=unknown, left=unknown, next_score=np.nan)
+        return complaints.assign(repeated=left, left=left, next_score=np.nan)
     following = complaints.groupby("customer_id")["received_at"].shift(-1)
     repeated = (following - at).le(pd.Timedelta(days=REPEAT_DAYS)).astype("boolean")
     repeated = repeated.mask(at > until - pd.Timedelta(days=REPEAT_DAYS))
-    left = pd.Series(pd.NA, index=complaints.index, dtype="boolean")
     if tables.customers is not None and "left_at" in tables.customers:
         gone = complaints["customer_id"].map(tables.customers.set_index("customer_id")["left_at"])
         left = ((gone > at) & (gone - at).le(pd.Timedelta(days=LEAVE_DAYS))).astype("boolean")
@@ -156,22 +149,15 @@ def _follow_up(complaints: pd.DataFrame, tables: Tables, until: pd.Timestamp) ->
 def _next_score(complaints: pd.DataFrame, surveys: pd.DataFrame | None) -> pd.Series:
     """The customer's first score after the complaint, within the leaving window; missing where none was given."""
     score = next((c for c in ("csat", "nps") if surveys is not None and c in surveys), None)
-    if surveys is None or score is None or not {"customer_id", "responded_at"} <= set(surveys):
+    columns = ["customer_id", "responded_at", score]
+    if surveys is None or score is None or not set(columns) <= set(surveys) or surveys[columns[1:]].dropna().empty:
         return pd.Series(np.nan, index=complaints.index)
-    answers = surveys[surveys["responded_at"].notna() & surveys[score].notna()]
-    if answers.empty:
-        return pd.Series(np.nan, index=complaints.index)
+    answers = surveys[columns].dropna(subset=columns[1:]).sort_values("responded_at", kind="stable")
     asked = complaints[["customer_id", "received_at"]].dropna().rename_axis("row").reset_index()
     following = pd.merge_asof(
-        asked.sort_values("received_at", kind="stable"),
-        answers[["customer_id", "responded_at", score]].sort_values("responded_at", kind="stable"),
-        left_on="received_at",
-        right_on="responded_at",
-        by="customer_id",
-        direction="forward",
-        tolerance=pd.Timedelta(days=LEAVE_DAYS),
-        allow_exact_matches=False,
-    )
+        asked.sort_values("received_at", kind="stable"), answers, left_on="received_at", right_on="responded_at",
+        by="customer_id", direction="forward", tolerance=pd.Timedelta(days=LEAVE_DAYS), allow_exact_matches=False,
+    )  # fmt: skip
     return following.set_index("row")[score].reindex(complaints.index)
 
 
@@ -186,18 +172,15 @@ def _groups(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp, confide
     rows = []
     for (fixed, gesture), part in followed[followed["fixed"].notna()].groupby(["fixed", "gesture"], dropna=False):
         for outcome in (NEXT_SCORE, REPEATED, LEFT):
-            counted = _whole(part, outcome, step)
-            e = (_mean if outcome == NEXT_SCORE else _share)(counted[outcome], confidence=confidence)
-            rows.append({"fixed": fixed, "gesture": gesture, "outcome": outcome, **_figures(e, counted)})
+            whole = _whole(part, outcome, step)
+            e = (_mean if outcome == NEXT_SCORE else _share)(whole[outcome], confidence=confidence)
+            group = {"fixed": fixed, "gesture": gesture, "outcome": outcome}
+            rows.append(group | vars(e) | {"people": count_people(whole)})
     unharmed = _unharmed(followed, tables, until)
-    e = _share(unharmed[LEFT], confidence=confidence)
-    rows.append({"fixed": pd.NA, "gesture": pd.NA, "outcome": LEFT, **_figures(e, unharmed)})
+    never = vars(_share(unharmed[LEFT], confidence=confidence)) | {"people": count_people(unharmed)}
+    rows.append({"fixed": pd.NA, "gesture": pd.NA, "outcome": LEFT} | never)
     table = pd.DataFrame(rows).astype({"fixed": "boolean", "gesture": "boolean"})
     return table.sort_values(["fixed", "gesture"], ascending=[True, False], kind="stable", ignore_index=True)
-
-
-def _figures(e: Estimate, rows: pd.DataFrame) -> dict[str, object]:
-    return vars(e) | {"people": count_people(rows)}
 
 
 def _unharmed(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp) -> pd.DataFrame:
@@ -220,16 +203,14 @@ def _accounts(complaints: pd.DataFrame, step: int) -> pd.DataFrame:
     account = next((c for c in ("confirmed_fixed", "disputed") if c in complaints and complaints[c].notna().any()), "")
     rows = []
     if account and "remedy" in complaints:
-        both = complaints[complaints[account].notna()].assign(
-            agrees=lambda part: part[account].astype(bool) == (account == "confirmed_fixed")
-        )
+        both = complaints[complaints[account].notna()]
+        both = both.assign(agrees=both[account].astype(bool) == (account == "confirmed_fixed"))
         for (remedy, agrees), part in both.groupby(["remedy", "agrees"], observed=True):
             counted = _whole(part, "agrees", step)
             rows.append([remedy, account, agrees, len(counted), count_people(counted)])
     table = pd.DataFrame(rows, columns=["remedy", "account", "agrees", "n", "people"])
-    return table[table["n"] > 0].sort_values(
-        ["remedy", "agrees"], ascending=[True, account == "disputed"], ignore_index=True
-    )
+    order = [True, account == "disputed"]
+    return table[table["n"] > 0].sort_values(["remedy", "agrees"], ascending=order, ignore_index=True)
 
 
 def _gestures(followed: pd.DataFrame, confidence: float, step: int) -> pd.DataFrame:
@@ -242,7 +223,8 @@ def _gestures(followed: pd.DataFrame, confidence: float, step: int) -> pd.DataFr
     rows = []
     for number, part in last.groupby(last["customer_id"].map(given["customer_id"].value_counts()).clip(upper=MANY)):
         counted = _whole(part, LEFT, step)
-        rows.append({"gestures": int(number), **_figures(_share(counted[LEFT], confidence=confidence), counted)})
+        e = _share(counted[LEFT], confidence=confidence)
+        rows.append({"gestures": int(number), **vars(e), "people": count_people(counted)})
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -69,8 +69,6 @@ class ScoreBounds:
         The figure if the silent were like those who complained; missing where no complainer answered.
     turning_point
         The score of the silent at which the whole meets `against`; missing when nobody is silent.
-    against
-        The value that decides the headline (0 for a net score).
     invited, answered
         Rows asked and rows answered.
     open
@@ -82,21 +80,15 @@ class ScoreBounds:
     high: float
     like_complainers: float
     turning_point: float
-    against: float
     invited: int
     answered: int
     open: bool
 
 
 def weight_responses(
-    frame: pd.DataFrame,
-    by: Sequence[str],
-    *,
-    answered: str = "responded_at",
-    method: str = "raking",
-    population: Mapping[str, Mapping[str, float]] | None = None,
-    base: str | None = None,
-) -> Weighting:
+    frame: pd.DataFrame, by: Sequence[str], *, method: str = "raking",
+    population: Mapping[str, Mapping[str, float]] | None = None, base: str | None = None,
+) -> Weighting:  # fmt: skip
     """Weight those who answered so that they look like all who were asked.
 
     Raking scales the weights to each column's margin in turn until all margins fit. Inverse propensity fits the
@@ -106,11 +98,9 @@ def weight_responses(
     Parameters
     ----------
     frame
-        One row per invitation, the silent included.
+        One row per invitation, the silent included, with `responded_at` filled for those who answered.
     by
         Columns known for everybody asked; numbers are cut into fifths, a missing value is a value of its own.
-    answered
-        Column that is filled (or true) for those who answered.
     method
         'raking' or 'propensity'.
     population
@@ -142,9 +132,9 @@ def weight_responses(
     by = list(by)
     if method not in ("raking", "propensity"):
         raise ValueError(f"method is {method!r}. Expected 'raking' or 'propensity'.")
-    if absent := [c for c in [*by, answered, *([base] if base else [])] if c not in frame.columns]:
+    if absent := [c for c in [*by, "responded_at", *([base] if base else [])] if c not in frame.columns]:
         raise ValueError(f"weight_responses needs columns {absent}, which the frame lacks. Found: {list(frame)}.")
-    respondents = _answered(frame[answered]).to_numpy()
+    respondents = frame["responded_at"].notna().to_numpy()
     if not respondents.any():
         raise ValueError("nobody answered: there is nothing to weight.")
     start = np.ones(len(frame)) if base is None else frame[base].to_numpy(dtype=float)
@@ -160,22 +150,15 @@ def weight_responses(
     n = effective_n(weights)
     balance = _balance(cells, respondents, weights, targets)
     unmet = balance.loc[(balance["weighted"] - balance["target"]).abs() > VISIBLE, "column"].unique()
-    unheard = [(c, v) for c in by for v in targets[c].index.difference(cells.loc[respondents, c].unique())]
-    return Weighting(
-        everyone, len(weights) / n, n, balance, tuple(by), trimmed=trimmed, unheard=tuple(unheard), unmet=tuple(unmet)
-    )
+    unheard = [(c, v) for c in by for v in targets[c].index.difference(cells.loc[respondents, c].unique().tolist())]
+    return Weighting(everyone, len(weights) / n, n, balance, tuple(by), trimmed, tuple(unheard), tuple(unmet))
 
 
 def bound_score(
-    s: pd.Series,
-    measure: Callable[..., Estimate] = net_promoter_score,
-    *,
-    scale: tuple[float, float] = (0, 10),
-    against: float = 0.0,
-    complainers: pd.Series | None = None,
-    weights: pd.Series | None = None,
+    s: pd.Series, measure: Callable[..., Estimate] = net_promoter_score, *, scale: tuple[float, float] = (0, 10),
+    against: float = 0.0, complainers: pd.Series | None = None, weights: pd.Series | None = None,
     confidence: float = 0.95,
-) -> ScoreBounds:
+) -> ScoreBounds:  # fmt: skip
     """Bound a score over everybody who was asked, making no assumption about the silent.
 
     Missing answers are set to the worst and to the best end of the scale (Manski's bounds).
@@ -220,21 +203,15 @@ def bound_score(
     s = pd.to_numeric(pd.Series(s))
     extra = {} if weights is None else {"weights": weights}
     observed = measure(s, confidence=confidence, **extra)
-    worst, best = sorted(
-        (measure(s.fillna(end), confidence=confidence, **extra) for end in scale), key=attrgetter("value")
-    )
+    ends = [measure(s.fillna(end), confidence=confidence, **extra) for end in scale]
+    worst, best = sorted(ends, key=attrgetter("value"))
     mass = np.ones(len(s)) if weights is None else np.asarray(weights, dtype=float)
     silent = float(mass[s.isna()].sum() / mass.sum())
-    like = np.nan
-    if complainers is not None and complainers.notna().any():
-        like = (1 - silent) * observed.value + silent * measure(complainers).value
+    complained = complainers is not None and complainers.notna().any()
+    like = (1 - silent) * observed.value + silent * measure(complainers).value if complained else np.nan
     turning = (against - (1 - silent) * observed.value) / silent if silent else np.nan
     undecided = worst.low <= against <= best.high
-    return ScoreBounds(observed, worst.value, best.value, like, turning, against, len(s), observed.n, undecided)
-
-
-def _answered(s: pd.Series) -> pd.Series:
-    return s.fillna(False).astype(bool) if pd.api.types.is_bool_dtype(s) else s.notna()
+    return ScoreBounds(observed, worst.value, best.value, like, turning, len(s), observed.n, undecided)
 
 
 def _as_category(s: pd.Series) -> pd.Series:
@@ -294,10 +271,8 @@ def _balance(
     cells: pd.DataFrame, respondents: np.ndarray, weights: np.ndarray, targets: dict[str, pd.Series]
 ) -> pd.DataFrame:
     """Shares of target, answers and weighted answers by value."""
-    rows = [
-        (column, value, share, (hit := cells.loc[respondents, column].to_numpy() == value).mean(), weights @ hit)
-        for column, target in targets.items()
-        for value, share in target.items()
-    ]
-    table = pd.DataFrame(rows, columns=["column", "value", "target", "answered", "weighted"])
-    return table.assign(weighted=table["weighted"] / weights.sum())
+    rows = []
+    for column, value, share in ((c, *cell) for c, target in targets.items() for cell in target.items()):
+        hit = cells.loc[respondents, column].to_numpy() == value
+        rows.append((column, value, share, hit.mean(), weights @ hit / weights.sum()))
+    return pd.DataFrame(rows, columns=["column", "value", "target", "answered", "weighted"])

@@ -32,12 +32,7 @@ def count_people(frame: pd.DataFrame, people: str = "customer_id") -> int:
 
 
 def suppress(
-    frame: pd.DataFrame,
-    k: int = 10,
-    *,
-    by: Sequence[str],
-    count: str = "people",
-    previous: pd.DataFrame | None = None,
+    frame: pd.DataFrame, k: int = 10, *, by: Sequence[str], count: str = "people", previous: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Blank every group of fewer than k people, and every group that would give one away by subtraction.
 
@@ -137,10 +132,9 @@ def _lines(groups: pd.DataFrame) -> list[tuple[list[int], int | None]]:
         others = [c for c in groups.columns if c != column]
         keys = groups[others].apply(tuple, axis=1) if others else pd.Series([()] * len(groups), index=groups.index)
         is_total = (groups[column] == TOTAL).to_numpy()
-        for rows in pd.Series(range(len(groups))).groupby(pd.factorize(keys)[0]):
-            members = rows[1].to_list()
-            total = [i for i in members if is_total[i]]
-            lines.append(([i for i in members if not is_total[i]], total[0] if total else None))
+        for members in pd.Series(range(len(groups))).groupby(pd.factorize(keys)[0]).agg(list):
+            total = next((i for i in members if is_total[i]), None)
+            lines.append(([i for i in members if not is_total[i]], total))
     return [line for line in lines if line[0]]
 
 
@@ -154,9 +148,7 @@ def _exposed(
     place = {cell: j for j, cell in enumerate(unknown)}
     equations = np.zeros((len(lines), len(unknown)))
     for row, (cells, total) in enumerate(lines):
-        for i in cells:
-            if hidden[i]:
-                equations[row, place[i]] = 1
+        equations[row, [place[i] for i in cells if hidden[i]]] = 1
         if total is not None and hidden[total]:
             equations[row, place[total]] = -1
     _, singular, right = np.linalg.svd(equations, full_matrices=True)

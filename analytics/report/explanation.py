@@ -18,36 +18,20 @@ from analytics.contrast.watermelon import WATERMELON, find_watermelons
 from analytics.measures.estimate import OBSERVED, SAID, Estimate, span
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
-from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
+from analytics.report import words
 from analytics.report.score import DISPUTED, SCORES
 from analytics.report.story import RECENT, Story
-from analytics.report.words import (
-    EXPLAINED,
-    THEME_WORDS,
-    UNTIMELY,
-    Section,
-    capital,
-    contrast_sentences,
-    counted,
-    estimate_of,
-    figure_of,
-    gather,
-    listed,
-    not_known,
-    section,
-)
+from analytics.report.words import Section, capital, counted, estimate_of, figure_of, gather, listed, section
 from analytics.tables.schema import NotMeasured, require
 
 DRIVERS = ("first_response_h", "transfers", "reopens", "contacts", "handle_time_s", "hold_time_s", "wait_time_s")
 RECORDED = 0.5  # share of cases that must carry a figure before it may speak for them
 DRAWN = 8  # recorded figures drawn for a problem
 NAMED_APART = 3  # figures that a chart's title names; of more it gives the number
+RELIEF = {"none": "no relief", "partial": "partial relief", "full": "full relief"}
 UNITS = {"hours": " h", "seconds": " s"}
-DISAGREEMENTS = {
-    BETWEEN: "slopes differ between segments",
-    WITHIN: "the pooled slope is not the one within segments",
-}
+DISAGREEMENTS = {BETWEEN: "slopes differ between segments", WITHIN: "the pooled slope is not the one within segments"}
 
 
 @section
@@ -55,13 +39,12 @@ def show_explanation(story: Story) -> Section:
     """What differs inside between cases with an open problem and comparable ones; drivers, watermelons, drift."""
     problems, lacks = _open_problems(story)
     disputes = _disputes(story)
-    if disputes:
-        problems.append(disputes)
+    problems += [disputes] if disputes else []
     if not problems:
         if lacks:
             return Section(lacks, lacks[0], lacks)
-        nothing = blocks.finding("No problem is open, so no internal figure is shown: they only explain problems.")
-        return Section([nothing], nothing)
+        nothing = "No problem is open, so no internal figure is shown: they only explain problems."
+        return words.section_of([blocks.finding(nothing)])
     parts, unknowns = gather(
         *(functools.partial(_diagnosis, story, problem) for problem in problems),
         *([lambda: _relief(story)] if disputes else []),
@@ -74,17 +57,14 @@ def show_explanation(story: Story) -> Section:
     return Section([*lacks, *parts], answer, [*lacks, *unknowns])
 
 
-def _open_problems(story: Story) -> tuple[list[Problem], list[Block]]:
+def _open_problems(story: Story) -> tuple[list[Problem], list[blocks.Block]]:
     """The open themes, the most named first, or the one line that says why none can be told."""
     try:
         table = story.problem_table
-        rows = [row for _, row in table[table["open"]].head(EXPLAINED).iterrows()]
-        return [
-            Problem(THEME_WORDS[row["theme"]], story.naming(row["theme"]), estimate_of(row), key=row["theme"])
-            for row in rows
-        ], []
     except NotMeasured as lack:
-        return [], not_known(lack).blocks
+        return [], words.not_known(lack).blocks
+    rows = {row["theme"]: row for _, row in table[table["open"]].head(words.EXPLAINED).iterrows()}
+    return [Problem(words.THEME_WORDS[t], story.naming(t), estimate_of(row), key=t) for t, row in rows.items()], []
 
 
 def _disputes(story: Story) -> Problem | None:
@@ -108,22 +88,18 @@ def _people(story: Story, problem: Problem) -> int:
     return count_people(story.critical)
 
 
-def _relief(story: Story) -> list[Block]:
+def _relief(story: Story) -> list[blocks.Block]:
     """Whether customers dispute answers with relief less often than those without."""
-    words = {"none": "no relief", "partial": "partial relief", "full": "full relief"}
-    cases = story.cases_recent
-    require(cases, [DISPUTED.column, "remedy"], "disputes by kind of relief")
-    cases = cases.assign(relief=cases["remedy"].map(words))
+    cases = require(story.cases_recent, [DISPUTED.column, "remedy"], "disputes by kind of relief")
+    cases = cases.assign(relief=cases["remedy"].map(RELIEF))
     groups = contrast_groups(cases, DISPUTED.column, "relief", minimum=story.k, confidence=story.confidence)
-    rows = groups.dropna(subset="value")
-    sentences = contrast_sentences(groups, "relief", before="")
-    if len(rows) == 2:
-        sentences = sentences[:1]  # of two groups one is the other's mirror
-    lines = [f"- {capital(sentence)}" for sentence in sentences]
-    return [blocks.prose("\n".join(lines), [estimate_of(row) for _, row in rows.iterrows()])]
+    estimates = [estimate_of(row) for _, row in groups.dropna(subset="value").iterrows()]
+    sentences = words.contrast_sentences(groups, "relief", before="")
+    sentences = sentences[:1] if len(estimates) == 2 else sentences  # of two groups one is the other's mirror
+    return [blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in sentences), estimates)]
 
 
-def _diagnosis(story: Story, problem: Problem) -> list[Block]:
+def _diagnosis(story: Story, problem: Problem) -> list[blocks.Block]:
     """One open problem: what customers say, what the operation recorded, what differs."""
     people = _people(story, problem)
     if people < story.k:
@@ -138,14 +114,11 @@ def _diagnosis(story: Story, problem: Problem) -> list[Block]:
         *_differences(frame),
     ]
     if problem.key == DISPUTED.column and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
-        lines.append(UNTIMELY)
+        lines.append(words.UNTIMELY)
     sentence = f"Customers say: {problem.name}, {counted(problem.evidence)} in {story.period.label}."
-    account: list[Block] = [
-        blocks.prose(f"### {capital(problem.name)}"),
-        blocks.finding(sentence, evidence, people=people),
-        blocks.prose("\n".join(f"- {line}" for line in lines), evidence),
-    ]
-    return [*account, _diagnosis_chart(diagnosis)] if frame["superiority"].notna().any() else account
+    head, account = blocks.prose(f"### {capital(problem.name)}"), "\n".join(f"- {line}" for line in lines)
+    parts = [head, blocks.finding(sentence, evidence, people=people), blocks.prose(account, evidence)]
+    return [*parts, _diagnosis_chart(diagnosis)] if frame["superiority"].notna().any() else parts
 
 
 def _company_says(diagnosis: Diagnosis) -> str:
@@ -200,48 +173,34 @@ def _typical(row: dict, side: str) -> str:
     return f"{average} {row[side]:,.{digits}f}{UNITS.get(row['unit'], '')}"
 
 
-def _diagnosis_chart(diagnosis: Diagnosis) -> Block:
+def _diagnosis_chart(diagnosis: Diagnosis) -> blocks.Block:
     """The chance that a case with the problem has the higher figure, for the figures furthest apart."""
     rows = diagnosis.frame.dropna(subset=["superiority"]).assign(n=lambda f: f["n_with"] + f["n_without"])
     rows = rows.rename(columns={"superiority": "value"}).assign(unit="share")
     names = rows.loc[rows["differs"], "name"].tolist()
-    verdict = f"{listed(names)} {'differs' if len(names) == 1 else 'differ'}" if names else "no recorded figure differs"
-    if len(names) > NAMED_APART:
-        verdict = f"{len(names)} of {len(rows)} recorded figures differ"
+    apart = listed(names) if len(names) <= NAMED_APART else f"{len(names)} of {len(rows)} recorded figures"
+    verdict = f"{apart or 'no recorded figure'} {'differ' if len(names) > 1 else 'differs'}"
     away = (rows["value"] - 0.5).abs().where(~rows["differs"], 1.0)  # those that differ first
     drawn = rows.loc[away.round(9).sort_values(ascending=False, kind="stable").index[:DRAWN]]
     rest = f" Drawn: the {len(drawn)} of {len(rows)} figures furthest apart." if len(drawn) < len(rows) else ""
+    label, problem = "chance that the case with the problem has the higher value", diagnosis.problem.name
     return blocks.figure(
-        figures.plot_intervals(
-            drawn,
-            by="name",
-            unit="share",
-            reference=0.5,
-            label="chance that the case with the problem has the higher value",
-        ),
-        alt=f"Internal measures of cases with {diagnosis.problem.name} against comparable cases; "
-        f"{len(names)} of {len(rows)} differ.",
-        caption=f"{capital(diagnosis.problem.name)}: {verdict}.",
-        source=OBSERVED,
-        n=int(rows["n"].max()),
+        figures.plot_intervals(drawn, by="name", unit="share", reference=0.5, label=label),
+        alt=f"Internal measures of cases with {problem} against comparable cases; {len(names)} of {len(rows)} differ.",
+        caption=f"{capital(problem)}: {verdict}.", source=OBSERVED, n=int(rows["n"].max()), people=drawn["people"],
         note=f"50 % means no difference. Compared within reason, channel and segment; a difference is no cause.{rest}",
-        people=drawn["people"],
-    )
+    )  # fmt: skip
 
 
-def _watermelons(story: Story) -> list[Block]:
+def _watermelons(story: Story) -> list[blocks.Block]:
     """Targets met where customers are worse off, and missed where they are content."""
     if not story.config.targets:
         return []
     perception = _first(story.cases) or PERCEPTIONS[0]
     table = find_watermelons(
-        story.cases_recent,
-        story.config.targets,
-        perception,
-        contacts=story.recent.contacts,
-        confidence=story.confidence,
-        minimum=story.k,
-    )
+        story.cases_recent, story.config.targets, perception, contacts=story.recent.contacts,
+        confidence=story.confidence, minimum=story.k,
+    )  # fmt: skip
     alarms, score = float(table["false_alarms"].max()), SCORES[perception]
     unit = {"csat": "share", "nps": "points", "ces": "score"}[perception]
     findings = [
@@ -253,69 +212,55 @@ def _watermelons(story: Story) -> list[Block]:
         "n": "Answers", "finding": "Finding",
     }  # fmt: skip
     listing = blocks.table(
-        table.assign(finding=table["finding"].replace("", "–")),
-        caption="Targets inside, and what customers say.",
-        source=[SAID, OBSERVED],
-        n=int(table["n"].sum()),
-        columns=heads,
+        table.assign(finding=table["finding"].replace("", "–")), caption="Targets inside, and what customers say.",
+        source=[SAID, OBSERVED], n=int(table["n"].sum()), people="people", columns=heads,
         formats={"goal": "share", "inside": "share"} | ({"perceived": "share"} if unit == "share" else {}),
         note=f"The last {RECENT} {story.period.frequency}s. With answers shuffled between cases, this test raises "
         f"an alarm in {alarms:.0%} of tables.",
-        people="people",
-    )
+    )  # fmt: skip
     return [blocks.prose("### Targets and what customers say"), *findings, listing]
 
 
-def _watermelon(targets: pd.DataFrame, perception: str, unit: str) -> Block:
+def _watermelon(targets: pd.DataFrame, perception: str, unit: str) -> blocks.Block:
     """One finding for a group that one or more targets call green, or red, alike."""
     row = targets.iloc[0]
     felt = Estimate(row["perceived"], row["low"], row["high"], int(row["n"]), unit, SAID)
     places = 1 if unit == "score" else 0
     elsewhere = write_interval(row["against"], math.nan, math.nan, unit, places)
-    verdict = "green inside, red to customers"
-    if row["finding"] != WATERMELON:
-        verdict = "red inside, yet customers are content: stop chasing this target"
+    reverse = "red inside, yet customers are content: stop chasing this target"
+    verdict = "green inside, red to customers" if row["finding"] == WATERMELON else reverse
     met = [
         f"'{t['target']}' is met in {t['inside']:.0%} (goal {t['goal']:.0%}, n = {t['inside_n']:,.0f})"
         for t in targets.to_dict("records")
     ]
     return blocks.finding(
         f"{row['by'].capitalize()} {row['group']}: {verdict}. {capital(PERCEIVED[perception][0])}: "
-        f"{counted(felt, places)}, elsewhere {elsewhere}; {'; '.join(met)}.",
-        [felt],
-        people=int(row["people"]),
-    )
+        f"{counted(felt, places)}, elsewhere {elsewhere}; {'; '.join(met)}.", [felt], people=int(row["people"]),
+    )  # fmt: skip
 
 
-def _clocks(story: Story) -> list[Block]:
+def _clocks(story: Story) -> list[blocks.Block]:
     """The customer's clock beside the company's, by team."""
     cases = story.cases_recent
     if not cases["ended"].eq("confirmed").any():
         raise NotMeasured("no confirmation by a customer (confirmed_at)", needed_for="the clocks")
     by = next((c for c in ("team", "channel", "reason") if c in cases and 1 < cases[c].nunique() <= 12), None)
     table = compare_clocks(cases, [by] if by else [], story.confidence, story.k).assign(group="all cases")
-    group = by or "group"
-    cells = table.assign(cell=[_clock_cell(row) for _, row in table.iterrows()])
+    group, cells = by or "group", table.assign(cell=[_clock_cell(row) for _, row in table.iterrows()])
     counts = cells[cells["measure"] == "customer_clock_h"].set_index(group)[["n", "confirmed", "people"]]
     rows = cells.pivot(index=group, columns="measure", values="cell").join(counts).reset_index()
     heads = {
         group: group.capitalize(), "n": "Cases", "confirmed": "Confirmed", "customer_clock_h": "Customer's clock",
         "company_clock_h": "Company's clock", "gap_h": "Gap",
     }  # fmt: skip
-    return [
-        blocks.prose("### Two clocks"),
-        blocks.table(
-            rows,
-            caption="Median hours from first attempt to the customer's own confirmation, and by the company's stamps.",
-            source=[SAID, OBSERVED],
-            n=int(counts["n"].sum()),
-            columns={column: head for column, head in heads.items() if column in rows},
-            formats={"confirmed": "share"},
-            note=f"Cases of the last {RECENT} {story.period.frequency}s; those not confirmed count as unfinished. "
-            "Where fewer than half have confirmed, the median is not known: the time by which a quarter had is given.",
-            people="people",
-        ),
-    ]
+    listing = blocks.table(
+        rows, source=[SAID, OBSERVED], n=int(counts["n"].sum()), formats={"confirmed": "share"}, people="people",
+        caption="Median hours from first attempt to the customer's own confirmation, and by the company's stamps.",
+        columns={column: head for column, head in heads.items() if column in rows},
+        note=f"Cases of the last {RECENT} {story.period.frequency}s; those not confirmed count as unfinished. "
+        "Where fewer than half have confirmed, the median is not known: the time by which a quarter had is given.",
+    )  # fmt: skip
+    return [blocks.prose("### Two clocks"), listing]
 
 
 def _clock_cell(row: pd.Series) -> str:
@@ -327,7 +272,7 @@ def _clock_cell(row: pd.Series) -> str:
     return figure_of(estimate_of(row))
 
 
-def _drivers(story: Story) -> list[Block]:
+def _drivers(story: Story) -> list[blocks.Block]:
     """Which recorded events go with the score, by segment where segments differ."""
     cases = story.cases_recent
     outcome = _first(cases)
@@ -342,26 +287,20 @@ def _drivers(story: Story) -> list[Block]:
     ranked = rank_drivers(scored, outcome, present, by=by, confidence=story.confidence)
     refusal = _refusal(ranked.attrs["disagreements"], by) if by else ""
     if by and not refusal:
-        ranked = ranked.reset_index(by).query(f"{by} == 'all'").drop(columns=by)
-        by = None
+        ranked, by = ranked.reset_index(by).query(f"{by} == 'all'").drop(columns=by), None
     table = ranked.reset_index(names=[by, "driver"] if by else ["driver"]).rename(columns={"lmg": "value"})
     table["driver"] = table["driver"].map(_name)
     table["direction"] = table["sign"].map({1: "rated higher", -1: "rated lower", 0: "no direction told apart"})
-    heads = {by: by.capitalize()} if by else {}
-    return [
-        blocks.prose("### What goes with the score"),
-        *([blocks.unknown(refusal)] if refusal else []),
-        blocks.table(
-            table.assign(unit="share"),
-            caption=f"Share of the differences in {outcome.upper()} that goes with each recorded event.",
-            source=[SAID, OBSERVED],
-            n=len(scored),
-            columns=heads
-            | {"driver": "Recorded event", "value": "Share of variance", "direction": "Cases with more of it are"},
-            note="Shapley shares of R² (LMG) on ranks; an interval reaching zero may be nothing. No cause is shown.",
-            people=table[by].map(people) if by else count_people(scored),
-        ),
-    ]
+    heads = {"driver": "Recorded event", "value": "Share of variance", "direction": "Cases with more of it are"}
+    listing = blocks.table(
+        table.assign(unit="share"), source=[SAID, OBSERVED], n=len(scored),
+        caption=f"Share of the differences in {outcome.upper()} that goes with each recorded event.",
+        columns={by: by.capitalize(), **heads} if by else heads,
+        people=table[by].map(people) if by else count_people(scored),
+        note="Shapley shares of R² (LMG) on ranks; an interval reaching zero may be nothing. No cause is shown.",
+    )  # fmt: skip
+    head = blocks.prose("### What goes with the score")
+    return [head, blocks.unknown(refusal), listing] if refusal else [head, listing]
 
 
 def _refusal(disagreements: pd.DataFrame, by: str) -> str:
@@ -371,14 +310,12 @@ def _refusal(disagreements: pd.DataFrame, by: str) -> str:
         return ""
     drivers = standing.groupby("kind", sort=False)["driver"].unique()
     reasons = [f"{DISAGREEMENTS[str(kind)]}: {', '.join(map(_name, names))}" for kind, names in drivers.items()]
-    return (
-        f"Which event goes most with the score is not known for the segments together: the values of {by} disagree "
-        f"({'; '.join(reasons)})."
-    )
+    unknown = "Which event goes most with the score is not known for the segments together"
+    return f"{unknown}: the values of {by} disagree ({'; '.join(reasons)})."
 
 
 def _name(measure: str) -> str:
-    return MEASURES.get(measure, (measure,))[0]
+    return str(MEASURES.get(measure, (measure,))[0])
 
 
 def _first(cases: pd.DataFrame) -> str | None:
@@ -386,15 +323,13 @@ def _first(cases: pd.DataFrame) -> str | None:
     return next((score for score in PERCEPTIONS if score in cases and cases[score].notna().any()), None)
 
 
-def _drift(story: Story) -> list[Block]:
+def _drift(story: Story) -> list[blocks.Block]:
     """Cost against perception over the history, in one sentence."""
     cases = story.cases
     cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().mean() >= RECORDED), None)
     if cost is None:
-        raise NotMeasured(
-            f"neither cost nor handle_time_s (table contacts) is known for {RECORDED:.0%} of the cases",
-            needed_for="cost against perception",
-        )
+        lack = f"neither cost nor handle_time_s (table contacts) is known for {RECORDED:.0%} of the cases"
+        raise NotMeasured(lack, needed_for="cost against perception")
     perception = _first(cases) or PERCEPTIONS[0]
     drift = find_drift(cases, cost, perception, story.period.frequency, confidence=story.confidence)
     sentence = _drift_sentence(drift, PERCEIVED[perception][0], _name(cost), story.period.frequency)
@@ -409,9 +344,8 @@ def _drift_sentence(drift: Drift, score: str, cost: str, frequency: str) -> str:
     """Perception first, then cost, then whether one follows the other."""
     felt, spent = drift.perception_change, drift.cost_change
     if drift.word == CANNOT_TELL:
-        return (
-            f"Cannot tell how {score} and {cost} move: {SHORTEST} {frequency}s are needed, measured so far: {spent.n}."
-        )
+        need = f"{SHORTEST} {frequency}s are needed, measured so far: {spent.n}"
+        return f"Cannot tell how {score} and {cost} move: {need}."
     verdict = {RACE: "fell", PERCEPTION_FELL: "fell", PERCEPTION_ROSE: "rose"}.get(drift.word, "no change is shown")
     unit = "" if felt.unit == "score" else " points"
     race = " Both fell together: this is what a slow race to the bottom looks like." if drift.word == RACE else ""

@@ -50,21 +50,18 @@ class _Panel:
         import ipywidgets as widgets
 
         self.session, self.message, self.shown_at = session, "", 0.0
-        wide = widgets.Layout(width="9em", height="40px")
-        self.name = widgets.Text(
-            session.labeller, description="Labeller", placeholder="your name", continuous_update=False
-        )
+        wide, wrap = widgets.Layout(width="9em", height="40px"), widgets.Layout(flex_flow="row wrap")
+        naming = {"description": "Labeller", "placeholder": "your name", "continuous_update": False}
+        self.name = widgets.Text(session.labeller, **naming)
         self.text, self.status = widgets.HTML(), widgets.HTML()
         self.progress = widgets.IntProgress(layout=widgets.Layout(width="20em"))
         self.buttons = [widgets.Button(description=name, layout=wide) for name in BUTTONS]
         self.undo = widgets.Button(description="Undo", layout=wide)
-        for button in self.buttons:
+        for button in (*self.buttons, self.undo):
             button.on_click(self._click)
-        self.undo.on_click(self._click)
         self.name.observe(self._rename, "value")
-        row = widgets.HBox([*self.buttons, self.undo], layout=widgets.Layout(flex_flow="row wrap"))
-        count = widgets.HBox([self.progress, self.status], layout=widgets.Layout(flex_flow="row wrap"))
-        self.box = widgets.VBox([self.name, self.text, row, count])
+        rows = [[*self.buttons, self.undo], [self.progress, self.status]]
+        self.box = widgets.VBox([self.name, self.text, *(widgets.HBox(row, layout=wrap) for row in rows)])
         self._show()
 
     def _click(self, button: Any) -> None:  # noqa: ANN401

@@ -20,7 +20,6 @@ from analytics.measures.leaving.survival import hazard_ratios, leaving_after_com
 from analytics.measures.shares import corrected_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks, figures
-from analytics.publish.blocks import Block
 from analytics.publish.format import format_value
 from analytics.publish.html import ACCENT
 from analytics.report.story import Story, refuse_long
@@ -90,14 +89,11 @@ def show_call_list(study: Study) -> Section:
     calls, money = _calls_in_words(study), study.story.config.costs.currency
     parts = _calls(study)
     if len(calls):
-        parts.append(
-            blocks.table(
-                calls.head(LISTED), caption=f"The first {min(LISTED, len(calls))} to call.", source=OBSERVED,
-                n=len(calls), people=1, columns=WORDS["call_heads"],
-                formats={"risk": "share", "expected_gain": "count"},
-                note=f"In {money}. A reason shared by fewer than {study.story.k} customers is left out.",
-            )
-        )  # fmt: skip
+        parts.append(blocks.table(
+            calls.head(LISTED), caption=f"The first {min(LISTED, len(calls))} to call.", source=OBSERVED,
+            n=len(calls), people=1, columns=WORDS["call_heads"], formats={"risk": "share", "expected_gain": "count"},
+            note=f"In {money}. A reason shared by fewer than {study.story.k} customers is left out.",
+        ))  # fmt: skip
     return section_of(parts)
 
 
@@ -120,7 +116,7 @@ def keep_call_list(study: Study) -> Section:
     return section_of([blocks.finding(say("kept", folder=folder, n=len(calls)))])
 
 
-def _said(story: Story) -> list[Block]:
+def _said(story: Story) -> list[blocks.Block]:
     from analytics.text.churn_intent import load_churn_intent_model
 
     refuse_long(story.written["text"], "who says that they are leaving")
@@ -129,8 +125,8 @@ def _said(story: Story) -> list[Block]:
         raise NotMeasured("no comment could be read for leaving in this period")
     people = count_people(written)
     if people < story.k:
-        sentence = say("few_wrote", k=story.k, period=story.period.label)
-        return [blocks.unknown(sentence, settle="more comments, or a longer period")]
+        few = say("few_wrote", k=story.k, period=story.period.label)
+        return [blocks.unknown(few, settle="more comments, or a longer period")]
     names = ["staying", "leaving"]
     labels = pd.Series(np.where(written["churn_intent"] >= 0.5, names[1], names[0]), index=written.index)
     errors = pd.DataFrame(load_churn_intent_model().errors, names, names)
@@ -140,7 +136,7 @@ def _said(story: Story) -> list[Block]:
     return [blocks.finding(sentence, [share], key="leaving:said", better="lower", people=people)]
 
 
-def _silent(story: Story) -> list[Block]:
+def _silent(story: Story) -> list[blocks.Block]:
     start = story.period.previous(11).start if story.period.frequency == "month" else story.period.start
     try:
         leavers = estimate_silent_leavers(story.tables, start=start, end=story.period.end)
@@ -160,7 +156,7 @@ def silent_sentence(leavers: SilentLeavers) -> str:
     return say("silent", x=leavers, low=100 * leavers.share.low, high=100 * leavers.share.high, nameless=nameless)
 
 
-def _leaks(story: Story) -> list[Block]:
+def _leaks(story: Story) -> list[blocks.Block]:
     customers = story.tables.customers
     fields = {field.name for field in FIELDS["customers"]}
     extra = [c for c in customers if c not in fields] if customers is not None and "left_at" in customers else []
@@ -172,7 +168,7 @@ def _leaks(story: Story) -> list[Block]:
     return [blocks.finding(sentence, people=len(customers))]
 
 
-def _risk(study: Study) -> list[Block]:
+def _risk(study: Study) -> list[blocks.Block]:
     model = study.model
     evidence = [model.evaluation_["auc"], *([model.baseline_["auc"]] if model.baseline_ else [])]
     sentence = f"{model_sentence(model)}{study.drawn}"
@@ -205,7 +201,7 @@ def describe_model(model: ChurnRiskModel) -> str:
     )  # fmt: skip
 
 
-def _figures_table(study: Study) -> list[Block]:
+def _figures_table(study: Study) -> list[blocks.Block]:
     model = study.model
     rows = [
         {"figure": capital(name.replace("_", " ")).replace("Auc", "AUC"), **vars(e)}
@@ -213,50 +209,44 @@ def _figures_table(study: Study) -> list[Block]:
         for name, e in model.evaluation_.items()
     ]
     counts = "; ".join(f"{part}: {row.leavers:,} of {row.customers:,} left" for part, row in model.counts_.iterrows())
-    return [
-        blocks.table(
-            pd.DataFrame(rows), caption=f"The model on customers of {model.cutoffs_['test']:%-d %B %Y}.",
-            source=OBSERVED, n=model.evaluation_["auc"].n, people=model.evaluation_["auc"].n,
-            columns={"figure": "Figure", "value": "Model", "tenure": "Tenure alone"},
-            note=f"{capital(model.chosen_)}. {capital(counts)}.",
-        )
-    ]  # fmt: skip
+    return [blocks.table(
+        pd.DataFrame(rows), caption=f"The model on customers of {model.cutoffs_['test']:%-d %B %Y}.",
+        source=OBSERVED, n=model.evaluation_["auc"].n, people=model.evaluation_["auc"].n,
+        columns={"figure": "Figure", "value": "Model", "tenure": "Tenure alone"},
+        note=f"{capital(model.chosen_)}. {capital(counts)}.",
+    )]  # fmt: skip
 
 
-def _groups(study: Study) -> list[Block]:
+def _groups(study: Study) -> list[blocks.Block]:
     """The two ways of leaving, set against each other."""
-    story, model = study.story, study.model
+    story, model, money = study.story, study.model, study.story.config.costs.currency
     table = views.said_and_silent(model, study.features)
     table = table.assign(label=table["group"].map(WORDS["groups"]))
     two = table[table["group"].isin([views.SAID, views.SILENT])]
     rates = _estimates(two)
     top = _estimates(two.assign(value=two["found"], low=two["found_low"], high=two["found_high"], n=two["left"]))
-    parts: list[Block] = []
+    parts: list[blocks.Block] = []
     if (people := min(e.n for e in top)) >= story.k:
         sentence = say(
             "groups", who=two["label"].tolist(), rates=[figure_of(e) for e in rates],
             top=[figure_of(e) for e in top], days=model.horizon_days, n=top[1].n, leavers=table["left"].sum(),
         )  # fmt: skip
         parts = [blocks.finding(sentence, [*rates, *top], people=people)]
-    heads = {c: head for c, head in WORDS["group_heads"].items() if table[c].notna().any()}
-    heads = {c: head.format(money=story.config.costs.currency) for c, head in heads.items()}
-    parts.append(
-        blocks.table(
-            suppress(table, story.k, by=["group"], count="left"), source=OBSERVED, n=int(table["customers"].sum()),
-            caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%-d %B %Y}.", columns=heads,
-            formats={"expected": "share1", "value_left": "count", "value_at_risk": "count", "found": "share"},
-            note="Leavers found: those among the tenth with the highest risk. Value at risk: risk times value."
-            + study.drawn, people=["customers", "left"],
-        )
-    )  # fmt: skip
-    return parts
+    heads = {c: head.format(money=money) for c, head in WORDS["group_heads"].items() if table[c].notna().any()}
+    return [*parts, blocks.table(
+        suppress(table, story.k, by=["group"], count="left"), source=OBSERVED, n=int(table["customers"].sum()),
+        caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%-d %B %Y}.", columns=heads,
+        formats={"expected": "share1", "value_left": "count", "value_at_risk": "count", "found": "share"},
+        note="Leavers found: those among the tenth with the highest risk. Value at risk: risk times value."
+        + study.drawn, people=["customers", "left"],
+    )]  # fmt: skip
 
 
 def _estimates(table: pd.DataFrame) -> list[Estimate]:
     return [estimate_of(row) for _, row in table.iterrows()]
 
 
-def _compared(sentence: str, table: pd.DataFrame, names: pd.Series, **facts: object) -> list[Block]:
+def _compared(sentence: str, table: pd.DataFrame, names: pd.Series, **facts: object) -> list[blocks.Block]:
     """A sentence that lists the rows of a tidy table, each with its name; none where there are none."""
     estimates = _estimates(table)
     listing = listed([f"{name} {figure_of(e)}" for name, e in zip(names, estimates, strict=True)])
@@ -264,13 +254,13 @@ def _compared(sentence: str, table: pd.DataFrame, names: pd.Series, **facts: obj
     return [blocks.finding(say(sentence, rows=listing, **facts), estimates, people=people)] if estimates else []
 
 
-def _by_answer(study: Study) -> list[Block]:
+def _by_answer(study: Study) -> list[blocks.Block]:
     table = views.leaving_by_answer(study.model, study.features)
     table = table[table["n"] >= study.story.k]
     return _compared("by_answer", table, table["group"].map(WORDS["answers"]), days=study.model.horizon_days)
 
 
-def _listening(study: Study) -> list[Block]:
+def _listening(study: Study) -> list[blocks.Block]:
     listening, gain = study.listening, study.listening.gain
     points = replace(gain, value=100 * gain.value, low=100 * gain.low, high=100 * gain.high, unit="points")
     evidence = [points, listening.both, listening.internal, listening.heard]
@@ -284,21 +274,18 @@ def listening_sentence(listening: views.Listening) -> str:
     return say("helps" if gain.low > 0 else "harms" if gain.high < 0 else "unclear", gain=scale, heard=heard)
 
 
-def _calibration(study: Study) -> list[Block]:
+def _calibration(study: Study) -> list[blocks.Block]:
     model = study.model
     table, error = model.calibration(), model.evaluation_["calibration_error"]
     if not model.calibrated_:
         sentence = say("uncalibrated", error=figure_of(error))
         return [blocks.unknown(sentence, settle="fitting it again after the next horizon")]
-    return [
-        blocks.figure(
-            _plot_calibration(table),
-            alt=f"Predicted against observed share of leavers in ten groups; mean difference {error.value:.1%}.",
-            caption=say("calibrated", error=figure_of(error)),
-            source=OBSERVED, n=error.n, people=table["n"],
-            note="Ten groups of equal size by predicted risk; on the line, as many left as predicted.",
-        )
-    ]  # fmt: skip
+    return [blocks.figure(
+        _plot_calibration(table), caption=say("calibrated", error=figure_of(error)),
+        alt=f"Predicted against observed share of leavers in ten groups; mean difference {error.value:.1%}.",
+        source=OBSERVED, n=error.n, people=table["n"],
+        note="Ten groups of equal size by predicted risk; on the line, as many left as predicted.",
+    )]  # fmt: skip
 
 
 def _plot_calibration(table: pd.DataFrame) -> "Figure":
@@ -317,7 +304,7 @@ def _plot_calibration(table: pd.DataFrame) -> "Figure":
     return fig
 
 
-def _calls(study: Study) -> list[Block]:
+def _calls(study: Study) -> list[blocks.Block]:
     story, now = study.story, study.now
     costs, calls = story.config.costs, study.calls
     if not study.model.calibrated_ or views.VALUE not in now or now[views.VALUE].isna().all():
@@ -337,7 +324,7 @@ def _calls_in_words(study: Study) -> pd.DataFrame:
     return study.calls.assign(reasons=["; ".join(words[name] for name in names) for names in study.calls["reasons"]])
 
 
-def _fairness(study: Study) -> list[Block]:
+def _fairness(study: Study) -> list[blocks.Block]:
     table = views.fairness(study.model, study.features)
     table = table[table["n"] >= study.story.k]
     missed = table[table["measure"] == "missed"]
@@ -348,27 +335,24 @@ def _fairness(study: Study) -> list[Block]:
     return _compared("fairness", missed, missed["group"], verdict=verdict)
 
 
-def _hazards(study: Study) -> list[Block]:
+def _hazards(study: Study) -> list[blocks.Block]:
     table = hazard_ratios(study.features, study.story.tables, confidence=study.story.confidence)
     table = table[table["people"] >= study.story.k].assign(cause=table["cause"].map(WORDS["causes"]))
     apart = table[(table["low"] > 1) | (table["high"] < 1)]
     first = apart.head(3)
     named = listed([f"{row.cause} ({row.value:.1f} times)" for row in first.itertuples()])
     sentence = say("sooner", causes=named) if named else say("no_cause")
-    return [
-        blocks.finding(sentence, _estimates(first), people=int(table["people"].min())),
-        blocks.figure(
-            figures.plot_intervals(table, by="cause", unit="times", reference=1.0, label="times as fast as without it"),
-            alt=f"Hazard ratios of {len(table)} things that happened to customers; {len(apart)} differ from 1.",
-            caption="How many times as fast customers leave with one more of each.", source=OBSERVED,
-            n=int(study.features["left_within"].notna().sum()), people=table["people"],
-            note="Cox's proportional hazards, the others held equal, at the same cut-off. Nobody was assigned to "
-            "anything: no causes.",
-        ),
-    ]  # fmt: skip
+    return [blocks.finding(sentence, _estimates(first), people=int(table["people"].min())), blocks.figure(
+        figures.plot_intervals(table, by="cause", unit="times", reference=1.0, label="times as fast as without it"),
+        alt=f"Hazard ratios of {len(table)} things that happened to customers; {len(apart)} differ from 1.",
+        caption="How many times as fast customers leave with one more of each.", source=OBSERVED,
+        n=int(study.features["left_within"].notna().sum()), people=table["people"],
+        note="Cox's proportional hazards, the others held equal, at the same cut-off. Nobody was assigned to anything: "
+        "no causes.",
+    )]  # fmt: skip
 
 
-def _after_complaint(story: Story) -> list[Block]:
+def _after_complaint(story: Story) -> list[blocks.Block]:
     ratios = leaving_after_complaint(story.tables, until=story.period.end, confidence=story.confidence)
     ratios = ratios[ratios["people"] >= story.k]
     return _compared("after_complaint", ratios, ratios["cause"].map(WORDS["remedies"]))

@@ -15,17 +15,16 @@ from analytics.config import Promise
 from analytics.contrast.clocks import median_time, name_groups
 from analytics.contrast.signals import detect_signals
 from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.promises import Verdict, score_promises
+from analytics.measures.promises import Verdict, in_segment, score_promises
 from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks
-from analytics.publish.blocks import Block
 from analytics.report.cutoff import known_at
 from analytics.report.promises import VERDICTS
-from analytics.report.story import Story
+from analytics.report.story import Story, has_texts
 from analytics.report.study import Study
-from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section
+from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section, section_of
 from analytics.tables.cases import case_ids
 from analytics.tables.periods import period_of
 from analytics.tables.schema import STAMPS, NotMeasured, Tables
@@ -64,15 +63,11 @@ def measure_patience(story: Story) -> Estimate:
     if contacts is None:
         raise NotMeasured(table="contacts", needed_for="the customer's patience")
     attempts = contacts[["started_at"]].assign(case=case_ids(story.recent)["contacts"]).dropna()
-    attempts = attempts.sort_values("started_at", kind="stable")
-    turn = attempts.groupby("case").cumcount()
-    first, second = (attempts[turn == k].set_index("case")["started_at"] for k in (0, 1))
-    hours = pd.Series(pd.to_timedelta((second - first).dropna()) / pd.Timedelta(hours=1), dtype=float)
+    by_case = attempts.sort_values("started_at", kind="stable").groupby("case")
+    hours = by_case["started_at"].diff()[by_case.cumcount() == 1].dt.total_seconds() / 3600
     if len(hours) < RETURNED:
-        raise NotMeasured(
-            f"the customer's patience, for {len(hours)} cases have a second contact (case_id, table "
-            f"contacts), and {RETURNED} are needed"
-        )
+        counts = f"{len(hours)} cases have a second contact (case_id, table contacts), and {RETURNED} are needed"
+        raise NotMeasured(f"the customer's patience, for {counts}")
     return median_time(hours, pd.Series(True, hours.index), story.confidence, source=OBSERVED)
 
 
@@ -87,16 +82,12 @@ def show_beyond_patience(story: Story) -> Section:
         f"{int(waiting.sum()):,} of {late.n:,} recent cases, {figure_of(late)}, are beyond the customer's patience and "
         f"still without a confirmed end. Our own records call {int(closed.sum()):,} of them closed and "
         f"{int((waiting & ~closed).sum()):,} open.",
-        [late],
-        better="lower",
-        key="operations:beyond_patience",
-        people=count_people(cases),
-    )
+        [late], better="lower", key="operations:beyond_patience", people=count_people(cases),
+    )  # fmt: skip
     basis = blocks.finding(
         f"Half of the {patience.n:,} customers who contacted us again about the same case had done so within "
-        f"{figure_of(patience)}: this is taken for their patience.",
-        [patience],
-    )
+        f"{figure_of(patience)}: this is taken for their patience.", [patience],
+    )  # fmt: skip
     by = next((c for c in ("team", "channel", "reason") if c in cases and cases[c].notna().any()), None)
     if by is None:
         return Section([answer, basis], answer)
@@ -119,15 +110,12 @@ def show_promises_at_risk(story: Story) -> Section:
     """Promises that are not kept, and open cases that have passed a promised time or will within the next period."""
     if not story.config.promises:
         raise NotMeasured("no promise is declared in perception.toml ([[promises]])")
-    scored = score_promises(
-        story.config.promises, story.tables_now, story.cases_now, _comments(story), story.confidence
-    ).drop_duplicates("promise")
+    comments = story.comments if has_texts(story) else None
+    scored = score_promises(story.config.promises, story.tables_now, story.cases_now, comments, story.confidence)
     open_now = story.cases_recent[story.cases_recent["ended"] == "censored"]
     ahead = (story.period.end - story.period.start).total_seconds() / 3600
-    rows = [
-        _at_risk(promise, row, open_now, ahead, story.k)
-        for promise, (_, row) in zip(story.config.promises, scored.iterrows(), strict=True)
-    ]
+    pairs = zip(story.config.promises, scored.drop_duplicates("promise").iterrows(), strict=True)
+    rows = [_at_risk(promise, row, open_now, ahead, story.k) for promise, (_, row) in pairs]
     table = pd.DataFrame(rows).astype({"passed": "Int64", "soon": "Int64"})
     risky = table[table["passed"].fillna(0).add(table["soon"].fillna(0)) > 0]
     answer = blocks.finding(
@@ -147,27 +135,16 @@ def show_promises_at_risk(story: Story) -> Section:
 
 def _at_risk(promise: Promise, scored: pd.Series, open_now: pd.DataFrame, ahead: float, k: int) -> dict[str, Any]:
     """One promise: both verdicts, and its open cases past the time or soon to be; nothing that rests on few people."""
-    scope = open_now
-    if promise.segment is not None:
-        scope = scope[scope["segment"].eq(promise.segment)] if "segment" in scope else scope.head(0)
+    scope = in_segment(promise, open_now)
     groups = {"view": int(scored["view_n"]), "records": int(scored["n"]), "open": count_people(scope)}
     row: dict[str, Any] = {"promise": promise.text, "passed": None, "soon": None}
-    row |= {
-        side: VERDICTS[scored[f"{side}_verdict"] if groups[side] >= k else Verdict.UNKNOWN]
-        for side in ("view", "records")
-    }
+    for kind in ("view", "records"):
+        row[kind] = VERDICTS[scored[f"{kind}_verdict"] if groups[kind] >= k else Verdict.UNKNOWN]
     if promise.measure in CLOCKS and promise.threshold is not None and groups["open"] >= k:
         hours = scope["customer_clock_h"]
         passed = hours > promise.threshold
         row |= {"passed": int(passed.sum()), "soon": int((~passed & (hours > promise.threshold - ahead)).sum())}
     return row | {"people": min((people for people in groups.values() if people >= k), default=None)}
-
-
-def _comments(story: Story) -> pd.DataFrame | None:
-    try:
-        return story.comments
-    except NotMeasured:
-        return None
 
 
 @section
@@ -179,30 +156,24 @@ def show_silent_risk(story: Story) -> Section:
     if not spoke:
         raise NotMeasured("neither answers nor complaints name the customer", needed_for="silent customers")
     if len(calls) < story.k:
-        few = blocks.finding(f"Fewer than {story.k} customers are on the list of whom to call.")
-        return Section([few], few)
+        return section_of([blocks.finding(f"Fewer than {story.k} customers are on the list of whom to call.")])
     silent = now.loc[now[spoke].fillna(0).sum(axis=1) == 0, "customer_id"]
     quiet = share(calls["customer_id"].isin(silent), source=OBSERVED, confidence=story.confidence)
     answer = blocks.finding(
         f"{len(calls):,} customers are on the list of whom to call; {round(quiet.value * quiet.n):,} of them, "
         f"{figure_of(quiet)}, never spoke in the year before. The list itself is made in the notebook who_may_leave "
-        "and stands in no report.",
-        [quiet],
-        key="operations:silent_risk",
-        better="lower",
-        people=len(calls),
-    )
+        "and stands in no report.", [quiet], key="operations:silent_risk", better="lower", people=len(calls),
+    )  # fmt: skip
     return Section([answer], answer)
 
 
 @section
 def show_data_drift(story: Story) -> Section:
     """Whether the data still come in as they did: rows per table, and missing values per column since last period."""
-    shown, unknowns = gather(lambda: _row_counts(story), lambda: _missing_values(story))
-    return Section(shown, shown[0], unknowns)
+    return section_of(*gather(lambda: _row_counts(story), lambda: _missing_values(story)))
 
 
-def _row_counts(story: Story) -> list[Block]:
+def _row_counts(story: Story) -> list[blocks.Block]:
     rows = []
     for name, stamp, frame in _stamped(story.since(story.period.previous(len(story.history) - 1).start)):
         if frame[stamp].isna().all():
@@ -215,8 +186,8 @@ def _row_counts(story: Story) -> list[Block]:
     if not rows:
         raise NotMeasured("no table carries dates", needed_for="how the data come in")
     table = pd.DataFrame(rows)
-    counted = [f"{row.table} {row.now:,} (usually {row.usual:,.0f})" for row in table.itertuples()]
-    answer = blocks.finding(f"Rows in {story.period.label}: {listed(counted)}.", key="operations:rows")
+    usual_rows = listed([f"{row.table} {row.now:,} (usually {row.usual:,.0f})" for row in table.itertuples()])
+    answer = blocks.finding(f"Rows in {story.period.label}: {usual_rows}.", key="operations:rows")
     listing = blocks.table(
         table, caption="Rows by table.", source=OBSERVED, n=int(table["now"].sum()),
         columns={"table": "Table", "now": "This period", "usual": "Usually (median)", "word": "Movement"},
@@ -226,7 +197,7 @@ def _row_counts(story: Story) -> list[Block]:
     return [answer, listing]
 
 
-def _missing_values(story: Story) -> list[Block]:
+def _missing_values(story: Story) -> list[blocks.Block]:
     """Columns whose share of missing values differs from last period's as it stood at that period's end."""
     rows = []
     for name, stamp, frame in _stamped(story.since(story.period.previous().start)):
@@ -241,19 +212,15 @@ def _missing_values(story: Story) -> list[Block]:
     head = f"Missing values: {len(changed)} of {len(table)} columns differ from the {story.period.frequency} before"
     if changed.empty:
         return [blocks.finding(f"{head}, as far as the counts tell.")]
-    names = listed([f"{row['column']} ({row['table']})" for _, row in changed.head(3).iterrows()])
-    return [
-        blocks.finding(f"{head}; most: {names}.", [estimate_of(row) for _, row in changed.head(3).iterrows()]),
-        blocks.table(
-            changed.sort_values("value", ascending=False, kind="stable"),
-            caption="Columns with more or fewer missing values.",
-            source=OBSERVED, n=int(changed["n"].max()), formats={"before": "share"},
-            columns={"table": "Table", "column": "Column", "value": "Missing", "before": "Before", "n": "Rows"},
-            note=f"Fisher's exact test, false discoveries at most {1 - story.confidence:.0%}; each "
-            f"{story.period.frequency} as it stood at its end.",
-            people=blocks.RECORDS,
-        ),
-    ]  # fmt: skip
+    first = [row for _, row in changed.head(3).iterrows()]
+    names = listed([f"{row['column']} ({row['table']})" for row in first])
+    return [blocks.finding(f"{head}; most: {names}.", list(map(estimate_of, first))), blocks.table(
+        changed.sort_values("value", ascending=False, kind="stable"),
+        caption="Columns with more or fewer missing values.", source=OBSERVED, n=int(changed["n"].max()),
+        columns={"table": "Table", "column": "Column", "value": "Missing", "before": "Before", "n": "Rows"},
+        note=f"Fisher's exact test, false discoveries at most {1 - story.confidence:.0%}; each "
+        f"{story.period.frequency} as it stood at its end.", formats={"before": "share"}, people=blocks.RECORDS,
+    )]  # fmt: skip
 
 
 def _stamped(tables: Tables) -> list[tuple[str, str, pd.DataFrame]]:
@@ -270,7 +237,7 @@ def _missing_row(table: str, column: str, now: pd.Series, then: pd.Series, confi
 
 def build_operations_page_one(
     story: Story, patience: Section, perceived: Section, problems: Section, risk: Section, unknowns: Section
-) -> Block:
+) -> blocks.Block:
     """The week on one page: what waits longest, what customers perceive and name, who may leave, what is not known."""
     evidence = patience.answer.data["evidence"]
     numbers = {"Beyond their patience": Estimate(**evidence[0])} if evidence else {}

@@ -20,11 +20,9 @@ def build_page_one(story: Story, perceive: Section, hurts: Section, leaving: Sec
     answers = [s.answer for s in (hurts, leaving) if s.answer.data["level"] == "finding"]
     scored = next(block for block in perceive.blocks if block.kind == "finding")
     headline = scored if scored.data["level"] == "finding" or not answers else answers[0]
-    hurt = (
-        hurts.answer if headline is scored else next((b for b in _findings(hurts) if b is not headline), hurts.answer)
-    )
+    hurt = [] if headline is scored else [b for b in _findings(hurts) if b is not headline]  # never the headline twice
     return blocks.page_one(
-        headline, numbers, notes=notes, perceive=perceive.answers, hurts=hurt,  # never the headline twice
+        headline, numbers, notes=notes, perceive=perceive.answers, hurts=(hurt or hurts.answers)[0],
         leaving=_findings(leaving)[:2] or leaving.answers, unknown=unknowns.answers, trend=_trend(story, scores),
         basis=coverage_sentence(story.coverage, story.period.label),
     )  # fmt: skip

@@ -7,18 +7,9 @@ from analytics.measures.estimate import ASSERTED, SAID, Estimate
 from analytics.measures.promises import Lack, Verdict, score_promises
 from analytics.measures.suppress import TOTAL, suppress
 from analytics.publish import blocks
-from analytics.publish.blocks import Block
+from analytics.report import words
 from analytics.report.story import Story, has_texts
-from analytics.report.words import (
-    STRATEGY_WORDS,
-    THEME_WORDS,
-    Section,
-    estimate_of,
-    figure_of,
-    listed,
-    section,
-    word_withheld,
-)
+from analytics.report.words import Section, estimate_of, figure_of, listed, section
 from analytics.tables.schema import NotMeasured
 
 VERDICTS = {Verdict.KEPT: "kept", Verdict.NOT_KEPT: "not kept", Verdict.UNKNOWN: "we do not know"}
@@ -43,17 +34,12 @@ def show_promises(story: Story) -> Section:
     findings = [_promise(row, story.k, measures[row["promise"]]) for _, row in overall.iterrows()]
     rows = pd.concat([_withheld(part, story.k) for _, part in scored.groupby("promise", sort=False)])
     table = blocks.table(
-        rows.assign(segment=rows["segment"].replace(TOTAL, "all customers")),
-        caption="Promises by segment: our records beside the customer's view.",
-        source=[SAID, ASSERTED],
-        n=int(overall["n"].max()),
-        columns={
-            "text": "Promise", "segment": "Segment", "n": "Cases", "goal": "Promised to",
-            "records": "Kept by our records", "view": "Kept in their view", "unknown": "They have not said",
-        },
-        formats={"goal": "share", "records": "share", "view": "share", "unknown": "share"},
+        rows.assign(segment=rows["segment"].replace(TOTAL, "all customers")), source=[SAID, ASSERTED], people="people",
+        caption="Promises by segment: our records beside the customer's view.", n=int(overall["n"].max()),
+        columns={"text": "Promise", "segment": "Segment", "n": "Cases", "goal": "Promised to",
+                 "records": "Kept by our records", "view": "Kept in their view", "unknown": "They have not said"},
+        formats=dict.fromkeys(("goal", "records", "view", "unknown"), "share"),
         note="Their view rests on the cases whose customer said something about it.",
-        people="people",
     )  # fmt: skip
     unknowns = [f for f in findings if f.data["level"] == "unknown"]
     return Section([*findings, table, *_strategy(story)], findings[0], unknowns)
@@ -65,27 +51,24 @@ def _scored(story: Story) -> pd.DataFrame:
     return score_promises(story.config.promises, story.tables, story.cases_now, comments, story.confidence)
 
 
-def _strategy(story: Story) -> list[Block]:
+def _strategy(story: Story) -> list[blocks.Block]:
     """The declared strategy against the themes it lives by."""
     declared = story.config.strategy
     if declared is None or not has_texts(story):
         return []
-    name, meaning = declared.archetype.replace("_", " "), STRATEGY_WORDS[declared.archetype]
+    name, meaning = declared.archetype.replace("_", " "), words.STRATEGY_WORDS[declared.archetype]
     judged = judge_strategy(declared.archetype, story.problem_table)
-    by_verdict = {
-        verdict: listed([THEME_WORDS[theme] for theme in part["theme"]]) for verdict, part in judged.groupby("verdict")
-    }
+    themes = judged["theme"].map(words.THEME_WORDS).groupby(judged["verdict"]).agg(lambda names: listed(list(names)))
     evidence = [estimate_of(row) for _, row in judged.dropna(subset="value").iterrows()]
     lines = [blocks.prose(f"### The declared strategy: “{name}” ({meaning})")]
-    if NOT_CONGRUENT in by_verdict:
-        named = by_verdict[NOT_CONGRUENT]
-        lines.append(blocks.finding(f"Not congruent with it: customers name {named} as a problem.", evidence))
-    if CONGRUENT in by_verdict:
-        lines.append(blocks.finding(f"Congruent with it: hardly anyone names {by_verdict[CONGRUENT]}.", evidence))
-    if UNKNOWN in by_verdict:
-        lines.append(
-            blocks.unknown(f"We do not know about {by_verdict[UNKNOWN]}: the interval spans 2 %.", "more comments")
-        )
+    if NOT_CONGRUENT in themes:
+        sentence = f"Not congruent with it: customers name {themes[NOT_CONGRUENT]} as a problem."
+        lines.append(blocks.finding(sentence, evidence))
+    if CONGRUENT in themes:
+        lines.append(blocks.finding(f"Congruent with it: hardly anyone names {themes[CONGRUENT]}.", evidence))
+    if UNKNOWN in themes:
+        sentence = f"We do not know about {themes[UNKNOWN]}: the interval spans 2 %."
+        lines.append(blocks.unknown(sentence, "more comments"))
     return lines
 
 
@@ -95,7 +78,7 @@ def _withheld(part: pd.DataFrame, k: int) -> pd.DataFrame:
     return by_cases.where(by_views["withheld"].eq(""), by_views)
 
 
-def _promise(row: pd.Series, k: int, measure: str | None) -> Block:
+def _promise(row: pd.Series, k: int, measure: str | None) -> blocks.Block:
     """One promise in a sentence, from both sides."""
     view = Estimate(row["view"], row["view_low"], row["view_high"], int(row["view_n"]), "share", SAID)
     records = Estimate(row["records"], row["records_low"], row["records_high"], int(row["n"]), "share", ASSERTED)
@@ -121,14 +104,13 @@ def show_views_apart(story: Story) -> Section:
         raise NotMeasured("no customer has said whether a promise was kept", needed_for="the two views")
     parts = [part for _, part in scored.groupby("promise", sort=False)]
     rows = pd.concat([suppress(part, story.k, by=["segment"], count="view_people") for part in parts])
-    notes = word_withheld(rows["withheld"], story.k)
+    heads = {"text": "Promise", "segment": "Segment"}
+    notes = words.word_withheld(rows["withheld"], story.k)
     table = blocks.table(
         rows.assign(segment=rows["segment"].replace(TOTAL, "all customers"), withheld=notes),
         caption="Kept by our records, less kept in the customer's view.", source=[SAID, ASSERTED],
         n=int(scored.drop_duplicates("promise")["view_n"].max()), formats={"distance": "share", "view_n": "count"},
-        columns={"text": "Promise", "segment": "Segment", "distance": "Distance", "view_n": "Customers",
-                 "withheld": "Note"},
+        columns=heads | {"distance": "Distance", "view_n": "Customers", "withheld": "Note"}, people="view_people",
         note="Above zero: our records count more promises kept than customers do. Customers: those who have said so.",
-        people="view_people",
     )  # fmt: skip
     return Section([table], table)

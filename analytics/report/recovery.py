@@ -8,7 +8,6 @@ from analytics.measures.recovery import LEAVE_DAYS, LEFT, MANY, NEXT_SCORE, REPE
 from analytics.measures.shares import corrected_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks
-from analytics.publish.blocks import Block
 from analytics.report.story import Story, has_texts, refuse_long
 from analytics.report.words import Section, capital, figure_of, gather, not_known, section, word_withheld
 from analytics.tables.schema import NotMeasured
@@ -21,11 +20,9 @@ OUTCOMES = {  # heading of the column, and caption of the table
 }
 NO_PROBLEM = "never complained"
 AGREES = {  # what the customer says of our answer
-    ("confirmed_fixed", True): "says it is fixed",
-    ("confirmed_fixed", False): "says it is not fixed",
-    ("disputed", True): "does not dispute it",
-    ("disputed", False): "disputes the answer",
-}
+    ("confirmed_fixed", True): "says it is fixed", ("confirmed_fixed", False): "says it is not fixed",
+    ("disputed", True): "does not dispute it", ("disputed", False): "disputes the answer",
+}  # fmt: skip
 
 
 @section
@@ -40,48 +37,37 @@ def show_recovery(story: Story) -> Section:
         return Section([line, *tables, *complaints], line, [line, *unknowns])
     gestures = blocks.finding(
         f"Of {e.n:,} gestures recorded up to {story.period.label}, {figure_of(e)} went to customers whose problem was "
-        f"not fixed ({recovery.fixed_source}).",
-        [e],
-        better="lower",
-    )
+        f"not fixed ({recovery.fixed_source}).", [e], better="lower",
+    )  # fmt: skip
     return Section([gestures, *complaints, *tables], gestures, unknowns)
 
 
-def _asked_for(story: Story) -> list[Block]:
+def _asked_for(story: Story) -> list[blocks.Block]:
     """How many complaints say that a promise was broken, and how many want what was never offered."""
     from analytics.text.themes import theme_errors
 
     if not has_texts(story):
         return []
-    now = story.current[story.current["source"] == "complaints"]
-    now = now[now["sentiment"] != "unknown"]
+    now = story.current[story.current["source"].eq("complaints") & story.current["sentiment"].ne("unknown")]
     texts, people = now["text"], count_people(now)
     if people < story.k:
         return []
     refuse_long(texts, "what complaints ask for")
     kinds = pd.Series(story.reader.kinds(texts.map(normalise).tolist()))
-    broken, wished = (
-        corrected_share(
-            kinds.eq(kind).map({True: NAMED, False: OTHER}),
-            pd.DataFrame(theme_errors(head), [OTHER, NAMED], [OTHER, NAMED]),
-            label=NAMED,
-            confidence=story.confidence,
-        )
-        for kind, head in (("promise_broken", "wants_promised"), ("not_offered", "wants_unoffered"))
+    shares = []
+    for kind, head in (("promise_broken", "wants_promised"), ("not_offered", "wants_unoffered")):
+        labels = kinds.eq(kind).map({True: NAMED, False: OTHER})
+        errors = pd.DataFrame(theme_errors(head), [OTHER, NAMED], [OTHER, NAMED])
+        shares.append(corrected_share(labels, errors, label=NAMED, confidence=story.confidence))
+    broken, wished = map(figure_of, shares)
+    sentence = (
+        f"Of {len(texts):,} complaints of {story.period.label}, {broken} say that a promise was broken, {wished} want "
+        "what was never offered."
     )
-    return [
-        blocks.finding(
-            f"Of {len(texts):,} complaints of {story.period.label}, {figure_of(broken)} say that a promise was broken, "
-            f"{figure_of(wished)} want what was never offered.",
-            [broken, wished],
-            key="complaints:promise",
-            better="lower",
-            people=people,
-        )
-    ]
+    return [blocks.finding(sentence, shares, key="complaints:promise", better="lower", people=people)]
 
 
-def _no_gestures(story: Story) -> Block:
+def _no_gestures(story: Story) -> blocks.Block:
     """Why nothing can be said of gestures."""
     complaints = story.tables.complaints
     if complaints is not None and "goodwill_value" not in complaints:
@@ -90,7 +76,7 @@ def _no_gestures(story: Story) -> Block:
     return blocks.unknown(few, settle="recording remedy and goodwill apart")
 
 
-def _outcome_tables(groups: pd.DataFrame, story: Story) -> list[Block]:
+def _outcome_tables(groups: pd.DataFrame, story: Story) -> list[blocks.Block]:
     """What became of each group's customers, a table for each outcome that enough of them reached."""
     tables = []
     for outcome, (head, caption) in OUTCOMES.items():
@@ -99,14 +85,12 @@ def _outcome_tables(groups: pd.DataFrame, story: Story) -> list[Block]:
             continue
         part = part.assign(group=[_name_group(row) for _, row in part.iterrows()])
         compared = f" “{capital(NO_PROBLEM)}” is the comparison." if outcome == LEFT else ""
-        tables.append(
-            blocks.table(
-                suppress(part.drop(columns=["fixed", "gesture"]), story.k, by=["group"]), caption=caption,
-                source=SAID if outcome == NEXT_SCORE else OBSERVED, n=int(part["n"].sum()), people="people",
-                columns={"group": "Problem and gesture", "value": head, "n": "Customers"},
-                note=f"Observed, not caused: who got a gesture was our choice.{compared}",
-            )
-        )  # fmt: skip
+        tables.append(blocks.table(
+            suppress(part.drop(columns=["fixed", "gesture"]), story.k, by=["group"]), caption=caption,
+            source=SAID if outcome == NEXT_SCORE else OBSERVED, n=int(part["n"].sum()), people="people",
+            columns={"group": "Problem and gesture", "value": head, "n": "Customers"},
+            note=f"Observed, not caused: who got a gesture was our choice.{compared}",
+        ))  # fmt: skip
     return tables
 
 
@@ -118,7 +102,7 @@ def _name_group(row: pd.Series) -> str:
     return f"{'fixed' if row['fixed'] else 'not fixed'}{gesture}"
 
 
-def _accounts_table(accounts: pd.DataFrame, story: Story) -> list[Block]:
+def _accounts_table(accounts: pd.DataFrame, story: Story) -> list[blocks.Block]:
     """What we recorded beside what the customer says, groups of too few left out."""
     words = accounts.assign(
         company=accounts["remedy"].replace("none", "no") + " remedy",
@@ -127,12 +111,11 @@ def _accounts_table(accounts: pd.DataFrame, story: Story) -> list[Block]:
     rows = suppress(words, story.k, by=["company", "customer"]).dropna(subset="n")
     if rows.empty:
         return []
-    table = blocks.table(
+    return [blocks.table(
         rows, caption="Both accounts: what we recorded, what the customer says.", source=[ASSERTED, SAID],
         n=int(rows["n"].sum()), people="people",
         columns={"company": "We recorded", "customer": "The customer", "n": "Complaints"},
-    )  # fmt: skip
-    return [table]
+    )]  # fmt: skip
 
 
 @section

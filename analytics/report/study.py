@@ -8,14 +8,15 @@ import tomllib
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError
 from analytics.measures.leaving.churn_views import Listening, compare_listening, rank_customers
 from analytics.measures.leaving.features import build_customer_features, choose_cutoffs
-from analytics.report.story import Story
-from analytics.tables.schema import NotMeasured, Tables
+from analytics.report.story import Story, has_texts
+from analytics.tables.schema import STAMPS, NotMeasured, Tables
 
 CUTOFFS = 5  # three to learn from, one to calibrate, one to judge
 STUDIED = 60_000  # customers a model learns from and is judged on; of more, as many drawn at random
@@ -29,11 +30,11 @@ def say(sentence: str, **facts: object) -> str:
 
 def leak_words(report: pd.DataFrame) -> dict[str, str]:
     """How each column of a `leakage_report` gives the outcome away."""
-    rows = zip(*(report[c] for c in ("column", "reason", "strength", "frozen")), strict=True)
-    return {
-        column: (say("frozen") if frozen else "") + WORDS["leaks"][reason].format(strength=strength)
-        for column, reason, strength, frozen in rows
-    }
+    leaks = {}
+    for _, row in report.iterrows():
+        frozen = say("frozen") if row["frozen"] else ""
+        leaks[row["column"]] = frozen + WORDS["leaks"][row["reason"]].format(strength=row["strength"])
+    return leaks
 
 
 @dataclass(frozen=True)
@@ -79,12 +80,8 @@ class Study:
     def _comments(self) -> pd.DataFrame | None:
         """Scored comments; None where there are none, or where they do not reach back to the first cut-off."""
         begins = self.story.period.previous(len(self.story.history) - 1).start
-        if not self._cutoffs or self._cutoffs[0] < begins:
-            return None
-        try:
-            return self.story.comments
-        except NotMeasured:
-            return None
+        long_enough = self._cutoffs and self._cutoffs[0] >= begins
+        return self.story.comments if long_enough and has_texts(self.story) else None
 
     @cached_property
     def _fitted(self) -> ChurnRiskModel | NotMeasured:
@@ -122,10 +119,8 @@ def _sample(tables: Tables) -> Tables:
     if tables.customers is None or len(tables.customers) <= STUDIED:
         return tables
     customers = tables.customers.sample(STUDIED, random_state=0)
-    others = {name: getattr(tables, name) for name in ("contacts", "surveys", "complaints")}
-    theirs = {
-        name: frame[frame["customer_id"].isin(customers["customer_id"])]
-        for name, frame in others.items()
-        if frame is not None and "customer_id" in frame
-    }
-    return replace(tables, customers=customers, **theirs)
+    theirs: dict[str, Any] = {"customers": customers}
+    for name, frame in ((name, getattr(tables, name)) for name in STAMPS):
+        if frame is not None and "customer_id" in frame:
+            theirs[name] = frame[frame["customer_id"].isin(customers["customer_id"])]
+    return replace(tables, **theirs)

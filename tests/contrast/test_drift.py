@@ -89,10 +89,10 @@ def test_a_planted_lag_is_found_and_unrelated_series_give_none():
     rng, alarms = np.random.default_rng(2), 0
     shock = rng.normal(size=63)
     whole = pd.DataFrame({"cost": shock[3:], "perception": shock[:-3] + 0.3 * rng.normal(size=60)})
-    lags = _lags(whole, 6, 0.95).set_index("lag")
+    lags = _lags(whole, 0.95).set_index("lag")
     assert lags["correlation"].idxmax() == 3 and lags.loc[3, "low"] > 0
     for _ in range(100):
-        quiet = _lags(pd.DataFrame(rng.normal(size=(36, 2)), columns=["cost", "perception"]), 6, 0.95)
+        quiet = _lags(pd.DataFrame(rng.normal(size=(36, 2)), columns=["cost", "perception"]), 0.95)
         alarms += ((quiet["low"] > 0) | (quiet["high"] < 0)).any()
     assert alarms <= 11  # 5 expected
 

@@ -37,11 +37,6 @@ def test_green_needs_the_whole_interval_above_the_goal(queues):
     assert (row["inside_verdict"], row["perceived_verdict"]) == ("unclear", "red")
 
 
-def test_a_threshold_replaces_the_other_groups(queues):
-    table = find_watermelons(queues, [FAST], threshold=0.3).set_index("group")
-    assert table.loc["green and red", ["against", "perceived_verdict", "finding"]].tolist() == [0.3, "content", ""]
-
-
 def test_few_people_are_not_shown(queues):
     row = find_watermelons(queues, [FAST]).set_index("group").loc["tiny"]
     assert np.isnan(row["perceived"]) and np.isnan(row["inside"])

@@ -22,14 +22,10 @@ from analytics.tables.schema import NotMeasured
 
 __all__ = ["ChurnRiskModel", "LeakageError", "TooFewLeaversError", "leakage_report"]
 
-LEAVERS_NEEDED = (
-    50  # fewer, and no model: ten or so per effect that a model can tell (Peduzzi et al. 1996), five effects
-)
+LEAVERS_NEEDED = 50  # fewer, and no model: ten or so per effect that it can tell (Peduzzi et al. 1996), five effects
 LEAVERS_PER_PART = 10  # to calibrate and to judge: with fewer, neither means anything
 CALIBRATED = 0.05  # largest calibration error of a probability; beyond it the model only ranks
-ISOTONIC = (
-    1_000  # leavers from which isotonic calibration is preferred to a sigmoid (scikit-learn's user guide, 1.16.3)
-)
+ISOTONIC = 1_000  # leavers from which isotonic calibration is preferred to a sigmoid (scikit-learn's guide, 1.16.3)
 LEVEL_ROWS, LEVELS = 50, 20  # a word becomes a column from this many rows on; this many words at most
 TENURE = "account_tenure_days"
 KINDS = ("logistic", "boosting")
@@ -103,18 +99,11 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     """
 
     def __init__(
-        self,
-        horizon_days: int = HORIZON_DAYS,
-        groups: Iterable[str] = GROUPS,
-        kind: str = "auto",
-        confidence: float = 0.95,
-        seed: int = 0,
-    ) -> None:
-        self.horizon_days = horizon_days
-        self.groups = groups
-        self.kind = kind
-        self.confidence = confidence
-        self.seed = seed
+        self, horizon_days: int = HORIZON_DAYS, groups: Iterable[str] = GROUPS, kind: str = "auto",
+        confidence: float = 0.95, seed: int = 0,
+    ) -> None:  # fmt: skip
+        self.horizon_days, self.groups, self.kind = horizon_days, groups, kind
+        self.confidence, self.seed = confidence, seed
 
     def fit(self, features: pd.DataFrame, left: ArrayLike | None = None, cutoff: ArrayLike | None = None) -> Self:
         """Check for leaks, learn, choose, calibrate and judge, each on later customers than the one before.
@@ -158,8 +147,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         leavers = frame.loc[y, "customer_id"].nunique() if ids else int(y.sum())
         if leavers < LEAVERS_NEEDED:
             raise TooFewLeaversError(leavers, LEAVERS_NEEDED, f"within {self.horizon_days} days of a cut-off")
-        risk = self._fit_checked(frame, y, moments, columns)
-        self._judge(frame, y, risk)
+        self._judge(frame, y, self._fit_checked(frame, y, moments, columns))
         return self
 
     def risk_by(self, groups: Iterable[str], features: pd.DataFrame) -> np.ndarray:
@@ -299,7 +287,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
                 raise ValueError(f"column {name} holds stamps. Give the days between it and the cut-off instead.")
             if column.nunique(dropna=False) < 2:
                 continue
-            if _is_number(column):
+            if pd.api.types.is_numeric_dtype(column):
                 x = column.astype("Float64").to_numpy(float, na_value=np.nan)
                 self.typical_[name] = float(np.nanmedian(x)) if np.isnan(x).mean() < 0.5 else np.nan
                 continue
@@ -347,8 +335,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def _judge(self, frame: pd.DataFrame, y: np.ndarray, risk: np.ndarray) -> None:
         """Evaluate on the test cut-off, beside the share that left in each tenth of tenure (missing apart)."""
         train, test = self.part_ == "training", self.part_ == "test"
-        self.test_ = frame[test].reindex(columns=[c for c in ("customer_id",) if c in frame])
-        self.test_ = self.test_.assign(left=y[test], risk=risk)
+        self.test_ = frame.loc[test, frame.columns.intersection(["customer_id"])].assign(left=y[test], risk=risk)
         self.evaluation_ = evaluate_risk(y[test], risk, self.confidence, self.seed)
         error = round(self.evaluation_["calibration_error"].value, DECIMALS)
         self.calibrated_ = bool(error <= min(CALIBRATED, float(y[test].mean()) / 2))
@@ -379,10 +366,6 @@ def _estimator(kind: str, seed: int) -> Any:  # noqa: ANN401  scikit-learn carri
     return make_pipeline(impute, StandardScaler(), LogisticRegression(C=0.1, solver="newton-cholesky"))
 
 
-def _is_number(column: pd.Series) -> bool:
-    return pd.api.types.is_bool_dtype(column) or pd.api.types.is_numeric_dtype(column)
-
-
 def _outcome(features: pd.DataFrame, left: ArrayLike | None, moments: pd.Series, days: int) -> pd.Series:
     """Whether each row's customer left within the horizon: True, False or missing."""
     if left is None and "left_within" not in features:
@@ -391,10 +374,9 @@ def _outcome(features: pd.DataFrame, left: ArrayLike | None, moments: pd.Series,
     if pd.api.types.is_datetime64_any_dtype(values):
         gone = pd.to_datetime(values, utc=True)
         values = (gone > moments) & (gone <= moments + pd.Timedelta(days=days))
-    if not _is_number(values) or not values.dropna().isin([0, 1]).all():
-        raise ValueError(
-            f"left holds {list(values.dropna().unique()[:5])}: expected True and False, 1 and 0, or stamps."
-        )
+    if not pd.api.types.is_numeric_dtype(values) or not values.dropna().isin([0, 1]).all():
+        strange = list(values.dropna().unique()[:5])
+        raise ValueError(f"left holds {strange}: expected True and False, 1 and 0, or stamps.")
     return values.astype("boolean")
 
 

@@ -3,12 +3,16 @@
 The risk itself is learnt and judged in ``churn``.
 """
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.special import logit
 
 from analytics.config import Costs
+from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.estimate import Estimate
 from analytics.measures.leaving.churn import ChurnRiskModel
 from analytics.measures.leaving.discrimination import DECIMALS, TOP, compare_auc, share_of
@@ -20,6 +24,7 @@ ANSWERS = ("answered", "asked_silent", "never_asked")
 ERRORS = ("missed", "in_vain")  # leavers outside the tenth with the highest risk, stayers in it
 INTENT = 0.5  # a comment says that its writer is leaving when this is more likely than not
 REASONS_NAMED = 3
+REASONS = tomllib.loads(Path(__file__).with_name("reasons.toml").read_text(encoding="utf-8"))
 
 
 @dataclass(frozen=True)
@@ -40,41 +45,6 @@ class Listening:
     both: Estimate
     gain: Estimate
     heard: Estimate
-
-
-@dataclass(frozen=True)
-class Reason:
-    """A reason holds of a customer whose first column lies at or between the bounds; the others say the same."""
-
-    columns: tuple[str, ...]
-    at_least: float = -np.inf
-    at_most: float = np.inf
-
-
-def _year(name: str, at_least: float = 1) -> Reason:
-    """A count of the year, with that of its last quarter."""
-    return Reason((name, f"{name}_90d"), at_least)
-
-
-REASONS = (  # each is named by its first column
-    Reason(("perception_churn_intent",), at_least=INTENT),
-    _year("perception_complaints"),
-    Reason(("perception_disputed",), at_least=1),
-    Reason(("perception_promise_broken",), at_least=1),
-    Reason(("perception_negative_comments", "perception_valence", "perception_themes"), at_least=1),
-    Reason(("perception_nps",), at_most=6),
-    Reason(("perception_csat",), at_most=2),
-    Reason(("perception_ces",), at_most=3),
-    Reason(("perception_trend",), at_most=-1),
-    Reason(("operations_gesture_without_fix",), at_least=1),
-    _year("operations_reopens"),
-    _year("operations_transfers"),
-    _year("operations_abandoned"),
-    Reason(("operations_open_cases", "operations_company_clock_h"), at_least=1),
-    _year("operations_unconfirmed"),
-    Reason(("operations_cases", "operations_cases_90d", "operations_contacts", "operations_contacts_90d"), at_least=2),
-    Reason(("account_tenure_days",), at_most=365),
-)
 
 
 def compare_listening(model: ChurnRiskModel, features: pd.DataFrame) -> Listening:
@@ -149,12 +119,11 @@ def said_and_silent(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFra
         here = group == name
         left = test["left"].to_numpy() & here
         share, top_share = share_of(left, here, model.confidence), share_of(top, left, model.confidence)
-        at_risk = (test["risk"] * value)[here].sum(min_count=1) if model.calibrated_ else np.nan
         rows.append(
             {"group": name, "customers": share.n, "left": top_share.n, **vars(share),
              "expected": test["risk"][here].mean(), "value_left": value[left].sum(min_count=1),
-             "value_at_risk": at_risk, "found": top_share.value, "found_low": top_share.low,
-             "found_high": top_share.high}
+             "value_at_risk": (test["risk"] * value)[here].sum(min_count=1) if model.calibrated_ else np.nan,
+             "found": top_share.value, "found_low": top_share.low, "found_high": top_share.high}
         )  # fmt: skip
     return pd.DataFrame(rows)
 
@@ -225,25 +194,18 @@ def rank_customers(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, 
     risk = model.predict_proba(features)[:, 1]
     value = features[VALUE].to_numpy(float) if VALUE in features else np.full(len(features), np.nan)
     gain = risk * value * costs.years_kept * costs.share_saved - costs.retention_contact
-    if not model.calibrated_ or np.isnan(value).all():
-        chosen, worth = np.flatnonzero(_top(risk)), risk
-    else:
-        chosen, worth = np.flatnonzero(gain.round(DECIMALS) > 0), gain
+    by_risk = not model.calibrated_ or np.isnan(value).all()
+    worth = risk if by_risk else gain
+    chosen = np.flatnonzero(_top(risk) if by_risk else gain.round(DECIMALS) > 0)
     chosen = chosen[np.argsort(-worth[chosen].round(DECIMALS), kind="stable")]
+    level, net = (figure[chosen] if model.calibrated_ else np.nan for figure in (risk, gain))
     return pd.DataFrame(
-        {
-            "rank": np.arange(1, len(chosen) + 1),
-            "customer_id": features["customer_id"].to_numpy()[chosen],
-            "risk": risk[chosen] if model.calibrated_ else np.nan,
-            "expected_gain": gain[chosen] if model.calibrated_ else np.nan,
-            "reasons": _reasons(model, features, chosen, risk, k),
-        }
-    )
+        {"rank": np.arange(1, len(chosen) + 1), "customer_id": features["customer_id"].to_numpy()[chosen],
+         "risk": level, "expected_gain": net, "reasons": _reasons(model, features, chosen, risk, k)}
+    )  # fmt: skip
 
 
-def fairness(
-    model: ChurnRiskModel, features: pd.DataFrame, by: str = "account_segment", rate: float = 0.05
-) -> pd.DataFrame:
+def fairness(model: ChurnRiskModel, features: pd.DataFrame, by: str = "account_segment") -> pd.DataFrame:
     """Compare the model's errors between groups of customers, when the tenth with the highest risk is called.
 
     Parameters
@@ -252,14 +214,12 @@ def fairness(
         As for `said_and_silent`.
     by
         Column of the features that names the group.
-    rate
-        Share of false flags accepted among the flags (Benjamini-Hochberg).
 
     Returns
     -------
     DataFrame
         group, measure ('missed': leavers not called; 'in_vain': stayers called), value, low, high, n, unit, source,
-        differs (from all other groups together, Fisher's exact test).
+        differs (from all other groups together, Fisher's exact test, 5 % false flags by Benjamini-Hochberg).
 
     Raises
     ------
@@ -270,7 +230,7 @@ def fairness(
     ----------
     Hardt, Price and Srebro (2016), Equality of opportunity in supervised learning. Benjamini and Hochberg (1995).
     """
-    from scipy.stats import false_discovery_control, fisher_exact
+    from scipy.stats import fisher_exact
 
     if by not in features:
         raise NotMeasured(table="customers", columns=[by.removeprefix("account_")], needed_for="fairness")
@@ -283,14 +243,13 @@ def fairness(
             rows.append({"group": name, "measure": measure, **vars(share_of(wrong, base & mine, model.confidence))})
             cells = [[int((base & side & w).sum()) for w in (wrong, ~wrong)] for side in (mine, ~mine)]
             p_values.append(fisher_exact(cells).pvalue)
-    return pd.DataFrame(rows).assign(differs=false_discovery_control(p_values) <= rate)
+    return pd.DataFrame(rows).assign(differs=control_false_discoveries(p_values))
 
 
 def _speech(features: pd.DataFrame) -> np.ndarray:
     """What each customer had said in the year before the cut-off."""
-    spoken = features.reindex(
-        columns=[f"perception_{c}" for c in ("complaints", "churn_intent", "answered", "comments")]
-    ).astype(float)
+    columns = [f"perception_{c}" for c in ("complaints", "churn_intent", "answered", "comments")]
+    spoken = features.reindex(columns=columns).astype(float)
     if spoken.isna().all(axis=None):
         raise NotMeasured("neither complaints nor answers name the customer", needed_for="said and silent")
     complaints, intent, answered, comments = spoken.fillna(0).to_numpy().T
@@ -309,18 +268,13 @@ def _reasons(
     model: ChurnRiskModel, features: pd.DataFrame, chosen: np.ndarray, risk: np.ndarray, k: int
 ) -> list[tuple[str, ...]]:
     """The reasons of some customers: those that hold and raise the model's risk most."""
-    reasons = [r for r in REASONS if r.columns[0] in model.columns_]
-    names = [r.columns[0] for r in reasons]
-    first = features[names].to_numpy(float, na_value=np.nan)
-    holds = (first >= [r.at_least for r in reasons]) & (first <= [r.at_most for r in reasons])
+    reasons = {name: reason for name, reason in REASONS.items() if name in model.columns_}
+    names, first = list(reasons), features[list(reasons)].to_numpy(float, na_value=np.nan)
+    holds = first >= [reason.get("at_least", -np.inf) for reason in reasons.values()]
+    holds &= first <= [reason.get("at_most", np.inf) for reason in reasons.values()]
     holds = np.where(holds.sum(axis=0) >= k, holds[chosen], False)
-    without = model.typical_risks(features.iloc[chosen], [r.columns for r in reasons])
-    lifts = np.where(holds, _log_odds(risk[chosen, None]) - _log_odds(without), 0.0).round(DECIMALS)
+    without = model.typical_risks(features.iloc[chosen], [reason["columns"] for reason in reasons.values()])
+    now, then = (logit(np.clip(risks, 1e-9, 1 - 1e-9)) for risks in (risk[chosen, None], without))
+    lifts = np.where(holds, now - then, 0.0).round(DECIMALS)
     best = np.argsort(-lifts, axis=1, kind="stable")[:, :REASONS_NAMED]
     return [tuple(names[j] for j in order if lift[j] > 0) for order, lift in zip(best, lifts, strict=True)]
-
-
-def _log_odds(risk: np.ndarray) -> np.ndarray:
-    from scipy.special import logit
-
-    return np.asarray(logit(np.clip(risk, 1e-9, 1 - 1e-9)))

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.intervals import wilson_bounds
+from analytics.measures.intervals import estimate_share, wilson_bounds
 from analytics.tables.schema import NotMeasured
 
 DRAWS = 300  # bootstrap draws: the Monte Carlo error of a 95 % bound is about a tenth of the interval's half width
@@ -138,12 +138,8 @@ def compare_auc(
     one, two = _Ranking(left, risk), _Ranking(left, other)
     weights = [np.ones(one.n, np.uint8), *_weights(one.n, seed)]
     ours, theirs = (np.array([ranking.measure(w, only_auc=True)[0] for w in weights]) for ranking in (one, two))
-    gain, *draws = ours - theirs
-    auc, *auc_draws = theirs
-    return (
-        _estimate(gain, draws, confidence, one.n, "share"),
-        _estimate(auc, auc_draws, confidence, one.n, "share"),
-    )
+    gain, auc = (_estimate(value, draws, confidence, one.n, "share") for value, *draws in (ours - theirs, theirs))
+    return gain, auc
 
 
 def calibration_table(left: np.ndarray, risk: np.ndarray, confidence: float = 0.95) -> pd.DataFrame:
@@ -177,10 +173,7 @@ def calibration_table(left: np.ndarray, risk: np.ndarray, confidence: float = 0.
 
 def share_of(hits: np.ndarray, among: np.ndarray, confidence: float = 0.95) -> Estimate:
     """Share of `among` that are also `hits` (two masks) with Wilson's interval; NaN where there are none."""
-    n = int(among.sum())
-    share = (hits & among).sum() / n if n else np.nan
-    low, high = wilson_bounds(share, n, confidence)
-    return Estimate(float(share), float(low), float(high), n, "share", OBSERVED)
+    return estimate_share((hits & among).sum(), int(among.sum()), OBSERVED, confidence)
 
 
 @lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.recovery import is_fixed
-from analytics.tables.cases import case_ids
+from analytics.tables.cases import SCORES, case_ids
 from analytics.tables.schema import NotMeasured, Tables, require
 
 GROUPS = ("perception", "operations", "account")
@@ -22,7 +22,6 @@ SETTLED_DAYS = 30.0  # a dispute and the customer's word on a fix carry no date:
 HORIZON_DAYS = 90
 SECOND = 1 / 86_400  # in days: what rounding of stamps may hide
 HISTORY_DAYS = 180.0  # the first cut-off has at least half a year of data behind it
-SCORES = ("nps", "csat", "ces")
 
 
 def choose_cutoffs(tables: Tables, horizon_days: int = HORIZON_DAYS, until: object = None, most: int = 6) -> list:
@@ -54,20 +53,14 @@ def choose_cutoffs(tables: Tables, horizon_days: int = HORIZON_DAYS, until: obje
     first, last = _span(tables)
     end = last if until is None else float(_days([until])[0])
     times = end - horizon_days * np.arange(1, most + 1)
-    return [
-        pd.Timestamp(round(day * 86_400e6), unit="us", tz="UTC") for day in times[times >= first + HISTORY_DAYS][::-1]
-    ]
+    days = times[times >= first + HISTORY_DAYS][::-1]
+    return [pd.Timestamp(round(day * 86_400e6), unit="us", tz="UTC") for day in days]
 
 
 def build_customer_features(
-    tables: Tables,
-    cutoffs: Iterable[object],
-    comments: pd.DataFrame | None = None,
-    *,
-    horizon_days: int = HORIZON_DAYS,
-    until: object = None,
-    further: Sequence[str] = (),
-) -> pd.DataFrame:
+    tables: Tables, cutoffs: Iterable[object], comments: pd.DataFrame | None = None, *,
+    horizon_days: int = HORIZON_DAYS, until: object = None, further: Sequence[str] = (),
+) -> pd.DataFrame:  # fmt: skip
     """Describe each customer as they were known at each cut-off, and say whether they left within the horizon.
 
     Parameters
@@ -128,9 +121,9 @@ def build_customer_features(
         for source, look in zip(sources, (_scored, _said, _complained, _handled), strict=True):
             if source is not None:
                 columns |= look(source, now, len(ids))
-        part = pd.DataFrame({name: values[there] for name, values in columns.items()})
         if "joined_at" in people:
-            part["account_tenure_days"] = (now - joined)[there]
+            columns["account_tenure_days"] = now - joined
+        part = pd.DataFrame({name: values[there] for name, values in columns.items()})
         for column in (c for c in ("segment", "value_per_year", *further) if c in people):
             part[f"account_{column}"] = people[column].array[there]
         part.insert(0, "customer_id", ids[there])
@@ -154,11 +147,10 @@ def _answers(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
     surveys = tables.surveys
     if surveys is None or "customer_id" not in surveys or not {"invited_at", "responded_at"} & set(surveys):
         return None
-    frame = pd.DataFrame({"who": _code(ids, surveys)})
-    frame["invited"], frame["at"] = _column(surveys, "invited_at"), _column(surveys, "responded_at")
-    for score in SCORES:
-        if score in surveys:
-            frame[score] = surveys[score].to_numpy(float)
+    invited, at = _column(surveys, "invited_at"), _column(surveys, "responded_at")
+    frame = pd.DataFrame({"who": _code(ids, surveys), "invited": invited, "at": at})
+    for score in (s for s in SCORES if s in surveys):
+        frame[score] = surveys[score].to_numpy(float)
     if "responded_at" not in surveys:
         frame["at"] = frame["invited"].where(frame.reindex(columns=SCORES).notna().any(axis=1))
     return frame[frame["who"] >= 0].sort_values("at", kind="stable")
@@ -173,10 +165,9 @@ def _scored(answers: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
     features["perception_answered"] = _count(year["who"], n)
     for score in (s for s in SCORES if s in answers):
         scores = year[year[score].notna()]
-        features[f"perception_{score}"] = _last(scores["who"], scores[score], n)
-        features.setdefault(
-            "perception_trend", features[f"perception_{score}"] - _last(scores["who"][::-1], scores[score][::-1], n)
-        )
+        latest, earliest = (_last(scores["who"][::way], scores[score][::way], n) for way in (1, -1))
+        features[f"perception_{score}"] = latest
+        features.setdefault("perception_trend", latest - earliest)
     return features
 
 
@@ -197,16 +188,14 @@ def _words(comments: pd.DataFrame | None, ids: pd.Index) -> pd.DataFrame | None:
 def _said(words: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
     """What the customer's own words of the year say."""
     year = words[_within(words["at"], now, YEAR)]
-    who, total, intent = year["who"], _count(year["who"], n), np.full(n, np.nan)
+    who, intent = year["who"], np.full(n, np.nan)
     np.fmax.at(intent, who.to_numpy(), year["churn_intent"].to_numpy(float))
+    negative, themes, promise = (_count(who, n, year[column]) for column in ("negative", "themes", "promise"))
     return {
-        "perception_comments": total,
-        "perception_valence": _ratio(_count(who, n, year["valence"]), total),
-        "perception_negative_comments": _count(who, n, year["negative"]),
-        "perception_churn_intent": intent,
-        "perception_themes": _count(who, n, year["themes"]),
-        "perception_promise_broken": _count(who, n, year["promise"]),
-    }
+        "perception_comments": _count(who, n), "perception_valence": _mean(who, n, year["valence"]),
+        "perception_negative_comments": negative, "perception_churn_intent": intent, "perception_themes": themes,
+        "perception_promise_broken": promise,
+    }  # fmt: skip
 
 
 def _complaints(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
@@ -227,10 +216,8 @@ def _complained(complaints: pd.DataFrame, now: float, n: int) -> dict[str, np.nd
     """Complaints of the year; a dispute and a gesture without a fix count once they can be known."""
     year = complaints[_within(complaints["at"], now, YEAR)]
     settled = year[year["settled"] <= now]
-    features = {
-        "perception_complaints": _count(year["who"], n),
-        "perception_complaints_90d": _count(year[year["at"] > now - QUARTER]["who"], n),
-    }
+    features = {"perception_complaints": _count(year["who"], n)}
+    features["perception_complaints_90d"] = _count(year["who"][year["at"] > now - QUARTER], n)
     if "disputed" in year:
         features["perception_disputed"] = _count(settled["who"], n, settled["disputed"])
     if "empty" in year:
@@ -244,14 +231,11 @@ def _contacts(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
     if contacts is None:
         return None
     case = pd.factorize(case_ids(Tables(contacts=contacts))["contacts"])[0]
-    frame = pd.DataFrame({"who": _code(ids, contacts), "case": case})
-    frame["at"] = _days(contacts["started_at"])
-    for name, column in (("resolved", "resolved_at"), ("confirmed", "confirmed_at")):
-        if column in contacts:
-            frame[name] = _days(contacts[column])
-    for column in ("transfers", "reopened", "handle_time_s", "wait_time_s", "abandoned"):
-        if column in contacts:
-            frame[column] = contacts[column].astype("Float64").to_numpy(float, na_value=np.nan)
+    frame = pd.DataFrame({"who": _code(ids, contacts), "case": case, "at": _days(contacts["started_at"])})
+    for column in contacts.columns.intersection(["resolved_at", "confirmed_at"]):
+        frame[column.removesuffix("_at")] = _days(contacts[column])
+    for column in contacts.columns.intersection(["transfers", "reopened", "handle_time_s", "wait_time_s", "abandoned"]):
+        frame[column] = contacts[column].astype("Float64").to_numpy(float, na_value=np.nan)
     frame = frame[(frame["who"] >= 0) & frame["at"].notna()].sort_values("at", kind="stable")
     return frame.assign(begun=frame.groupby("case", sort=False)["at"].transform("first"))
 
@@ -260,22 +244,16 @@ def _handled(contacts: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray
     """What was recorded of the customer's contacts and cases of the year, as it stood at the cut-off."""
     year = contacts[_within(contacts["at"], now, YEAR)]
     who, recent = year["who"], year["at"] > now - QUARTER
-    features = {
-        "operations_contacts": _count(who, n),
-        "operations_contacts_90d": _count(who[recent], n),
-        "operations_days_since_contact": now - _last(who, year["at"], n),
-    }
+    features = {"operations_contacts": _count(who, n), "operations_contacts_90d": _count(who[recent], n)}
+    features["operations_days_since_contact"] = now - _last(who, year["at"], n)
     for column, name in (("transfers", "transfers"), ("reopened", "reopens"), ("abandoned", "abandoned")):
         if column in year:
             values = year[column].fillna(0)
             features[f"operations_{name}"] = _count(who, n, values)
             features[f"operations_{name}_90d"] = _count(who[recent], n, values[recent])
-    for column in ("handle_time_s", "wait_time_s"):
-        if column in year:
-            values = year[column].dropna()
-            features[f"operations_{column}"] = _ratio(
-                _count(who[values.index], n, values), _count(who[values.index], n)
-            )
+    for column in (c for c in ("handle_time_s", "wait_time_s") if c in year):
+        values = year[column].dropna()
+        features[f"operations_{column}"] = _mean(who[values.index], n, values)
     return features | _clocks(year, now, n)
 
 
@@ -291,15 +269,14 @@ def _clocks(year: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
         ended = word.reindex(cases.index)
         ended = ended.where(ended >= cases["at"])
         hours = 24 * (ended.fillna(now) - cases["begun"])
-        features["operations_customer_clock_h"] = _ratio(_count(cases["who"], n, hours), features["operations_cases"])
+        features["operations_customer_clock_h"] = _mean(cases["who"], n, hours)
         features["operations_unconfirmed"] = _count(cases["who"], n, ended.isna())
         features["operations_unconfirmed_90d"] = _count(cases["who"][recent], n, ended[recent].isna())
     if "resolved" in year:
         answered = year[~year["abandoned"].eq(1)] if "abandoned" in year else year
         closed = answered["resolved"].where(answered["resolved"] <= now)
         hours = 24 * (closed.fillna(now) - answered["at"]).clip(lower=0)
-        total = _count(answered["who"], n)
-        features["operations_company_clock_h"] = _ratio(_count(answered["who"], n, hours), total)
+        features["operations_company_clock_h"] = _mean(answered["who"], n, hours)
         still = closed.isna().groupby(answered["case"], sort=False).last().reindex(cases.index).fillna(True)
         features["operations_open_cases"] = _count(cases["who"], n, still.astype(float))
     return features
@@ -316,12 +293,13 @@ def _within(at: pd.Series, now: float, days: float) -> pd.Series:
 
 def _count(who: pd.Series, n: int, weights: pd.Series | None = None) -> np.ndarray:
     """Rows, or the sum of weights, per customer."""
-    counted = np.bincount(who.to_numpy(), None if weights is None else weights.to_numpy(float), minlength=n)
-    return np.asarray(counted, dtype=float)
+    counts = np.bincount(who.to_numpy(), None if weights is None else weights.to_numpy(float), minlength=n)
+    return np.asarray(counts, dtype=float)
 
 
-def _ratio(total: np.ndarray, count: np.ndarray) -> np.ndarray:
-    return np.asarray(np.divide(total, count, out=np.full(len(total), np.nan), where=count > 0))
+def _mean(who: pd.Series, n: int, values: pd.Series) -> np.ndarray:
+    count = _count(who, n)
+    return np.asarray(np.divide(_count(who, n, values), count, out=np.full(n, np.nan), where=count > 0))
 
 
 def _last(who: pd.Series, values: pd.Series, n: int) -> np.ndarray:
@@ -334,9 +312,8 @@ def _last(who: pd.Series, values: pd.Series, n: int) -> np.ndarray:
 
 def _span(tables: Tables) -> tuple[float, float]:
     """First and last day on which anything happened."""
-    stamps = [("contacts", "started_at"), ("surveys", "invited_at"), ("surveys", "responded_at")]
-    stamps += [("complaints", "received_at")]
-    days = [_column(getattr(tables, t), c) for t, c in stamps if getattr(tables, t) is not None]
+    stamps = ((tables.contacts, "started_at"), (tables.surveys, "invited_at"), (tables.surveys, "responded_at"))
+    days = [_column(table, c) for table, c in (*stamps, (tables.complaints, "received_at")) if table is not None]
     days = [d for d in days if np.isfinite(d).any()]
     if not days:
         raise NotMeasured("no dated contact, survey or complaint", needed_for="who may leave")

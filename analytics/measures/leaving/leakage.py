@@ -135,11 +135,9 @@ def _outcome(frame: pd.DataFrame, outcome: str | ArrayLike) -> pd.Series:
         return values.notna().astype("boolean")
     counts = values.value_counts()
     if len(counts) != 2:
-        raise ValueError(
-            f"the outcome needs two values, such as 0 and 1. Found {len(counts)}: {list(counts.index)[:5]}."
-        )
-    numeric = pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values)
-    positive = max(counts.index) if numeric else counts.index[-1]
+        first = list(counts.index)[:5]
+        raise ValueError(f"the outcome needs two values, such as 0 and 1. Found {len(counts)}: {first}.")
+    positive = max(counts.index) if pd.api.types.is_numeric_dtype(values) else counts.index[-1]
     return values.eq(positive).astype("boolean").mask(values.isna())
 
 

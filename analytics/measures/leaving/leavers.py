@@ -44,7 +44,7 @@ class NobodyLeftError(ValueError):
 
 
 def estimate_silent_leavers(
-    tables: Tables, *, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None, days: int | None = None
+    tables: Tables, *, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None
 ) -> SilentLeavers:
     """Count the customers who left without having told anybody.
 
@@ -54,8 +54,6 @@ def estimate_silent_leavers(
         Needs customers with `left_at`; complaints and surveys with `customer_id` where there are any.
     start, end
         Leavers from `start` up to but not including `end`; all of them when left out.
-    days
-        How long before leaving a word still counts; ever, when left out.
 
     Returns
     -------
@@ -88,19 +86,16 @@ def estimate_silent_leavers(
     if people["customer_id"].duplicated().any():
         raise ValueError("customers: a customer_id stands on more than one row. Keep one row for each customer.")
     people = people.set_index("customer_id")
-    left = _utc(people["left_at"])
+    left = pd.to_datetime(people["left_at"], utc=True)
     words, nameless = _words(tables)
     inside = left.notna()
-    inside &= left.ge(_utc(pd.Series([start]))[0]) if start is not None else True
-    inside &= left.lt(_utc(pd.Series([end]))[0]) if end is not None else True
+    inside &= left.ge(pd.to_datetime(start, utc=True)) if start is not None else True
+    inside &= left.lt(pd.to_datetime(end, utc=True)) if end is not None else True
     if not inside.any():
         raise NobodyLeftError("no customer left in this window: there are no leavers to describe.")
     row = pd.Series(find_rows(words["customer_id"], people.index.to_series()), words.index)  # of the customer
     departure = left.iloc[row].set_axis(words.index).where(row >= 0)
     voices = words[row.ge(0) & ~(words["at"] > departure)]
-    if days is not None:
-        recent = departure[voices.index] - voices["at"] <= pd.Timedelta(days=days)
-        voices = voices[recent | departure[voices.index].isna()]
     spoke = np.isin(np.arange(len(people)), row[voices.index])
     leavers = inside.to_numpy(bool)
     share, here = share_of(~spoke, leavers), leavers | left.isna().to_numpy()
@@ -116,12 +111,8 @@ def _words(tables: Tables) -> tuple[pd.DataFrame, int]:
     for table, stamp in ((tables.complaints, "received_at"), (tables.surveys, "responded_at")):
         if table is not None and {"customer_id", stamp} <= set(table.columns):
             part = table.loc[table[stamp].notna(), ["customer_id", stamp]].rename(columns={stamp: "at"})
-            parts.append(part.assign(at=_utc(part["at"])))
+            parts.append(part.assign(at=pd.to_datetime(part["at"], utc=True)))
     if not parts:
         raise NotMeasured("neither complaints nor surveys name the customer", needed_for="silent leavers")
     words = pd.concat(parts, ignore_index=True)
     return words[words["customer_id"].notna()], int(words["customer_id"].isna().sum())
-
-
-def _utc(s: pd.Series) -> pd.Series:
-    return pd.to_datetime(s, utc=True)

@@ -14,7 +14,7 @@ from analytics.measures.recovery import is_fixed
 from analytics.tables.schema import NotMeasured, Tables, require
 
 ROWS = 100_000  # more are cut down to a random sample of customers
-FOLLOWED_DAYS = 180
+FOLLOWED_DAYS = 180  # how long a complaint is followed; the customer's next complaint ends it
 MOST = 3  # three of a kind or more count as three
 LOW_SCORE = "low_score"  # cause: any of the scores at or below its bound
 LOW_SCORES = {"perception_nps": 6, "perception_csat": 2, "perception_ces": 3}
@@ -26,9 +26,7 @@ COUNTED = (
 REMEDIES = {"gesture_only": (False, True), "fix_only": (True, False), "fix_and_gesture": (True, True)}  # fixed, gesture
 
 
-def hazard_ratios(
-    features: pd.DataFrame, tables: Tables, horizon_days: int = HORIZON_DAYS, confidence: float = 0.95
-) -> pd.DataFrame:
+def hazard_ratios(features: pd.DataFrame, tables: Tables, confidence: float = 0.95) -> pd.DataFrame:
     """How many times as fast customers leave with one more of each thing that happened to them, the others equal.
 
     Cox's proportional hazards over the horizon after each cut-off, customers compared at the same cut-off only; those
@@ -37,11 +35,9 @@ def hazard_ratios(
     Parameters
     ----------
     features
-        As `build_customer_features` returns; rows whose horizon is not over are left out.
+        As `build_customer_features` returns, with its usual horizon; rows whose horizon is not over are left out.
     tables
         For `left_at`.
-    horizon_days
-        That of the features.
     confidence
         Level of the intervals.
 
@@ -71,7 +67,7 @@ def hazard_ratios(
     causes = _causes(rows)
     if causes.empty or not left.any():
         raise NotMeasured("nothing recorded of customers, or no leaver", needed_for="time to leaving")
-    lasted, strata = np.where(left, days, horizon_days), pd.factorize(rows["cutoff"])[0]
+    lasted, strata = np.where(left, days, HORIZON_DAYS), pd.factorize(rows["cutoff"])[0]
     table = _cox(lasted, left, causes, rows["customer_id"], strata, confidence)
     surest = np.argsort(-table["z"].abs().round(DECIMALS), kind="stable")
     return table.iloc[surest].reset_index(drop=True)
@@ -93,7 +89,7 @@ def _causes(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def leaving_after_complaint(
-    tables: Tables, until: pd.Timestamp | None = None, days: int = FOLLOWED_DAYS, confidence: float = 0.95
+    tables: Tables, until: pd.Timestamp | None = None, confidence: float = 0.95
 ) -> pd.DataFrame:
     """Follow customers from a complaint: how fast they leave, by whether it was fixed and whether a gesture was made.
 
@@ -103,8 +99,6 @@ def leaving_after_complaint(
         Complaints with `remedy` or `confirmed_fixed`, and `goodwill_value`; customers with `left_at`.
     until
         End of what is known; the last stamp of complaints and leaving by default.
-    days
-        How long each complaint is followed; the customer's next complaint ends it.
     confidence
         Level of the intervals.
 
@@ -135,7 +129,7 @@ def leaving_after_complaint(
     end = end.tz_localize("UTC") if end.tzinfo is None else end
     order = began.sort_values(kind="stable").index
     following = began[order].groupby(complaints["customer_id"][order]).shift(-1).reindex(began.index)
-    followed = ((following.fillna(end) - began).dt.total_seconds() / 86_400).clip(upper=days)
+    followed = ((following.fillna(end) - began).dt.total_seconds() / 86_400).clip(upper=FOLLOWED_DAYS)
     lived = (departure - began).dt.total_seconds() / 86_400
     left = (lived <= followed).to_numpy()
     lasted = lived.where(left, followed)
@@ -165,16 +159,8 @@ def _cox(
     fit = PHReg(lasted, x, status=left.astype(int), strata=strata, ties="breslow").fit(start_params=near)
     low, high = np.exp(fit.conf_int(alpha=1 - confidence) / scale[:, None]).T
     occurred = causes.ne(0)
+    people = [who[occurred[cause]].nunique() for cause in causes]
     return pd.DataFrame(
-        {
-            "cause": causes.columns,
-            "value": np.exp(fit.params / scale),
-            "low": low,
-            "high": high,
-            "z": fit.tvalues,
-            "n": occurred.sum().to_numpy(),
-            "people": [who[occurred[cause]].nunique() for cause in causes],
-            "unit": "times",
-            "source": OBSERVED,
-        }
-    )
+        {"cause": causes.columns, "value": np.exp(fit.params / scale), "low": low, "high": high, "z": fit.tvalues,
+         "n": occurred.sum().to_numpy(), "people": people, "unit": "times", "source": OBSERVED}
+    )  # fmt: skip

@@ -8,7 +8,7 @@ import pytest
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import finding, page_one, unknown
 from analytics.publish.collect import findings
-from analytics.report.record import Verdict, read_claims, retest, running_record
+from analytics.report.last_time import Verdict, read_claims, retest, running_record
 
 
 def claim(value, low, high, n=600, signal="no change", key="score:nps", unit="points"):
