@@ -1,18 +1,24 @@
 """One table from raw columns to checked ones, and a record of every value and row that did not pass.
 
 A row is set aside only if its id or another required value is missing or bad, or if it contradicts another row with
-the same id. A bad optional value is set to missing. What was found is returned, never only dropped.
+the same id, of which nothing says that it is the later one. A bad optional value is set to missing. What was found is
+returned, never only dropped.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pandas as pd
 
 from analytics.tables.convert import Reading, convert
-from analytics.tables.maps import ExportMap, TableMap, apply_map
-from analytics.tables.schema import FIELDS, ORDERED_TIMES, DataContractError, Field, contract
+from analytics.tables.doubles import Settled, settle_doubles
+from analytics.tables.headers import nearest
+from analytics.tables.labels import has_no_opinion
+from analytics.tables.loss import TEXTS, Loss, compare_loss
+from analytics.tables.maps import SCALES, Absent, ExportMap, Mapped, TableMap, apply_map
+from analytics.tables.meaning import Described, check_meaning
+from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, contract
 from analytics.tables.sources import Raw
 
 SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 20  # more bad values than this in a column: the map is wrong, not the values
@@ -38,12 +44,19 @@ class Piece:
 
 @dataclass(frozen=True)
 class Checked:
-    """A table that keeps its contract, its counts, and its faults (source, row, column, value, reason, effect)."""
+    """A table that keeps its contract, its counts, and its faults (source, row, column, value, reason, effect).
+
+    `absent` are the optional columns that each source lacks, `losses` compare rows lost with rows kept, `scales` are
+    the scores on another scale than the usual one.
+    """
 
     frame: pd.DataFrame
     counts: dict[str, str | int]
     faults: pd.DataFrame
     warnings: list[str]
+    absent: list[tuple[str, Absent]] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    scales: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class _Findings(NamedTuple):
@@ -59,51 +72,151 @@ def list_stops(table: str, error: ValueError, column: str = "") -> list[Stop]:
     return [(table, column, None, None, line) for line in str(error).splitlines()]
 
 
-def check_table(table: str, pieces: Sequence[Piece], zone: str) -> Checked:
-    """Type and check one table; each row read is kept, left out by the map, set aside, or an identical double.
+def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool = False) -> Checked:
+    """Type and check one table; each row read is kept, left out by the map, set aside, or stands in another row.
+
+    A `partial` table is one part of several: nothing is concluded from what it as a whole holds or lacks.
 
     Raises
     ------
     DataContractError
-        If a map names absent columns, a column's dates can be read two ways, more than a fifth of a column's values
-        are bad, or no row is left.
+        If a map names absent columns or finds nothing, a filter does not know a value, a column's dates can be read
+        two ways or its values speak against its map, an id is no row's, or no row is left.
     """
     found, warnings, stops = findings = _Findings([], [], [])
-    frames, origins, left_out, start, earlier = [], [], 0, 0, 0
+    frames, origins, stamps, lost, sources, start, earlier = [], [], [], [], [], 0, 0
     for piece in pieces:
         try:
-            mapped, omitted = apply_map(piece.raw, piece.table_map, earlier)
+            mapped = apply_map(piece.raw, piece.table_map, earlier, partial=partial)
         except ValueError as error:
             stops += list_stops(table, error)
             continue
         earlier += len(piece.raw.frame) + len(piece.raw.broken)
-        rows = pd.RangeIndex(start, start + len(mapped))
-        origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.index}, index=rows))
-        left_out, start = left_out + omitted, start + len(mapped)
-        frames.append(_type(table, mapped.set_axis(rows, axis=0), piece, zone, findings))
+        rows = pd.RangeIndex(start, start + len(mapped.frame))
+        origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.frame.index}, index=rows))
+        start += len(mapped.frame)
+        sources.append(Described(piece.raw, piece.table_map, mapped))
+        warnings += [f"{piece.raw.name}, {note}" for note in mapped.notes]
+        frames.append(_type(table, mapped.frame.set_axis(rows, axis=0), piece, zone, findings))
+        stamps.append(_type_updated(mapped, rows, piece, zone))
+        lost.append(_type_lost(table, mapped.left_out, piece, zone))
+        if not partial:
+            stops += [(table, "", None, None, reason) for reason in _refuse_empty(table, sources[-1])]
+    if not stops and not partial:
+        doubts = check_meaning(table, pd.concat(frames), sources)
+        stops += [(table, doubt.column, None, None, str(doubt)) for doubt in doubts]
     if stops:
         raise DataContractError(stops)
-    frame = pd.concat(frames)
-    frame = _blank_reversed(table, frame, found)
-    whole, doubles = _sound_rows(table, frame, found)
-    kept = _blank_out_of_range(table, frame if whole.all() else frame[whole], zone, found)
-    faults = pd.concat(found) if found else _fault("", pd.Series(dtype="str"), "")
+    origin = pd.concat(origins)
+    frame = _blank_reversed(table, pd.concat(frames), found)
+    sound = _sound_rows(table, frame, found)
+    updated = pd.concat([s for s in stamps if s is not None]) if any(s is not None for s in stamps) else None
+    settled = settle_doubles(table, frame if sound.all() else frame[sound], origin, sources, updated)
+    if settled.doubt and not partial:
+        raise DataContractError([(table, FIELDS[table][0].name, None, None, settled.doubt)])
+    primary = FIELDS[table][0].name
+    contradicting = frame.loc[settled.contradicting, primary]
+    found.append(_fault(primary, contradicting, "stands on several rows that contradict one another"))
+    kept = _blank_out_of_range(table, settled.frame, zone, found)
+    faults = pd.concat(found)
     _refuse_suspects(table, faults, kept, start)
-    faults = faults.drop(index=doubles, errors="ignore")
+    faults = faults.drop(index=settled.dropped, errors="ignore")
     faults["effect"] = pd.Series(CELL_OUT, faults.index).where(faults.index.isin(kept.index), ROW_OUT)
-    faults = pd.concat([faults.join(pd.concat(origins)), _broken_rows(pieces)])
+    faults = pd.concat([faults.join(origin), _broken_rows(pieces)])
     faults = faults.sort_values(["source", "row"], kind="stable", ignore_index=True)
     broken = sum(len(piece.raw.broken) for piece in pieces)
+    left_out = sum(len(source.mapped.left_out) for source in sources)
     counts: dict[str, str | int] = {
         "table": table,
         "read": start + left_out + broken,
         "left_out": left_out,
         "kept": len(kept),
-        "quarantined": start - len(kept) - len(doubles) + broken,
-        "duplicates": len(doubles),
+        "quarantined": start - len(kept) - len(settled.dropped) + broken,
+        "duplicates": len(settled.dropped),
         "cells": int((faults["effect"] == CELL_OUT).sum()),
     }
-    return Checked(kept.reset_index(drop=True), counts, faults, warnings + _disorder(table, kept))
+    aside = frame.drop(kept.index.union(settled.dropped))
+    losses = [
+        *compare_loss(table, kept, aside, "set aside"),
+        *compare_loss(table, kept, pd.concat(lost), "left out"),
+    ]
+    warnings += [*_told_doubles(table, settled, start), *_disorder(table, kept)]
+    return Checked(
+        _turn_round(kept, sources, origin).reset_index(drop=True), counts, faults, warnings,
+        [(source.raw.name, absent) for source in sources for absent in source.mapped.absent], losses,
+        _stated_scales(sources),
+    )  # fmt: skip
+
+
+def _type_updated(mapped: Mapped, rows: pd.RangeIndex, piece: Piece, zone: str) -> pd.Series | None:
+    """When each row was last changed, as its map's `updated_at` says."""
+    rule = piece.table_map.updated_at
+    if mapped.updated is None or rule is None:
+        return None
+    layout = piece.layout or ExportMap(tables={})
+    reading = Reading(rule.zone or layout.zone or zone, zone, layout.day_first, rule.formats, layout.decimal)
+    values = mapped.updated.loc[mapped.frame.index].set_axis(rows, axis=0)
+    return convert(values, Field("updated_at", "time", ""), reading).values
+
+
+def _type_lost(table: str, left_out: pd.DataFrame, piece: Piece, zone: str) -> pd.DataFrame:
+    """What a comparison needs of the rows that a filter left out, typed; what cannot be typed is not compared."""
+    compared = {*SCALES, *TEXTS, *STAMPS.get(table, ())} & {*left_out}
+    columns = {name: rule for name, rule in piece.table_map.columns.items() if name in compared}
+    if left_out.empty or not columns:
+        return pd.DataFrame()
+    some = Piece(piece.raw, TableMap(columns=columns), piece.layout)
+    return _type(table, left_out, some, zone, _Findings([], [], []))
+
+
+def _refuse_empty(table: str, source: Described) -> list[str]:
+    """Why nothing of a source could be reported: no score and no text, or nothing optional that its map names."""
+    mapped = source.mapped
+    wanted = [*SCALES, "comment"] if table == "surveys" else [absent.column for absent in mapped.absent]
+    optional = [name for name, rule in source.table_map.columns.items() if rule.optional]
+    if any(name in mapped.frame for name in ([*wanted] if table == "surveys" else optional)):
+        return []
+    if table != "surveys" and len(optional) < 2:
+        return []
+    named = {absent.column: absent for absent in mapped.absent}
+    near = {
+        name: named[name].nearest if name in named else next(iter(nearest(source.raw, [name])), "") for name in wanted
+    }
+    hints = [f"{name} (nearest: {header!r})" if header else name for name, header in near.items()]
+    found = ", ".join(map(repr, source.raw.frame.columns[:20]))
+    lack = "no score and no comment is found" if table == "surveys" else "the map finds none of its optional columns"
+    return [
+        f"{source.raw.name}: {lack}: {', '.join(hints)}. The file has: {found}. Map the headers that hold them, such "
+        f'as {wanted[0]} = "…".'
+    ]
+
+
+def _turn_round(kept: pd.DataFrame, sources: Sequence[Described], origin: pd.DataFrame) -> pd.DataFrame:
+    """Scores of which the map says that 1 is the best, the other way round."""
+    for name, usual in ((n, s[0]) for n, s in SCALES.items() if n in kept):
+        for source in sources:
+            rule = source.table_map.columns.get(name)
+            if rule is not None and rule.reverse:
+                low, high = rule.scale if rule.scale in SCALES[name] else usual
+                here = origin["source"].reindex(kept.index).eq(source.raw.name)
+                kept = kept.assign(**{name: kept[name].where(~here, low + high - kept[name])})
+    return kept
+
+
+def _stated_scales(sources: Sequence[Described]) -> dict[str, tuple[float, float]]:
+    rules = [(name, rule) for source in sources for name, rule in source.table_map.columns.items() if name in SCALES]
+    return {n: rule.scale for n, rule in rules if rule.scale in SCALES[n] and rule.scale != SCALES[n][0] and rule.scale}
+
+
+def _told_doubles(table: str, settled: Settled, read: int) -> list[str]:
+    """Warnings on rows whose content stands in another row."""
+    kinds = (
+        (settled.superseded, "were replaced by a later row with their id"),
+        (settled.joined, "are the other half of a row with their id and were joined with it"),
+        (settled.doubles, "repeat another one exactly and were dropped"),
+        (settled.resent, "repeat an answer within seconds under a new id and were dropped"),
+    )
+    return [f"{table}: {len(rows):,} of {read:,} rows {what}." for rows, what in kinds if len(rows)]
 
 
 def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _Findings) -> pd.DataFrame:
@@ -116,17 +229,25 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
         if name not in mapped:
             continue
         spec = ours.get(name) or Field(name, rule.kind or "category", "extra")
+        values = mapped[name]
+        if name in SCALES and not pd.api.types.is_numeric_dtype(values):
+            values = values.mask(has_no_opinion(values))
         zone_in = rule.zone or layout.zone or zone
         reading = Reading(zone_in, zone, layout.day_first, rule.formats, layout.decimal, rule.multiply)
         try:
-            read = convert(mapped[name], spec, reading)
+            read = convert(values, spec, reading)
         except ValueError as error:
             findings.stops.extend(list_stops(table, ValueError(f"{piece.raw.name}, column {name}: {error}"), name))
             continue
         typed[name] = read.values
         if read.bad.any():
-            findings.faults.append(_fault(name, mapped[name][read.bad], read.reason))
+            findings.faults.append(_fault(name, values[read.bad], read.reason))
         moved += read.moved
+        if name in SCALES and rule.scale in SCALES[name][1:]:
+            low, high = rule.scale or SCALES[name][0]
+            outside = read.values.notna() & ~read.values.between(low, high)
+            findings.faults.append(_fault(name, values[outside], f"is not from {low:g} to {high:g}"))
+            typed[name] = read.values.mask(outside)
     if moved:
         findings.warnings.append(
             f"{piece.raw.name}: {moved:,} stamps without an offset fall into an hour in which clocks change; a "
@@ -160,31 +281,19 @@ def _blank_reversed(table: str, frame: pd.DataFrame, found: list[pd.DataFrame]) 
     return frame
 
 
-def _sound_rows(table: str, frame: pd.DataFrame, found: list[pd.DataFrame]) -> tuple[pd.Series, pd.Index]:
-    """Which rows to keep, and the index of identical doubles."""
+def _sound_rows(table: str, frame: pd.DataFrame, found: list[pd.DataFrame]) -> pd.Series:
+    """Which rows have all that is required."""
     keep = pd.Series(True, index=frame.index)
     for spec in FIELDS[table]:
         if not spec.required:
             continue
         missing = frame.index[frame[spec.name].isna()]
         unsaid = missing
-        for fault in found:
-            unsaid = unsaid.difference(fault.index[fault["column"] == spec.name])
-        if len(unsaid):
-            found.append(_fault(spec.name, pd.Series("", index=unsaid), "is required but missing"))
+        for faults in found:
+            unsaid = unsaid.difference(faults.index[faults["column"] == spec.name])
+        found.append(_fault(spec.name, pd.Series("", index=unsaid), "is required but missing"))
         keep[missing] = False
-    primary = FIELDS[table][0].name
-    repeats = frame[primary].isin(frame.loc[frame[primary].duplicated(), primary].unique())
-    if not repeats.any():
-        return keep, frame.index[:0]
-    shared = frame[keep & repeats]
-    again = shared.duplicated()
-    doubles = shared.index[again]
-    rest = shared[~again]
-    contradicting = rest[rest[primary].duplicated(keep=False)]
-    found.append(_fault(primary, contradicting[primary], "stands on several rows that contradict one another"))
-    keep[doubles.union(contradicting.index)] = False
-    return keep, doubles
+    return keep
 
 
 def _blank_out_of_range(table: str, frame: pd.DataFrame, zone: str, found: list[pd.DataFrame]) -> pd.DataFrame:

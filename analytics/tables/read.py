@@ -11,7 +11,7 @@ import pandas as pd
 from analytics.config import Config, Source
 from analytics.tables.check import CELL_OUT, Checked, Piece, Stop, check_table, list_stops
 from analytics.tables.maps import ExportMap, load_map, plain_map
-from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
+from analytics.tables.schema import LOSS_COLUMNS, TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 
 QUARANTINE = "data/derived/quarantine"
@@ -177,6 +177,18 @@ def _build_log(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> R
         pd.DataFrame(inputs, columns=["table", "source", "sha256", "rows"]),
         kinds[["table", "column", "reason", "n", "effect"]],
         tuple(dict.fromkeys([*_general_warnings(pieces, checked), *_orphan_warnings(checked)])),
+        pd.DataFrame(
+            [
+                (table, source, lack.column, ", ".join(lack.wanted), lack.nearest)
+                for table, result in checked.items()
+                for source, lack in result.absent
+            ],
+            columns=["table", "source", "column", "wanted", "nearest"],
+        ),
+        pd.DataFrame(
+            [(*loss, loss.matters) for result in checked.values() for loss in result.losses], columns=[*LOSS_COLUMNS]
+        ),
+        {name: scale for result in checked.values() for name, scale in result.scales.items()},
     )
 
 
@@ -186,7 +198,7 @@ def _general_warnings(pieces: dict[str, list[Piece]], checked: dict[str, Checked
     warnings += [f"{raw.name}: holds a header and no rows." for raw in raws if raw.frame.empty and not raw.broken]
     for table, result in checked.items():
         warnings += result.warnings
-        out, doubles, read, left = (int(result.counts[k]) for k in ("quarantined", "duplicates", "read", "left_out"))
+        out, read, left = (int(result.counts[k]) for k in ("quarantined", "read", "left_out"))
         cells = int((result.faults["effect"] == CELL_OUT).sum())
         where = f"see {QUARANTINE}/{table}.csv"
         if left:
@@ -195,8 +207,6 @@ def _general_warnings(pieces: dict[str, list[Piece]], checked: dict[str, Checked
             warnings.append(f"{table}: {out:,} of {read:,} rows were set aside; {where}.")
         if cells:
             warnings.append(f"{table}: {cells:,} values that cannot be right were set to missing; {where}.")
-        if doubles:
-            warnings.append(f"{table}: {doubles:,} of {read:,} rows repeat another one exactly and were dropped.")
     return warnings
 
 

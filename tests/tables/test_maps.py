@@ -31,8 +31,9 @@ def test_a_map_renames_translates_and_adds_columns():
             "extra": {"shop": "Shop", "wave": {"constant": 3}},
         }
     )
-    frame, left_out = apply_map(source, table_map)
-    assert left_out == 0
+    mapped = apply_map(source, table_map)
+    frame = mapped.frame
+    assert mapped.left_out.empty
     assert frame.drop(columns="nps").to_dict("list") == {
         "response_id": ["1", "2"],
         "csat": ["5", "1"],
@@ -44,7 +45,7 @@ def test_a_map_renames_translates_and_adds_columns():
 
 def test_headers_match_but_for_case_and_spaces_and_by_either_header_row():
     source = raw(Id=["1"], **{"How was it": ["4"]}, aliases={"How was it / Speed": "How was it"})
-    frame, _ = apply_map(source, surveys({"csat": "how  was IT", "ces": "How was it / speed"}))
+    frame = apply_map(source, surveys({"csat": "how  was IT", "ces": "How was it / speed"})).frame
     assert frame.loc[1, ["csat", "ces"]].tolist() == ["4", "4"]
 
 
@@ -53,27 +54,29 @@ def test_ids_can_be_composed_from_row_numbers_and_from_several_columns():
     table_map = parse_map(
         {"surveys": {"response_id": {"row_number": "r-"}, "responded_at": {"columns": ["Day", "Hour"]}}}, "m"
     ).tables["surveys"]
-    frame, _ = apply_map(source, table_map)
+    frame = apply_map(source, table_map).frame
     assert frame["response_id"].tolist() == ["r-1", "r-2"]
     assert frame["responded_at"].tolist() == ["1/2/2025 10:00", "2/2/2025 11:00"]
 
 
 def test_where_takes_rows_and_counts_those_it_leaves():
     source = raw(Id=["1", "2", "3"], Score=["Good", "not offered", "offered"])
-    frame, left_out = apply_map(source, surveys({"where": {"Score": ["good", "Offered"]}}))
-    assert frame.index.tolist() == [1, 3]
-    assert left_out == 1
-    frame, left_out = apply_map(source, surveys({"where_not": {"Score": ["Not Offered"]}}))
-    assert frame.index.tolist() == [1, 3]
-    assert left_out == 1
+    mapped = apply_map(source, surveys({"where": {"Score": ["good", "Offered"]}, "where_not": {"Score": ["Not Offered"]}}))
+    assert mapped.frame.index.tolist() == [1, 3]
+    assert mapped.left_out.index.tolist() == [2]
+    mapped = apply_map(source, surveys({"where_not": {"Score": ["Not Offered"]}}))
+    assert mapped.frame.index.tolist() == [1, 3]
+    assert mapped.left_out.index.tolist() == [2]
 
 
 def test_one_of_takes_the_first_header_there_is_and_optional_allows_none():
     source = raw(Id=["1"], Rating=["4"])
-    frame, _ = apply_map(
+    mapped = apply_map(
         source, surveys({"csat": {"one_of": ["CSAT", "Rating"]}, "nps": {"column": "NPS", "optional": True}})
     )
-    assert list(frame) == ["response_id", "csat"]
+    assert list(mapped.frame) == ["response_id", "csat"]
+    assert mapped.headers == {"response_id": "Id", "csat": "Rating"}
+    assert [(lack.column, lack.wanted) for lack in mapped.absent] == [("nps", ("NPS",))]
 
 
 def test_absent_columns_are_all_named_with_the_nearest_there_are():
@@ -169,7 +172,10 @@ def test_every_shipped_map_is_valid_and_says_what_it_reads(path):
 
 
 def test_the_maps_promised_are_shipped():
-    assert {"cfpb", "zendesk", "qualtrics", "surveymonkey", "csat_generic"} <= {path.stem for path in MAPS}
+    assert {
+        "cfpb", "zendesk", "zendesk_dlt", "qualtrics", "surveymonkey", "csat_generic", "freshdesk", "intercom",
+        "delighted", "typeform", "google_forms", "google_play", "trustpilot", "nhs_fft", "salesforce_cases",
+    } <= {path.stem for path in MAPS}  # fmt: skip
 
 
 JSON = st.recursive(
