@@ -16,7 +16,7 @@ from analytics.tables.doubles import Settled, settle_doubles
 from analytics.tables.headers import nearest
 from analytics.tables.labels import has_no_opinion
 from analytics.tables.loss import TEXTS, Loss, compare_loss
-from analytics.tables.maps import SCALES, Absent, ExportMap, Mapped, TableMap, apply_map
+from analytics.tables.maps import SCALES, Absent, ExportMap, Mapped, Rule, TableMap, apply_map
 from analytics.tables.meaning import Described, check_meaning
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, contract
 from analytics.tables.sources import Raw
@@ -72,6 +72,18 @@ def list_stops(table: str, error: ValueError, column: str = "") -> list[Stop]:
     return [(table, column, None, None, line) for line in str(error).splitlines()]
 
 
+@dataclass
+class _Reading:
+    """The sources of one table as read and typed, one after the other, with what is known of each row."""
+
+    frames: list[pd.DataFrame] = field(default_factory=list)
+    origins: list[pd.DataFrame] = field(default_factory=list)
+    updated: list[pd.Series] = field(default_factory=list)
+    left_out: list[pd.DataFrame] = field(default_factory=list)
+    sources: list[Described] = field(default_factory=list)
+    rows: int = 0
+
+
 def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool = False) -> Checked:
     """Type and check one table; each row read is kept, left out by the map, set aside, or stands in another row.
 
@@ -83,79 +95,97 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
         If a map names absent columns or finds nothing, a filter does not know a value, a column's dates can be read
         two ways or its values speak against its map, an id is no row's, or no row is left.
     """
-    found, warnings, stops = findings = _Findings([], [], [])
-    frames, origins, stamps, lost, sources, start, earlier = [], [], [], [], [], 0, 0
-    for piece in pieces:
-        try:
-            mapped = apply_map(piece.raw, piece.table_map, earlier, partial=partial)
-        except ValueError as error:
-            stops += list_stops(table, error)
-            continue
-        earlier += len(piece.raw.frame) + len(piece.raw.broken)
-        rows = pd.RangeIndex(start, start + len(mapped.frame))
-        origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.frame.index}, index=rows))
-        start += len(mapped.frame)
-        sources.append(Described(piece.raw, piece.table_map, mapped))
-        warnings += [f"{piece.raw.name}, {note}" for note in mapped.notes]
-        frames.append(_type(table, mapped.frame.set_axis(rows, axis=0), piece, zone, findings))
-        stamps.append(_type_updated(mapped, rows, piece, zone))
-        lost.append(_type_lost(table, mapped.left_out, piece, zone))
-        if not partial:
-            stops += [(table, "", None, None, reason) for reason in _refuse_empty(table, sources[-1])]
-    if not stops and not partial:
-        doubts = check_meaning(table, pd.concat(frames), sources)
-        stops += [(table, doubt.column, None, None, str(doubt)) for doubt in doubts]
-    if stops:
-        raise DataContractError(stops)
-    origin = pd.concat(origins)
-    frame = _blank_reversed(table, pd.concat(frames), found)
-    sound = _sound_rows(table, frame, found)
-    updated = pd.concat([s for s in stamps if s is not None]) if any(s is not None for s in stamps) else None
-    settled = settle_doubles(table, frame if sound.all() else frame[sound], origin, sources, updated)
-    if settled.doubt and not partial:
-        raise DataContractError([(table, FIELDS[table][0].name, None, None, settled.doubt)])
+    findings = _Findings([], [], [])
+    reading = _read_pieces(table, pieces, zone, findings, partial)
+    if not reading.frames:
+        raise DataContractError(findings.stops)
     primary = FIELDS[table][0].name
+    frame, origin = pd.concat(reading.frames), pd.concat(reading.origins)
+    if not partial:
+        findings.stops.extend(
+            (table, doubt.column, None, None, str(doubt)) for doubt in check_meaning(table, frame, reading.sources)
+        )
+    if not {spec.name for spec in FIELDS[table] if spec.required} <= {*frame}:
+        raise DataContractError(findings.stops)  # a required column could not be read at all
+    frame = _blank_reversed(table, frame, findings.faults)
+    sound = _sound_rows(table, frame, findings.faults)
+    updated = pd.concat(reading.updated) if reading.updated else None
+    settled = settle_doubles(table, frame if sound.all() else frame[sound], origin, reading.sources, updated)
+    if settled.doubt and not partial:
+        findings.stops.append((table, primary, None, None, settled.doubt))
+    if findings.stops:
+        raise DataContractError(findings.stops)
     contradicting = frame.loc[settled.contradicting, primary]
-    found.append(_fault(primary, contradicting, "stands on several rows that contradict one another"))
-    kept = _blank_out_of_range(table, settled.frame, zone, found)
-    faults = pd.concat(found)
-    _refuse_suspects(table, faults, kept, start)
+    findings.faults.append(_fault(primary, contradicting, "stands on several rows that contradict one another"))
+    kept = _blank_out_of_range(table, settled.frame, zone, findings.faults)
+    faults = pd.concat(findings.faults)
+    _refuse_suspects(table, faults, kept, reading.rows)
     faults = faults.drop(index=settled.dropped, errors="ignore")
     faults["effect"] = pd.Series(CELL_OUT, faults.index).where(faults.index.isin(kept.index), ROW_OUT)
     faults = pd.concat([faults.join(origin), _broken_rows(pieces)])
     faults = faults.sort_values(["source", "row"], kind="stable", ignore_index=True)
+    aside = frame.drop(kept.index.union(settled.dropped))
+    return Checked(
+        frame=_turn_round(kept, reading.sources, origin).reset_index(drop=True),
+        counts=_count(table, pieces, reading, settled, kept, faults),
+        faults=faults,
+        warnings=[*findings.warnings, *_told_doubles(table, settled, reading.rows), *_disorder(table, kept)],
+        absent=[(source.raw.name, lack) for source in reading.sources for lack in source.mapped.absent],
+        losses=[
+            *compare_loss(table, kept, aside, "set aside"),
+            *compare_loss(table, kept, pd.concat(reading.left_out), "left out"),
+        ],
+        scales=_stated_scales(reading.sources),
+    )
+
+
+def _read_pieces(table: str, pieces: Sequence[Piece], zone: str, findings: _Findings, partial: bool) -> _Reading:
+    """Map and type every source of a table; what stops the run goes to the findings."""
+    reading, earlier = _Reading(), 0
+    for piece in pieces:
+        try:
+            mapped = apply_map(piece.raw, piece.table_map, earlier, partial=partial)
+        except ValueError as error:
+            findings.stops.extend(list_stops(table, error))
+            continue
+        earlier += len(piece.raw.frame) + len(piece.raw.broken)
+        rows = pd.RangeIndex(reading.rows, reading.rows + len(mapped.frame))
+        reading.rows += len(rows)
+        reading.origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.frame.index}, index=rows))
+        reading.frames.append(_type(table, mapped.frame.set_axis(rows, axis=0), piece, zone, findings))
+        reading.left_out.append(_type_lost(table, mapped.left_out, piece, zone))
+        reading.sources.append(Described(piece.raw, piece.table_map, mapped))
+        if mapped.updated is not None:
+            reading.updated.append(_type_updated(mapped.updated, mapped, rows, piece, zone))
+        findings.warnings.extend(f"{piece.raw.name}, {note}" for note in mapped.notes)
+        if not partial:
+            findings.stops.extend((table, "", None, None, why) for why in _refuse_empty(table, reading.sources[-1]))
+    return reading
+
+
+def _count(
+    table: str, pieces: Sequence[Piece], reading: _Reading, settled: Settled, kept: pd.DataFrame, faults: pd.DataFrame
+) -> dict[str, str | int]:
+    """What became of the rows read: left out, kept, set aside, or standing in another row."""
     broken = sum(len(piece.raw.broken) for piece in pieces)
-    left_out = sum(len(source.mapped.left_out) for source in sources)
-    counts: dict[str, str | int] = {
+    left_out = sum(len(source.mapped.left_out) for source in reading.sources)
+    return {
         "table": table,
-        "read": start + left_out + broken,
+        "read": reading.rows + left_out + broken,
         "left_out": left_out,
         "kept": len(kept),
-        "quarantined": start - len(kept) - len(settled.dropped) + broken,
+        "quarantined": reading.rows - len(kept) - len(settled.dropped) + broken,
         "duplicates": len(settled.dropped),
         "cells": int((faults["effect"] == CELL_OUT).sum()),
     }
-    aside = frame.drop(kept.index.union(settled.dropped))
-    losses = [
-        *compare_loss(table, kept, aside, "set aside"),
-        *compare_loss(table, kept, pd.concat(lost), "left out"),
-    ]
-    warnings += [*_told_doubles(table, settled, start), *_disorder(table, kept)]
-    return Checked(
-        _turn_round(kept, sources, origin).reset_index(drop=True), counts, faults, warnings,
-        [(source.raw.name, absent) for source in sources for absent in source.mapped.absent], losses,
-        _stated_scales(sources),
-    )  # fmt: skip
 
 
-def _type_updated(mapped: Mapped, rows: pd.RangeIndex, piece: Piece, zone: str) -> pd.Series | None:
-    """When each row was last changed, as its map's `updated_at` says."""
-    rule = piece.table_map.updated_at
-    if mapped.updated is None or rule is None:
-        return None
+def _type_updated(values: pd.Series, mapped: Mapped, rows: pd.RangeIndex, piece: Piece, zone: str) -> pd.Series:
+    """When each row was last changed, as its map's `updated_at` says; what is no time counts as the earliest."""
+    rule = piece.table_map.updated_at or Rule(column="updated_at")
     layout = piece.layout or ExportMap(tables={})
     reading = Reading(rule.zone or layout.zone or zone, zone, layout.day_first, rule.formats, layout.decimal)
-    values = mapped.updated.loc[mapped.frame.index].set_axis(rows, axis=0)
+    values = values.loc[mapped.frame.index].set_axis(rows, axis=0)
     return convert(values, Field("updated_at", "time", ""), reading).values
 
 
@@ -183,7 +213,7 @@ def _refuse_empty(table: str, source: Described) -> list[str]:
         name: named[name].nearest if name in named else next(iter(nearest(source.raw, [name])), "") for name in wanted
     }
     hints = [f"{name} (nearest: {header!r})" if header else name for name, header in near.items()]
-    found = ", ".join(map(repr, source.raw.frame.columns[:20]))
+    found = ", ".join(map(repr, source.raw.frame.columns[:40]))
     lack = "no score and no comment is found" if table == "surveys" else "the map finds none of its optional columns"
     return [
         f"{source.raw.name}: {lack}: {', '.join(hints)}. The file has: {found}. Map the headers that hold them, such "
@@ -253,6 +283,11 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
             f"{piece.raw.name}: {moved:,} stamps without an offset fall into an hour in which clocks change; a "
             "repeated hour was read as the first one, a skipped one as the next moment."
         )
+    for name, rule in piece.table_map.columns.items():
+        if rule.only_with and name in typed:
+            filled = [typed[other].notna() for other in rule.only_with if other in typed]
+            any_filled = pd.concat(filled, axis=1).any(axis=1) if filled else pd.Series(False, index=mapped.index)
+            typed[name] = typed[name].where(any_filled)
     return pd.DataFrame(typed, index=mapped.index)
 
 

@@ -12,7 +12,6 @@ from analytics.tables.schema import FIELDS
 DOUBTED_SHARE, DOUBTED_COUNT = 0.05, 4  # more rows than both that contradict one another: the id is no row's
 UNREAD_SHARE = 0.01  # of rows that differ only in what the map does not read
 RESENT_SECONDS = 10  # one person's same answer again so soon is the same answer
-LONG_TEXT = 20  # characters of a comment that two people hardly write alike within that time
 _VERSION = r"updat|modif|chang|as of|snapshot|export|version"  # headers that may say which row is the latest
 
 
@@ -116,7 +115,8 @@ def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Se
         return ""  # one row a customer, whatever else their rows hold
     primary = FIELDS[table][0].name
     again = shared.index[shared.duplicated()]
-    count, differing, header = 0, [], ""
+    count, header = 0, ""
+    differing: list[str] = []
     for source in sources:
         here = origins.loc[shared.index]
         here = here[here["source"] == source.raw.name]
@@ -148,24 +148,22 @@ def _contradiction(primary: str, count: int, rows: int, sources: Sequence[Descri
         else " (without updated_at the last row in the order of the files counts)"
     )
     return (
-        f"column {primary}, duplicate: {count:,} of {rows:,} rows share an id with a row that contradicts them. If they "
-        f'are versions of one row, as in overlapping exports, say keep = "latest"{by} in its section; '
+        f"column {primary}, duplicate: {count:,} of {rows:,} rows share an id with a row that contradicts them. "
+        f'If they are versions of one row, as in overlapping exports, say keep = "latest"{by} in its section; '
         f"if the id is a person's, map it as that and another column as {primary}."
     )
 
 
 def _resent(surveys: pd.DataFrame) -> pd.Index:
-    """Rows that repeat, within seconds and under a new id, an answer of the same person or in the same long words."""
-    if "responded_at" not in surveys:
-        return surveys.index[:0]
+    """Rows that repeat, within seconds and under a new id, an answer of the same person or about the same contact."""
     said = [c for c in ("nps", "csat", "ces", "comment") if c in surveys]
     who = [c for c in ("customer_id", "contact_id") if c in surveys]
-    timed = surveys["responded_at"].notna() & (surveys["responded_at"] != surveys["responded_at"].dt.normalize())
-    told = surveys["comment"].str.len().ge(LONG_TEXT).fillna(False) if "comment" in surveys else False
-    named = surveys["customer_id"].notna() if "customer_id" in surveys else False
-    answers = surveys[timed & (named | told) & surveys[said].notna().any(axis=1)] if said else surveys.iloc[:0]
-    if answers.empty or not answers.duplicated([*who, *said]).any():
+    if "responded_at" not in surveys or not said or not who:
         return surveys.index[:0]
-    ordered = answers.sort_values("responded_at", kind="stable")
-    gap = ordered.groupby([*who, *said], sort=False, dropna=False)["responded_at"].diff()
-    return gap.index[gap.le(pd.Timedelta(seconds=RESENT_SECONDS))].sort_values()
+    clocked = surveys["responded_at"] != surveys["responded_at"].dt.normalize()
+    known = surveys["responded_at"].notna() & surveys[who].notna().any(axis=1) & surveys[said].notna().any(axis=1)
+    answers = surveys[clocked & known]
+    answers = answers[answers.duplicated([*who, *said], keep=False)].sort_values("responded_at", kind="stable")
+    gap = answers.groupby([*who, *said], sort=False, dropna=False)["responded_at"].diff()
+    again: pd.Index = gap.index[gap.le(pd.Timedelta(seconds=RESENT_SECONDS))].sort_values()
+    return again

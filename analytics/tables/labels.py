@@ -45,7 +45,8 @@ def pole(words: str) -> int:
 def has_no_opinion(values: pd.Series) -> pd.Series:
     """Whether a value says in words that there is no answer: "Don't know", "6 - Not sure"."""
     plain = values.astype("str").str.casefold().str.replace(r"^\d{1,2}\s*[-–—:=.(]+\s*|[).\s]+$", "", regex=True)
-    return plain.isin(_POLES["no_opinion"]).astype(bool)
+    unsaid: pd.Series = plain.isin(_POLES["no_opinion"]).astype(bool)
+    return unsaid
 
 
 def parse_label(value: str) -> Label | None:

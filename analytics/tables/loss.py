@@ -74,12 +74,11 @@ def compare_loss(table: str, kept: pd.DataFrame, lost: pd.DataFrame, why: str) -
         losses.append(_compare(table, why, spec.name, kept[spec.name], lost[spec.name], spec.high - (spec.low or 0.0)))
     for column in TEXTS:
         if {column} <= {*kept} & {*lost}:
-            sizes = (frame[column].dropna().str.len().astype("float64") for frame in (kept, lost))
-            losses.append(_compare(table, why, "characters", *sizes, None))
+            written, unread = (frame[column].dropna().str.len().astype("float64") for frame in (kept, lost))
+            losses.append(_compare(table, why, "characters", written, unread, None))
     for column in STAMPS.get(table, ())[-1:]:
         if {column} <= {*kept} & {*lost}:
-            days = (_days(frame[column]) for frame in (kept, lost))
-            losses.append(_compare(table, why, "days", *days, None))
+            losses.append(_compare(table, why, "days", _days(kept[column]), _days(lost[column]), None))
     return losses
 
 

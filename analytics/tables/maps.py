@@ -297,10 +297,6 @@ def apply_map(raw: Raw, table_map: TableMap, earlier: int = 0, *, partial: bool 
     headers = {name: _headers(raw, name, rule, faults) for name, rule in table_map.rules.items()}
     taken = {name: _take(raw, rule, headers[name], earlier) for name, rule in table_map.rules.items()}
     frame = pd.DataFrame({name: values for name, values in taken.items() if values is not None}, raw.frame.index)
-    for name, rule in table_map.rules.items():
-        if rule.only_with and name in frame:
-            filled = [_keys(frame[other]).ne("") for other in rule.only_with if other in frame]
-            frame[name] = frame[name].where(pd.concat(filled, axis=1).any(axis=1) if filled else False)
     keep = _filter(raw, table_map, faults, partial)
     updated = None
     if table_map.updated_at is not None:
@@ -339,11 +335,15 @@ def _filter(raw: Raw, table_map: TableMap, faults: list[str], partial: bool) -> 
             raw.frame[column]
             .groupby(keys.to_numpy(), sort=False)
             .agg(["first", "size"])
-            .drop(index=_NOTHING, errors="ignore")
+            .drop(index=[*_NOTHING], errors="ignore")
         )
         counts = counts.sort_values("size", ascending=False, kind="stable")
         present.append(f"column {column!r} holds {_counted(counts)}")
-        strange = _strange(counts, wanted, unwanted)
+        strange = _strange(counts, wanted, unwanted, _translated(raw, table_map, column))
+        if any(name in SCALES for name in _readers(raw, table_map, column)):
+            slips = strange.index[pd.to_numeric(strange.index.to_series(), errors="coerce").notna()]
+            keep |= keys.isin(slips)  # a number that is no score is judged, and counted, where scores are
+            strange = strange.drop(slips)
         if len(strange):
             faults.append(
                 f"{raw.name}: column {column!r}, filter: holds {_counted(strange)}, which neither where nor where_not "
@@ -357,20 +357,36 @@ def _filter(raw: Raw, table_map: TableMap, faults: list[str], partial: bool) -> 
     return keep
 
 
-def _strange(counts: pd.DataFrame, wanted: list[Scalar] | None, unwanted: list[Scalar] | None) -> pd.DataFrame:
+def _strange(
+    counts: pd.DataFrame, wanted: list[Scalar] | None, unwanted: list[Scalar] | None, translated: set[str]
+) -> pd.DataFrame:
     """Values of a filter's column that it must know and does not.
 
     A filter that names several words, or what counts and what does not, is a list of known words. One that picks a
-    single value, or only leaves values out, is not: there only a near miss of a listed value is strange.
+    single value, or only leaves values out, is not: there only a near miss of a listed value, where none occurs, is
+    strange.
     """
     listed = {_key(value) for value in [*(wanted or []), *(unwanted or [])]}
     unknown = counts[~counts.index.isin(listed)]
     closed = wanted is not None and (unwanted is not None or len(wanted) > 1)
     if closed and len(counts) <= _FEW_WORDS:
         return unknown
-    missed = sorted(listed - {*counts.index})
+    unknown = unknown[~unknown.index.isin(translated)]
+    missed = sorted(listed) if len(unknown) and not counts.index.isin(listed).any() else []
     close = [near for value in missed for near in difflib.get_close_matches(value, unknown.index, 3, _CLOSE)]
     return unknown[unknown.index.isin(close)]
+
+
+def _translated(raw: Raw, table_map: TableMap, column: str) -> set[str]:
+    """Values of a column of the source to which the rules that read it give a meaning."""
+    rules = _readers(raw, table_map, column).values()
+    return {_key(value) for rule in rules for value in [*rule.values, *rule.blank]}
+
+
+def _readers(raw: Raw, table_map: TableMap, column: str) -> dict[str, Rule]:
+    """Rules that read a column of the source, by the column of ours that they fill."""
+    rules = table_map.rules.items()
+    return {name: rule for name, rule in rules if column in [find_column(raw, header) for header in rule.headers]}
 
 
 def _counted(counts: pd.DataFrame) -> str:

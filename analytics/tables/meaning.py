@@ -102,7 +102,8 @@ class Described:
 
     def values(self, header: str) -> pd.Series:
         """Values of a column of the source in the rows that count."""
-        return self.raw.frame.loc[self.mapped.frame.index, header]
+        values: pd.Series = self.raw.frame.loc[self.mapped.frame.index, header]
+        return values
 
 
 def profile_column(
