@@ -20,7 +20,7 @@ from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
-from analytics.report.score import DISPUTED, SCORES
+from analytics.report.score import DISPUTED
 from analytics.report.story import RECENT, Story
 from analytics.report.words import (
     EXPLAINED,
@@ -242,7 +242,7 @@ def _watermelons(story: Story) -> list[Block]:
         confidence=story.confidence,
         minimum=story.k,
     )
-    alarms, score = float(table["false_alarms"].max()), SCORES[perception]
+    alarms, score = float(table["false_alarms"].max()), story.asked[perception]
     unit = {"csat": "share", "nps": "points", "ces": "score"}[perception]
     findings = [
         _watermelon(group, perception, unit)

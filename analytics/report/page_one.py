@@ -5,7 +5,7 @@ from analytics.publish.blocks import Block
 from analytics.report.perception import judge, score_chart, shown_scores
 from analytics.report.score import Score
 from analytics.report.story import Story
-from analytics.report.words import Section, coverage_sentence, estimate_of, movement_note
+from analytics.report.words import Section, coverage_sentence, estimate_of, loss_sentences, movement_note
 from analytics.tables.schema import NotMeasured
 
 
@@ -23,10 +23,11 @@ def build_page_one(story: Story, perceive: Section, hurts: Section, leaving: Sec
     hurt = (
         hurts.answer if headline is scored else next((b for b in _findings(hurts) if b is not headline), hurts.answer)
     )
+    cautions = [coverage_sentence(story.coverage, story.period.label), *loss_sentences(story.log.losses)]
     return blocks.page_one(
         headline, numbers, notes=notes, perceive=perceive.answers, hurts=hurt,  # never the headline twice
         leaving=_findings(leaving)[:2] or leaving.answers, unknown=unknowns.answers, trend=_trend(story, scores),
-        basis=coverage_sentence(story.coverage, story.period.label),
+        basis=" ".join(filter(None, cautions)),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import tomllib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,7 @@ from analytics.tables.schema import LOSS_COLUMNS, TABLE_NAMES, DataContractError
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 
 QUARANTINE = "data/derived/quarantine"
+_DEMO = tomllib.loads((Path(__file__).parent / "demo" / "declared.toml").read_text(encoding="utf-8"))
 _LINKS = (
     ("surveys", "contact_id", "contacts"),
     ("surveys", "customer_id", "customers"),
@@ -54,6 +56,7 @@ def read_tables(config: Config) -> Tables:
     ['response_id', 'customer_id', 'contact_id']
     """
     pieces, stops = _load(config)
+    stops += _borrowed(config)
     checked: dict[str, Checked] = {}
     for table, found in pieces.items():
         try:
@@ -93,7 +96,7 @@ def refuse_absent(config: Config) -> None:
     DataContractError
         With all such faults.
     """
-    stops: list[Stop] = []
+    stops = _borrowed(config)
     for table, source in config.sources.items():
         try:
             open_layout(config, table, source)
@@ -118,6 +121,21 @@ def undated(tables: Tables) -> list[str]:
     return [
         "surveys: no date is known (responded_at, invited_at), so no report of a period can be made from them. "
         "Map the column that holds the day of the answer or of the invitation."
+    ]
+
+
+def _borrowed(config: Config) -> list[Stop]:
+    """Promises and targets of the demo that stand in the configuration of another organisation."""
+    if config.organisation.name == _DEMO["organisation"]:
+        return []
+    promises = [p.text for p in config.promises if not p.own and p.text.strip() in _DEMO["promises"]]
+    targets = [t.name for t in config.targets if not t.own and t.name.strip() in _DEMO["targets"]]
+    demo, own = _DEMO["organisation"], config.organisation.name
+    settle = "Remove them (and a strategy that is not yours), or say own = true where they are yours."
+    return [
+        (key, "", None, None, f"{', '.join(map(repr, names))}: declared by the demo, {demo}, not by {own}. {settle}")
+        for key, names in (("promises", promises), ("targets", targets))
+        if names
     ]
 
 
