@@ -31,7 +31,8 @@ class Score:
         """The same question where its mean is taken on another scale."""
         low, high = ends
         return replace(
-            self, measure=partial(self.measure, scale=ends), meaning=f"mean of {low:g} to {high:g}, higher is easier",
+            self, name=f"{self.name} (of {high:g})", subject=f"{self.subject} on a scale of {low:g} to {high:g}",
+            measure=partial(self.measure, scale=ends), meaning=f"mean of {low:g} to {high:g}, higher is easier",
             ends=ends, middle=(low + high) / 2, unhappy=(low + high) / 2 - 1, top=high,
         )  # fmt: skip
 

@@ -130,7 +130,8 @@ def loss_sentences(losses: pd.DataFrame) -> list[str]:
     for _, loss in losses[losses["matters"].astype(bool)].iterrows():
         why = "left out by a filter" if loss["why"] == "left out" else "set aside as faulty"
         side = "lower" if loss["difference"] < 0 else "higher"
-        gap = write_interval(abs(loss["difference"]), *sorted((abs(loss["low"]), abs(loss["high"]))), "score")
+        nearer, further = sorted((abs(loss["low"]), abs(loss["high"])))
+        gap = write_interval(abs(loss["difference"]), nearer, further, "score")
         sentences.append(
             f"{loss['lost']:,} answers were {why}, on average {gap} {side} ({SCORE_WORDS[loss['measure']]}) than the "
             f"{loss['kept']:,} kept: with them the score would be another."

@@ -61,7 +61,9 @@ def test_ids_can_be_composed_from_row_numbers_and_from_several_columns():
 
 def test_where_takes_rows_and_counts_those_it_leaves():
     source = raw(Id=["1", "2", "3"], Score=["Good", "not offered", "offered"])
-    mapped = apply_map(source, surveys({"where": {"Score": ["good", "Offered"]}, "where_not": {"Score": ["Not Offered"]}}))
+    mapped = apply_map(
+        source, surveys({"where": {"Score": ["good", "Offered"]}, "where_not": {"Score": ["Not Offered"]}})
+    )
     assert mapped.frame.index.tolist() == [1, 3]
     assert mapped.left_out.index.tolist() == [2]
     mapped = apply_map(source, surveys({"where_not": {"Score": ["Not Offered"]}}))

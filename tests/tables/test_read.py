@@ -207,7 +207,9 @@ def test_a_required_column_without_a_map_is_asked_for_by_name(read):
 
 def test_a_column_that_is_mostly_wrong_stops_the_run_instead_of_losing_it(read):
     scale = "response_id,csat\n" + "".join(f"r{i},{i % 10 + 1}\n" for i in range(100))
-    with pytest.raises(DataContractError, match=r"column csat, scale: 50 of 100 values: is not from 1 to 5, such as 6, 7"):
+    with pytest.raises(
+        DataContractError, match=r"column csat, scale: 50 of 100 values: is not from 1 to 5, such as 6, 7"
+    ):
         read({"s.csv": scale}, surveys="s.csv")
 
 
