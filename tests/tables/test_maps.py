@@ -71,6 +71,65 @@ def test_where_takes_rows_and_counts_those_it_leaves():
     assert mapped.left_out.index.tolist() == [2]
 
 
+def test_a_word_that_a_filter_does_not_know_is_a_fault_with_the_values_found():
+    source = raw(Id=["1", "2", "3", "4"], Score=["Good", "Bad", "Meh", ""])
+    with pytest.raises(
+        ValueError, match=r"column 'Score', filter: holds 'Meh' \(1\), which neither where nor where_not"
+    ):
+        apply_map(source, surveys({"where": {"Score": ["Good", "Bad"]}}))
+    mapped = apply_map(source, surveys({"where": {"Score": ["Good", "Bad"]}, "where_not": {"Score": ["Meh"]}}))
+    assert mapped.frame.index.tolist() == [1, 2]  # a blank is no word
+
+
+def test_a_filter_that_picks_one_value_knows_what_it_leaves_out():
+    source = raw(Id=["1", "2", "3"], Firm=["Acme", "Other", "Third"])
+    assert apply_map(source, surveys({"where": {"Firm": ["acme"]}})).frame.index.tolist() == [1]
+
+
+def test_a_near_miss_of_what_a_filter_leaves_out_is_a_fault():
+    source = raw(Id=["1", "2"], Status=["Survey Tests", "Real"])
+    with pytest.raises(ValueError, match=r"column 'Status', filter: holds 'Survey Tests' \(1\)"):
+        apply_map(source, surveys({"where_not": {"Status": ["Survey Test"]}}))
+    assert len(apply_map(source, surveys({"where_not": {"Status": ["Spam"]}})).frame) == 2
+
+
+def test_a_filter_that_lets_no_row_pass_says_what_its_columns_hold():
+    source = raw(Id=["1", "2"], Status=["2", "2"])
+    filters = surveys({"where_not": {"Status": [2]}})
+    with pytest.raises(ValueError, match=r"all 2 rows are left out .* column 'Status' holds '2' \(2\)"):
+        apply_map(source, filters)
+    assert apply_map(source, filters, partial=True).frame.empty  # another part may hold rows
+
+
+def test_a_number_that_is_no_score_passes_a_filter_of_scores_to_be_counted_as_bad():
+    source = raw(Id=["1", "2", "3"], Score=["4", "383", "Offered"])
+    table_map = surveys({"csat": {"column": "Score", "blank": ["Offered"]}, "where": {"Score": [4, 5, "Offered"]}})
+    assert apply_map(source, table_map).frame["csat"].fillna("").tolist() == ["4", "383", ""]
+
+
+def test_a_question_is_found_by_its_words_behind_markup_and_by_its_twin():
+    rule = {"question": ["how likely .*recommend"], "optional": True}
+    source = raw(Id=["1"], **{"<p>How likely are you to recommend us to a friend?</p>": ["9"]})
+    assert apply_map(source, surveys({"nps": rule})).frame["nps"].tolist() == ["9"]
+    aliased = Raw("e", pd.DataFrame({"Id": ["1"], "Q4": ["9"]}), "", {"Q4 / How likely are you to recommend us?": "Q4"})
+    assert apply_map(aliased, surveys({"nps": rule})).frame["nps"].tolist() == ["9"]
+    twins = raw(Id=["1"], Q1=["1"], Q4=["9"])
+    twins.frame["Q4_NPS_GROUP"] = ["3"]
+    mapped = apply_map(twins, surveys({"nps": {"twin": "_NPS_GROUP", "optional": True}}))
+    assert mapped.headers["nps"] == "Q4"
+
+
+def test_two_questions_that_fit_are_asked_about():
+    source = raw(Id=["1"], **{"How likely will you recommend A": ["9"], "How likely will you recommend B": ["2"]})
+    with pytest.raises(ValueError, match=r"column nps may be any of 'How likely will you recommend A', 'How .* B'"):
+        apply_map(source, surveys({"nps": {"question": ["how likely .*recommend"], "optional": True}}))
+
+
+def test_a_blank_can_be_translated():
+    rule = Rule(column="x", values={"": 0})
+    assert translate(pd.Series(["", "5", None, " "]), rule).tolist() == ["0", "5", "0", "0"]
+
+
 def test_one_of_takes_the_first_header_there_is_and_optional_allows_none():
     source = raw(Id=["1"], Rating=["4"])
     mapped = apply_map(

@@ -49,7 +49,7 @@ def draw(seed, low, high, n):
         ("csat", 1, 3, r"column csat, scale: no answer above 3 among 80: 4, 5 never occur"),
         ("csat", 1, 4, r"column csat, scale: no answer above 4 among 80: 5 never occur"),
         ("ces", 1, 5, r"column ces, scale: no answer above 5 among 80: 6, 7 never occur"),
-        ("nps", 1, 100, r"column nps, scale: \d+ of 80 values: is not from 0 to 10, such as 11"),
+        ("nps", 1, 100, r"column nps, scale: \d+ of 80 values: is not from 0 to 10, such as \d\d"),
         ("csat", 0, 10, r"column csat, scale: \d+ of 80 values: is not from 1 to 5, such as 0, 6"),
         ("csat", 3, 3, r"column csat, scale: all 80 answers are 3: is this a score at all\?"),
         ("nps", 1, 1, r"column nps, scale: all 80 answers are 1"),
