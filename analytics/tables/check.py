@@ -22,6 +22,7 @@ from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractE
 from analytics.tables.sources import Raw
 
 SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 20  # more bad values than this in a column: the map is wrong, not the values
+SLIPS = 2  # times that one bad word in a score may be a slip
 SHOWN = 200  # characters of a bad value that are repeated
 ROW_OUT, CELL_OUT = "row set aside", "value set to missing"
 # Stamps that follow the start of a contact or complaint: the company's own records are reported, never repaired.
@@ -285,10 +286,15 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
         )
     for name, rule in piece.table_map.columns.items():
         if rule.only_with and name in typed:
-            filled = [typed[other].notna() for other in rule.only_with if other in typed]
+            filled = [_inside(typed[other], ours[other]) for other in rule.only_with if other in typed]
             any_filled = pd.concat(filled, axis=1).any(axis=1) if filled else pd.Series(False, index=mapped.index)
             typed[name] = typed[name].where(any_filled)
     return pd.DataFrame(typed, index=mapped.index)
+
+
+def _inside(values: pd.Series, spec: Field) -> pd.Series:
+    """Whether a value is there and, where its field has ends, lies between them."""
+    return values.notna() if spec.low is None or spec.high is None else values.between(spec.low, spec.high)
 
 
 def _fault(column: str, values: pd.Series, reason: str) -> pd.DataFrame:
@@ -366,7 +372,8 @@ def _refuse_suspects(table: str, faults: pd.DataFrame, kept: pd.DataFrame, read:
     stops: list[Stop] = []
     for (column, reason), group in faults.groupby(["column", "reason"], sort=False):
         filled = len(group) + int(kept[column].notna().sum())
-        if len(group) >= SUSPECT_COUNT and len(group) > SUSPECT_SHARE * filled and "contradict" not in str(reason):
+        often = len(group) >= SUSPECT_COUNT and len(group) > SUSPECT_SHARE * filled
+        if (often or _holds_label(str(column), group["value"])) and "contradict" not in str(reason):
             sample = ", ".join(map(repr, dict.fromkeys(group["value"].head(100))))[:80]
             text = f"column {column}: {len(group):,} of {filled:,} values: {reason}, such as {sample}. Correct the map"
             stops.append((table, str(column), None, None, f"{text} (another column, values, blank or formats)."))
@@ -375,6 +382,12 @@ def _refuse_suspects(table: str, faults: pd.DataFrame, kept: pd.DataFrame, read:
         stops.append((table, "", None, None, f"none of {read:,} rows can be used: {'; '.join(reasons)}."))
     if stops:
         raise DataContractError(stops)
+
+
+def _holds_label(column: str, bad: pd.Series) -> bool:
+    """Whether a score's bad values repeat a word, which then is an answer that the map does not know, and no slip."""
+    words = bad[pd.to_numeric(bad, errors="coerce").isna() & bad.ne("")] if column in SCALES else bad[:0]
+    return bool(words.value_counts().gt(SLIPS).any())
 
 
 def _broken_rows(pieces: Sequence[Piece]) -> pd.DataFrame:
