@@ -401,11 +401,18 @@ def _broken_rows(pieces: Sequence[Piece]) -> pd.DataFrame:
 
 
 def _disorder(table: str, frame: pd.DataFrame) -> list[str]:
-    """Warnings on stamps that precede the start of their row."""
+    """Warnings on stamps that precede the start of their row, days without a clock among stamps with one included."""
     start, following = _FOLLOWING.get(table, ("", ()))
-    counts = {c: int(runs_backwards(frame[start], frame[c]).sum()) for c in following if c in frame}
-    return [
-        f"{table}: {count:,} of {int(frame[column].notna().sum()):,} stamps in {column} precede {start}; they are kept."
-        for column, count in counts.items()
-        if count
-    ]
+    warnings = []
+    for column in (c for c in following if c in frame):
+        known = frame[column].dropna()
+        clocked = bool((known != known.dt.normalize()).any())
+        backwards = frame[column] < frame[start] if clocked else runs_backwards(frame[start], frame[column])
+        days = int((backwards & ~runs_backwards(frame[start], frame[column])).sum())
+        if backwards.any():
+            without = f" ({days:,} of them days without a clock)" if days else ""
+            warnings.append(
+                f"{table}: {int(backwards.sum()):,} of {len(known):,} stamps in {column} precede {start}{without}; "
+                "they are kept."
+            )
+    return warnings

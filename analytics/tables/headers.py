@@ -3,6 +3,7 @@
 import difflib
 import html
 import re
+from functools import lru_cache
 
 from analytics.tables.sources import Raw, tidy
 
@@ -13,12 +14,16 @@ HELPERS = ("_NPS_GROUP", "_TEXT", " - Group", " - Topics")  # endings of columns
 
 def find_column(raw: Raw, header: str) -> str | None:
     """Column of the source that a header means: exactly, or but for case, spaces and markup."""
+    exact, plain = _names(tuple(raw.frame.columns), tuple(raw.aliases.items()))
     header = tidy(header)
-    names = {**{alias: name for alias, name in raw.aliases.items()}, **{name: name for name in raw.frame.columns}}
-    if header in names:
-        return names[header]
-    plain = {bare(alias).casefold(): name for alias, name in names.items()}
-    return plain.get(bare(header).casefold())
+    return exact.get(header) or plain.get(bare(header).casefold())
+
+
+@lru_cache(maxsize=8)  # every rule of a map asks
+def _names(columns: tuple[str, ...], aliases: tuple[tuple[str, str], ...]) -> tuple[dict[str, str], dict[str, str]]:
+    """Columns by each of their names, as written and without case, spaces and markup; a name goes before an alias."""
+    exact = {**dict(aliases), **{name: name for name in columns}}
+    return exact, {bare(name).casefold(): column for name, column in exact.items()}
 
 
 def nearest(raw: Raw, headers: list[str]) -> list[str]:

@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import os
+import tomllib
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.config import Config
-from analytics.tables.read import defuse, read_tables
+from analytics.tables import demo
+from analytics.tables.read import defuse, read_tables, refuse_absent
 from analytics.tables.schema import DataContractError, contract
 
 CONTACTS = "contact_id,customer_id,started_at\nc1,k1,2025-03-01 09:00\nc2,k2,2025-03-02 09:00\n"
@@ -126,6 +129,60 @@ def test_company_stamps_that_run_backwards_are_kept_and_counted(read):
     tables = read({"c.csv": text}, contacts="c.csv")
     assert tables.contacts["resolved_at"].notna().all()
     assert tables.log.warnings == ("contacts: 1 of 2 stamps in resolved_at precede started_at; they are kept.",)
+
+
+def test_days_without_a_clock_among_stamps_with_one_are_counted_as_impossible(read):
+    text = (
+        "contact_id,customer_id,started_at,first_response_at\nc1,k1,2025-03-02 09:00,2025-03-02 08:30\n"
+        "c2,k1,2025-03-02 09:00,2025-03-02 00:00\nc3,k1,2025-03-02 09:00,2025-03-02 09:30\n"
+    )
+    tables = read({"c.csv": text}, contacts="c.csv")
+    assert tables.log.warnings == (
+        "contacts: 2 of 3 stamps in first_response_at precede started_at (1 of them days without a clock); "
+        "they are kept.",
+    )
+
+
+def test_optional_columns_that_are_not_found_are_listed_with_the_nearest_header(read):
+    table_map = '[surveys]\nresponse_id = "Id"\nnps = "NPS"\n'
+    table_map += 'comment = { one_of = ["Reason", "Comments"], optional = true }\n'
+    tables = read(
+        {"e.csv": "Id,NPS,Comment\n1,9,fine\n", "m.toml": table_map}, surveys={"path": "e.csv", "map": "m.toml"}
+    )
+    assert tables.log.absent.to_dict("records") == [
+        {"table": "surveys", "source": "e.csv", "column": "comment", "wanted": "Reason, Comments", "nearest": "Comment"}
+    ]
+
+
+DEMO = tomllib.loads((Path(__file__).resolve().parents[2] / "perception.toml").read_text(encoding="utf-8"))
+
+
+def test_what_the_demo_declares_is_known():
+    declared = tomllib.loads((Path(demo.__file__).parent / "declared.toml").read_text(encoding="utf-8"))
+    assert declared["organisation"] == DEMO["organisation"]["name"]
+    assert declared["promises"] == [promise["text"] for promise in DEMO["promises"]]
+    assert declared["targets"] == [target["name"] for target in DEMO["targets"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [("promises", "We call you back"), ("targets", "Answered within two minutes")]
+)
+def test_promises_of_the_demo_under_another_name_stop_the_run_unless_they_are_own(tmp_path, kind, word):
+    (tmp_path / "c.csv").write_text(CONTACTS)
+    sources = {"contacts": {"path": "c.csv"}}
+
+    def config(name, **more):
+        declared = [{**each, **more} for each in DEMO[kind]]
+        return Config(organisation={"name": name}, sources=sources, root=tmp_path, **{kind: declared})
+
+    with pytest.raises(
+        DataContractError, match=f"{kind}: '{word}.*declared by the demo, Northwind Broadband, not by Acme"
+    ):
+        read_tables(config("Acme"))
+    with pytest.raises(DataContractError, match="declared by the demo"):
+        refuse_absent(config("Acme"))
+    assert len(read_tables(config("Acme", own=True)).contacts) == 2
+    assert len(read_tables(config(DEMO["organisation"]["name"])).contacts) == 2
 
 
 def test_mixed_zones_and_a_change_of_clocks_meet_on_one_time_line(read):
