@@ -8,13 +8,13 @@ from functools import lru_cache
 from analytics.tables.sources import Raw, tidy
 
 ALIKE = 0.5  # likeness from which a header is named as the nearest
-MANY = 2_000  # names that are compared; a source with more of them has no header to guess at
+MANY = 2_000  # a source with more names than this has no header to guess at
 HELPERS = ("_NPS_GROUP", "_TEXT", " - Group", " - Topics")  # endings of columns that a tool adds beside a question
 
 
 def find_column(raw: Raw, header: str) -> str | None:
     """Column of the source that a header means: exactly, or but for case, spaces and markup."""
-    exact, plain = _names(tuple(raw.frame.columns), tuple(raw.aliases.items()))
+    exact, plain = _names(tuple(raw.frame.columns.tolist()), tuple(raw.aliases.items()))
     header = tidy(header)
     return exact.get(header) or plain.get(bare(header).casefold())
 
@@ -28,14 +28,15 @@ def _names(columns: tuple[str, ...], aliases: tuple[tuple[str, str], ...]) -> tu
 
 def nearest(raw: Raw, headers: list[str]) -> list[str]:
     """Names of the source that are most like these headers, at most three."""
-    by_lower = {bare(name).casefold(): name for name in [*raw.frame.columns, *raw.aliases][:MANY]}
+    names = [*raw.frame.columns.tolist(), *raw.aliases]
+    by_lower = {bare(name).casefold(): name for name in names} if len(names) <= MANY else {}
     close = [near for h in headers for near in difflib.get_close_matches(bare(h).casefold(), by_lower, 3, ALIKE)]
     return [by_lower[near] for near in dict.fromkeys(close)][:3]
 
 
 def say_absent(raw: Raw, header: str, needed_for: str) -> str:
     """Sentence on a header that a source lacks: what needs it, the nearest there are, and what to do."""
-    names = [*raw.frame.columns, *raw.aliases]
+    names = [*raw.frame.columns.tolist(), *raw.aliases]
     near = nearest(raw, [header])
     if near:
         hint = f"Nearest: {', '.join(map(repr, near))}."
