@@ -2,47 +2,98 @@ from .answers import show_answers as show_answers
 from .explanation import show_explanation as show_explanation
 from .exploring import (
     show_asked as show_asked,
+)
+from .exploring import (
     show_by_group as show_by_group,
+)
+from .exploring import (
     show_by_segment as show_by_segment,
+)
+from .exploring import (
     show_data_quality as show_data_quality,
+)
+from .exploring import (
     show_mismatches as show_mismatches,
+)
+from .exploring import (
     show_over_time as show_over_time,
+)
+from .exploring import (
     show_phrases as show_phrases,
+)
+from .exploring import (
     show_sentiment as show_sentiment,
+)
+from .exploring import (
     show_themes as show_themes,
+)
+from .exploring import (
     show_weighted as show_weighted,
 )
 from .labelling import (
     show_agreement as show_agreement,
+)
+from .labelling import (
     show_labelling as show_labelling,
+)
+from .labelling import (
     show_learning_curve as show_learning_curve,
 )
 from .last_time import show_last_time as show_last_time
 from .leaving import (
     keep_call_list as keep_call_list,
+)
+from .leaving import (
     show_call_list as show_call_list,
+)
+from .leaving import (
     show_fairness as show_fairness,
+)
+from .leaving import (
     show_leaks as show_leaks,
+)
+from .leaving import (
     show_leaving as show_leaving,
+)
+from .leaving import (
     show_listening as show_listening,
+)
+from .leaving import (
     show_risk as show_risk,
+)
+from .leaving import (
     show_said_against_silent as show_said_against_silent,
+)
+from .leaving import (
     show_said_and_silent as show_said_and_silent,
+)
+from .leaving import (
     show_time_to_leaving as show_time_to_leaving,
 )
 from .operations import (
     build_operations_page_one as build_operations_page_one,
+)
+from .operations import (
     show_beyond_patience as show_beyond_patience,
+)
+from .operations import (
     show_data_drift as show_data_drift,
+)
+from .operations import (
     show_promises_at_risk as show_promises_at_risk,
+)
+from .operations import (
     show_silent_risk as show_silent_risk,
 )
 from .page_one import build_page_one as build_page_one
 from .perception import show_perception as show_perception
 from .problems import show_problems as show_problems
-from .promises import show_promises as show_promises, show_views_apart as show_views_apart
+from .promises import show_promises as show_promises
+from .promises import show_views_apart as show_views_apart
 from .provenance import show_provenance as show_provenance
-from .recovery import show_recovery as show_recovery, show_repeated_gestures as show_repeated_gestures
-from .story import Story as Story, load_story as load_story
+from .recovery import show_recovery as show_recovery
+from .recovery import show_repeated_gestures as show_repeated_gestures
+from .story import Story as Story
+from .story import load_story as load_story
 from .study import Study as Study
 from .unknowns import show_unknowns as show_unknowns

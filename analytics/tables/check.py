@@ -21,10 +21,10 @@ from analytics.tables.meaning import Described, check_meaning
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, contract
 from analytics.tables.sources import Raw
 
-SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 20  # more bad values than this in a column: the map is wrong, not the values
+SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 5  # a larger share of at least so many values is bad: the map is wrong
 SLIPS = 2  # times that one bad word in a score may be a slip
 SHOWN = 200  # characters of a bad value that are repeated
-ROW_OUT, CELL_OUT = "row set aside", "value set to missing"
+ROW_OUT, CELL_OUT, REPAIRED = "row set aside", "value set to missing", "row repaired"
 # Stamps that follow the start of a contact or complaint: the company's own records are reported, never repaired.
 _FOLLOWING = {
     "contacts": ("started_at", ("first_response_at", "resolved_at", "confirmed_at")),
@@ -184,8 +184,7 @@ def _count(
 def _type_updated(values: pd.Series, mapped: Mapped, rows: pd.RangeIndex, piece: Piece, zone: str) -> pd.Series:
     """When each row was last changed, as its map's `updated_at` says; what is no time counts as the earliest."""
     rule = piece.table_map.updated_at or Rule(column="updated_at")
-    layout = piece.layout or ExportMap(tables={})
-    reading = Reading(rule.zone or layout.zone or zone, zone, layout.day_first, rule.formats, layout.decimal)
+    reading = _how_to_read(rule, piece, zone)
     values = values.loc[mapped.frame.index].set_axis(rows, axis=0)
     return convert(values, Field("updated_at", "time", ""), reading).values
 
@@ -253,7 +252,6 @@ def _told_doubles(table: str, settled: Settled, read: int) -> list[str]:
 def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _Findings) -> pd.DataFrame:
     """The columns of one source with their types; what cannot be typed goes to the faults, or to the stops."""
     ours = {spec.name: spec for spec in FIELDS[table]}
-    layout = piece.layout or ExportMap(tables={})
     typed: dict[str, pd.Series] = {}
     moved = 0
     for name, rule in piece.table_map.rules.items():
@@ -263,8 +261,7 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
         values = mapped[name]
         if name in SCALES and not pd.api.types.is_numeric_dtype(values):
             values = values.mask(has_no_opinion(values))
-        zone_in = rule.zone or layout.zone or zone
-        reading = Reading(zone_in, zone, layout.day_first, rule.formats, layout.decimal, rule.multiply)
+        reading = _how_to_read(rule, piece, zone)
         try:
             read = convert(values, spec, reading)
         except ValueError as error:
@@ -272,7 +269,8 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
             continue
         typed[name] = read.values
         if read.bad.any():
-            findings.faults.append(_fault(name, values[read.bad], read.reason))
+            findings.faults.append(_fault(name, values[read.bad], read.reasons[read.bad]))
+        findings.warnings.extend(f"{piece.raw.name}, column {name}: {note}." for note in read.notes)
         moved += read.moved
         if name in SCALES and rule.scale in SCALES[name][1:]:
             low, high = rule.scale or SCALES[name][0]
@@ -297,7 +295,25 @@ def _inside(values: pd.Series, spec: Field) -> pd.Series:
     return values.notna() if spec.low is None or spec.high is None else values.between(spec.low, spec.high)
 
 
-def _fault(column: str, values: pd.Series, reason: str) -> pd.DataFrame:
+def _how_to_read(rule: Rule, piece: Piece, zone: str) -> Reading:
+    """How the cells of a column are to be read, as its rule, its map and the kind of its source say."""
+    layout = piece.layout or ExportMap(tables={})
+    source = piece.raw.name.lower()
+    database = source.endswith((".parquet", ".pq")) or ": " in source  # a query is called by its address and its text
+    return Reading(
+        zone_in=rule.zone or layout.zone or zone,
+        zone_out=zone,
+        day_first=layout.day_first,
+        formats=rule.formats,
+        decimal=layout.decimal or ("." if database else None),
+        multiply=rule.multiply,
+        epoch=rule.epoch,
+        excel_serial=rule.excel_serial,
+        workbook=source.endswith((".xlsx", ".xlsm")),
+    )
+
+
+def _fault(column: str, values: pd.Series, reason: str | pd.Series) -> pd.DataFrame:
     shown = values.astype("str").str.slice(0, SHOWN)
     return pd.DataFrame({"column": column, "value": shown, "reason": reason}, index=values.index)
 
@@ -370,10 +386,12 @@ def _range(spec: Field) -> str:
 def _refuse_suspects(table: str, faults: pd.DataFrame, kept: pd.DataFrame, read: int) -> None:
     """Stop where a column is bad so often that its map, not its values, must be wrong."""
     stops: list[Stop] = []
-    for (column, reason), group in faults.groupby(["column", "reason"], sort=False):
+    own = faults[~faults["reason"].str.contains("contradict").astype(bool)]
+    for column, group in own.groupby("column", sort=False):
         filled = len(group) + int(kept[column].notna().sum())
-        often = len(group) >= SUSPECT_COUNT and len(group) > SUSPECT_SHARE * filled
-        if (often or _holds_label(str(column), group["value"])) and "contradict" not in str(reason):
+        reason = group["reason"].mode().iloc[0]
+        often = filled >= SUSPECT_COUNT and len(group) > SUSPECT_SHARE * filled
+        if often or _holds_label(str(column), group["value"]):
             sample = ", ".join(map(repr, dict.fromkeys(group["value"].head(100))))[:80]
             text = f"column {column}: {len(group):,} of {filled:,} values: {reason}, such as {sample}. Correct the map"
             stops.append((table, str(column), None, None, f"{text} (another column, values, blank or formats)."))
@@ -391,11 +409,12 @@ def _holds_label(column: str, bad: pd.Series) -> bool:
 
 
 def _broken_rows(pieces: Sequence[Piece]) -> pd.DataFrame:
-    """Rows that could not even be split into columns, as faults."""
+    """Rows that are none of the table or could not be split into columns, and those that were repaired, as faults."""
     rows = [
-        (piece.raw.name, row, "", text[:SHOWN], reason, ROW_OUT)
+        (piece.raw.name, row, "", text[:SHOWN], reason, effect)
         for piece in pieces
-        for row, text, reason in piece.raw.broken
+        for effect, listed in ((ROW_OUT, piece.raw.broken), (REPAIRED, piece.raw.repaired))
+        for row, text, reason in listed
     ]
     return pd.DataFrame(rows, columns=["source", "row", "column", "value", "reason", "effect"])
 

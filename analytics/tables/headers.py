@@ -5,7 +5,8 @@ import html
 import re
 from functools import lru_cache
 
-from analytics.tables.sources import Raw, tidy
+from analytics.tables.layout import tidy, tidy_header
+from analytics.tables.sources import Raw
 
 ALIKE = 0.5  # likeness from which a header is named as the nearest
 MANY = 2_000  # a source with more names than this has no header to guess at
@@ -15,7 +16,7 @@ HELPERS = ("_NPS_GROUP", "_TEXT", " - Group", " - Topics")  # endings of columns
 def find_column(raw: Raw, header: str) -> str | None:
     """Column of the source that a header means: exactly, or but for case, spaces and markup."""
     exact, plain = _names(tuple(raw.frame.columns.tolist()), tuple(raw.aliases.items()))
-    header = tidy(header)
+    header = tidy_header(header)
     return exact.get(header) or plain.get(bare(header).casefold())
 
 

@@ -16,8 +16,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from analytics.config import Section, Zone, suggest
 from analytics.tables.headers import find_column, find_described, nearest, say_absent
+from analytics.tables.layout import tidy
 from analytics.tables.schema import FIELDS, Kind
-from analytics.tables.sources import Raw, tidy
+from analytics.tables.sources import Raw
 
 Scalar = str | int | float | bool
 _ORIGINS = ("column", "columns", "one_of", "constant", "row_number")
@@ -37,7 +38,8 @@ class Rule(Section):
     `question` (the one column whose header or question text fits one of these patterns).
     `values` translates, `blank` lists values that mean "no answer", `multiply` changes the unit. `scale` and `reverse`
     state what a score's numbers mean; `only_with` names columns of ours, one of which must be filled in the row.
-    `note` is told to the reader wherever the rule finds its column.
+    `note` is told to the reader wherever the rule finds its column. `epoch` and `excel_serial` say that
+    stamps are counted: in seconds or milliseconds since 1970, or in a spreadsheet's days.
     """
 
     column: str | None = None
@@ -50,6 +52,8 @@ class Rule(Section):
     blank: list[Scalar] = []
     multiply: float | None = None
     formats: list[str] = []
+    epoch: Literal["s", "ms"] | None = None
+    excel_serial: bool = False
     zone: Zone | None = None
     kind: Kind | None = None
     scale: tuple[float, float] | None = None
@@ -153,10 +157,12 @@ class ExportMap(Section):
     tables: dict[str, TableMap]
     about: str = ""
     header_rows: int = Field(default=1, ge=1, le=10)
+    header_row: int | None = Field(default=None, ge=1, le=1000)
+    skip_rows: int = Field(default=0, ge=0, le=1000)
     encoding: str | None = None
     separator: str | None = None
     day_first: bool | None = None
-    decimal: str = Field(default=".", pattern=r"^[.,]$")
+    decimal: str | None = Field(default=None, pattern=r"^[.,]$")
     zone: Zone | None = None
 
 

@@ -13,8 +13,9 @@ import pandas as pd
 
 from analytics.tables.headers import question_of
 from analytics.tables.labels import Label, find_labels, parse_label, pole
+from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES, Mapped, Rule, TableMap
-from analytics.tables.sources import Raw, tidy
+from analytics.tables.sources import Raw
 
 CHANCE = 0.01  # what would happen more rarely than this, were the map right, is doubted
 SLIP = 0.05  # share of values that may be slips of the keyboard

@@ -11,6 +11,7 @@ import pandas as pd
 
 from analytics.config import Config, Source
 from analytics.tables.check import CELL_OUT, Checked, Piece, Stop, check_table, list_stops
+from analytics.tables.layout import Place
 from analytics.tables.maps import ExportMap, load_map, plain_map
 from analytics.tables.schema import LOSS_COLUMNS, TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
@@ -150,7 +151,8 @@ def _load(config: Config) -> tuple[dict[str, list[Piece]], list[Stop]]:
             stated = {key: getattr(source, key) or getattr(layout, key, None) for key in ("encoding", "separator")}
             origin = source.model_copy(update={**stated, "map": None})
             fills = [table, *(t for t in layout.tables if t not in config.sources)] if layout else [table]
-            for raw in open_source(config.root, origin, layout.header_rows if layout else 1):
+            place = Place(layout.header_rows, layout.header_row, layout.skip_rows) if layout else Place()
+            for raw in open_source(config.root, origin, place):
                 for name in fills:
                     table_map = layout.tables[name] if layout else plain_map(name, raw)
                     pieces.setdefault(name, []).append(Piece(raw, table_map, layout))
@@ -169,16 +171,17 @@ def open_layout(
     return layout
 
 
-def _open(root: Path, source: Source, header_rows: int) -> list[Raw]:
+def _open(root: Path, source: Source, place: Place) -> list[Raw]:
     """Everything that one source names: the rows of a query, a file, or the files of a pattern."""
     if source.url_env is not None and source.query is not None:
         return [read_query(source.url_env, source.query)]
-    layout = (source.encoding, source.separator, source.sheet, header_rows)
     names = {
         f: f.relative_to(root).as_posix() if f.is_relative_to(root) else str(f)
         for f in find_files(str(source.path), root)
     }
-    return [read_raw(file, name, *layout) for file, name in names.items()]
+    return [
+        read_raw(file, name, source.encoding, source.separator, source.sheet, *place) for file, name in names.items()
+    ]
 
 
 def _build_log(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> ReadLog:

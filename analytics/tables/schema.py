@@ -255,6 +255,8 @@ def contract(table: str, timezone: str) -> DataFrameSchema:
             checks.append(Check.ge(spec.low))
         if spec.high is not None:
             checks.append(Check.le(spec.high))
+        if spec.whole:
+            checks.append(Check(lambda values: values % 1 == 0, error="whole"))
         if spec.allowed:
             checks.append(Check.isin(spec.allowed))
         dtype = pd.DatetimeTZDtype("us", timezone) if spec.kind == "time" else DTYPES[spec.kind]

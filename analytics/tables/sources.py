@@ -4,38 +4,36 @@ Nothing is interpreted here: a CSV or Excel cell stays the text it was, so '007'
 keep the types they carry. What the columns mean is for `maps`, what the values mean for `convert`.
 """
 
-import codecs
 import csv
 import glob
 import hashlib
-import io
+import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from urllib.parse import unquote
 
+import numpy as np
 import pandas as pd
+
+from analytics.tables.asides import find_asides
+from analytics.tables.encoding import first_line, to_utf8
+from analytics.tables.layout import LOOKED_AT, MAX_COLUMNS, Header, Place, extent, find_header, name_columns, tidy
+from analytics.tables.ragged import repair_rows
+from analytics.tables.workbook import read_sheet
 
 SEPARATORS = (",", ";", "\t", "|")
 RAGGED_SHARE = 0.2  # above this share of rows with a wrong number of fields the file is not what it seems
-
-_MAGIC = {
-    b"PK\x03\x04": "is a zip archive or an Excel workbook: unpack it, or give it the ending .xlsx",
-    b"\xd0\xcf\x11\xe0": "is an old Excel workbook (.xls): save it as .xlsx or CSV",
-    b"\x1f\x8b": "is compressed (gzip): unpack it first",
-    b"PAR1": "is a Parquet file: give it the ending .parquet",
-    b"%PDF": "is a PDF: export the data as CSV instead",
-}
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
+_TOP = 1 << 20  # bytes from the top that show how a text file is laid out; more where its first line is longer
+_LONGEST_HEADER = 1 << 25
+_LINE_END = re.compile(rb"\r\n|\r|\n")
+_LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
+MOST_BYTES = 1 << 31  # of a Parquet file in memory, unless the file itself is of that size
+_INFLATED = 100  # cells of a Parquet file for a byte of it, beyond which it is no honest file
 
 
 @dataclass(frozen=True)
@@ -43,7 +41,8 @@ class Raw:
     """A source as it was read: values, where they came from, and the rows that could not be split into columns.
 
     The frame's index is the row in the source, counted from 1 below the header. `aliases` are further names that a
-    column answers to, where an export has several header rows. `broken` holds (row, text, reason).
+    column answers to, where an export has several header rows. `broken` holds (row, text, reason) of what is no row of
+    the table, `repaired` the same of rows in the frame that had to be put together again.
     """
 
     name: str
@@ -52,6 +51,7 @@ class Raw:
     aliases: dict[str, str] = field(default_factory=dict)
     broken: tuple[tuple[int, str, str], ...] = ()
     warnings: tuple[str, ...] = ()
+    repaired: tuple[tuple[int, str, str], ...] = ()
 
 
 def read_file(path: str | Path) -> pd.DataFrame:
@@ -91,11 +91,15 @@ def read_raw(
     separator: str | None = None,
     sheet: str | None = None,
     header_rows: int = 1,
+    header_row: int | None = None,
+    skip_rows: int = 0,
 ) -> Raw:
-    """Read one file or Parquet folder; `name` is what messages call it. See `read_file`."""
+    """Read one file or Parquet folder; `name` is what messages call it. See `read_file` and `layout.find_header`."""
     if path.is_dir() or path.suffix.lower() in {".parquet", ".pq"}:
         return _read_parquet(path, name)
     try:
+        if path.exists() and not path.is_file():
+            raise ValueError(f"{name}: is a pipe or a device, not a file. Save the export to a file first.")
         data = path.read_bytes()
     except FileNotFoundError:
         raise ValueError(f"{name}: no such file. Correct the path.") from None
@@ -104,36 +108,133 @@ def read_raw(
     blank = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
     if not data[:4096].strip(blank) and not data.strip(blank):
         raise ValueError(f"{name}: is empty. Export it again, or leave the source out.")
+    place = Place(header_rows, header_row, skip_rows)
     if path.suffix.lower() in {".xlsx", ".xlsm"}:
-        return _read_excel(data, name, sheet, header_rows)
-    return _read_text(data, name, encoding, separator, header_rows)
+        return _read_excel(data, name, sheet, place)
+    return _read_text(data, name, encoding, separator, place)
 
 
-def _read_text(data: bytes, name: str, encoding: str | None, separator: str | None, header_rows: int) -> Raw:
+def _read_excel(data: bytes, name: str, sheet: str | None, place: Place) -> Raw:
+    rows, warnings = read_sheet(data, name, sheet)
+    header = find_header(rows[: LOOKED_AT + place.skip_rows], name, place)
+    width = max(map(len, rows))
+    index = [i for i in range(header.end, len(rows)) if any(cell.strip() for cell in rows[i])]
+    filled = [rows[i] + [""] * (width - len(rows[i])) for i in index]
+    frame = pd.DataFrame(filled, index=[i + 1 - header.end for i in index], columns=range(width), dtype="str")
+    digest = hashlib.sha256(data).hexdigest()
+    return _settle(name, frame, [], header.pad(width), ",", digest, warnings)
+
+
+def _read_text(data: bytes, name: str, encoding: str | None, separator: str | None, place: Place) -> Raw:
+    digest = hashlib.sha256(data).hexdigest()
+    data, warnings = to_utf8(data, name, encoding)
+    separator = _find_separator(data, name, separator)
+    records, ends = _read_top(data, name, separator, place.skip_rows)
+    header = find_header(records, name, place)
+    aliases: dict[str, str] = {}
+    damaged = [c for c, cell in enumerate(header.rows[0]) if cell.startswith("&quot;")]
+    if damaged and b'"' not in data[:_TOP]:
+        damage, data = header, _restore_quotes(data, separator)
+        warnings += (
+            f"{name}: &quot; stands where quotes should, from column {damaged[0] + 1} on, so that cells that hold the "
+            "separator fell apart; they were put together again. Export the file again if you can.",
+        )
+        records, ends = _read_top(data, name, separator, place.skip_rows)
+        header = find_header(records, name, place)
+        header = header.pad(max(map(extent, header.rows)))
+        aliases = _old_names(damage, header, damaged[0])
+    else:
+        header = header.fit(records[header.end :])
+    body = data[ends[header.end - 1] :]
+    frame, ragged = _split(body, name, separator, len(header.rows[0]))
+    raw = _settle(name, frame, ragged, header, separator, digest, warnings)
+    return replace(raw, aliases=aliases | raw.aliases) if aliases else raw
+
+
+def _find_separator(data: bytes, name: str, stated: str | None) -> str:
+    """The separator that cuts most of the first rows into equally many fields, two or more."""
+    if stated is not None and len(stated) != 1:
+        raise ValueError(f"{name}: separator {stated!r} must be one character, such as ',' or ';'.")
+    ranks: dict[str, tuple[float, int]] = {}
+    for separator in dict.fromkeys([*SEPARATORS, *([stated] if stated else [])]):
+        try:
+            records, _ = _read_top(data, name, separator)
+        except ValueError:
+            records = []
+        widths = Counter(len(record) for record in records if any(record))
+        width, rows = max(widths.items(), key=lambda item: (item[0] > 1, item[1], item[0]), default=(1, 0))
+        ranks[separator] = (round(rows / widths.total(), 1), width) if width > 1 else (0.0, width)
+    best = max(SEPARATORS, key=ranks.__getitem__)
+    if stated is None:
+        return best
+    if ranks[stated][1] <= 1 < ranks[best][1]:
+        count = ranks[best][1] - 1
+        raise ValueError(f"{name}: the header holds no {stated!r} but {count} {best!r}. Say separator = {best!r}.")
+    return stated
+
+
+def _read_top(data: bytes, name: str, separator: str, skip_rows: int = 0) -> tuple[list[list[str]], list[int]]:
+    """The first rows of a text as fields, and the byte at which each ends."""
+    breaks = [match.end() for match in islice(_LINE_END.finditer(data, 0, _LONGEST_HEADER), 12 + skip_rows)]
+    size = max(_TOP, breaks[-1] if breaks else _LONGEST_HEADER)
+    consumed = 0
+
+    def lines() -> Iterator[str]:
+        nonlocal consumed
+        for match in _LINE.finditer(data, 0, size):
+            consumed = match.end()
+            yield match[0].decode("utf-8", "replace")
+
+    records: list[list[str]] = []
+    ends: list[int] = []
+    try:
+        for record in islice(csv.reader(lines(), delimiter=separator), LOOKED_AT + skip_rows):
+            records.append(record)
+            ends.append(consumed)
+    except (csv.Error, ValueError) as error:
+        if not records:
+            raise ValueError(f"{name}: the header cannot be read ({error}). Is this a delimited text file?") from None
+    if len(data) > size and len(records) > 1 and consumed >= size:
+        del records[-1], ends[-1]  # cut off
+    return records, ends
+
+
+def _restore_quotes(data: bytes, separator: str) -> bytes:
+    """The text with quotes where their entities stand around a cell."""
+    edge = re.escape(separator).encode()
+    data = re.sub(rb"(^|[\r\n]|" + edge + rb")&quot;", rb'\1"', data)
+    return re.sub(rb"&quot;(?=$|[\r\n]|" + edge + rb")", b'"', data)
+
+
+def _old_names(damage: Header, header: Header, last: int) -> dict[str, str]:
+    """Names that maps of the damaged file use, for the columns up to the first that fell apart."""
+    names, _ = name_columns(header.rows)
+    old, more = name_columns(damage.rows)
+    places, last = {name: c for c, name in enumerate(old)}, min(last, len(names) - 1)
+    full = {name: names[c] for name, c in places.items() if c <= last}
+    return full | {alias: names[places[name]] for alias, name in more.items() if places[name] <= last}
+
+
+def _split(body: bytes, name: str, separator: str, width: int) -> tuple[pd.DataFrame, list[tuple[int, int, str]]]:
+    """Rows of text with the right number of fields, numbered from 1, and the others: number, fields, text."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
-    digest = hashlib.sha256(data).hexdigest()
-    data, warnings = _to_utf8(data, name, encoding)
-    header, skip, separator = _read_header(data, name, separator, header_rows)
-    names, aliases = _name_columns(header)
-    plain = [f"c{i}" for i in range(len(names))]
+    plain = [f"c{i}" for i in range(width)]
     ragged: list[tuple[int, int, str]] = []
 
     def set_aside(row: arrow_csv.InvalidRow) -> str:
-        ragged.append((row.number - skip, row.actual_columns, row.text))
+        ragged.append((row.number, row.actual_columns, row.text))
         return "skip"
 
-    data = data if data.endswith(b"\n") else data + b"\n"  # Arrow skips header rows only as whole lines
+    body = body if body.endswith(b"\n") else body + b"\n"
     # On all cores first; then on one, which knows the numbers of rows that do not fit; then for cells beyond a block.
     for threads, block in ((True, 1 << 24), (False, 1 << 24), (False, (1 << 31) - 1)):
         ragged.clear()
         try:
             table = arrow_csv.read_csv(
-                pa.BufferReader(data),
-                arrow_csv.ReadOptions(
-                    use_threads=threads, block_size=block, column_names=plain, skip_rows_after_names=skip
-                ),
+                pa.BufferReader(body),
+                arrow_csv.ReadOptions(use_threads=threads, block_size=block, column_names=plain),
                 arrow_csv.ParseOptions(
                     delimiter=separator,
                     newlines_in_values=True,
@@ -146,21 +247,64 @@ def _read_text(data: bytes, name: str, encoding: str | None, separator: str | No
             break
         except pa.ArrowInvalid as error:
             if not threads and ("straddling" not in str(error) or block > 1 << 24):
-                raise ValueError(f"{name}: cannot be split into rows and columns ({_first_line(error)}).") from None
+                raise ValueError(f"{name}: cannot be split into rows and columns ({first_line(error)}).") from None
     total = table.num_rows + len(ragged)
-    if len(ragged) > max(1, RAGGED_SHARE * total):
-        raise ValueError(
-            f"{name}: {len(ragged)} of {total} rows do not have the header's {len(names)} fields (row {ragged[0][0]} "
-            f"has {ragged[0][1]}). Is the separator {separator!r}, and is text that holds it quoted?"
-        )
-    frame = table.to_pandas().set_axis(names, axis=1)
-    broken = {number: (fields, text) for number, fields, text in ragged}
+    frame = table.to_pandas().set_axis(range(width), axis=1)
+    broken = {number: text for number, _, text in ragged}
     frame.index = pd.Index([i for i in range(1, total + 1) if i not in broken] if broken else range(1, total + 1))
-    last = broken[total][1] if total in broken else str(frame.iloc[-1, -1]) if total else ""
-    _refuse_open_quote(data, last, f"{name}: the quote opened in row {total}")
-    reason = f"fields where the header has {len(names)}: text that holds the separator needs quotes"
-    set_apart = tuple((number, text, f"has {fields} {reason}") for number, (fields, text) in broken.items())
-    return Raw(name, frame, digest, aliases, set_apart, warnings)
+    last = broken[total] if total in broken else str(frame.iloc[-1, -1]) if total else ""
+    _refuse_open_quote(body, last, f"{name}: the quote opened in row {total}")
+    return frame, ragged
+
+
+def _settle(
+    name: str,
+    frame: pd.DataFrame,
+    ragged: list[tuple[int, int, str]],
+    header: Header,
+    separator: str,
+    digest: str,
+    warnings: tuple[str, ...],
+) -> Raw:
+    """Name the columns, and tell the table's rows from what else the file holds."""
+    names, aliases = name_columns(header.rows)
+    reasons = find_asides(frame, header.rows, ragged)
+    notes = {number: text for number, _, text in ragged if number in reasons}
+    aside = frame.loc[frame.index.isin(list(reasons))] if reasons else frame.iloc[:0]
+    notes |= {int(number): separator.join(row) for number, *row in aside.itertuples(name=None)}
+    frame = frame.drop(index=aside.index) if len(aside) else frame
+    rest = [row for row in ragged if row[0] not in reasons]
+    repaired = repair_rows(frame, rest, separator)
+    rest = [row for row in rest if row[0] not in repaired]
+    total = len(frame) + len(rest) + len(repaired)
+    if len(rest) > max(1, RAGGED_SHARE * total):
+        raise ValueError(
+            f"{name}: {len(rest)} of {total} rows do not have the header's {len(names)} fields (row {rest[0][0]} "
+            f"has {rest[0][1]}). Is the separator {separator!r}, and is text that holds it quoted?"
+        )
+    broken = [(n, text, reasons[n]) for n, text in notes.items()]
+    broken += [(number, text, _ragged_reason(fields, len(names))) for number, fields, text in rest]
+    whole = [(n, text, _ragged_reason(fields, len(names))) for n, fields, text in ragged if repaired.get(n, ("", 0))[1]]
+    if repaired:
+        added = {number: fields for number, (fields, _) in repaired.items()}
+        rows = pd.DataFrame.from_dict(added, orient="index", columns=frame.columns, dtype="str")
+        frame = pd.concat([frame, rows]).sort_index()
+    if whole:
+        warnings += (f"{name}: {len(whole):,} rows had too many fields and were put together again.",)
+    return Raw(
+        name,
+        frame.set_axis(names, axis=1),
+        digest,
+        aliases,
+        tuple(sorted(broken)),
+        (*warnings, *header.warnings),
+        tuple(whole),
+    )
+
+
+def _ragged_reason(fields: int, width: int) -> str:
+    cause = "text that holds the separator needs quotes" if fields > width else "fields are missing"
+    return f"has {fields} fields where the header has {width}: {cause}"
 
 
 def _refuse_open_quote(data: bytes, last: str, where: str) -> None:
@@ -168,130 +312,6 @@ def _refuse_open_quote(data: bytes, last: str, where: str) -> None:
     if "\n" in last.strip() and data.count(b'"') % 2 and not data.rstrip().endswith(b'"'):
         lines = last.strip().count("\n")
         raise ValueError(f"{where} is never closed and swallows {lines} lines. Close it, or export the file again.")
-
-
-def _to_utf8(data: bytes, name: str, encoding: str | None) -> tuple[bytes, tuple[str, ...]]:
-    """The bytes as UTF-8 without a byte order mark, and a warning where the encoding had to be guessed."""
-    for magic, reason in _MAGIC.items():
-        if data.startswith(magic):
-            raise ValueError(f"{name}: {reason}.")
-    for mark, marked in _BOMS:
-        if data.startswith(mark):
-            return _recode(data[len(mark) :], name, marked), ()
-    if encoding is not None:
-        return _recode(data, name, encoding), ()
-    if b"\0" in data[:4096]:
-        if b"\0" not in data[:2]:
-            raise ValueError(f"{name}: is not a text file (it holds zero bytes). Export the data as CSV.")
-        return _recode(data, name, "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"), ()
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    try:
-        for start in range(0, len(data), 1 << 23):
-            decoder.decode(data[start : start + (1 << 23)])
-        decoder.decode(b"", final=True)
-        return data, ()
-    except UnicodeDecodeError:
-        warning = f"{name} is not UTF-8 and was read as Windows-1252 (Latin-1); if letters look wrong, say encoding."
-        try:
-            return _recode(data, name, "cp1252"), (warning,)
-        except ValueError:
-            return _recode(data, name, "latin-1"), (warning,)
-
-
-def _recode(data: bytes, name: str, encoding: str) -> bytes:
-    try:
-        return data.decode(encoding).encode("utf-8", "replace")
-    except LookupError:
-        raise ValueError(f"{name}: encoding {encoding!r} is not known. Try utf-8, utf-16, cp1252 or latin-1.") from None
-    except UnicodeError as error:
-        raise ValueError(
-            f"{name}: is not text in {encoding} ({_first_line(error)}). Leave the encoding out to have it found, or "
-            "export the file as UTF-8."
-        ) from None
-
-
-def _read_header(data: bytes, name: str, separator: str | None, rows: int) -> tuple[list[list[str]], int, str]:
-    """Header rows, how many rows lie above the data, and the separator, found in the first header row."""
-    text = data[: 1 << 20].decode("utf-8", "ignore")
-    counts = Counter(re.sub(r'"[^"]*"', "", next((line for line in text.splitlines() if line.strip()), "")))
-    best = max(SEPARATORS, key=lambda s: counts[s])
-    if separator is None:
-        separator = best
-    elif len(separator) != 1:
-        raise ValueError(f"{name}: separator {separator!r} must be one character, such as ',' or ';'.")
-    elif not counts[separator] and counts[best]:
-        raise ValueError(
-            f"{name}: the header holds no {separator!r} but {counts[best]} {best!r}. Say separator = {best!r}."
-        )
-    header: list[list[str]] = []
-    skip = 0
-    try:
-        for record in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
-            skip += 1
-            if any(cell.strip() for cell in record):
-                header.append(record)
-            if len(header) == rows:
-                return header, skip, separator
-    except csv.Error as error:
-        raise ValueError(f"{name}: the header cannot be read ({error}). Is this a delimited text file?") from None
-    raise ValueError(f"{name}: has {len(header)} of the {rows} header rows that its map announces.")
-
-
-def _name_columns(header: Sequence[Sequence[object]]) -> tuple[list[str], dict[str, str]]:
-    """Name each column by its first header row; a blank one takes its neighbour's name with the second row's.
-
-    Examples
-    --------
-    >>> _name_columns([["Id", "How was it?", ""], ["", "Speed", "Tone"]])
-    (['Id', 'How was it?', 'How was it? / Tone'], {'How was it? / Speed': 'How was it?'})
-    """
-    first = [tidy(cell) for cell in header[0]]
-    second = [tidy(cell) for cell in header[1]] if len(header) > 1 else []
-    second += [""] * (len(first) - len(second))
-    names: list[str] = []
-    aliases: dict[str, str] = {}
-    question = ""
-    for position, (top, below) in enumerate(zip(first, second, strict=False)):
-        question = top or question
-        full = f"{question} / {below}" if question and below else top or below or f"column {position + 1}"
-        name, twin = top or full, 2
-        while name in names:
-            name, twin = f"{top or full} ({twin})", twin + 1
-        names.append(name)
-        if full != name and full not in aliases:
-            aliases[full] = name
-    return names, aliases
-
-
-def tidy(cell: object) -> str:
-    """A header or value as one line without stray spaces; a missing one is ''."""
-    return "" if cell is None or cell != cell else " ".join(str(cell).split())
-
-
-def _read_excel(data: bytes, name: str, sheet: str | None, header_rows: int) -> Raw:
-    try:
-        book = pd.ExcelFile(io.BytesIO(data), engine="calamine")
-    except Exception as error:  # the reader raises whatever the broken zip or XML inside raises
-        raise ValueError(f"{name}: is not an Excel workbook that can be read ({_first_line(error)}).") from None
-    sheets = [str(s) for s in book.sheet_names]
-    if sheet is not None and sheet not in sheets:
-        raise ValueError(f"{name}: has no sheet {sheet!r}. Found: {', '.join(map(repr, sheets))}.")
-    cells = pd.read_excel(book, sheet or sheets[0], header=None, dtype=str, keep_default_na=False, na_filter=False)
-    cells = cells.astype("str")
-    filled = cells[(cells.map(str.strip) != "").any(axis=1)]
-    if len(filled) < header_rows:
-        raise ValueError(f"{name}: sheet {sheet or sheets[0]!r} is empty.")
-    names, aliases = _name_columns(filled.iloc[:header_rows].to_numpy().tolist())
-    frame = filled.iloc[header_rows:].set_axis(names, axis=1)
-    frame.index = frame.index - filled.index[header_rows - 1]
-    others = f"{name} has {len(sheets)} sheets; {sheets[0]!r} was read. Say sheet to take another."
-    return Raw(
-        name,
-        frame,
-        hashlib.sha256(data).hexdigest(),
-        aliases,
-        warnings=(others,) if sheet is None and len(sheets) > 1 else (),
-    )
 
 
 def _read_parquet(path: Path, name: str) -> Raw:
@@ -302,12 +322,23 @@ def _read_parquet(path: Path, name: str) -> Raw:
     try:
         for file in files:
             digest.update(hashlib.sha256(file.read_bytes()).digest() if path.is_dir() else file.read_bytes())
+            _refuse_inflated(file, name)
         frame = pd.read_parquet(path)
     except FileNotFoundError:
         raise ValueError(f"{name}: no such file. Correct the path.") from None
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{name}: cannot be read as Parquet ({_first_line(error)}).") from None
-    return Raw(name, _number_rows(frame), digest.hexdigest())
+    except (OSError, ValueError, NotImplementedError, MemoryError) as error:
+        raise ValueError(f"{name}: cannot be read as Parquet ({first_line(error)}).") from None
+    return Raw(name, _number_rows(_plain(frame)), digest.hexdigest())
+
+
+def _refuse_inflated(file: Path, name: str) -> None:
+    """Raise if a small file holds so many rows of one value that they fill the memory."""
+    import pyarrow.parquet as pq
+
+    footer = pq.read_metadata(file)
+    cells = footer.num_rows * footer.num_columns
+    if 8 * cells > max(MOST_BYTES, _INFLATED * file.stat().st_size) or footer.num_columns > MAX_COLUMNS:
+        raise ValueError(f"{footer.num_rows:,} rows of {footer.num_columns:,} columns are more than is read at once")
 
 
 def read_query(url_env: str, query: str) -> Raw:
@@ -341,21 +372,31 @@ def read_query(url_env: str, query: str) -> Raw:
             f"{name}: {url_env} is not a database address such as postgresql+psycopg://user@host/name."
         ) from None
     except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise ValueError(f"{name}: the database driver is not installed ({_first_line(error)}).") from None
+        raise ValueError(f"{name}: the database driver is not installed ({first_line(error)}).") from None
     except (SQLAlchemyError, OSError) as error:
         cause = error.__cause__ or error  # pandas wraps SQLAlchemy's error, which wraps the driver's
         cause = getattr(cause, "orig", None) or cause
-        raise ValueError(f"{name}: the database says: {_without_secrets(_first_line(cause), url)}.") from None
+        raise ValueError(f"{name}: the database says: {_without_secrets(first_line(cause), url)}.") from None
     frame = _number_rows(pd.concat(chunks) if chunks else pd.DataFrame())
     hashed = pd.util.hash_pandas_object(frame.astype("str"), index=False).to_numpy().tobytes()
     return Raw(name, frame, hashlib.sha256(hashed).hexdigest())
 
 
 def _plain(frame: pd.DataFrame) -> pd.DataFrame:
-    """Database objects (decimals, dates, identifiers) as text; numbers, flags and uniform stamps keep their type."""
-    objects = [column for column in frame if frame[column].dtype == object]
-    text = {str(column): frame[column].map(str, na_action="ignore").astype("str") for column in objects}
-    return frame.assign(**text)
+    """Decimals, dates, identifiers and nested values as text; numbers, flags and uniform stamps keep their type."""
+    places = [c for c in range(frame.shape[1]) if pd.api.types.is_object_dtype(frame.dtypes.iloc[c])]
+    columns = [frame.iloc[:, c] for c in range(frame.shape[1])]
+    for c in places:
+        columns[c] = columns[c].map(_value_text, na_action="ignore").astype("str")
+    return pd.concat(columns, axis=1) if places else frame
+
+
+def _value_text(value: object) -> str:
+    if isinstance(value, (dict, list, tuple, np.ndarray)):
+        return json.dumps(
+            value, ensure_ascii=False, default=lambda v: v.tolist() if isinstance(v, np.ndarray) else str(v)
+        )
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _without_secrets(message: str, url: str) -> str:
@@ -366,9 +407,6 @@ def _without_secrets(message: str, url: str) -> str:
 
 
 def _number_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.set_axis(range(1, len(frame) + 1), axis=0).set_axis([tidy(c) for c in frame.columns], axis=1)
-
-
-def _first_line(error: object) -> str:
-    lines: Iterator[str] = (line.strip() for line in str(error).splitlines())
-    return next((line.rstrip(".") for line in lines if line), type(error).__name__)[:300]
+    return frame.set_axis(range(1, len(frame) + 1), axis=0).set_axis(
+        name_columns([[*map(str, frame.columns)]])[0], axis=1
+    )

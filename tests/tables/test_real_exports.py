@@ -190,7 +190,7 @@ def test_the_health_service_scores_are_turned_round(exports, tmp_path):
         ("surveymonkey_two_rows.xlsx", "surveymonkey", "no score and no comment is found"),
         ("surveymonkey_starwars_cr.csv", "surveymonkey", "no column 'End Date'"),
         ("google_forms.csv", "google_forms", "column nps: 137 of 137 values: is not a number"),
-        ("typeform_two_rows.csv", "typeform", "no column '#'"),
+        ("typeform_two_rows.csv", "typeform", "no score and no comment is found"),
         ("nhs_fft_two_comments_each.csv", "csat_generic", "no score and no comment is found"),
     ],
 )

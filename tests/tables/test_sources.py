@@ -174,7 +174,7 @@ def test_excel_keeps_text_and_dates_and_names_its_sheets(tmp_path):
         "t": ["NA", ""],
     }
     assert frame.index.tolist() == [1, 2]
-    assert "has 2 sheets; 'Cover' was read" in read_raw(path, "book.xlsx").warnings[0]
+    assert "has 2 sheets; 'Data' was read" in read_raw(path, "book.xlsx").warnings[0]
     with pytest.raises(ValueError, match=r"has no sheet 'Dta'\. Found: 'Cover', 'Data'"):
         read_raw(path, "book.xlsx", sheet="Dta")
 

@@ -1,0 +1,106 @@
+"""Rows that were cut into too many fields, put together again where the other columns show how."""
+
+import csv
+import re
+from collections.abc import Callable, Sequence
+
+import pandas as pd
+
+from analytics.tables.layout import NUMBER, STAMP
+
+_SAMPLE = 2_000  # rows that show what the columns hold
+_SURE = 0.98  # share of a column's values that must have a shape before the shape decides
+_FEW = 25  # words of a column that takes one of a list
+
+Shape = Callable[[str], bool] | frozenset[str] | None  # a test, a list of words, or free text
+
+
+def split_record(text: str, separator: str) -> list[str]:
+    """One line of a file as its fields; none where it cannot be split."""
+    try:
+        return next(csv.reader([text], delimiter=separator), [])
+    except (csv.Error, ValueError):
+        return []
+
+
+class Repairer:
+    """Joins the pieces of the one free-text column where every other field has the shape of its column.
+
+    Parameters
+    ----------
+    rows
+        The rows that have the right number of fields; a column is judged by its first few thousand.
+    separator
+        What stands between the fields, and is put back between joined pieces.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"id": ["a1", "a2", "a3"], "why": ["Fine", "", "So so"], "nps": ["9", "8", "7"]})
+    >>> Repairer(rows, ",").repair("a4,Late, rude,2")
+    (['a4', 'Late, rude', '2'], True)
+    """
+
+    def __init__(self, rows: pd.DataFrame, separator: str) -> None:
+        self.separator = separator
+        self.shapes = [_find_shape(rows.iloc[:_SAMPLE, c]) for c in range(rows.shape[1])]
+        lists = [c for c, shape in enumerate(self.shapes) if isinstance(shape, frozenset) and len(shape) > 1]
+        if None not in self.shapes and len(lists) == 1:  # short answers only: the long ones are those cut up
+            self.shapes[lists[0]] = None
+
+    def repair(self, text: str) -> tuple[list[str], bool] | None:
+        """The fields of a row as the table has them, and whether some were joined; None where that is not plain."""
+        fields = split_record(text, self.separator)
+        width = len(self.shapes)
+        while len(fields) > width and not fields[-1].strip():
+            fields.pop()
+        if len(fields) == width:
+            return fields, False
+        free = [c for c, shape in enumerate(self.shapes) if shape is None]
+        if len(fields) < width or len(free) != 1:
+            return None
+        start, stop = free[0], free[0] + len(fields) - width + 1
+        whole = [*fields[:start], self.separator.join(fields[start:stop]), *fields[stop:]]
+        fits = all(_fits(shape, field.strip()) for shape, field in zip(self.shapes, whole, strict=True))
+        return (whole, True) if fits else None
+
+
+def _find_shape(values: pd.Series) -> Shape:
+    """What a column's values look like; None for free text."""
+    filled = [text for value in values if (text := str(value).strip())]
+    blank_fits = len(filled) < len(values) or not filled
+    if not filled:
+        return lambda text: not text
+    for pattern in (STAMP, NUMBER):
+        if sum(pattern.fullmatch(text) is not None for text in filled) >= _SURE * len(filled):
+            return _matcher(pattern, blank_fits)
+    outlines = {_outline(text) for text in filled}
+    if len(outlines) <= 3 and all("9" in outline and " " not in outline for outline in outlines):
+        return lambda text: _outline(text) in outlines or (blank_fits and not text)
+    words = frozenset(filled)
+    if not blank_fits and len(words) <= max(1, min(_FEW, len(filled) // 4)) and max(map(len, words)) <= 40:
+        return None if len(words) == 1 and " " in filled[0] else words
+    return None
+
+
+def _fits(shape: Shape, text: str) -> bool:
+    return shape is None or (text in shape if isinstance(shape, frozenset) else shape(text))
+
+
+def _matcher(pattern: re.Pattern[str], blank_fits: bool) -> Callable[[str], bool]:
+    return lambda text: pattern.fullmatch(text) is not None or (blank_fits and not text)
+
+
+def _outline(text: str) -> str:
+    """An id by the kinds of its characters, runs made one: 'AB-1207' is 'A-9'."""
+    return re.sub(r"[A-Za-z]+", "A", re.sub(r"\d+", "9", text))
+
+
+def repair_rows(
+    rows: pd.DataFrame, ragged: Sequence[tuple[int, int, str]], separator: str
+) -> dict[int, tuple[list[str], bool]]:
+    """Fields of the ragged rows that can be repaired, by number, and whether pieces of a text were joined for it."""
+    if not ragged or rows.empty:
+        return {}
+    repairer = Repairer(rows, separator)
+    long = {number: repairer.repair(text) for number, fields, text in ragged if fields > rows.shape[1]}
+    return {number: whole for number, whole in long.items() if whole is not None}

@@ -1,0 +1,399 @@
+"""Stamps as programs and people write them: which moment a cell names, and in which order day and month stand.
+
+One column is read one way. Where its cells show two orders of day and month, the rows tell them apart if they run in
+time; otherwise nothing is read.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import numpy as np
+import pandas as pd
+
+from analytics.tables.spelling import NO_VALUE, WORDS, as_text, fold, invert, is_one_of, unify
+
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+EPOCH_RANGE = (946_684_800, 4_102_444_800)  # seconds of 2000 to 2100
+SERIAL_RANGE = (36_526, 73_051)  # days of 2000 to 2100 as a spreadsheet counts them, from 30 December 1899
+RUN = 6  # dates of which the order is certain and that run in time: by chance once in 720
+MONTHS = {name: int(number) for name, number in invert(WORDS["months"]).items()}
+
+_HALVES = {half: "|".join(map(re.escape, words)) for half, words in WORDS["halves"].items()}
+_NUMERIC_DATE = r"^(\d{1,2})([-/.]) ?(\d{1,2})[-/.] ?(\d{4}|\d\d)(?:[T, ]+(.+))?$"
+_YEAR_FIRST = r"^(\d{4})[-/. ] ?(\d{1,2}|[^\W\d]{3,12})\.?[-/. ] ?(\d{1,2})\.?(?:[T, ]+(.+))?$"
+_LEAD = r"^(?:[^\W\d]+\.?,? )?(?:den |el |le |il |de )?"
+_DAY_MONTH = _LEAD + (
+    r"(\d{1,2})(?:st|nd|rd|th|er|re|o|a|°)?[-\s/.]*(?: ?(?:de|of|di) )?([^\W\d]{3,12})[-\s/.,]*(?:(?:de|of|del) )?"
+    r"(\d{4}|\d\d)(?:[T, ]+(.+))?$"
+)
+_MONTH_DAY = r"^(?:[^\W\d]+\.?,? )?([^\W\d]{3,12})\.?[- ]+(\d{1,2})(?:st|nd|rd|th)?[-, ]+(\d{4})(?:[T, ]+(.+))?$"
+_YEAR_LAST = r"^(?:[^\W\d]+\.?,? )?([^\W\d]{3,12})\.? (\d{1,2}) (\d\d?:\d\d(?::\d\d)?(?: [^\d ]+)?) (\d{4})$"
+_CLOCK = (
+    r"^(?:(?:um|at|kl|klo|om|alle|ore|as|a las|a) ?\.?\s?)?"
+    r"(\d{1,2})(?: ?[:.h] ?(\d\d))?(?:[:.](\d\d)(?:[.,](\d+))?)?(?: ?(h|uhr|hrs|uur))?"
+    r"(?: ?([ap])(?:\. ?)?(?:m\.?)?(?![a-z]))?[ ,]*(?:\(?(.*?)\)?)$"
+)
+_OFFSET = re.compile(r"(?:gmt|utc|z)? ?([+-]\d{1,2})(?::?(\d\d))?(?: ?\(.*)?")
+_ISO = r"^\d{4}(?:[-/]\d{1,2}[-/]\d{1,2}(?:[ T].+)?|\d{4}(?:T.+)?)$"
+_STAMP, _PLAIN_OFFSET = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?", r"(?:Z|[+-]\d\d:?\d\d)"
+_AWARE = r":\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
+
+
+@dataclass(frozen=True)
+class Stamped:
+    """How the stamps of a column are written, as a map states it or as its source shows; None where neither does."""
+
+    zone_in: str
+    day_first: bool | None = None
+    formats: tuple[str, ...] = ()
+    epoch: Literal["s", "ms"] | None = None
+    excel_serial: bool = False
+    workbook: bool = False
+
+
+@dataclass(frozen=True)
+class Times:
+    """Moments in UTC; why a cell is bad, missing where it is not; which fell into an hour that clocks change."""
+
+    values: pd.Series
+    reasons: pd.Series
+    shifted: np.ndarray
+    notes: tuple[str, ...] = ()
+
+
+def read_times(cells: pd.Series, codes: np.ndarray, written: Stamped) -> Times:
+    """Read the stamps of a column.
+
+    Parameters
+    ----------
+    cells
+        Its values, text or stamps or numbers.
+    codes
+        Position in `cells` of each row of the column, in order; -1 where it is blank.
+    written
+        How they are written.
+
+    Raises
+    ------
+    ValueError
+        If day and month can be read two ways, or stand in two orders that the rows do not tell apart.
+    """
+    notes: list[str] = []
+    reason = "is not a time that exists"
+    if pd.api.types.is_datetime64_any_dtype(cells):
+        present, parts = cells.notna(), [cells]
+    else:
+        text = as_text(cells)
+        text = text.mask(is_one_of(text, NO_VALUE))
+        counted, note, hint = _read_counts(text, written)
+        notes += [note] if note else []
+        reason += hint
+        rest = text.drop(counted.index).dropna()
+        present, parts = text.notna(), [counted, *_parse(rest, codes, written, notes)]
+    read = pd.Series(pd.NaT, index=cells.index, dtype="datetime64[us, UTC]")
+    shifted = np.zeros(len(cells), dtype=bool)
+    for part in parts:
+        part = part.dropna().astype("datetime64[us, UTC]" if part.dt.tz is not None else "datetime64[us]")
+        if part.dt.tz is None:
+            part, moved = _localise(part, written.zone_in)
+            shifted[moved] = True
+        read[part.index] = part.dt.tz_convert("UTC")
+    read = read.where(read.dt.year.between(FIRST_YEAR, LAST_YEAR))
+    reasons = pd.Series(reason, index=cells.index).where(present & read.isna()).astype("str")
+    return Times(read, reasons, shifted, tuple(notes))
+
+
+def _localise(naive: pd.Series, zone: str) -> tuple[pd.Series, np.ndarray]:
+    """Stamps in their zone, and the positions of those that the change of clocks made ambiguous or impossible."""
+    local = naive.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT")
+    moved = local.index[local.isna()]
+    if len(moved):
+        first = np.ones(len(moved), dtype=bool)
+        local[moved] = naive[moved].dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
+    return local, moved.to_numpy()
+
+
+def _read_counts(text: pd.Series, written: Stamped) -> tuple[pd.Series, str, str]:
+    """Stamps counted in seconds or days; a note where that was not stated; a hint where it may be meant."""
+    filled = text.dropna()
+    nothing = pd.Series(dtype="datetime64[us]")
+    stated = written.epoch is not None or written.excel_serial
+    if filled.empty or not (stated or written.workbook or re.fullmatch(r"[\d.,]+", filled.iloc[0])):
+        return nothing, "", ""
+    if not (numeric := filled[filled.str.fullmatch(r"\d{1,16}(?:\.\d{1,15})?")]).size:
+        return nothing, "", ""
+    count = numeric.astype("float64")
+    if written.epoch is not None:
+        return _since_1970(count / (1000 if written.epoch == "ms" else 1)), "", ""
+    if written.excel_serial:
+        return _since_1899(count), "", ""
+    serial = count.between(*SERIAL_RANGE)
+    if written.workbook and serial.any():
+        days = _since_1899(count[serial])
+        return days, "numbers were read as a spreadsheet's days (excel_serial = true)", ""
+    if len(numeric) < len(filled):
+        return nothing, "", ""
+    if serial.all():
+        return nothing, "", " (if a spreadsheet counted its days, say excel_serial = true)"
+    for unit, factor, word in (("s", 1, "seconds"), ("ms", 1000, "milliseconds")):
+        if (count / factor).between(*EPOCH_RANGE).all():
+            if pd.to_datetime(filled, format="%Y%m%d%H", errors="coerce").notna().all():
+                raise ValueError(
+                    f"stamps such as {filled.iloc[0]} can be read two ways. Say epoch or formats in a map."
+                )
+            return _since_1970(count / factor), f"numbers were read as {word} since 1970 (epoch = '{unit}')", ""
+    return nothing, "", ""
+
+
+def _since_1970(seconds: pd.Series) -> pd.Series:
+    whole = seconds.where(seconds.between(-2.3e9, EPOCH_RANGE[1]))  # from 1897: what is outside is no stamp
+    return pd.to_datetime((whole * 1e6).round(), unit="us", utc=True)
+
+
+def _since_1899(days: pd.Series) -> pd.Series:
+    milliseconds = (days.where(days.between(1, SERIAL_RANGE[1])) * 86_400_000).round()
+    return pd.Timestamp("1899-12-30") + pd.to_timedelta(milliseconds, unit="ms")
+
+
+def _parse(rest: pd.Series, codes: np.ndarray, written: Stamped, notes: list[str]) -> list[pd.Series]:
+    """Parsed stamps, part by part: stated formats, ISO 8601, dates of numbers, dates with a month's name."""
+    parts: list[pd.Series] = []
+    for stated in written.formats:
+        parts.append(pd.to_datetime(rest, format=stated, errors="coerce", utc="%z" in stated).dropna())
+        rest = rest.drop(parts[-1].index)
+    if rest.empty:
+        return parts
+    for pattern, utc in ((_STAMP, False), (_STAMP + _PLAIN_OFFSET, True)):
+        if re.fullmatch(pattern, rest.iloc[0]) and rest.str.fullmatch(pattern).all():  # a column as programs write it
+            return [*parts, pd.to_datetime(rest, format="ISO8601", errors="coerce", utc=utc)]
+    iso = rest[rest.str.match(_ISO)]
+    worded = iso.str.endswith(("UTC", "GMT", "z"))
+    iso = iso.mask(worded, iso[worded].str.replace(r"\s*(?:UTC|GMT|z)$", "Z", regex=True))
+    aware = iso.str.contains(_AWARE)
+    parts.append(pd.to_datetime(iso[aware], format="ISO8601", errors="coerce", utc=True).dropna())
+    parts.append(pd.to_datetime(iso[~aware], format="ISO8601", errors="coerce").dropna())
+    rest = rest.drop(parts[-1].index).drop(parts[-2].index)
+    if rest.empty:
+        return parts
+    shape = _shape(rest.iloc[0], written.day_first) if written.day_first is not None else None
+    quick = pd.to_datetime(rest, format=shape, errors="coerce").dropna() if shape else rest[:0]
+    slow = _split(rest.drop(quick.index))
+    if shape and not _is_other_order(slow, bool(written.day_first)):  # most of a column is written alike
+        parts.append(quick)
+    elif shape:
+        slow = _split(rest)
+    return parts + _assemble(_choose_order(slow, codes, written.day_first, notes), written.zone_in)
+
+
+def _shape(sample: str, day_first: bool) -> str | None:
+    """The strptime format of a plain numeric date such as 31/12/2025 23:59, or None."""
+    match = re.fullmatch(r"\d\d?([-/.])\d\d?\1\d{4}( \d\d?:\d\d(:\d\d)?)?", sample)
+    if match is None:
+        return None
+    clock = "" if match[2] is None else " %H:%M" if match[3] is None else " %H:%M:%S"
+    return match[1].join(("%d", "%m", "%Y") if day_first else ("%m", "%d", "%Y")) + clock
+
+
+def _split(cells: pd.Series) -> pd.DataFrame:
+    """Dates cut into year, month, day and clock, as text; `first` and `second` instead where their order is open."""
+    text = unify(cells).dropna().str.replace(r"^(\d{4})年(\d\d?)月(\d\d?)日 ?", r"\1-\2-\3 ", regex=True).str.strip()
+    text = text.str.replace(r"\[[A-Za-z_/]+\]$", "", regex=True)  # 15:04+02:00[Europe/Paris]
+    for half, words in _HALVES.items():
+        text = text.str.replace(rf"(?:{words}) ?(\d[\d:]+)", rf"\1 {half}", regex=True, case=False)
+        text = text.str.replace(rf"(\d) ?(?:{words})(?: |$)", rf"\1 {half} ", regex=True, case=False)
+    text = text.str.strip()
+    text = text.str.replace(r"^(\d\d?:\d\d(?::\d\d)?)[, ]+(\D*\d.*\d{4})$", r"\2 \1", regex=True)  # the clock first
+    frames = []
+    for pattern, names in (
+        (_NUMERIC_DATE, ["first", "mark", "second", "year", "clock"]),
+        (_YEAR_FIRST, ["year", "month", "day", "clock"]),
+        (_DAY_MONTH, ["day", "month", "year", "clock"]),
+        (_MONTH_DAY, ["month", "day", "year", "clock"]),
+        (_YEAR_LAST, ["month", "day", "clock", "year"]),
+    ):
+        if text.empty:
+            break
+        parts = text.str.extract(pattern).set_axis(names, axis=1)
+        named = parts["year"].notna()
+        if "month" in names:
+            parts["month"] = parts["month"].map(_month, na_action="ignore")
+            named &= parts["month"].notna()
+        frames.append(parts[named])
+        text = text[~named]
+    columns = ["year", "month", "day", "clock", "first", "second", "mark"]
+    split = pd.concat(frames).reindex(columns=columns) if frames else pd.DataFrame(columns=columns)
+    for name in ("year", "month", "day", "first", "second"):
+        split[name] = pd.to_numeric(split[name], errors="coerce").astype("float64")
+    return split
+
+
+def _month(word: str) -> float | None:
+    return float(word) if word.isdigit() else MONTHS.get(fold(word).rstrip("."))
+
+
+def _is_other_order(split: pd.DataFrame, day_first: bool) -> bool:
+    """Whether a date among these can only have been written in the other order of day and month."""
+    stated, other = _dates(split, day_first), _dates(split, not day_first)
+    return bool((stated.isna() & other.notna()).any())
+
+
+def _dates(split: pd.DataFrame, day_first: bool) -> pd.Series:
+    """Dates of the parts, with day and month in one order where it is open; what cannot be is missing."""
+    day, month = ("first", "second") if day_first else ("second", "first")
+    full = split["year"].where(split["year"] >= 100, split["year"] + np.where(split["year"] < 69, 2000, 1900))  # POSIX
+    parts = {"year": full, "month": split["month"].fillna(split[month]), "day": split["day"].fillna(split[day])}
+    return pd.to_datetime(pd.DataFrame(parts), errors="coerce")
+
+
+def _choose_order(
+    split: pd.DataFrame, codes: np.ndarray, stated: bool | None, notes: list[str]
+) -> tuple[pd.DataFrame, pd.Series]:
+    """The parts with the date of each: day first or month first as stated, else as the column proves.
+
+    Raises
+    ------
+    ValueError
+        If nothing decides, or cells prove both orders and the rows do not run in time.
+    """
+    by_day, by_month = _dates(split, True), _dates(split, False)
+    open_ = split["first"].notna()
+    only_day, only_month = (open_ & a.notna() & b.isna() for a, b in ((by_day, by_month), (by_month, by_day)))
+    both_ways = open_ & by_day.notna() & by_month.notna() & (by_day != by_month)
+    pointed = bool((split["mark"] == ".").any())  # no land writes 12.31.2025
+    day_first = stated if stated is not None else bool(only_day.any()) or pointed
+    agreeing, contrary = (only_day, only_month) if day_first else (only_month, only_day)
+    _refuse_year_first(split[open_])
+    if both_ways.any() and contrary.any() and not agreeing.any():
+        lead, against = "month" if day_first else "day", "their points" if stated is None else "day_first"
+        raise ValueError(
+            f"dates such as {_sample(split[contrary])} can only begin with the {lead}, against {against}. Correct "
+            "day_first in the map, or these dates."
+        )
+    mixed = contrary.any() and agreeing.any() and (both_ways.any() or stated is None)
+    if mixed:
+        return split, _tell_apart(by_day, by_month, codes, split, notes)
+    if stated is None and not (pointed or agreeing.any()) and both_ways.any():
+        raise ValueError(
+            f"dates such as {_sample(split[both_ways])} can be read two ways; the column does not tell. Say "
+            "day_first = true or false, or formats, in a map."
+        )
+    return split, by_day if day_first else by_month
+
+
+def _sample(split: pd.DataFrame) -> str:
+    """The first of some dates with an open order, as it is written."""
+    row = split.iloc[0]
+    return str(row["mark"]).join(f"{int(row[part]):02d}" for part in ("first", "second", "year"))
+
+
+def _refuse_year_first(split: pd.DataFrame) -> None:
+    """Raise if two-digit years may as well stand first: 26-05-02 to 26-05-31."""
+    years, firsts = split["year"], split["first"]
+    if (years < 32).all() and years.max() >= 28 and years.nunique() >= RUN and firsts.nunique() <= 2:
+        shape = split["mark"].iloc[0].join(("%y", "%m", "%d"))
+        raise ValueError(f"dates such as {_sample(split)} may begin with the year. Say formats = ['{shape}'] in a map.")
+
+
+def _tell_apart(
+    by_day: pd.Series, by_month: pd.Series, codes: np.ndarray, split: pd.DataFrame, notes: list[str]
+) -> pd.Series:
+    """Dates of a column that holds both orders, if only one choice per row makes its rows run in time."""
+    rows = codes[np.isin(codes, split.index)]
+    low, high = (pd.concat([by_day, by_month], axis=1).agg(end, axis=1) for end in ("min", "max"))
+    known = low.notna()
+    rows = rows[known.reindex(rows).to_numpy()]
+    lows, highs = (side.reindex(rows).to_numpy().astype("datetime64[D]").astype("int64") for side in (low, high))
+    certain = lows == highs
+    for step in (1, -1):
+        chosen = _run(lows[::step], highs[::step])
+        if chosen is not None and len(np.unique(lows[certain])) >= RUN:
+            days = pd.Series(chosen[::step], index=rows)
+            once = days.groupby(level=0).nunique()
+            if (once == 1).all():
+                dates = pd.to_datetime(days.groupby(level=0).first(), unit="D").reindex(split.index)
+                other = int((dates.reindex(rows) != by_day.reindex(rows)).sum())
+                share = f"{other:,} of {len(rows):,} dates"
+                notes.append(f"{share} were read month first and the others day first, as the rows run in time")
+                return dates.astype(by_day.dtype)
+    first, second = (split[a.notna() & b.isna()] for a, b in ((by_day, by_month), (by_month, by_day)))
+    raise ValueError(
+        f"dates stand in two orders: {_sample(first)} can only begin with the day, {_sample(second)} only with the "
+        "month, and the rows do not run in time, so the others can be read two ways. Export them in one order, "
+        "best as 2026-12-31."
+    )
+
+
+def _run(lows: np.ndarray, highs: np.ndarray) -> np.ndarray | None:
+    """The one choice of low or high per row that never falls; None if there is none or more than one."""
+    earliest, floor = lows.copy(), np.iinfo("int64").min
+    for i in range(len(lows)):
+        floor = int(lows[i]) if lows[i] >= floor else int(highs[i])
+        if i and floor < earliest[i - 1]:
+            return None
+        earliest[i] = floor
+    latest, ceiling = highs.copy(), np.iinfo("int64").max
+    for i in range(len(highs) - 1, -1, -1):
+        ceiling = int(highs[i]) if highs[i] <= ceiling else int(lows[i])
+        latest[i] = ceiling
+    return earliest if (earliest == latest).all() else None
+
+
+def _assemble(dated: tuple[pd.DataFrame, pd.Series], zone: str) -> list[pd.Series]:
+    """Stamps from dates and clocks: those with an offset in UTC, the others naive; a clock that cannot be gives NaT."""
+    split, date = dated
+    if split.empty:
+        return []
+    bare = split["clock"].isna()
+    clock = split["clock"].map(fold, na_action="ignore").astype("str").str.extract(_CLOCK)
+    hour, minute, second = (pd.to_numeric(clock[i]) for i in range(3))
+    half, tail = clock[5], clock[6].fillna("").str.strip()
+    timed = minute.notna() | half.notna() | clock[4].notna()  # a bare 15 after a date is no clock
+    minute, second = minute.fillna(0), second.fillna(0)
+    right = timed & (minute < 60) & (second < 60) & (hour < 24) & (half.isna() | hour.between(1, 12))
+    hour = (hour % 12 + 12 * (half == "p")).where(half.notna(), hour)
+    seconds = (hour * 3600 + minute * 60 + second).where(right).mask(bare, 0)
+    fraction = pd.to_numeric("0." + clock[3].str.slice(0, 6), errors="coerce").fillna(0)
+    stamps = date + pd.to_timedelta(seconds + fraction, unit="s").dt.round("us")
+    offsets = {name: _offset(name, zone) for name in tail.unique()}
+    places = tail[tail.map(offsets).map(lambda offset: isinstance(offset, str))]
+    named = [
+        _localise(stamps[rows.index].dropna(), place)[0].dt.tz_convert("UTC")
+        for place, rows in places.map(offsets).groupby(places.map(offsets))
+    ]
+    offset = pd.to_numeric(tail.map({name: o for name, o in offsets.items() if isinstance(o, float)}), errors="coerce")
+    aware = offset.notna()
+    naive = (tail == "") | bare
+    moved = (stamps - pd.to_timedelta(offset, unit="s"))[aware]
+    return [*named, moved.dt.tz_localize("UTC"), stamps[naive & ~aware]]
+
+
+@cache
+def _own_names(zone: str) -> dict[str, float]:
+    """Offsets in seconds of the names that a zone uses for itself, such as CET and CEST."""
+    places = [pd.Timestamp(f"2026-{month:02d}-15", tz=ZoneInfo(zone)) for month in range(1, 13)]
+    return {(p.tzname() or "").casefold(): p.utcoffset().total_seconds() for p in places}  # type: ignore[union-attr]
+
+
+@cache
+def _places() -> dict[str, str]:
+    return {name.casefold(): name for name in available_timezones() if "/" in name}
+
+
+def _offset(tail: str, zone: str) -> float | str | None:
+    """What stands behind a clock: seconds east of Greenwich, the name of a place, or None where it says neither."""
+    tail = tail.strip(" ()")
+    if match := _OFFSET.fullmatch(tail):
+        hours = int(match[1])
+        minutes = int(match[2] or 0)
+        sign = -1 if match[1].startswith("-") else 1
+        return float(hours * 3600 + sign * minutes * 60) if abs(hours) <= 14 and minutes < 60 else None
+    own = _own_names(zone)
+    if tail in own:
+        return own[tail]
+    if tail in _places():
+        return _places()[tail]
+    listed = WORDS["zones"].get(tail)
+    return _offset(listed, zone) if listed else None

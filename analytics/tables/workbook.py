@@ -1,0 +1,194 @@
+"""The cells of an Excel workbook as text, within bounds: which sheet, how far its cells reach, what they hold."""
+
+import datetime as dt
+import io
+import re
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from analytics.tables.encoding import first_line
+from analytics.tables.layout import LOOKED_AT, is_value
+
+UNPACKED = 1 << 30  # bytes of a workbook's parts; a million rows of ten columns take half of it
+MOST_CELLS = 12_000_000  # of a sheet, blank ones within its used area included
+_GAP_ROWS, _GAP_COLUMNS = 1_000, 100  # blank rows or columns after which a table has ended
+_EXACT = 10**15  # a workbook keeps fifteen digits of a number
+_BLOCK = 1 << 22
+_CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*(?<!/)>')
+_PART = re.compile(r"xl/worksheets/[^/]+\.xml")
+
+
+@dataclass
+class _Used:
+    """Where a part of a workbook has filled cells, and how many hold an error."""
+
+    cells: int = 0
+    errors: int = 0
+    rows: set[bytes] = field(default_factory=set)
+    columns: set[bytes] = field(default_factory=set)
+
+    def add(self, xml: bytes) -> None:
+        """Count the cells of a piece of a sheet."""
+        cells = _CELL.findall(xml)
+        self.cells += len(cells)
+        self.errors += xml.count(b't="e"')
+        self.columns.update(column for column, _ in cells)
+        self.rows.update(row for _, row in cells)
+
+    @property
+    def area(self) -> int:
+        return max(map(int, self.rows), default=0) * max(map(_column_number, self.columns), default=0)
+
+
+def read_sheet(data: bytes, name: str, sheet: str | None) -> tuple[list[list[str]], tuple[str, ...]]:
+    """Rows of one sheet as text, from its first row on, and warnings.
+
+    Where no sheet is named, the one that holds a table is taken.
+
+    Raises
+    ------
+    ValueError
+        If the file is no workbook, unpacks or reaches beyond bounds, lacks the sheet, or has several with a table.
+    """
+    from python_calamine import CalamineWorkbook
+
+    try:
+        data, warnings = _bound(data, name)
+        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        names = [s.name for s in book.sheets_metadata if str(s.typ).endswith("WorkSheet")]
+        if sheet is not None and sheet not in names:
+            raise _Refusal(f"{name}: has no sheet {sheet!r}. Found: {', '.join(map(repr, names))}.")
+        shown = [s.name for s in book.sheets_metadata if s.name in names and str(s.visible).endswith("Visible")]
+        wanted = [sheet] if sheet is not None else shown or names
+        rows = {n: book.get_sheet_by_name(n).to_python(skip_empty_area=False) for n in wanted}
+    except _Refusal:
+        raise
+    except Exception as error:  # the reader raises whatever the broken zip or XML inside raises
+        raise ValueError(f"{name}: is not an Excel workbook that can be read ({first_line(error)}).") from None
+    chosen, note = _choose(rows, name)
+    return [[cell if type(cell) is str else _to_text(cell) for cell in row] for row in rows[chosen]], (*warnings, *note)
+
+
+class _Refusal(ValueError):
+    """A sentence of our own, told apart from what the reader says."""
+
+
+def _choose(sheets: Mapping[str, Sequence[Sequence[object]]], name: str) -> tuple[str, tuple[str, ...]]:
+    """The sheet that holds a table, and a word on the others."""
+    if not any(any(cell != "" for cell in row) for rows in sheets.values() for row in rows):
+        raise ValueError(f"{name}: sheet {next(iter(sheets), '')!r} is empty.")
+    if len(sheets) == 1:
+        return next(iter(sheets)), ()
+    tables = [sheet for sheet, rows in sheets.items() if _is_table(rows)]
+    if len(tables) > 1:
+        raise ValueError(
+            f"{name}: the sheets {', '.join(map(repr, tables))} each hold a table. Say sheet = {tables[0]!r} or "
+            "another beside the path."
+        )
+    chosen = (
+        tables[0] if tables else next(s for s, rows in sheets.items() if any(any(c != "" for c in r) for r in rows))
+    )
+    return chosen, (f"{name} has {len(sheets)} sheets; {chosen!r} was read. Say sheet to take another.",)
+
+
+def _is_table(rows: Sequence[Sequence[object]]) -> bool:
+    """Whether a sheet has two columns or more, filled for three rows in a run, with a value below words."""
+    top = [[_to_text(cell) for cell in row] for row in rows[:LOOKED_AT]]
+    full = [sum(bool(cell.strip()) for cell in row) for row in top]
+    widest = max(full, default=0)
+    run = [row for row, n in zip(top, full, strict=True) if 2 * n > widest]
+    return widest >= 2 and len(run) >= 2 and (widest > 2 or any(is_value(c) for row in run[1:] for c in row))
+
+
+def _bound(data: bytes, name: str) -> tuple[bytes, list[str]]:
+    """The workbook, without cells far from its tables, after a look at what unpacking it would take."""
+    archive = zipfile.ZipFile(io.BytesIO(data))
+    parts = [part for part in archive.infolist() if part.filename.endswith((".xml", ".rels"))]
+    size = sum(part.file_size for part in parts)
+    if size > UNPACKED:
+        raise _Refusal(
+            f"{name}: unpacks to {size / 2**30:.1f} GiB, more than the {UNPACKED / 2**30:.0f} GiB that are read. Save "
+            "the sheet as CSV, or as several workbooks."
+        )
+    warnings: list[str] = []
+    far: dict[str, tuple[int, int]] = {}
+    for part in parts:
+        used = _scan(archive, part)  # also checks the size and checksum that the archive states
+        if not _PART.fullmatch(part.filename):
+            continue
+        if used.errors:
+            warnings.append(f"{name}: {used.errors:,} cells hold an error such as #N/A and were read as blank.")
+        if used.area > MOST_CELLS:
+            far[part.filename] = _dense(used)
+            if used.cells > MOST_CELLS or far[part.filename][0] * far[part.filename][1] > MOST_CELLS:
+                raise _Refusal(f"{name}: a sheet reaches over {used.area:,} cells. Save the table as CSV.")
+    if not far:
+        return data, warnings
+    warnings.append(f"{name}: cells far below or beside the table were left out. Delete them from the workbook.")
+    return _without_far_cells(archive, far), warnings
+
+
+def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Used:
+    """What a part of the archive holds, read whole so that its stated size and checksum are tested."""
+    used, rest = _Used(), b""
+    sheet = _PART.fullmatch(part.filename) is not None
+    with archive.open(part) as stream:
+        while block := stream.read(_BLOCK):
+            if sheet:
+                whole, mark, rest = (rest + block).rpartition(b"<c ")
+                used.add(whole)
+                rest = mark + rest
+    used.add(rest)
+    return used
+
+
+def _dense(used: _Used) -> tuple[int, int]:
+    """Last row and column before the first long gap."""
+    return _before_gap(map(int, used.rows), _GAP_ROWS), _before_gap(map(_column_number, used.columns), _GAP_COLUMNS)
+
+
+def _before_gap(places: "map[int]", gap: int) -> int:
+    last = 0
+    for place in sorted(places):
+        if last and place - last > gap:
+            break
+        last = place
+    return last
+
+
+def _column_number(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _without_far_cells(archive: zipfile.ZipFile, far: dict[str, tuple[int, int]]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
+        for part in archive.infolist():
+            content = archive.read(part)
+            if part.filename in far:
+                last_row, last_column = far[part.filename]
+
+                def keep(cell: re.Match[bytes], rows: int = last_row, columns: int = last_column) -> bytes:
+                    near = int(cell[2]) <= rows and _column_number(cell[1]) <= columns
+                    return cell[0] if near else b""
+
+                content = re.sub(rb"<dimension[^>]*/>", b"", content)
+                content = re.sub(rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*(?:/>|(?<!/)>.*?</c>)', keep, content, flags=re.S)
+            copy.writestr(part, content)
+    return buffer.getvalue()
+
+
+def _to_text(value: object) -> str:
+    """A cell as the text that a CSV of the sheet would hold; numbers keep no more digits than the workbook has."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() and abs(value) < _EXACT else repr(value)
+    if isinstance(value, dt.timedelta):
+        seconds = round(value.total_seconds())
+        return f"{'-' * (seconds < 0)}{abs(seconds) // 3600}:{abs(seconds) // 60 % 60:02}:{abs(seconds) % 60:02}"
+    return str(value)
