@@ -135,6 +135,12 @@ def check(config: ConfigPath = CONFIG) -> None:
     for frame, title in ((log.rows.rename(columns=HEADS), "Rows"), (log.faults, "Faults")):
         out.print(f"[bold]{title}[/bold]")
         out.print(frame.to_string(index=False) if len(frame) else "none", highlight=False, markup=False)
+    for lack in log.absent.to_dict("records"):
+        if lack["nearest"]:
+            found = (
+                f"{lack['source']}: {lack['table']} has no {lack['column']}; the nearest header is {lack['nearest']!r}."
+            )
+            out.print(f"Note: {found}", style="yellow", highlight=False, markup=False)
     for warning in (*log.warnings, *undated(tables)):
         out.print(f"Note: {warning}", style="yellow", highlight=False, markup=False)
     out.print(f"{config}: {'can be read; see the last note' if undated(tables) else 'ready'}.", highlight=False)

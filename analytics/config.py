@@ -146,12 +146,14 @@ class Promise(Section):
     """One published promise; a promise without `measure` is listed as one that nobody can score.
 
     `measure` is a clock of the case ('customer_clock_h', 'company_clock_h', 'first_response_h') or any numeric column
-    of contacts; kept means at most `threshold` (in the measure's unit) in at least `share` of cases.
+    of contacts; kept means at most `threshold` (in the measure's unit) in at least `share` of cases. `own` says that
+    the organisation made it, though it is the demo's word for word.
     """
 
     id: str = Field(pattern=r"^[a-z0-9_]+$")
     text: str = Field(min_length=1)
     made_on: date
+    own: bool = False
     segment: str | None = None
     measure: str | None = None
     threshold: float | None = None
@@ -165,7 +167,10 @@ class Promise(Section):
 
 
 class Target(Section):
-    """An internal target: the `share` of contacts whose `column` is at most or at least a limit."""
+    """An internal target: the `share` of contacts whose `column` is at most or at least a limit.
+
+    `own` says that the organisation set it, though it is the demo's word for word.
+    """
 
     name: str
     column: str
@@ -173,6 +178,7 @@ class Target(Section):
     at_least: float | None = None
     share: float = Field(default=0.8, gt=0, le=1)
     by: str = "team"
+    own: bool = False
 
     @model_validator(mode="after")
     def _one_limit(self) -> "Target":

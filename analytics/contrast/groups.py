@@ -19,7 +19,7 @@ from analytics.tables.schema import require
 
 PERCEIVED: dict[str, tuple[str, Callable[..., Estimate]]] = {  # column: what it says, its measure
     "csat": ("satisfied customers", top_box_share), "nps": ("net promoter score", net_promoter_score),
-    "ces": ("ease score (1 to 7)", customer_effort), "disputed": ("answers disputed", share),
+    "ces": ("ease score", customer_effort), "disputed": ("answers disputed", share),
     "confirmed": ("cases that customers confirmed", share),
     "confirmed_fixed": ("complaints that customers say are fixed", share),
 }  # fmt: skip

@@ -214,15 +214,23 @@ def mean_score(
     return Estimate(value, min(low, value), max(high, value), len(answers), unit, SAID)
 
 
-def customer_effort(s: pd.Series, *, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:
+def customer_effort(
+    s: pd.Series,
+    *,
+    scale: tuple[float, float] = (1, 7),
+    weights: pd.Series | None = None,
+    confidence: float = 0.95,
+) -> Estimate:
     """Mean customer effort score: agreement that the company made it easy, 1 to 7, higher is easier.
 
-    The mean and interval are those of `mean_score` on the scale 1 to 7.
+    The mean and interval are those of `mean_score` on that scale.
 
     Parameters
     ----------
     s
-        Answers 1 to 7; missing answers are left out.
+        Answers on the scale; missing answers are left out.
+    scale
+        Lowest and highest answer, where it was asked on another scale.
     weights
         Design weights on the same index.
     confidence
@@ -231,12 +239,12 @@ def customer_effort(s: pd.Series, *, weights: pd.Series | None = None, confidenc
     Returns
     -------
     Estimate
-        Unit 'score' (1 to 7), bootstrap interval.
+        Unit 'score' (on the scale), bootstrap interval.
 
     Raises
     ------
     ValueError
-        If no answer is left, or an answer lies outside 1 to 7.
+        If no answer is left, or an answer lies outside the scale.
 
     References
     ----------
@@ -247,7 +255,7 @@ def customer_effort(s: pd.Series, *, weights: pd.Series | None = None, confidenc
     >>> customer_effort(pd.Series([7, 6, 2, None])).value
     5.0
     """
-    return mean_score(s, scale=(1, 7), weights=weights, confidence=confidence)
+    return mean_score(s, scale=scale, weights=weights, confidence=confidence)
 
 
 def response_rate(s: pd.Series, *, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:

@@ -18,8 +18,6 @@ from analytics.report.story import Story
 from analytics.report.words import Section, figure_of, not_known, section
 from analytics.tables.schema import NotMeasured
 
-SCALE_ENDS = {"nps": (0.0, 10.0), "csat": (1.0, 5.0), "ces": (1.0, 7.0)}
-MIDDLE = {"nps": 0.0, "csat": 0.5, "ces": 4.0}  # the side of it decides what a headline says; disputes have none
 GROUPS = {"channel": "channels", "team": "teams", "agent_id": "agents"}
 NAMED = 3  # groups that ask, or hear, the least: named in the sentence
 ASKING = {
@@ -131,7 +129,7 @@ def _step_share(row: pd.Series, step: str) -> Estimate:
 def _bounded(story: Story, invited: pd.DataFrame, lead: Score) -> Block:
     """How far those who were asked and stayed silent could move the score."""
     bounds = bound_score(
-        invited[lead.column], lead.measure, scale=SCALE_ENDS[lead.column], against=MIDDLE[lead.column],
+        invited[lead.column], lead.measure, scale=lead.ends, against=lead.middle or 0.0,
         complainers=_complainers_answers(story, invited, lead), confidence=story.confidence,
     )  # fmt: skip
     low, high, like = (

@@ -20,7 +20,7 @@ from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.format import write_interval
 from analytics.report import words
-from analytics.report.score import DISPUTED, SCORES
+from analytics.report.score import DISPUTED
 from analytics.report.story import RECENT, Story
 from analytics.report.words import Section, capital, counted, estimate_of, figure_of, gather, listed, section
 from analytics.tables.schema import NotMeasured, require
@@ -201,7 +201,7 @@ def _watermelons(story: Story) -> list[blocks.Block]:
         story.cases_recent, story.config.targets, perception, contacts=story.recent.contacts,
         confidence=story.confidence, minimum=story.k,
     )  # fmt: skip
-    alarms, score = float(table["false_alarms"].max()), SCORES[perception]
+    alarms, score = float(table["false_alarms"].max()), story.asked[perception]
     unit = {"csat": "share", "nps": "points", "ces": "score"}[perception]
     findings = [
         _watermelon(group, perception, unit)

@@ -35,7 +35,6 @@ from analytics.text.phrases import distinctive_phrases
 from analytics.text.quotes import pick_quotes
 
 GROUPS = ("segment", "channel", "team", "site", "reason", "loyalty", "shift", "tenure_band")
-LOW = {"nps": 6.0, "csat": 2.0, "ces": 3.0}  # at or below: an unhappy answer
 
 
 @section
@@ -239,7 +238,7 @@ def show_mismatches(story: Story) -> Section:
     lead = story.survey_lead
     scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
     written = story.written.assign(score=story.written["comment_id"].map(scores)).dropna(subset="score")
-    unhappy = written[written["score"] <= LOW[lead.column]]
+    unhappy = written[written["score"] <= lead.unhappy]
     if count_people(unhappy) < story.k:
         raise NotMeasured(f"fewer than {story.k} unhappy customers wrote in {story.period.label}")
     polite = unhappy[unhappy["sentiment"] == "positive"]
@@ -259,7 +258,7 @@ def show_phrases(story: Story) -> Section:
     scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
     recent = story.comments_recent
     score = recent["comment_id"].map(scores)
-    table = distinctive_phrases(recent["text"], (score <= LOW[lead.column]).where(score.notna()).astype("boolean"))
+    table = distinctive_phrases(recent["text"], (score <= lead.unhappy).where(score.notna()).astype("boolean"))
     table = table.assign(people=table["n_true"] + table["n_false"])
     table = table[table["people"] >= story.k]
     if table.empty:

@@ -5,7 +5,7 @@ from analytics.publish.blocks import Block
 from analytics.report.perception import judge, score_chart, shown_scores
 from analytics.report.score import Score
 from analytics.report.story import Story
-from analytics.report.words import Section, coverage_sentence, estimate_of, movement_note
+from analytics.report.words import Section, coverage_sentence, estimate_of, loss_sentences, movement_note
 from analytics.tables.schema import NotMeasured
 
 
@@ -21,10 +21,11 @@ def build_page_one(story: Story, perceive: Section, hurts: Section, leaving: Sec
     scored = next(block for block in perceive.blocks if block.kind == "finding")
     headline = scored if scored.data["level"] == "finding" or not answers else answers[0]
     hurt = [] if headline is scored else [b for b in _findings(hurts) if b is not headline]  # never the headline twice
+    cautions = [coverage_sentence(story.coverage, story.period.label), *loss_sentences(story.log.losses)]
     return blocks.page_one(
         headline, numbers, notes=notes, perceive=perceive.answers, hurts=(hurt or hurts.answers)[0],
         leaving=_findings(leaving)[:2] or leaving.answers, unknown=unknowns.answers, trend=_trend(story, scores),
-        basis=coverage_sentence(story.coverage, story.period.label),
+        basis=" ".join(filter(None, cautions)),
     )  # fmt: skip
 
 

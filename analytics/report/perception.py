@@ -8,7 +8,7 @@ from analytics.measures.intervals import z_score
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
-from analytics.report.answers import MIDDLE, who_answered
+from analytics.report.answers import who_answered
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
 from analytics.report.words import Section, capital, estimate_of, figure_of, movement_note, movement_sentence, section
@@ -74,7 +74,7 @@ def _of_those_asked(story: Story) -> str:
 
 def _side_open(now: Estimate, lead: Score) -> str:
     """That the sign of a score is open, where its own interval leaves it so."""
-    middle = MIDDLE.get(lead.column)
+    middle = lead.middle
     if middle is None or now.excludes(middle):
         return ""
     return f" Whether it lies above or below {middle:.0%} is not known." if now.unit == "share" else (

@@ -1,7 +1,8 @@
 """What customers answered: the scores that a survey may ask for, and what stands in for them where none does."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from analytics.measures.estimate import Estimate
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
@@ -9,7 +10,11 @@ from analytics.measures.scores import customer_effort, net_promoter_score, share
 
 @dataclass(frozen=True)
 class Score:
-    """What customers answered: its column, its name alone and as the subject of a sentence, its measure and meaning."""
+    """What customers answered: its column, its name alone and as the subject of a sentence, its measure and meaning.
+
+    `ends` are those of the answers, `unhappy` is the best answer of an unhappy customer, `top` the least of one who
+    holds nothing against us; which side of `middle` the measure lies on decides what a headline says.
+    """
 
     column: str
     name: str
@@ -17,17 +22,35 @@ class Score:
     measure: Callable[..., Estimate]
     meaning: str
     who: str = "customers who answered"
+    ends: tuple[float, float] = (0.0, 1.0)
+    middle: float | None = None
+    unhappy: float = 0.0
+    top: float = 1.0
+
+    def on(self, ends: tuple[float, float]) -> "Score":
+        """The same question where its mean is taken on another scale."""
+        low, high = ends
+        return replace(
+            self, name=f"{self.name} (of {high:g})", subject=f"{self.subject} on a scale of {low:g} to {high:g}",
+            measure=partial(self.measure, scale=ends), meaning=f"mean of {low:g} to {high:g}, higher is easier",
+            ends=ends, middle=(low + high) / 2, unhappy=(low + high) / 2 - 1, top=high,
+        )  # fmt: skip
 
 
 SCORES = {
     "nps": Score(
-        "nps", "Net Promoter Score", "Net Promoter Score", net_promoter_score, "promoters less detractors, points"
+        "nps", "Net Promoter Score", "Net Promoter Score", net_promoter_score, "promoters less detractors, points",
+        ends=(0.0, 10.0), middle=0.0, unhappy=6.0, top=9.0,
     ),
     "csat": Score(
-        "csat", "Satisfied customers", "The share of satisfied customers", top_box_share, "share answering 4 or 5 of 5"
+        "csat", "Satisfied customers", "The share of satisfied customers", top_box_share, "share answering 4 or 5 of 5",
+        ends=(1.0, 5.0), middle=0.5, unhappy=2.0, top=5.0,
     ),
-    "ces": Score("ces", "Ease", "The mean rating of ease", customer_effort, "mean of 1 to 7, higher is easier"),
-}
+    "ces": Score(
+        "ces", "Ease", "The mean rating of ease", customer_effort, "mean of 1 to 7, higher is easier",
+        ends=(1.0, 7.0), middle=4.0, unhappy=3.0, top=7.0,
+    ),
+}  # fmt: skip
 DISPUTED = Score(  # what customers say of our answers, where no survey asks them
     "disputed", "Answers disputed", "The share of our answers that customers dispute", share,
     "share of complaints whose customer disputes the answer, lower is better", "complaints with a known outcome",

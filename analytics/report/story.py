@@ -27,7 +27,6 @@ from analytics.text.pages import Pages
 from analytics.text.scored import Reader
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
-TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
 TESTED_WORDS = 60  # one line in sixteen behind the theme heads' error counts has more
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 
@@ -110,10 +109,16 @@ class Story:
         return days_covered(self.tables, self.period)
 
     @cached_property
+    def asked(self) -> dict[str, Score]:
+        """What surveys may ask, each on the scale on which it was asked here."""
+        scales = self.log.scales
+        return {column: score.on(scales[column]) if column in scales else score for column, score in SCORES.items()}
+
+    @cached_property
     def scores(self) -> list[Score]:
         """The scores that customers gave in the period, the leading one first."""
         now = self.answers[self.answers["period"] == self.period.name]
-        every = (*SCORES.values(), DISPUTED)
+        every = (*self.asked.values(), DISPUTED)
         given = [score for score in every if score.column in now and now[score.column].notna().any()]
         lead = self.config.report.score
         if lead is not None and lead not in [score.column for score in given]:
@@ -308,7 +313,7 @@ class Story:
         surveys = self.tables.surveys
         if surveys is None:
             return pd.Series(dtype="str")
-        marks = [surveys[column].ge(mark) for column, mark in TOP_MARKS.items() if column in surveys]
+        marks = [surveys[column].ge(score.top) for column, score in self.asked.items() if column in surveys]
         return surveys.loc[pd.concat(marks, axis=1).any(axis=1), "response_id"] if marks else pd.Series(dtype="str")
 
     @cached_property

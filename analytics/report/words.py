@@ -21,6 +21,7 @@ from analytics.tables.schema import NotMeasured
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
 THEME_WORDS = tomllib.loads((Path(__file__).parent / "theme_words.toml").read_text(encoding="utf-8"))
+SCORE_WORDS = {"nps": "likelihood to recommend", "csat": "satisfaction", "ces": "ease"}
 WITHHELD = {
     Withheld.FEW: "fewer than {k} people",
     Withheld.PARTNER: "withheld so that a smaller group stays unknown",
@@ -121,6 +122,21 @@ def movement_sentence(signal: Signals) -> str:
     if signal.word == "no change":
         return "No change: it lies within its usual movement."
     return f"We cannot tell yet whether it moved: {reason_of(signal)}."
+
+
+def loss_sentences(losses: pd.DataFrame) -> list[str]:
+    """That rows which a report does not use answered otherwise than those it uses; takes the read log's losses."""
+    sentences = []
+    for _, loss in losses[losses["matters"].astype(bool)].iterrows():
+        why = "left out by a filter" if loss["why"] == "left out" else "set aside as faulty"
+        side = "lower" if loss["difference"] < 0 else "higher"
+        nearer, further = sorted((abs(loss["low"]), abs(loss["high"])))
+        gap = write_interval(abs(loss["difference"]), nearer, further, "score")
+        sentences.append(
+            f"{loss['lost']:,} answers were {why}, on average {gap} {side} ({SCORE_WORDS[loss['measure']]}) than the "
+            f"{loss['kept']:,} kept: with them the score would be another."
+        )
+    return sentences
 
 
 def word_withheld(reasons: pd.Series, k: int) -> pd.Series:

@@ -91,7 +91,7 @@ def _open(table: str, source: Source, config: Config, output: Path) -> "dd.DataF
     head = Raw(source.path, frame.get_partition(0).compute(), "")  # of one part, so that all parts are read alike
     table_map = layout.tables[table] if layout is not None else plain_map(table, head)
     zone = config.organisation.timezone
-    meta = _shape(table, apply_map(head, table_map)[0].columns, table_map, zone)
+    meta = _shape(table, apply_map(head, table_map, partial=True).frame.columns, table_map, zone)
     settings = (table, table_map, layout, zone, output / "quarantine" / table, source.path, meta)
     return frame.map_partitions(_check, settings, meta=meta)
 
@@ -113,7 +113,7 @@ def _check(
         return meta
     number = partition_info["number"] if partition_info else 0
     raw = Raw(f"{name}, part {number}", frame.set_axis(range(1, len(frame) + 1), axis=0), "")
-    checked = check_table(table, [Piece(raw, table_map, layout)], zone)
+    checked = check_table(table, [Piece(raw, table_map, layout)], zone, partial=True)
     write_quarantine(checked.faults, quarantine / f"part.{number}.csv")
     return checked.frame[meta.columns].astype(meta.dtypes.to_dict())
 

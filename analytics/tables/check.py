@@ -1,21 +1,28 @@
 """One table from raw columns to checked ones, and a record of every value and row that did not pass.
 
 A row is set aside only if its id or another required value is missing or bad, or if it contradicts another row with
-the same id. A bad optional value is set to missing. What was found is returned, never only dropped.
+the same id, of which nothing says that it is the later one. A bad optional value is set to missing. What was found is
+returned, never only dropped.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import pandas as pd
 
 from analytics.tables.convert import Reading, convert
-from analytics.tables.maps import ExportMap, Rule, TableMap, apply_map
-from analytics.tables.schema import FIELDS, ORDERED_TIMES, DataContractError, Field, contract
+from analytics.tables.doubles import Settled, settle_doubles
+from analytics.tables.headers import nearest
+from analytics.tables.labels import has_no_opinion
+from analytics.tables.loss import TEXTS, Loss, compare_loss
+from analytics.tables.maps import SCALES, Absent, ExportMap, Mapped, Rule, TableMap, apply_map
+from analytics.tables.meaning import Described, check_meaning
+from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, contract
 from analytics.tables.sources import Raw
 
 SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 5  # a larger share of at least so many values is bad: the map is wrong
+SLIPS = 2  # times that one bad word in a score may be a slip
 SHOWN = 200  # characters of a bad value that are repeated
 ROW_OUT, CELL_OUT, REPAIRED = "row set aside", "value set to missing", "row repaired"
 # Stamps that follow the start of a contact or complaint: the company's own records are reported, never repaired.
@@ -38,12 +45,19 @@ class Piece:
 
 @dataclass(frozen=True)
 class Checked:
-    """A table that keeps its contract, its counts, and its faults (source, row, column, value, reason, effect)."""
+    """A table that keeps its contract, its counts, and its faults (source, row, column, value, reason, effect).
+
+    `absent` are the optional columns that each source lacks, `losses` compare rows lost with rows kept, `scales` are
+    the scores on another scale than the usual one.
+    """
 
     frame: pd.DataFrame
     counts: dict[str, str | int]
     faults: pd.DataFrame
     warnings: list[str]
+    absent: list[tuple[str, Absent]] = field(default_factory=list)
+    losses: list[Loss] = field(default_factory=list)
+    scales: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class _Findings(NamedTuple):
@@ -59,51 +73,180 @@ def list_stops(table: str, error: ValueError, column: str = "") -> list[Stop]:
     return [(table, column, None, None, line) for line in str(error).splitlines()]
 
 
-def check_table(table: str, pieces: Sequence[Piece], zone: str) -> Checked:
-    """Type and check one table; each row read is kept, left out by the map, set aside, or an identical double.
+@dataclass
+class _Reading:
+    """The sources of one table as read and typed, one after the other, with what is known of each row."""
+
+    frames: list[pd.DataFrame] = field(default_factory=list)
+    origins: list[pd.DataFrame] = field(default_factory=list)
+    updated: list[pd.Series] = field(default_factory=list)
+    left_out: list[pd.DataFrame] = field(default_factory=list)
+    sources: list[Described] = field(default_factory=list)
+    rows: int = 0
+
+
+def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool = False) -> Checked:
+    """Type and check one table; each row read is kept, left out by the map, set aside, or stands in another row.
+
+    A `partial` table is one part of several: nothing is concluded from what it as a whole holds or lacks.
 
     Raises
     ------
     DataContractError
-        If a map names absent columns, a column's dates can be read two ways, more than a fifth of a column's values
-        are bad, or no row is left.
+        If a map names absent columns or finds nothing, a filter does not know a value, a column's dates can be read
+        two ways or its values speak against its map, an id is no row's, or no row is left.
     """
-    found, warnings, stops = findings = _Findings([], [], [])
-    frames, origins, left_out, start, earlier = [], [], 0, 0, 0
+    findings = _Findings([], [], [])
+    reading = _read_pieces(table, pieces, zone, findings, partial)
+    if not reading.frames:
+        raise DataContractError(findings.stops)
+    primary = FIELDS[table][0].name
+    frame, origin = pd.concat(reading.frames), pd.concat(reading.origins)
+    if not partial:
+        findings.stops.extend(
+            (table, doubt.column, None, None, str(doubt)) for doubt in check_meaning(table, frame, reading.sources)
+        )
+    if not {spec.name for spec in FIELDS[table] if spec.required} <= {*frame}:
+        raise DataContractError(findings.stops)  # a required column could not be read at all
+    frame = _blank_reversed(table, frame, findings.faults)
+    sound = _sound_rows(table, frame, findings.faults)
+    updated = pd.concat(reading.updated) if reading.updated else None
+    settled = settle_doubles(table, frame if sound.all() else frame[sound], origin, reading.sources, updated)
+    if settled.doubt and not partial:
+        findings.stops.append((table, primary, None, None, settled.doubt))
+    if findings.stops:
+        raise DataContractError(findings.stops)
+    contradicting = frame.loc[settled.contradicting, primary]
+    findings.faults.append(_fault(primary, contradicting, "stands on several rows that contradict one another"))
+    kept = _blank_out_of_range(table, settled.frame, zone, findings.faults)
+    faults = pd.concat(findings.faults)
+    _refuse_suspects(table, faults, kept, reading.rows)
+    faults = faults.drop(index=settled.dropped, errors="ignore")
+    faults["effect"] = pd.Series(CELL_OUT, faults.index).where(faults.index.isin(kept.index), ROW_OUT)
+    faults = pd.concat([faults.join(origin), _broken_rows(pieces)])
+    faults = faults.sort_values(["source", "row"], kind="stable", ignore_index=True)
+    aside = frame.drop(kept.index.union(settled.dropped))
+    return Checked(
+        frame=_turn_round(kept, reading.sources, origin).reset_index(drop=True),
+        counts=_count(table, pieces, reading, settled, kept, faults),
+        faults=faults,
+        warnings=[*findings.warnings, *_told_doubles(table, settled, reading.rows), *_disorder(table, kept)],
+        absent=[(source.raw.name, lack) for source in reading.sources for lack in source.mapped.absent],
+        losses=[
+            *compare_loss(table, kept, aside, "set aside"),
+            *compare_loss(table, kept, pd.concat(reading.left_out), "left out"),
+        ],
+        scales=_stated_scales(reading.sources),
+    )
+
+
+def _read_pieces(table: str, pieces: Sequence[Piece], zone: str, findings: _Findings, partial: bool) -> _Reading:
+    """Map and type every source of a table; what stops the run goes to the findings."""
+    reading, earlier = _Reading(), 0
     for piece in pieces:
         try:
-            mapped, omitted = apply_map(piece.raw, piece.table_map, earlier)
+            mapped = apply_map(piece.raw, piece.table_map, earlier, partial=partial)
         except ValueError as error:
-            stops += list_stops(table, error)
+            findings.stops.extend(list_stops(table, error))
             continue
         earlier += len(piece.raw.frame) + len(piece.raw.broken)
-        rows = pd.RangeIndex(start, start + len(mapped))
-        origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.index}, index=rows))
-        left_out, start = left_out + omitted, start + len(mapped)
-        frames.append(_type(table, mapped.set_axis(rows, axis=0), piece, zone, findings))
-    if stops:
-        raise DataContractError(stops)
-    frame = pd.concat(frames)
-    frame = _blank_reversed(table, frame, found)
-    whole, doubles = _sound_rows(table, frame, found)
-    kept = _blank_out_of_range(table, frame if whole.all() else frame[whole], zone, found)
-    faults = pd.concat(found) if found else _fault("", pd.Series(dtype="str"), "")
-    _refuse_suspects(table, faults, kept, start)
-    faults = faults.drop(index=doubles, errors="ignore")
-    faults["effect"] = pd.Series(CELL_OUT, faults.index).where(faults.index.isin(kept.index), ROW_OUT)
-    faults = pd.concat([faults.join(pd.concat(origins)), _broken_rows(pieces)])
-    faults = faults.sort_values(["source", "row"], kind="stable", ignore_index=True)
+        rows = pd.RangeIndex(reading.rows, reading.rows + len(mapped.frame))
+        reading.rows += len(rows)
+        reading.origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.frame.index}, index=rows))
+        reading.frames.append(_type(table, mapped.frame.set_axis(rows, axis=0), piece, zone, findings))
+        reading.left_out.append(_type_lost(table, mapped.left_out, piece, zone))
+        reading.sources.append(Described(piece.raw, piece.table_map, mapped))
+        if mapped.updated is not None:
+            reading.updated.append(_type_updated(mapped.updated, mapped, rows, piece, zone))
+        findings.warnings.extend(f"{piece.raw.name}, {note}" for note in mapped.notes)
+        if not partial:
+            findings.stops.extend((table, "", None, None, why) for why in _refuse_empty(table, reading.sources[-1]))
+    return reading
+
+
+def _count(
+    table: str, pieces: Sequence[Piece], reading: _Reading, settled: Settled, kept: pd.DataFrame, faults: pd.DataFrame
+) -> dict[str, str | int]:
+    """What became of the rows read: left out, kept, set aside, or standing in another row."""
     broken = sum(len(piece.raw.broken) for piece in pieces)
-    counts: dict[str, str | int] = {
+    left_out = sum(len(source.mapped.left_out) for source in reading.sources)
+    return {
         "table": table,
-        "read": start + left_out + broken,
+        "read": reading.rows + left_out + broken,
         "left_out": left_out,
         "kept": len(kept),
-        "quarantined": start - len(kept) - len(doubles) + broken,
-        "duplicates": len(doubles),
+        "quarantined": reading.rows - len(kept) - len(settled.dropped) + broken,
+        "duplicates": len(settled.dropped),
         "cells": int((faults["effect"] == CELL_OUT).sum()),
     }
-    return Checked(kept.reset_index(drop=True), counts, faults, warnings + _disorder(table, kept))
+
+
+def _type_updated(values: pd.Series, mapped: Mapped, rows: pd.RangeIndex, piece: Piece, zone: str) -> pd.Series:
+    """When each row was last changed, as its map's `updated_at` says; what is no time counts as the earliest."""
+    rule = piece.table_map.updated_at or Rule(column="updated_at")
+    reading = _how_to_read(rule, piece, zone)
+    values = values.loc[mapped.frame.index].set_axis(rows, axis=0)
+    return convert(values, Field("updated_at", "time", ""), reading).values
+
+
+def _type_lost(table: str, left_out: pd.DataFrame, piece: Piece, zone: str) -> pd.DataFrame:
+    """What a comparison needs of the rows that a filter left out, typed; what cannot be typed is not compared."""
+    compared = {*SCALES, *TEXTS, *STAMPS.get(table, ())} & {*left_out}
+    columns = {name: rule for name, rule in piece.table_map.columns.items() if name in compared}
+    if left_out.empty or not columns:
+        return pd.DataFrame()
+    some = Piece(piece.raw, TableMap(columns=columns), piece.layout)
+    return _type(table, left_out, some, zone, _Findings([], [], []))
+
+
+def _refuse_empty(table: str, source: Described) -> list[str]:
+    """Why nothing of a source could be reported: no score and no text, or nothing optional that its map names."""
+    mapped = source.mapped
+    wanted = [*SCALES, "comment"] if table == "surveys" else [absent.column for absent in mapped.absent]
+    optional = [name for name, rule in source.table_map.columns.items() if rule.optional]
+    if any(name in mapped.frame for name in ([*wanted] if table == "surveys" else optional)):
+        return []
+    if table != "surveys" and len(optional) < 2:
+        return []
+    named = {absent.column: absent for absent in mapped.absent}
+    near = {
+        name: named[name].nearest if name in named else next(iter(nearest(source.raw, [name])), "") for name in wanted
+    }
+    hints = [f"{name} (nearest: {header!r})" if header else name for name, header in near.items()]
+    found = ", ".join(map(repr, source.raw.frame.columns[:40]))
+    lack = "no score and no comment is found" if table == "surveys" else "the map finds none of its optional columns"
+    return [
+        f"{source.raw.name}: {lack}: {', '.join(hints)}. The file has: {found}. Map the headers that hold them, such "
+        f'as {wanted[0]} = "…".'
+    ]
+
+
+def _turn_round(kept: pd.DataFrame, sources: Sequence[Described], origin: pd.DataFrame) -> pd.DataFrame:
+    """Scores of which the map says that 1 is the best, the other way round."""
+    for name, usual in ((n, s[0]) for n, s in SCALES.items() if n in kept):
+        for source in sources:
+            rule = source.table_map.columns.get(name)
+            if rule is not None and rule.reverse:
+                low, high = rule.scale if rule.scale in SCALES[name] else usual
+                here = origin["source"].reindex(kept.index).eq(source.raw.name)
+                kept = kept.assign(**{name: kept[name].where(~here, low + high - kept[name])})
+    return kept
+
+
+def _stated_scales(sources: Sequence[Described]) -> dict[str, tuple[float, float]]:
+    rules = [(name, rule) for source in sources for name, rule in source.table_map.columns.items() if name in SCALES]
+    return {n: rule.scale for n, rule in rules if rule.scale in SCALES[n] and rule.scale != SCALES[n][0] and rule.scale}
+
+
+def _told_doubles(table: str, settled: Settled, read: int) -> list[str]:
+    """Warnings on rows whose content stands in another row."""
+    kinds = (
+        (settled.superseded, "were replaced by a later row with their id"),
+        (settled.joined, "are the other half of a row with their id and were joined with it"),
+        (settled.doubles, "repeat another one exactly and were dropped"),
+        (settled.resent, "repeat an answer within seconds under a new id and were dropped"),
+    )
+    return [f"{table}: {len(rows):,} of {read:,} rows {what}." for rows, what in kinds if len(rows)]
 
 
 def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _Findings) -> pd.DataFrame:
@@ -115,23 +258,41 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
         if name not in mapped:
             continue
         spec = ours.get(name) or Field(name, rule.kind or "category", "extra")
+        values = mapped[name]
+        if name in SCALES and not pd.api.types.is_numeric_dtype(values):
+            values = values.mask(has_no_opinion(values))
         reading = _how_to_read(rule, piece, zone)
         try:
-            read = convert(mapped[name], spec, reading)
+            read = convert(values, spec, reading)
         except ValueError as error:
             findings.stops.extend(list_stops(table, ValueError(f"{piece.raw.name}, column {name}: {error}"), name))
             continue
         typed[name] = read.values
         if read.bad.any():
-            findings.faults.append(_fault(name, mapped[name][read.bad], read.reasons[read.bad]))
+            findings.faults.append(_fault(name, values[read.bad], read.reasons[read.bad]))
         findings.warnings.extend(f"{piece.raw.name}, column {name}: {note}." for note in read.notes)
         moved += read.moved
+        if name in SCALES and rule.scale in SCALES[name][1:]:
+            low, high = rule.scale or SCALES[name][0]
+            outside = read.values.notna() & ~read.values.between(low, high)
+            findings.faults.append(_fault(name, values[outside], f"is not from {low:g} to {high:g}"))
+            typed[name] = read.values.mask(outside)
     if moved:
         findings.warnings.append(
             f"{piece.raw.name}: {moved:,} stamps without an offset fall into an hour in which clocks change; a "
             "repeated hour was read as the first one, a skipped one as the next moment."
         )
+    for name, rule in piece.table_map.columns.items():
+        if rule.only_with and name in typed:
+            filled = [_inside(typed[other], ours[other]) for other in rule.only_with if other in typed]
+            any_filled = pd.concat(filled, axis=1).any(axis=1) if filled else pd.Series(False, index=mapped.index)
+            typed[name] = typed[name].where(any_filled)
     return pd.DataFrame(typed, index=mapped.index)
+
+
+def _inside(values: pd.Series, spec: Field) -> pd.Series:
+    """Whether a value is there and, where its field has ends, lies between them."""
+    return values.notna() if spec.low is None or spec.high is None else values.between(spec.low, spec.high)
 
 
 def _how_to_read(rule: Rule, piece: Piece, zone: str) -> Reading:
@@ -177,31 +338,19 @@ def _blank_reversed(table: str, frame: pd.DataFrame, found: list[pd.DataFrame]) 
     return frame
 
 
-def _sound_rows(table: str, frame: pd.DataFrame, found: list[pd.DataFrame]) -> tuple[pd.Series, pd.Index]:
-    """Which rows to keep, and the index of identical doubles."""
+def _sound_rows(table: str, frame: pd.DataFrame, found: list[pd.DataFrame]) -> pd.Series:
+    """Which rows have all that is required."""
     keep = pd.Series(True, index=frame.index)
     for spec in FIELDS[table]:
         if not spec.required:
             continue
         missing = frame.index[frame[spec.name].isna()]
         unsaid = missing
-        for fault in found:
-            unsaid = unsaid.difference(fault.index[fault["column"] == spec.name])
-        if len(unsaid):
-            found.append(_fault(spec.name, pd.Series("", index=unsaid), "is required but missing"))
+        for faults in found:
+            unsaid = unsaid.difference(faults.index[faults["column"] == spec.name])
+        found.append(_fault(spec.name, pd.Series("", index=unsaid), "is required but missing"))
         keep[missing] = False
-    primary = FIELDS[table][0].name
-    repeats = frame[primary].isin(frame.loc[frame[primary].duplicated(), primary].unique())
-    if not repeats.any():
-        return keep, frame.index[:0]
-    shared = frame[keep & repeats]
-    again = shared.duplicated()
-    doubles = shared.index[again]
-    rest = shared[~again]
-    contradicting = rest[rest[primary].duplicated(keep=False)]
-    found.append(_fault(primary, contradicting[primary], "stands on several rows that contradict one another"))
-    keep[doubles.union(contradicting.index)] = False
-    return keep, doubles
+    return keep
 
 
 def _blank_out_of_range(table: str, frame: pd.DataFrame, zone: str, found: list[pd.DataFrame]) -> pd.DataFrame:
@@ -241,7 +390,8 @@ def _refuse_suspects(table: str, faults: pd.DataFrame, kept: pd.DataFrame, read:
     for column, group in own.groupby("column", sort=False):
         filled = len(group) + int(kept[column].notna().sum())
         reason = group["reason"].mode().iloc[0]
-        if filled >= SUSPECT_COUNT and len(group) > SUSPECT_SHARE * filled:
+        often = filled >= SUSPECT_COUNT and len(group) > SUSPECT_SHARE * filled
+        if often or _holds_label(str(column), group["value"]):
             sample = ", ".join(map(repr, dict.fromkeys(group["value"].head(100))))[:80]
             text = f"column {column}: {len(group):,} of {filled:,} values: {reason}, such as {sample}. Correct the map"
             stops.append((table, str(column), None, None, f"{text} (another column, values, blank or formats)."))
@@ -250,6 +400,12 @@ def _refuse_suspects(table: str, faults: pd.DataFrame, kept: pd.DataFrame, read:
         stops.append((table, "", None, None, f"none of {read:,} rows can be used: {'; '.join(reasons)}."))
     if stops:
         raise DataContractError(stops)
+
+
+def _holds_label(column: str, bad: pd.Series) -> bool:
+    """Whether a score's bad values repeat a word, which then is an answer that the map does not know, and no slip."""
+    words = bad[pd.to_numeric(bad, errors="coerce").isna() & bad.ne("")] if column in SCALES else bad[:0]
+    return bool(words.value_counts().gt(SLIPS).any())
 
 
 def _broken_rows(pieces: Sequence[Piece]) -> pd.DataFrame:
@@ -264,11 +420,18 @@ def _broken_rows(pieces: Sequence[Piece]) -> pd.DataFrame:
 
 
 def _disorder(table: str, frame: pd.DataFrame) -> list[str]:
-    """Warnings on stamps that precede the start of their row."""
+    """Warnings on stamps that precede the start of their row, days without a clock among stamps with one included."""
     start, following = _FOLLOWING.get(table, ("", ()))
-    counts = {c: int(runs_backwards(frame[start], frame[c]).sum()) for c in following if c in frame}
-    return [
-        f"{table}: {count:,} of {int(frame[column].notna().sum()):,} stamps in {column} precede {start}; they are kept."
-        for column, count in counts.items()
-        if count
-    ]
+    warnings = []
+    for column in (c for c in following if c in frame):
+        known = frame[column].dropna()
+        clocked = bool((known != known.dt.normalize()).any())
+        backwards = frame[column] < frame[start] if clocked else runs_backwards(frame[start], frame[column])
+        days = int((backwards & ~runs_backwards(frame[start], frame[column])).sum())
+        if backwards.any():
+            without = f" ({days:,} of them days without a clock)" if days else ""
+            warnings.append(
+                f"{table}: {int(backwards.sum()):,} of {len(known):,} stamps in {column} precede {start}{without}; "
+                "they are kept."
+            )
+    return warnings

@@ -5,29 +5,41 @@ then mean is for `convert`, and files are read by `sources`.
 """
 
 import difflib
+import re
 import tomllib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from analytics.config import Section, Zone, suggest
-from analytics.tables.layout import tidy, tidy_header
+from analytics.tables.headers import find_column, find_described, nearest, say_absent
+from analytics.tables.layout import tidy
 from analytics.tables.schema import FIELDS, Kind
 from analytics.tables.sources import Raw
 
 Scalar = str | int | float | bool
 _ORIGINS = ("column", "columns", "one_of", "constant", "row_number")
+SCALES = {"nps": ((0.0, 10.0),), "csat": ((1.0, 5.0),), "ces": ((1.0, 7.0), (1.0, 5.0))}  # the first unless stated
+_SETTINGS = ("extra", "where", "where_not", "keep", "updated_at")  # keys of a section that are no columns
+_NOTHING = {"", "nan", "null", "none", "na", "n/a", "-", "--"}  # no word that a filter would have to know
+_FEW_WORDS = 30  # a filter's column with more distinct values is no list of known words
+_CLOSE = 0.8  # likeness from which a listed value may be another spelling of one that occurs
 
 
 class Rule(Section):
     """Where one column of ours comes from, and how its values are to be read.
 
     Exactly one origin: `column` (a header), `columns` (several, joined by a space, such as a date and a time),
-    `one_of` (the first header that exists), `constant`, or `row_number` (a prefix: row-1, row-2 …).
-    `values` translates, `blank` lists values that mean "no answer", `multiply` changes the unit. `epoch` and
-    `excel_serial` say that stamps are counted: in seconds or milliseconds since 1970, or in a spreadsheet's days.
+    `one_of` (the first header that exists), `constant`, or `row_number` (a prefix: row-1, row-2 …). Where no header
+    of `one_of` exists, or alone: `twin` (the one column beside which another has its name and this ending) and
+    `question` (the one column whose header or question text fits one of these patterns).
+    `values` translates, `blank` lists values that mean "no answer", `multiply` changes the unit. `scale` and `reverse`
+    state what a score's numbers mean; `only_with` names columns of ours, one of which must be filled in the row.
+    `note` is told to the reader wherever the rule finds its column. `epoch` and `excel_serial` say that
+    stamps are counted: in seconds or milliseconds since 1970, or in a spreadsheet's days.
     """
 
     column: str | None = None
@@ -44,11 +56,32 @@ class Rule(Section):
     excel_serial: bool = False
     zone: Zone | None = None
     kind: Kind | None = None
+    scale: tuple[float, float] | None = None
+    reverse: bool | None = None
+    twin: str | None = None
+    question: list[str] = []
+    only_with: list[str] = []
+    note: str = ""
+
+    @field_validator("question")
+    @classmethod
+    def _patterns_compile(cls, value: list[str]) -> list[str]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        return value
+
+    @property
+    def headers(self) -> list[str]:
+        """Headers that the rule names, in order of preference."""
+        return self.columns or self.one_of or ([self.column] if self.column else [])
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Rule":
         given = [name for name in _ORIGINS if getattr(self, name) is not None]
-        if len(given) != 1:
+        if len(given) > 1 or (not given and not self.question and not self.twin):
             raise ValueError(f"give exactly one of {', '.join(_ORIGINS)}; found {', '.join(given) or 'none'}")
         return self
 
@@ -56,18 +89,66 @@ class Rule(Section):
 class TableMap(Section):
     """How one table is filled: `columns` of ours, `extra` columns beside them, and which rows count.
 
-    A row counts if it has one of the values listed under `where`, and none of those under `where_not`, per header.
+    A row counts if it has one of the values listed under `where`, and none of those under `where_not`, per header; a
+    word that a filter's column holds and neither names is a fault. Of several rows with one id `keep` takes the latest
+    by `updated_at`, or in the order of the files.
     """
 
     columns: dict[str, Rule]
     extra: dict[str, Rule] = {}
     where: dict[str, list[Scalar]] = {}
     where_not: dict[str, list[Scalar]] = {}
+    keep: Literal["latest"] | None = None
+    updated_at: Rule | None = None
 
     @property
     def rules(self) -> dict[str, Rule]:
         """Rules of all columns, ours first."""
         return self.columns | self.extra
+
+    @model_validator(mode="after")
+    def _stated_scales(self) -> "TableMap":
+        for name, rule in self.columns.items():
+            allowed = SCALES.get(name, ())
+            if rule.scale and rule.scale not in allowed and not (allowed and rule.values):
+                known = " or ".join(f"[{low:g}, {high:g}]" for low, high in allowed)
+                hint = f"takes scale {known}; translate another one with values" if known else "is no score"
+                raise ValueError(
+                    f"column {name}, scale: [{rule.scale[0]:g}, {rule.scale[1]:g}] is stated, but {name} {hint}"
+                )
+            unknown = [other for other in rule.only_with if other not in self.columns]
+            if unknown:
+                raise ValueError(
+                    f"column {name}: only_with names {', '.join(unknown)}, which the section does not fill"
+                )
+        if self.updated_at and not self.keep:
+            raise ValueError('updated_at serves keep = "latest": say that too')
+        return self
+
+
+@dataclass(frozen=True)
+class Absent:
+    """An optional column of a map that a source lacks, and the header of the source that is nearest, or ''."""
+
+    column: str
+    wanted: tuple[str, ...]
+    nearest: str
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Columns of ours as a source has them, still unread.
+
+    `frame` and `left_out` hold the rows that count and those that a filter left out, `headers` the source's header
+    of each column, `updated` the stamps that say which of several rows is the latest, `notes` what to tell a reader.
+    """
+
+    frame: pd.DataFrame
+    left_out: pd.DataFrame
+    headers: dict[str, str]
+    absent: tuple[Absent, ...] = ()
+    updated: pd.Series | None = None
+    notes: tuple[str, ...] = ()
 
 
 class ExportMap(Section):
@@ -138,7 +219,7 @@ def parse_map(raw: dict[str, Any], name: str) -> ExportMap:
 def _section(table: str, section: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """One section as the fields of a `TableMap`, and what is wrong with its names."""
     ours = {spec.name: spec for spec in FIELDS[table]}
-    columns = {key: value for key, value in section.items() if key not in {"extra", "where", "where_not"}}
+    columns = {key: value for key, value in section.items() if key not in _SETTINGS}
     extra = section.get("extra", {})
     faults = [
         f"[{table}] '{key}' {suggest(key, ours)} Further columns go under [{table}.extra]"
@@ -154,7 +235,9 @@ def _section(table: str, section: dict[str, Any]) -> tuple[dict[str, Any], list[
         faults += [f"[{table}.extra] '{key}' belongs directly under [{table}]" for key in extra if key in ours]
         extra = {key: _rule(value) for key, value in extra.items()}
     rules = {key: _rule(value) for key, value in columns.items() if key in ours}
-    filters: dict[str, Any] = {key: section[key] for key in ("where", "where_not") if key in section}
+    filters: dict[str, Any] = {key: section[key] for key in ("where", "where_not", "keep") if key in section}
+    if "updated_at" in section:
+        filters["updated_at"] = _rule(section["updated_at"])
     return {"columns": rules, "extra": extra, **filters}, faults
 
 
@@ -204,51 +287,155 @@ def _guess(values: pd.Series) -> Kind:
     return "category" if pd.to_numeric(rest, errors="coerce").isna().any() else "number"
 
 
-def apply_map(raw: Raw, table_map: TableMap, earlier: int = 0) -> tuple[pd.DataFrame, int]:
-    """Columns of ours as the source has them, still unread, and how many rows `where` and `where_not` left out.
+def apply_map(raw: Raw, table_map: TableMap, earlier: int = 0, *, partial: bool = False) -> Mapped:
+    """Columns of ours as the source has them, still unread, in the rows that `where` and `where_not` let pass.
 
-    Row numbers that serve as ids go on from the `earlier` rows of the files before this one.
+    Row numbers that serve as ids go on from the `earlier` rows of the files before this one; of a `partial` source all
+    rows may be left out.
 
     Raises
     ------
     ValueError
-        If the map names columns that the source lacks: all of them, each with the nearest names there are.
+        If the map names columns that the source lacks (all of them, each with the nearest names there are), if a
+        filter's column holds words that the filter does not know, or if no row is left.
     """
     faults: list[str] = []
-    taken = {name: _take(raw, name, rule, faults, earlier) for name, rule in table_map.rules.items()}
-    keep = pd.Series(True, index=raw.frame.index)
-    for wanted, conditions in ((True, table_map.where), (False, table_map.where_not)):
-        for header, listed in conditions.items():
-            column = _find(raw, header)
-            if column is None:
-                faults.append(_absent(raw, header, "where" if wanted else "where_not"))
-            else:
-                keep &= _keys(raw.frame[column]).isin([_key(value) for value in listed]) == wanted
+    headers = {name: _headers(raw, name, rule, faults) for name, rule in table_map.rules.items()}
+    taken = {name: _take(raw, rule, headers[name], earlier) for name, rule in table_map.rules.items()}
+    frame = pd.DataFrame({name: values for name, values in taken.items() if values is not None}, raw.frame.index)
+    keep = _filter(raw, table_map, faults, partial)
+    updated = None
+    if table_map.updated_at is not None:
+        header = _headers(raw, "updated_at", table_map.updated_at, faults)
+        updated = _take(raw, table_map.updated_at, header, earlier)
     if faults:
         raise ValueError("\n".join(faults))
-    frame = pd.DataFrame({name: values for name, values in taken.items() if values is not None}, raw.frame.index)
-    return frame if keep.all() else frame[keep], int((~keep).sum())
+    absent = tuple(
+        Absent(name, tuple(rule.headers), next(iter(nearest(raw, rule.headers)), ""))
+        for name, rule in table_map.rules.items()
+        if name not in frame
+    )
+    notes = [
+        f"{name} from {headers[name][0]!r}: {r.note}" for name, r in table_map.rules.items() if r.note and headers[name]
+    ]
+    used = {name: " ".join(columns) for name, columns in headers.items() if columns}
+    return Mapped(frame if keep.all() else frame[keep], frame[~keep], used, absent, updated, tuple(notes))
 
 
-def _take(raw: Raw, name: str, rule: Rule, faults: list[str], earlier: int) -> pd.Series | None:
-    """Values of one column, translated; None, and a fault unless the rule is optional, where a header is absent."""
+def _filter(raw: Raw, table_map: TableMap, faults: list[str], partial: bool) -> pd.Series:
+    """Which rows count; faults where a filter does not know a word of its column, or lets no row pass."""
+    keep = pd.Series(True, index=raw.frame.index)
+    present: list[str] = []
+    for header in dict.fromkeys([*table_map.where, *table_map.where_not]):
+        wanted, unwanted = table_map.where.get(header), table_map.where_not.get(header)
+        column = find_column(raw, header)
+        if column is None:
+            faults.append(say_absent(raw, header, "where_not" if wanted is None else "where"))
+            continue
+        keys = _keys(raw.frame[column])
+        if wanted is not None:
+            keep &= keys.isin([_key(value) for value in wanted])
+        if unwanted is not None:
+            keep &= ~keys.isin([_key(value) for value in unwanted])
+        counts = (
+            raw.frame[column]
+            .groupby(keys.to_numpy(), sort=False)
+            .agg(["first", "size"])
+            .drop(index=[*_NOTHING], errors="ignore")
+        )
+        counts = counts.sort_values("size", ascending=False, kind="stable")
+        present.append(f"column {column!r} holds {_counted(counts)}")
+        strange = _strange(counts, wanted, unwanted, _translated(raw, table_map, column))
+        if any(name in SCALES for name in _readers(raw, table_map, column)):
+            slips = strange.index[pd.to_numeric(strange.index.to_series(), errors="coerce").notna()]
+            keep |= keys.isin(slips)  # a number that is no score is judged, and counted, where scores are
+            strange = strange.drop(slips)
+        if len(strange):
+            faults.append(
+                f"{raw.name}: column {column!r}, filter: holds {_counted(strange)}, which neither where nor where_not "
+                f"names. Add each to one of the two, as rows of which nobody says whether they count would be lost."
+            )
+    if present and not partial and len(keep) and not keep.any() and not faults:
+        faults.append(
+            f"{raw.name}: all {len(keep):,} rows are left out by where and where_not: {'; '.join(present)}. "
+            "Correct the filter, or give another file."
+        )
+    return keep
+
+
+def _strange(
+    counts: pd.DataFrame, wanted: list[Scalar] | None, unwanted: list[Scalar] | None, translated: set[str]
+) -> pd.DataFrame:
+    """Values of a filter's column that it must know and does not.
+
+    A filter that names several words, or what counts and what does not, is a list of known words. One that picks a
+    single value, or only leaves values out, is not: there only a near miss of a listed value, where none occurs, is
+    strange.
+    """
+    listed = {_key(value) for value in [*(wanted or []), *(unwanted or [])]}
+    unknown = counts[~counts.index.isin(listed)]
+    closed = wanted is not None and (unwanted is not None or len(wanted) > 1)
+    if closed and len(counts) <= _FEW_WORDS:
+        return unknown
+    unknown = unknown[~unknown.index.isin(translated)]
+    missed = sorted(listed) if len(unknown) and not counts.index.isin(listed).any() else []
+    close = [near for value in missed for near in difflib.get_close_matches(value, unknown.index, 3, _CLOSE)]
+    return unknown[unknown.index.isin(close)]
+
+
+def _translated(raw: Raw, table_map: TableMap, column: str) -> set[str]:
+    """Values of a column of the source to which the rules that read it give a meaning."""
+    rules = _readers(raw, table_map, column).values()
+    return {_key(value) for rule in rules for value in [*rule.values, *rule.blank]}
+
+
+def _readers(raw: Raw, table_map: TableMap, column: str) -> dict[str, Rule]:
+    """Rules that read a column of the source, by the column of ours that they fill."""
+    rules = table_map.rules.items()
+    return {name: rule for name, rule in rules if column in [find_column(raw, header) for header in rule.headers]}
+
+
+def _counted(counts: pd.DataFrame) -> str:
+    """Values with how often they occur: 'Good' (12), 'Bad' (3)."""
+    words = [f"{tidy(row['first'])[:40]!r} ({row['size']:,})" for _, row in counts.head(8).iterrows()]
+    return (", ".join(words) or "nothing") + (" …" if len(counts) > len(words) else "")
+
+
+def _headers(raw: Raw, name: str, rule: Rule, faults: list[str]) -> list[str]:
+    """Columns of the source that a rule means; none, and a fault unless it is optional, where there is none."""
+    if rule.constant is not None or rule.row_number is not None:
+        return []
+    found = [find_column(raw, header) for header in rule.headers]
+    present = [column for column in found if column is not None]
+    if not present and (rule.twin or rule.question):
+        present = find_described(raw, rule.twin, rule.question)
+        if len(present) > 1:
+            faults.append(
+                f"{raw.name}: column {name} may be any of {', '.join(map(repr, present))}: all of them are asked like "
+                f'it. Say which one in a map of your own: {name} = "…".'
+            )
+            return present
+    if not present or (rule.columns and len(present) < len(rule.headers)):
+        if not rule.optional:
+            missing = [header for header, column in zip(rule.headers, found, strict=True) if column is None]
+            faults.extend(say_absent(raw, header, name) for header in missing[: 1 if rule.one_of else None] or [name])
+        return []
+    return present if rule.columns else present[:1]
+
+
+def _take(raw: Raw, rule: Rule, headers: list[str], earlier: int) -> pd.Series | None:
+    """Values of one column, translated; None where the source lacks it."""
     index = raw.frame.index
     if rule.constant is not None:
         return pd.Series(str(rule.constant), index=index, dtype="str")
     if rule.row_number is not None:
         return rule.row_number + pd.Series(index + earlier, index=index).astype("str")
-    wanted = rule.columns or rule.one_of or [str(rule.column)]
-    found = [_find(raw, header) for header in wanted]
-    present = [column for column in found if column is not None]
-    if not present or (rule.columns and len(present) < len(wanted)):
-        if not rule.optional:
-            missing = [header for header, column in zip(wanted, found, strict=True) if column is None]
-            faults.extend(_absent(raw, header, name) for header in missing[: 1 if rule.one_of else None])
+    if not headers:
         return None
     if rule.columns:
-        parts = raw.frame[present].astype("str").fillna("")
+        parts = raw.frame[headers].astype("str").fillna("")
         return translate(parts.agg(" ".join, axis=1).str.strip(), rule)
-    return translate(raw.frame[present[0]], rule)
+    return translate(raw.frame[headers[0]], rule)
 
 
 def translate(values: pd.Series, rule: Rule) -> pd.Series:
@@ -270,7 +457,8 @@ def translate(values: pd.Series, rule: Rule) -> pd.Series:
     meaning = {_key(found): str(meant) for found, meant in rule.values.items()}
     translated = keys.map(meaning).astype("str").fillna(text)
     translated = translated.mask(keys.isin([_key(value) for value in rule.blank]))
-    return pd.Series(translated.reindex(codes).to_numpy(), index=values.index, dtype="str", name=values.name)
+    whole = pd.Series(translated.reindex(codes).to_numpy(), index=values.index, dtype="str", name=values.name)
+    return whole.mask(values.isna(), meaning[""]) if "" in meaning else whole
 
 
 def _key(value: object) -> str:
@@ -281,27 +469,3 @@ def _keys(values: pd.Series) -> pd.Series:
     codes, uniques = pd.factorize(values)
     keys = pd.Series([_key(value) for value in uniques], dtype="str")
     return pd.Series(keys.reindex(codes).fillna("").to_numpy(), index=values.index, dtype="str")
-
-
-def _find(raw: Raw, header: str) -> str | None:
-    """Column of the source that a header means: exactly, or but for case and spaces."""
-    header = tidy_header(header)
-    names = {**{alias: name for alias, name in raw.aliases.items()}, **{name: name for name in raw.frame.columns}}
-    if header in names:
-        return names[header]
-    return {alias.casefold(): name for alias, name in names.items()}.get(header.casefold())
-
-
-def _absent(raw: Raw, header: str, needed_for: str) -> str:
-    names = [*raw.frame.columns, *raw.aliases]
-    by_lower = {name.casefold(): name for name in names}
-    near = [by_lower[n] for n in difflib.get_close_matches(header.casefold(), by_lower, 3, cutoff=0.5)]
-    if near:
-        hint = f"Nearest: {', '.join(map(repr, near))}."
-    elif len(names) == 1:
-        hint = f"The header reads as one column, {names[0][:80]!r}: is the separator right?"
-    else:
-        hint = f"Found: {', '.join(map(repr, names[:12]))}{' …' if len(names) > 12 else ''}."
-    return (
-        f"{raw.name}: no column {header!r}, which {needed_for} is to come from. {hint} Correct the map, or write one."
-    )

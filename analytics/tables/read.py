@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import tomllib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -12,10 +13,11 @@ from analytics.config import Config, Source
 from analytics.tables.check import CELL_OUT, Checked, Piece, Stop, check_table, list_stops
 from analytics.tables.layout import Place
 from analytics.tables.maps import ExportMap, load_map, plain_map
-from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
+from analytics.tables.schema import LOSS_COLUMNS, TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 
 QUARANTINE = "data/derived/quarantine"
+_DEMO = tomllib.loads((Path(__file__).parent / "demo" / "declared.toml").read_text(encoding="utf-8"))
 _LINKS = (
     ("surveys", "contact_id", "contacts"),
     ("surveys", "customer_id", "customers"),
@@ -55,6 +57,7 @@ def read_tables(config: Config) -> Tables:
     ['response_id', 'customer_id', 'contact_id']
     """
     pieces, stops = _load(config)
+    stops += _borrowed(config)
     checked: dict[str, Checked] = {}
     for table, found in pieces.items():
         try:
@@ -94,7 +97,7 @@ def refuse_absent(config: Config) -> None:
     DataContractError
         With all such faults.
     """
-    stops: list[Stop] = []
+    stops = _borrowed(config)
     for table, source in config.sources.items():
         try:
             open_layout(config, table, source)
@@ -119,6 +122,21 @@ def undated(tables: Tables) -> list[str]:
     return [
         "surveys: no date is known (responded_at, invited_at), so no report of a period can be made from them. "
         "Map the column that holds the day of the answer or of the invitation."
+    ]
+
+
+def _borrowed(config: Config) -> list[Stop]:
+    """Promises and targets of the demo that stand in the configuration of another organisation."""
+    if config.organisation.name == _DEMO["organisation"]:
+        return []
+    promises = [p.text for p in config.promises if not p.own and p.text.strip() in _DEMO["promises"]]
+    targets = [t.name for t in config.targets if not t.own and t.name.strip() in _DEMO["targets"]]
+    demo, own = _DEMO["organisation"], config.organisation.name
+    settle = "Remove them (and a strategy that is not yours), or say own = true where they are yours."
+    return [
+        (key, "", None, None, f"{', '.join(map(repr, names))}: declared by the demo, {demo}, not by {own}. {settle}")
+        for key, names in (("promises", promises), ("targets", targets))
+        if names
     ]
 
 
@@ -180,6 +198,18 @@ def _build_log(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> R
         pd.DataFrame(inputs, columns=["table", "source", "sha256", "rows"]),
         kinds[["table", "column", "reason", "n", "effect"]],
         tuple(dict.fromkeys([*_general_warnings(pieces, checked), *_orphan_warnings(checked)])),
+        pd.DataFrame(
+            [
+                (table, source, lack.column, ", ".join(lack.wanted), lack.nearest)
+                for table, result in checked.items()
+                for source, lack in result.absent
+            ],
+            columns=["table", "source", "column", "wanted", "nearest"],
+        ),
+        pd.DataFrame(
+            [(*loss, loss.matters) for result in checked.values() for loss in result.losses], columns=[*LOSS_COLUMNS]
+        ),
+        {name: scale for result in checked.values() for name, scale in result.scales.items()},
     )
 
 
@@ -189,7 +219,7 @@ def _general_warnings(pieces: dict[str, list[Piece]], checked: dict[str, Checked
     warnings += [f"{raw.name}: holds a header and no rows." for raw in raws if raw.frame.empty and not raw.broken]
     for table, result in checked.items():
         warnings += result.warnings
-        out, doubles, read, left = (int(result.counts[k]) for k in ("quarantined", "duplicates", "read", "left_out"))
+        out, read, left = (int(result.counts[k]) for k in ("quarantined", "read", "left_out"))
         cells = int((result.faults["effect"] == CELL_OUT).sum())
         where = f"see {QUARANTINE}/{table}.csv"
         if left:
@@ -198,8 +228,6 @@ def _general_warnings(pieces: dict[str, list[Piece]], checked: dict[str, Checked
             warnings.append(f"{table}: {out:,} of {read:,} rows were set aside; {where}.")
         if cells:
             warnings.append(f"{table}: {cells:,} values that cannot be right were set to missing; {where}.")
-        if doubles:
-            warnings.append(f"{table}: {doubles:,} of {read:,} rows repeat another one exactly and were dropped.")
     return warnings
 
 

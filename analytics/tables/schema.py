@@ -24,6 +24,7 @@ TEXT_SCORES = (
 )  # fmt: skip
 TABLE_NAMES = ("contacts", "surveys", "complaints", "customers")
 REMEDIES = ("none", "partial", "full")
+LOSS_COLUMNS = ("table", "why", "measure", "lost", "kept", "difference", "low", "high", "shift", "matters")
 FAILURE_COLUMNS = ("table", "column", "row", "value", "reason")
 
 Kind = Literal["id", "time", "number", "flag", "category", "text"]
@@ -145,12 +146,22 @@ class ReadLog:
         One row per kind of fault: table, column, reason, n, effect ('row set aside', 'value set to missing').
     warnings
         Sentences a reader of the report should see.
+    absent
+        One row per optional column of a map that a source lacks: table, source, column, wanted, nearest ('' for none).
+    losses
+        One row per comparison of rows lost with rows kept: table, why, measure, lost, kept, difference, low, high,
+        shift, matters (see ``analytics.tables.loss``).
+    scales
+        Ends of each score whose map states another scale than the usual one.
     """
 
     rows: pd.DataFrame = field(default_factory=_empty("table read kept quarantined duplicates cells").copy)
     inputs: pd.DataFrame = field(default_factory=_empty("table source sha256 rows").copy)
     faults: pd.DataFrame = field(default_factory=_empty("table column reason n effect").copy)
     warnings: tuple[str, ...] = ()
+    absent: pd.DataFrame = field(default_factory=lambda: _empty("table", "source", "column", "wanted", "nearest"))
+    losses: pd.DataFrame = field(default_factory=lambda: _empty(*LOSS_COLUMNS))
+    scales: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,9 @@ def test_a_map_renames_translates_and_adds_columns():
             "extra": {"shop": "Shop", "wave": {"constant": 3}},
         }
     )
-    frame, left_out = apply_map(source, table_map)
-    assert left_out == 0
+    mapped = apply_map(source, table_map)
+    frame = mapped.frame
+    assert mapped.left_out.empty
     assert frame.drop(columns="nps").to_dict("list") == {
         "response_id": ["1", "2"],
         "csat": ["5", "1"],
@@ -44,7 +45,7 @@ def test_a_map_renames_translates_and_adds_columns():
 
 def test_headers_match_but_for_case_and_spaces_and_by_either_header_row():
     source = raw(Id=["1"], **{"How was it": ["4"]}, aliases={"How was it / Speed": "How was it"})
-    frame, _ = apply_map(source, surveys({"csat": "how  was IT", "ces": "How was it / speed"}))
+    frame = apply_map(source, surveys({"csat": "how  was IT", "ces": "How was it / speed"})).frame
     assert frame.loc[1, ["csat", "ces"]].tolist() == ["4", "4"]
 
 
@@ -53,27 +54,90 @@ def test_ids_can_be_composed_from_row_numbers_and_from_several_columns():
     table_map = parse_map(
         {"surveys": {"response_id": {"row_number": "r-"}, "responded_at": {"columns": ["Day", "Hour"]}}}, "m"
     ).tables["surveys"]
-    frame, _ = apply_map(source, table_map)
+    frame = apply_map(source, table_map).frame
     assert frame["response_id"].tolist() == ["r-1", "r-2"]
     assert frame["responded_at"].tolist() == ["1/2/2025 10:00", "2/2/2025 11:00"]
 
 
 def test_where_takes_rows_and_counts_those_it_leaves():
     source = raw(Id=["1", "2", "3"], Score=["Good", "not offered", "offered"])
-    frame, left_out = apply_map(source, surveys({"where": {"Score": ["good", "Offered"]}}))
-    assert frame.index.tolist() == [1, 3]
-    assert left_out == 1
-    frame, left_out = apply_map(source, surveys({"where_not": {"Score": ["Not Offered"]}}))
-    assert frame.index.tolist() == [1, 3]
-    assert left_out == 1
+    mapped = apply_map(
+        source, surveys({"where": {"Score": ["good", "Offered"]}, "where_not": {"Score": ["Not Offered"]}})
+    )
+    assert mapped.frame.index.tolist() == [1, 3]
+    assert mapped.left_out.index.tolist() == [2]
+    mapped = apply_map(source, surveys({"where_not": {"Score": ["Not Offered"]}}))
+    assert mapped.frame.index.tolist() == [1, 3]
+    assert mapped.left_out.index.tolist() == [2]
+
+
+def test_a_word_that_a_filter_does_not_know_is_a_fault_with_the_values_found():
+    source = raw(Id=["1", "2", "3", "4"], Score=["Good", "Bad", "Meh", ""])
+    with pytest.raises(
+        ValueError, match=r"column 'Score', filter: holds 'Meh' \(1\), which neither where nor where_not"
+    ):
+        apply_map(source, surveys({"where": {"Score": ["Good", "Bad"]}}))
+    mapped = apply_map(source, surveys({"where": {"Score": ["Good", "Bad"]}, "where_not": {"Score": ["Meh"]}}))
+    assert mapped.frame.index.tolist() == [1, 2]  # a blank is no word
+
+
+def test_a_filter_that_picks_one_value_knows_what_it_leaves_out():
+    source = raw(Id=["1", "2", "3"], Firm=["Acme", "Other", "Third"])
+    assert apply_map(source, surveys({"where": {"Firm": ["acme"]}})).frame.index.tolist() == [1]
+
+
+def test_a_near_miss_of_what_a_filter_leaves_out_is_a_fault():
+    source = raw(Id=["1", "2"], Status=["Survey Tests", "Real"])
+    with pytest.raises(ValueError, match=r"column 'Status', filter: holds 'Survey Tests' \(1\)"):
+        apply_map(source, surveys({"where_not": {"Status": ["Survey Test"]}}))
+    assert len(apply_map(source, surveys({"where_not": {"Status": ["Spam"]}})).frame) == 2
+
+
+def test_a_filter_that_lets_no_row_pass_says_what_its_columns_hold():
+    source = raw(Id=["1", "2"], Status=["2", "2"])
+    filters = surveys({"where_not": {"Status": [2]}})
+    with pytest.raises(ValueError, match=r"all 2 rows are left out .* column 'Status' holds '2' \(2\)"):
+        apply_map(source, filters)
+    assert apply_map(source, filters, partial=True).frame.empty  # another part may hold rows
+
+
+def test_a_number_that_is_no_score_passes_a_filter_of_scores_to_be_counted_as_bad():
+    source = raw(Id=["1", "2", "3"], Score=["4", "383", "Offered"])
+    table_map = surveys({"csat": {"column": "Score", "blank": ["Offered"]}, "where": {"Score": [4, 5, "Offered"]}})
+    assert apply_map(source, table_map).frame["csat"].fillna("").tolist() == ["4", "383", ""]
+
+
+def test_a_question_is_found_by_its_words_behind_markup_and_by_its_twin():
+    rule = {"question": ["how likely .*recommend"], "optional": True}
+    source = raw(Id=["1"], **{"<p>How likely are you to recommend us to a friend?</p>": ["9"]})
+    assert apply_map(source, surveys({"nps": rule})).frame["nps"].tolist() == ["9"]
+    aliased = Raw("e", pd.DataFrame({"Id": ["1"], "Q4": ["9"]}), "", {"Q4 / How likely are you to recommend us?": "Q4"})
+    assert apply_map(aliased, surveys({"nps": rule})).frame["nps"].tolist() == ["9"]
+    twins = raw(Id=["1"], Q1=["1"], Q4=["9"])
+    twins.frame["Q4_NPS_GROUP"] = ["3"]
+    mapped = apply_map(twins, surveys({"nps": {"twin": "_NPS_GROUP", "optional": True}}))
+    assert mapped.headers["nps"] == "Q4"
+
+
+def test_two_questions_that_fit_are_asked_about():
+    source = raw(Id=["1"], **{"How likely will you recommend A": ["9"], "How likely will you recommend B": ["2"]})
+    with pytest.raises(ValueError, match=r"column nps may be any of 'How likely will you recommend A', 'How .* B'"):
+        apply_map(source, surveys({"nps": {"question": ["how likely .*recommend"], "optional": True}}))
+
+
+def test_a_blank_can_be_translated():
+    rule = Rule(column="x", values={"": 0})
+    assert translate(pd.Series(["", "5", None, " "]), rule).tolist() == ["0", "5", "0", "0"]
 
 
 def test_one_of_takes_the_first_header_there_is_and_optional_allows_none():
     source = raw(Id=["1"], Rating=["4"])
-    frame, _ = apply_map(
+    mapped = apply_map(
         source, surveys({"csat": {"one_of": ["CSAT", "Rating"]}, "nps": {"column": "NPS", "optional": True}})
     )
-    assert list(frame) == ["response_id", "csat"]
+    assert list(mapped.frame) == ["response_id", "csat"]
+    assert mapped.headers == {"response_id": "Id", "csat": "Rating"}
+    assert [(lack.column, lack.wanted) for lack in mapped.absent] == [("nps", ("NPS",))]
 
 
 def test_absent_columns_are_all_named_with_the_nearest_there_are():
@@ -169,7 +233,10 @@ def test_every_shipped_map_is_valid_and_says_what_it_reads(path):
 
 
 def test_the_maps_promised_are_shipped():
-    assert {"cfpb", "zendesk", "qualtrics", "surveymonkey", "csat_generic"} <= {path.stem for path in MAPS}
+    assert {
+        "cfpb", "zendesk", "zendesk_dlt", "qualtrics", "surveymonkey", "csat_generic", "freshdesk", "intercom",
+        "delighted", "typeform", "google_forms", "google_play", "trustpilot", "nhs_fft", "salesforce_cases",
+    } <= {path.stem for path in MAPS}  # fmt: skip
 
 
 JSON = st.recursive(

@@ -3,6 +3,8 @@
 import csv
 import hashlib
 import os
+import tomllib
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.config import Config
-from analytics.tables.read import defuse, read_tables
+from analytics.tables import demo
+from analytics.tables.read import defuse, read_tables, refuse_absent
 from analytics.tables.schema import DataContractError, contract
 
 CONTACTS = "contact_id,customer_id,started_at\nc1,k1,2025-03-01 09:00\nc2,k2,2025-03-02 09:00\n"
@@ -55,8 +58,8 @@ def test_tables_keep_their_contract_and_the_log_accounts_for_the_input(read, tmp
 
 
 def test_optional_columns_are_truly_optional(read):
-    tables = read({"s.csv": "response_id\nr1\n"}, surveys="s.csv")
-    assert list(tables.surveys) == ["response_id"]
+    tables = read({"k.csv": "customer_id\nk1\n"}, customers="k.csv")
+    assert list(tables.customers) == ["customer_id"]
 
 
 def test_bad_optional_values_are_set_to_missing_and_written_down(read, tmp_path):
@@ -100,7 +103,7 @@ def test_identical_doubles_are_dropped_and_contradictions_set_aside(read, tmp_pa
 
 
 def test_orphans_are_kept_and_counted(read):
-    surveys = "response_id,contact_id,customer_id\nr1,c1,k1\nr2,c9,k2\nr3,,\n"
+    surveys = "response_id,contact_id,customer_id,nps\nr1,c1,k1,\nr2,c9,k2,\nr3,,,\n"
     tables = read({"c.csv": CONTACTS, "s.csv": surveys}, contacts="c.csv", surveys="s.csv")
     assert len(tables.surveys) == 3
     assert tables.log.warnings == ("surveys: 1 of 2 contact_id are not in contacts; the rows are kept.",)
@@ -108,10 +111,10 @@ def test_orphans_are_kept_and_counted(read):
 
 def test_an_answer_before_its_invitation_keeps_the_answer(read, tmp_path):
     text = (
-        "response_id,invited_at,responded_at\n"
-        "r1,2025-03-05 10:00,2025-03-04 10:00\n"
-        "r2,2025-03-05 10:00,2025-03-05\n"
-        "r3,2025-03-05 10:00,2025-03-05 10:01\n"
+        "response_id,invited_at,responded_at,nps\n"
+        "r1,2025-03-05 10:00,2025-03-04 10:00,9\n"
+        "r2,2025-03-05 10:00,2025-03-05,9\n"
+        "r3,2025-03-05 10:00,2025-03-05 10:01,9\n"
     )
     tables = read({"s.csv": text}, surveys="s.csv")
     assert tables.surveys["invited_at"].isna().tolist() == [True, False, False]  # r2 has a date without a clock
@@ -126,6 +129,60 @@ def test_company_stamps_that_run_backwards_are_kept_and_counted(read):
     tables = read({"c.csv": text}, contacts="c.csv")
     assert tables.contacts["resolved_at"].notna().all()
     assert tables.log.warnings == ("contacts: 1 of 2 stamps in resolved_at precede started_at; they are kept.",)
+
+
+def test_days_without_a_clock_among_stamps_with_one_are_counted_as_impossible(read):
+    text = (
+        "contact_id,customer_id,started_at,first_response_at\nc1,k1,2025-03-02 09:00,2025-03-02 08:30\n"
+        "c2,k1,2025-03-02 09:00,2025-03-02 00:00\nc3,k1,2025-03-02 09:00,2025-03-02 09:30\n"
+    )
+    tables = read({"c.csv": text}, contacts="c.csv")
+    assert tables.log.warnings == (
+        "contacts: 2 of 3 stamps in first_response_at precede started_at (1 of them days without a clock); "
+        "they are kept.",
+    )
+
+
+def test_optional_columns_that_are_not_found_are_listed_with_the_nearest_header(read):
+    table_map = '[surveys]\nresponse_id = "Id"\nnps = "NPS"\n'
+    table_map += 'comment = { one_of = ["Reason", "Comments"], optional = true }\n'
+    tables = read(
+        {"e.csv": "Id,NPS,Comment\n1,9,fine\n", "m.toml": table_map}, surveys={"path": "e.csv", "map": "m.toml"}
+    )
+    assert tables.log.absent.to_dict("records") == [
+        {"table": "surveys", "source": "e.csv", "column": "comment", "wanted": "Reason, Comments", "nearest": "Comment"}
+    ]
+
+
+DEMO = tomllib.loads((Path(__file__).resolve().parents[2] / "perception.toml").read_text(encoding="utf-8"))
+
+
+def test_what_the_demo_declares_is_known():
+    declared = tomllib.loads((Path(demo.__file__).parent / "declared.toml").read_text(encoding="utf-8"))
+    assert declared["organisation"] == DEMO["organisation"]["name"]
+    assert declared["promises"] == [promise["text"] for promise in DEMO["promises"]]
+    assert declared["targets"] == [target["name"] for target in DEMO["targets"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "word"), [("promises", "We call you back"), ("targets", "Answered within two minutes")]
+)
+def test_promises_of_the_demo_under_another_name_stop_the_run_unless_they_are_own(tmp_path, kind, word):
+    (tmp_path / "c.csv").write_text(CONTACTS)
+    sources = {"contacts": {"path": "c.csv"}}
+
+    def config(name, **more):
+        declared = [{**each, **more} for each in DEMO[kind]]
+        return Config(organisation={"name": name}, sources=sources, root=tmp_path, **{kind: declared})
+
+    with pytest.raises(
+        DataContractError, match=f"{kind}: '{word}.*declared by the demo, Northwind Broadband, not by Acme"
+    ):
+        read_tables(config("Acme"))
+    with pytest.raises(DataContractError, match="declared by the demo"):
+        refuse_absent(config("Acme"))
+    assert len(read_tables(config("Acme", own=True)).contacts) == 2
+    assert len(read_tables(config(DEMO["organisation"]["name"])).contacts) == 2
 
 
 def test_mixed_zones_and_a_change_of_clocks_meet_on_one_time_line(read):
@@ -207,7 +264,9 @@ def test_a_required_column_without_a_map_is_asked_for_by_name(read):
 
 def test_a_column_that_is_mostly_wrong_stops_the_run_instead_of_losing_it(read):
     scale = "response_id,csat\n" + "".join(f"r{i},{i % 10 + 1}\n" for i in range(100))
-    with pytest.raises(DataContractError, match=r"column csat: 50 of 100 values: is not from 1 to 5, such as '6', '7'"):
+    with pytest.raises(
+        DataContractError, match=r"column csat, scale: 50 of 100 values: is not from 1 to 5, such as 6, 7"
+    ):
         read({"s.csv": scale}, surveys="s.csv")
 
 

@@ -1,0 +1,63 @@
+"""Labels of a scale: numbers with words, in cells and in questions, and which end of the scale the words call good."""
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from analytics.tables.headers import bare
+
+_POLES = tomllib.loads(Path(__file__).with_name("poles.toml").read_text(encoding="utf-8"))
+_CODE_FIRST = re.compile(r"^(\d{1,2})(?:\.0)?\s*[-–—:=.(]+\s*([^\W\d].*?)\)?$")
+_CODE_LAST = re.compile(r"^([^\W\d][^\d]*?)\s*[-–—:=(]+\s*(\d{1,2})\)?$")
+_IN_QUESTION = re.compile(r"(\d{1,2})\s*(?:=|:|\(|[-–—]\s|\bis\b|\bmeans\b|\bbeing\b)\s*([^\W\d][^\d,;()/=]{2,40})")
+
+
+@dataclass(frozen=True)
+class Label:
+    """A number of a scale with its words, and whether they are good (1), bad (-1) or neither (0)."""
+
+    code: float
+    words: str
+    pole: int
+
+
+def pole(words: str) -> int:
+    """Whether the words of a label are good (1), bad (-1) or neither (0).
+
+    Examples
+    --------
+    >>> [pole(words) for words in ("Very good", "Not at all likely", "Neither easy nor difficult", "Blue")]
+    [1, -1, 0, 0]
+    """
+    tokens = re.findall(r"[^\W\d_]+", words.casefold())
+    if {*tokens} & {*_POLES["neither"]}:
+        return 0
+    sides = [(i, 1 if t in _POLES["good"] else -1) for i, t in enumerate(tokens) if t in _POLES["good"] + _POLES["bad"]]
+    if not sides:
+        return 0
+    last, side = sides[-1]
+    return -side if {*tokens[:last]} & {*_POLES["negation"]} else side
+
+
+def has_no_opinion(values: pd.Series) -> pd.Series:
+    """Whether a value says in words that there is no answer: "Don't know", "6 - Not sure"."""
+    plain = values.astype("str").str.casefold().str.replace(r"^\d{1,2}\s*[-–—:=.(]+\s*|[).\s]+$", "", regex=True)
+    unsaid: pd.Series = plain.isin(_POLES["no_opinion"]).astype(bool)
+    return unsaid
+
+
+def parse_label(value: str) -> Label | None:
+    """A cell such as '1 - Very easy' or 'Extremely likely (10)' as a label."""
+    first, last = _CODE_FIRST.match(value), _CODE_LAST.match(value)
+    if first:
+        return Label(float(first[1]), first[2], pole(first[2]))
+    return Label(float(last[2]), last[1], pole(last[1])) if last else None
+
+
+def find_labels(question: str) -> list[Label]:
+    """Labels in the text of a question: '1 = very good', 'from 0 (not at all likely) to 10 (extremely likely)'."""
+    labels = [Label(float(code), words.strip(), pole(words)) for code, words in _IN_QUESTION.findall(bare(question))]
+    return [label for label in labels if label.pole]

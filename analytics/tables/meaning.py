@@ -1,0 +1,422 @@
+"""What a column is, as its values, labels, neighbours and question show, and whether its map says the same.
+
+A score has a scale and a direction. What contradicts the map, or would be too unlikely under it, is a doubt that stops
+the run until the map settles it: `scale`, `reverse`, `values`, `blank`, or another column.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from analytics.tables.headers import question_of
+from analytics.tables.labels import Label, find_labels, parse_label, pole
+from analytics.tables.layout import tidy
+from analytics.tables.maps import SCALES, Mapped, Rule, TableMap
+from analytics.tables.sources import Raw
+
+CHANCE = 0.01  # what would happen more rarely than this, were the map right, is doubted
+SLIP = 0.05  # share of values that may be slips of the keyboard
+CERTAIN = 1e-4  # so unlikely must it be that slips alone explain the values outside a scale
+LEFT_EMPTY = 5  # answers in words without a score from which a blank may stand for zero
+FEW = 5  # texts from which a column of numbers is told from comments
+LABELS = 40  # a column with more distinct values than this has no labels
+
+
+_ASKED = {  # what a question's words ask for
+    "nps": r"recommend|promoter|\bnps\b",
+    "csat": r"satisf|\bcsat\b",
+    "ces": r"effort|\bease\b|\beasy|difficult|\bces\b",
+}
+_EFFORT = r"how (?:much|hard|difficult).*(?:effort|hard|difficult)|how (?:difficult|hard)\b"  # asked so, more is worse
+_TYPE_HEADER = r"^(?:survey|score|metric|question|rating)[ _]?type$|^metric$"
+_GROUPS = {"1": "detractor", "2": "passive", "3": "promoter"}
+# The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone.
+_LEAST = {"nps": ((5, 0.15), (9, 0.08)), "csat": ((3, 0.1), (4, 0.08)), "ces": ((5, 0.1), (6, 0.05))}
+
+Role = Literal["nps", "csat", "ces", "comment", "id", "time", "category", "number", "constant", "empty"]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One thing that speaks for a column's role: 'values', 'neighbour', 'question' or 'label', and what it is."""
+
+    kind: Literal["values", "neighbour", "question", "label"]
+    detail: str
+
+
+@dataclass(frozen=True)
+class ColumnProfile:
+    """What the values of a column are.
+
+    Parameters
+    ----------
+    header, question
+        What the source calls the column, and all that it says about it.
+    n, filled, distinct
+        Values that are not blank, their share of all rows (0 to 1), and how many different ones there are.
+    low, high, whole
+        Range of the numbers, NaN where there are none, and whether all of them are whole.
+    numbers
+        Share of the filled values that are numbers, a label's code included.
+    labels
+        Numbers with words, from the cells and the question, by their code.
+    role, evidence
+        What the column most likely is, and what speaks for it.
+    """
+
+    header: str
+    question: str
+    n: int
+    filled: float
+    distinct: int
+    low: float
+    high: float
+    whole: bool
+    numbers: float
+    labels: tuple[Label, ...]
+    role: Role
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Why a column may not mean what its map says: which column of ours, which aspect, and the reason in words."""
+
+    column: str
+    aspect: Literal["scale", "direction", "meaning"]
+    reason: str
+
+    def __str__(self) -> str:
+        return f"column {self.column}, {self.aspect}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Described:
+    """One source of a table as its map read it."""
+
+    raw: Raw
+    table_map: TableMap
+    mapped: Mapped
+
+    def values(self, header: str) -> pd.Series:
+        """Values of a column of the source in the rows that count."""
+        values: pd.Series = self.raw.frame.loc[self.mapped.frame.index, header]
+        return values
+
+
+def profile_column(
+    values: pd.Series, header: str, question: str = "", neighbours: Mapping[str, pd.Series] | None = None
+) -> ColumnProfile:
+    """Say what a column of an export most likely is, with the evidence for it.
+
+    Parameters
+    ----------
+    values
+        The column as it was read, text or typed; blank or missing cells count as not filled.
+    header, question
+        Its header, and the text of its question where the source has one.
+    neighbours
+        The other columns of the source, by header.
+
+    Returns
+    -------
+    ColumnProfile
+        Facts on the values; the role is 'empty' where no cell is filled.
+
+    Examples
+    --------
+    >>> profile = profile_column(pd.Series(["9", "10", "3", "0"]), "Q4", "How likely are you to recommend us?")
+    >>> profile.role, profile.low, profile.high, [e.kind for e in profile.evidence]
+    ('nps', 0.0, 10.0, ['values', 'question'])
+    """
+    text = values.astype("str").str.strip()
+    text = text[text.notna() & text.ne("")]
+    distinct = int(text.nunique())
+    words = [tidy(value) for value in text.unique()] if distinct <= LABELS else []
+    cells = [label for value in words if (label := parse_label(value))]
+    labels = tuple(sorted({*cells, *find_labels(question or header)}, key=lambda label: (label.code, label.words)))
+    numbers = pd.to_numeric(text, errors="coerce").dropna()
+    codes = pd.concat([numbers, pd.Series([label.code for label in cells], dtype="float64")])
+    share = len(numbers) / len(text) if len(text) else 0.0
+    if cells:
+        share += float(text.map(tidy).isin([value for value in words if parse_label(value)]).mean())
+    facts = (
+        len(text), len(text) / len(values) if len(values) else 0.0, distinct,
+        float(codes.min()) if len(codes) else float("nan"), float(codes.max()) if len(codes) else float("nan"),
+        bool((codes % 1 == 0).all()), share,
+    )  # fmt: skip
+    role, evidence = _role(text, header, question or header, facts, neighbours or {})
+    evidence += [Evidence("label", f"{label.code:g} = {label.words}") for label in labels if label.pole]
+    return ColumnProfile(header, question or header, *facts, labels, role, tuple(evidence))
+
+
+def _role(
+    text: pd.Series,
+    header: str,
+    question: str,
+    facts: tuple[int, float, int, float, float, bool, float],
+    neighbours: Mapping[str, pd.Series],
+) -> tuple[Role, list[Evidence]]:
+    """What the facts of a column speak for, and which of them do."""
+    n, _, distinct, low, high, whole, share = facts
+    if not n:
+        return "empty", []
+    numeric = share > 0.9 and whole
+    values = [Evidence("values", f"whole numbers {low:g} to {high:g}")] if numeric else []
+    if f"{header}_NPS_GROUP" in neighbours and numeric and 0 <= low <= high <= 10:
+        return "nps", [*values, Evidence("neighbour", f"{header}_NPS_GROUP")]
+    asked = asked_for(question)
+    for role in asked:
+        lowest, highest = SCALES[role][0]
+        if numeric and lowest <= low <= high <= highest and len(asked) == 1:
+            return role, [*values, Evidence("question", question)]  # type: ignore[return-value]
+    if distinct == 1 and n > 1:
+        return "constant", [Evidence("values", str(text.iloc[0])[:40])]
+    if share > 0.9:
+        return "number", values
+    dated = text.str.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{4}-\d\d-\d\dT")
+    if dated.mean() > 0.9:
+        return "time", []
+    if distinct == n and not text.str.contains(" ").any():
+        return "id", []
+    long = text.str.count(" ").ge(2).mean() > 0.3 and distinct > min(20, n / 4)
+    return ("comment" if long else "category"), []
+
+
+def asked_for(question: str) -> list[str]:
+    """Scores that the words of a question ask for."""
+    return [role for role, pattern in _ASKED.items() if re.search(pattern, question, re.IGNORECASE)]
+
+
+def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Described]) -> list[Doubt]:
+    """Doubt what the map of a table says of its scores and comments, where the data show something else.
+
+    Parameters
+    ----------
+    table
+        Name of the table.
+    frame
+        Its typed columns as mapped, not yet turned round, all sources together.
+    sources
+        What each source holds beside, with its map.
+
+    Returns
+    -------
+    list of Doubt
+        Each with the evidence and the key of the map that settles it; empty where nothing speaks against the map.
+    """
+    doubts: list[Doubt] = []
+    for source in sources:
+        for name, rule in source.table_map.columns.items():
+            if name in SCALES and name in source.mapped.headers and len(source.mapped.frame):
+                doubts += _doubt_source(name, rule, source)
+    rules = {name: rule for source in reversed(sources) for name, rule in source.table_map.columns.items()}
+    for name in SCALES:
+        if name in frame and name in rules:
+            doubts += _doubt_scale(name, rules[name], frame)
+    if table == "surveys" and "comment" in frame:
+        doubts += _doubt_comment(frame["comment"].dropna())
+    return list(dict.fromkeys(doubts))
+
+
+def _doubt_source(name: str, rule: Rule, source: Described) -> list[Doubt]:
+    """Doubts on one score from what stands in its cells' labels, its question, and the columns beside it."""
+    header = source.mapped.headers[name]
+    if header not in source.raw.frame:
+        return []
+    question = question_of(source.raw, header)
+    values = source.values(header)
+    return [
+        *_doubt_role(name, rule, header, question),
+        *_doubt_group(name, rule, header, values, source),
+        *_doubt_type(name, values, source),
+        *_doubt_direction(name, rule, question, values),
+    ]
+
+
+def _doubt_role(name: str, rule: Rule, header: str, question: str) -> list[Doubt]:
+    asked = asked_for(question)
+    if not asked or name in asked or rule.scale:
+        return []
+    return [
+        Doubt(name, "meaning", f"{header!r} asks {question[:120]!r}, which is {' or '.join(asked)}. Map it as that.")
+    ]
+
+
+def _doubt_group(name: str, rule: Rule, header: str, values: pd.Series, source: Described) -> list[Doubt]:
+    """Doubts from the column that says who is a promoter: it stands beside an NPS question and no other."""
+    twins = [str(c) for c in source.raw.frame.columns if str(c).endswith("_NPS_GROUP")]
+    own = f"{header}_NPS_GROUP"
+    if own not in twins:
+        if name == "nps" and twins and not rule.values:
+            other = twins[0].removesuffix("_NPS_GROUP")
+            return [
+                Doubt(name, "meaning", f"is read from {header!r}, but {twins[0]!r} shows that {other!r} is the NPS.")
+            ]
+        return []
+    if name != "nps":
+        return [Doubt(name, "meaning", f"is read from {header!r}, but {own!r} beside it shows an NPS from 0 to 10.")]
+    if rule.values or rule.reverse:
+        return []
+    score = pd.to_numeric(values, errors="coerce")
+    expected = pd.cut(score, [-1, 6, 8, 10], labels=["detractor", "passive", "promoter"]).astype("str")
+    groups = source.values(own).astype("str").str.strip().str.casefold().str.removesuffix(".0").replace(_GROUPS)
+    both = score.notna() & groups.isin(_GROUPS.values())
+    wrong = int((expected[both] != groups[both]).sum())
+    if wrong <= SLIP * int(both.sum()):
+        return []
+    count = f"{wrong:,} of {int(both.sum()):,} values disagree with {own!r} beside them"
+    return [Doubt(name, "scale", f"{count}: these are not the numbers 0 to 10. Say values, or reverse = true.")]
+
+
+def _doubt_type(name: str, values: pd.Series, source: Described) -> list[Doubt]:
+    """Doubts from a column that says of each row what kind of survey it answers."""
+    doubts = []
+    for header in source.raw.frame.columns:
+        if not re.match(_TYPE_HEADER, str(header), re.IGNORECASE):
+            continue
+        answered = values.astype("str").str.strip().fillna("").ne("")
+        kinds = source.values(header)[answered].astype("str").str.strip().str.casefold().value_counts()
+        others = [kind for kind in kinds.index if kind in SCALES and kind != name]
+        if others:
+            count = ", ".join(f"{kind} ({kinds[kind]:,})" for kind in kinds.index)
+            reason = f"the column {header!r} beside it says {count}. Map the score as that, and choose rows with where."
+            doubts.append(Doubt(name, "scale", reason))
+    return doubts
+
+
+def _doubt_direction(name: str, rule: Rule, question: str, values: pd.Series) -> list[Doubt]:
+    """Doubts on which end of a scale is the good one, from its labels and from the way it is asked."""
+    low, high = rule.scale or SCALES[name][0]
+    labels = _read_labels(rule, values, question)
+    best, worst = ([label for label in labels if label.pole == side] for side in (1, -1))
+    middle = (low + high) / 2
+    ends = [
+        pd.Series([label.code for label in side], dtype="float64").mean() if side else middle for side in (best, worst)
+    ]
+    if (best or worst) and ends[0] != ends[1]:
+        downwards = bool(ends[0] < ends[1])
+        if downwards != bool(rule.reverse):
+            words = " and ".join(f"{label.code:g} is {label.words!r}" for label in [*best[:1], *worst[-1:]])
+            settle = "reverse = true" if downwards else "reverse = false, or leave it out"
+            return [Doubt(name, "direction", f"{words}. Say {settle} for this column in its map.")]
+        return []
+    if rule.reverse is None and re.search(_EFFORT, question, re.IGNORECASE):
+        reason = (
+            f"asked as {question[:120]!r} more is worse, or is it turned round already? Say reverse = true or false."
+        )
+        return [Doubt(name, "direction", reason)]
+    return []
+
+
+def _read_labels(rule: Rule, values: pd.Series, question: str) -> list[Label]:
+    """Labels of a score's cells and question, with the numbers that the map's values give them."""
+    translated = {tidy(key).casefold().removesuffix(".0"): float(v) for key, v in rule.values.items() if _is_number(v)}
+    distinct = values.dropna().unique()
+    cells = [tidy(value) for value in distinct] if len(distinct) <= LABELS else []
+    labels = [Label(translated[cell.casefold()], cell, pole(cell)) for cell in cells if cell.casefold() in translated]
+    parsed = [parse_label(cell) for cell in cells if cell.casefold() not in translated]
+    for label in [*filter(None, parsed), *find_labels(question)]:
+        labels.append(Label(translated.get(f"{label.code:g}", label.code), label.words, label.pole))
+    return sorted({label for label in labels if label.pole}, key=lambda label: (label.code, label.words))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) or (isinstance(value, str) and value.replace(".", "", 1).isdigit())
+
+
+def _doubt_scale(name: str, rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
+    """Doubts on a score from its values alone: outside, never at the upper end, always the same, blank for zero."""
+    low, high = rule.scale if rule.scale in SCALES[name] else SCALES[name][0]
+    values = frame[name].dropna()
+    inside = values[values.between(low, high)]
+    scale = f"{low:g} to {high:g}"
+    if doubt := _doubt_outside(name, values, inside, scale):
+        return [doubt]
+    doubts = _doubt_zero(rule, frame) if name == "nps" else []
+    if rule.scale or rule.values or inside.empty:
+        return doubts
+    settle = f"Say scale = [{low:g}, {high:g}] if it is {scale}, values to translate it, or map it as another score."
+    n, highest = len(inside), float(inside.max())
+    if inside.nunique() == 1:
+        least = 0.05 if highest == high else 0.2
+        if _never(n, least):
+            doubts.append(Doubt(name, "scale", f"all {n:,} answers are {highest:g}: is this a score at all? {settle}"))
+        return doubts
+    for above, least in _LEAST[name]:
+        if highest <= above and _never(n, least):
+            gap = f"{_missing(highest, high)} never occur on a scale of {scale}"
+            return [*doubts, Doubt(name, "scale", f"no answer above {highest:g} among {n:,}: {gap}. {settle}")]
+    return doubts
+
+
+def _missing(highest: float, high: float) -> str:
+    return ", ".join(f"{value:g}" for value in range(int(highest) + 1, int(high) + 1))
+
+
+def _never(n: int, share: float) -> bool:
+    """Whether n answers would hardly all miss what gets this share of them."""
+    return bool((1 - share) ** n < CHANCE)
+
+
+def _doubt_outside(name: str, values: pd.Series, inside: pd.Series, scale: str) -> Doubt | None:
+    """Values outside a scale that slips alone do not explain; a few rows are enough where most are outside."""
+    from scipy.stats import binom
+
+    outside = values.drop(inside.index)
+    if len(outside) < 2 or binom.sf(len(outside) - 1, len(values), SLIP) >= CERTAIN:
+        return None
+    sample = ", ".join(f"{value:g}" for value in sorted(outside.unique())[:6])
+    reason = f"{len(outside):,} of {len(values):,} values: is not from {scale}, such as {sample}"
+    return Doubt(name, "scale", f"{reason}. Correct the map (another column, another score, values, blank or scale).")
+
+
+def _doubt_zero(rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
+    """A 0 that the export may have written as blank: nobody gave it, and several wrote without any score."""
+    if "comment" not in frame or "" in rule.values or any(tidy(value) == "" for value in rule.blank):
+        return []
+    scores = [name for name in SCALES if name in frame]
+    silent = frame[scores].isna().all(axis=1) & frame["comment"].notna()
+    if "responded_at" in frame:
+        silent &= frame["responded_at"].notna()
+    n, blank = int(frame["nps"].notna().sum()), int(silent.sum())
+    if blank < LEFT_EMPTY or n < LEFT_EMPTY or frame["nps"].eq(0).any():
+        return []
+    reason = f"{blank:,} wrote and gave no score, and 0 never occurs among {n:,}: is 0 exported as blank? "
+    return [Doubt("nps", "scale", reason + 'Say blank = [""] if they gave no score, or values = { "" = 0 }.')]
+
+
+def _doubt_comment(texts: pd.Series) -> list[Doubt]:
+    numbers = int(pd.to_numeric(texts, errors="coerce").notna().sum())
+    if len(texts) < FEW or numbers <= len(texts) / 2:
+        return []
+    sample = ", ".join(map(repr, texts.unique()[:3]))
+    reason = f"{numbers:,} of {len(texts):,} texts are numbers, such as {sample}. Map the column that holds the words."
+    return [Doubt("comment", "meaning", reason)]
+
+
+def score_pairs(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] | None = None) -> pd.DataFrame:
+    """Scores with the words beside them: what a check of the mood of the words compares.
+
+    Parameters
+    ----------
+    surveys
+        The table as read.
+    scales
+        Scales that are not the usual ones, by score.
+
+    Returns
+    -------
+    DataFrame
+        One row per answered score of a comment: score, text, position (0 the worst end of the scale, 1 the best).
+    """
+    pairs = []
+    for name in (name for name in SCALES if name in surveys and "comment" in surveys):
+        low, high = (scales or {}).get(name, SCALES[name][0])
+        both = surveys[surveys[name].notna() & surveys["comment"].notna()]
+        position = (both[name] - low) / (high - low)
+        pairs.append(pd.DataFrame({"score": name, "text": both["comment"], "position": position}))
+    return pd.concat(pairs) if pairs else pd.DataFrame(columns=["score", "text", "position"])
