@@ -17,6 +17,7 @@ from .exploring import (
 )
 from .exploring import (
     show_over_time as show_over_time,
+    show_own_words as show_own_words,
 )
 from .exploring import (
     show_phrases as show_phrases,

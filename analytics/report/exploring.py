@@ -18,8 +18,10 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import word_invitations
 from analytics.report.perception import judge, name_score, score_chart, shown_scores
+from analytics.report.provenance import table_cuts
 from analytics.report.story import RECENT, Story
 from analytics.report.words import (
+    CUT_WORDS,
     THEME_WORDS,
     Section,
     capital,
@@ -34,6 +36,7 @@ from analytics.tables.schema import NotMeasured
 from analytics.text.phrases import distinctive_phrases
 from analytics.text.quotes import pick_quotes
 
+EXAMPLES, LONGEST_EXAMPLE = 3, 400  # texts shown of each kind of cut, and characters of each
 GROUPS = ("segment", "channel", "team", "site", "reason", "loyalty", "shift", "tenure_band")
 LOW = {"nps": 6.0, "csat": 2.0, "ces": 3.0}  # at or below: an unhappy answer
 
@@ -176,6 +179,30 @@ def _group(story: Story, by: str) -> list[Block]:
 
 
 @section
+def show_own_words(story: Story) -> Section:
+    """What was taken out of the texts as not the customers' own words: counts, and a few texts before and after."""
+    counts = table_cuts(story)
+    if not counts:
+        finding = blocks.finding(f"All {len(story.texts_now):,} texts are their customers' own words.")
+        return Section([finding], finding)
+    cut = story.texts_now[story.texts_now["cut"].map(bool)]
+    kinds = cut["cut"].map(lambda parts: CUT_WORDS[max(parts, key=parts.get)])
+    rows = [cut[kinds == kind].head(EXAMPLES) for kind in kinds.unique()]
+    finding = blocks.finding(
+        f"{len(cut):,} of {len(story.texts_now):,} texts held words that were not their customers'."
+    )
+    if not rows or (people := count_people(cut)) < story.k:
+        return Section([finding, *counts], finding)
+    examples = pd.concat(rows)
+    own = "own words: " + examples["redacted"].str.slice(stop=LONGEST_EXAMPLE)
+    quotes = blocks.quotes(
+        story.redact_whole(examples).str.slice(stop=LONGEST_EXAMPLE), contexts=own,
+        caption="Texts as they came in", n=len(cut), people=people,
+    )  # fmt: skip
+    return Section([finding, *counts, quotes], finding)
+
+
+@section
 def show_sentiment(story: Story) -> Section:
     """Shares of sentiment with the classifier's error taken out, beside its error matrix."""
     from analytics.text.sentiment import load_sentiment_model
@@ -258,6 +285,7 @@ def show_phrases(story: Story) -> Section:
     lead = story.survey_lead
     scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
     recent = story.comments_recent
+    recent = recent[recent["no_answer"] == ""]
     score = recent["comment_id"].map(scores)
     table = distinctive_phrases(recent["text"], (score <= LOW[lead.column]).where(score.notna()).astype("boolean"))
     table = table.assign(people=table["n_true"] + table["n_false"])

@@ -22,9 +22,10 @@ from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
 from analytics.tables.schema import STAMPS, NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
-from analytics.text.comments import collect_comments, complained_about, redact_comments, score_comments
+from analytics.text.comments import collect_comments, complained_about, redact_comments, score_comments, whole_texts
 from analytics.text.pages import Pages
 from analytics.text.scored import Reader
+from analytics.text.thread import count_cuts
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
@@ -187,6 +188,20 @@ class Story:
             raise NotMeasured("no text by a customer (comment, text)", needed_for="what they say")
         texts["period"] = period_of(texts["at"], self.config.report.frequency)
         return texts.assign(redacted=self._redact(texts, self.period.start))
+
+    @property
+    def texts_now(self) -> pd.DataFrame:
+        """The period's texts, not scored: their customers' own words, what was cut, and `redacted`."""
+        return self._texts[self._texts["period"] == self.period.name]
+
+    @property
+    def cuts(self) -> pd.DataFrame:
+        """What was taken out of the period's texts, and which are no answer, by kind (see `count_cuts`)."""
+        return count_cuts(self.texts_now)
+
+    def redact_whole(self, texts: pd.DataFrame) -> pd.Series:
+        """Some of these texts as they came in, redacted."""
+        return self._redact(texts.assign(text=whole_texts(texts, self._history_tables)), self.period.start)
 
     def _redact(self, texts: pd.DataFrame, start: pd.Timestamp) -> pd.Series:
         return redact_comments(texts, self._history_tables, self.config.organisation.order_number_patterns, start)

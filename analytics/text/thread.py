@@ -6,13 +6,20 @@ them out, says how much of what kind, and names texts that are no answer at all.
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-Kind = Literal["quoted", "signature", "notice", "markup", "other speaker", "automatic"]
+import pandas as pd
+
+from analytics.text.clean import LONGEST, SHORT, abstain_reason, all_foreign
+
+if TYPE_CHECKING:
+    from selectolax.lexbor import LexborHTMLParser
+
+Kind = Literal["quoted", "signature", "notice", "markup", "other speaker", "another language"]
 Reason = Literal["", "opt-out", "non-answer", "automatic reply", "nothing of their own"]
 GAP = r"[^\n]{1,120}(?:\n[^\n]{0,80})?"  # a mail program may break its line once
 HTML_QUOTES = "blockquote, .gmail_quote, .yahoo_quoted, .moz-cite-prefix, #divRplyFwdMsg, #appendonsend"
@@ -20,8 +27,10 @@ LONGEST_ANSWER = 60  # characters; a longer text is no non-answer and no opt-out
 LONGEST_AUTOMATIC = 800  # characters; a longer text tells of automatic replies rather than being one
 BLOCK, WIDE = 9, 80  # lines of a signature and characters of each, at most, where only a closing marks it
 TURNS = 2  # labelled lines that make a transcript
+_SENTENCE = re.compile(r"[^.!?…\n]+[.!?…\n]*\s*|[.!?…\n]+\s*")
 _MASHED = re.compile(r"(\w)\1{2,}|(?:asdf?|sdf|dfg|fgh|h?jkl|qwer?t?[yz]?)+\w{0,2}")
 _CLOCK = r"(?:\[?\(?\d{1,2}:\d\d(?::\d\d)?(?: ?[ap]m)?\)?\]?[ ,-]*)?"
+_HTML = re.compile(r"<(?:html|body|div|p|br|blockquote|table|style)\b", re.IGNORECASE)
 _PICTURE, _LINK = re.compile(r"!\[[^\]]*\]\([^)\s]*\)"), re.compile(r"\[[^\]]*\]\(https?://[^)\s]*\)")
 
 
@@ -81,10 +90,72 @@ def own_words(text: str) -> OwnWords:
             cut[kind] = cut.get(kind, 0) + max(len(own) - len(left), 0)
             own = left
     own = own.strip() if cut else text
-    reason = _reason(own)
-    if cut and not reason and not re.search(r"\w", own):
-        reason = "nothing of their own"
-    return OwnWords(own, cut, reason)
+    if re.search(r"\w", own) or not cut:
+        return OwnWords(own, cut, _reason(own))
+    if set(cut) == {"markup"}:  # empty markup holds nobody's words
+        return OwnWords(text, {})
+    return OwnWords(own, cut, "nothing of their own")
+
+
+def read_own_words(texts: pd.Series) -> pd.DataFrame:
+    r"""Own words of a column of texts, each different text read once.
+
+    Parameters
+    ----------
+    texts
+        Texts as they came in; missing ones are ''. Longer ones than any answer are left as they are.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index as the input: ``text``, ``no_answer`` (`OwnWords.reason`) and ``cut`` (kind -> characters taken out).
+
+    References
+    ----------
+    See `own_words`.
+
+    Examples
+    --------
+    >>> read_own_words(pd.Series(["Late again\n> So sorry!", "n/a", None]))[["text", "no_answer"]].values.tolist()
+    [['Late again', ''], ['n/a', 'non-answer'], ['', '']]
+    """
+    codes, different = pd.factorize(texts.fillna("").astype(str), use_na_sentinel=False)
+    own = [own_words(text) if len(text) <= LONGEST else OwnWords(text, {}) for text in different]
+    columns = {"text": [o.text for o in own], "no_answer": [o.reason for o in own]}
+    frame = pd.DataFrame(columns, dtype="str")
+    frame["cut"] = pd.Series([o.cut for o in own], dtype=object)
+    return frame.take(codes).set_axis(texts.index)
+
+
+def by_customers(authors: pd.Series) -> pd.Series:
+    """Which rows their customers wrote, by a label of the author; where some are labelled so, all others are not.
+
+    Examples
+    --------
+    >>> by_customers(pd.Series(["Agent", "Customer", "Jo from billing", None])).tolist()
+    [False, True, False, True]
+    """
+    sides = [_pattern("speaker", whole=True).fullmatch(f"{label}: ") for label in authors.fillna("customer")]
+    customers = pd.Series([side is not None and side["customer"] is not None for side in sides], authors.index)
+    labelled = (customers & authors.notna()).any()
+    return (
+        customers if labelled else pd.Series([side is None or bool(side["customer"]) for side in sides], authors.index)
+    )
+
+
+def count_cuts(own: pd.DataFrame) -> pd.DataFrame:
+    r"""What was taken out of texts, and which texts are no answer, by kind: what, texts, characters (0 for the latter).
+
+    Examples
+    --------
+    >>> count_cuts(read_own_words(pd.Series(["Late again\n> So sorry!", "n/a"]))).values.tolist()
+    [['quoted', 1, 12], ['non-answer', 1, 0]]
+    """
+    parts = pd.DataFrame([item for cut in own["cut"] for item in cut.items()], columns=["what", "characters"])
+    cuts = parts.groupby("what", sort=False)["characters"].agg(["size", "sum"])
+    texts = own.loc[own["no_answer"] != "", "no_answer"].value_counts(sort=False)
+    rows = [*cuts.itertuples(name=None), *((why, n, 0) for why, n in texts.items())]
+    return pd.DataFrame(rows, columns=["what", "texts", "characters"])
 
 
 def _reason(text: str) -> Reason:
@@ -100,17 +171,32 @@ def _reason(text: str) -> Reason:
 
 
 def _without_html_quotes(text: str) -> str:
-    """Text of an HTML mail without its quotes, style and scripts, lines kept; other text as it is."""
-    if "<" not in text or not re.search(r"<(?:html|body|div|p|br|blockquote|table|style)\b", text, re.IGNORECASE):
+    """An HTML mail without what its programs mark as quoted; other text as it is."""
+    if "<" not in text or not _HTML.search(text):
         return text
-    from selectolax.lexbor import LexborHTMLParser
+    page = _parse(text)
+    quotes = page.css(HTML_QUOTES)
+    for node in quotes:
+        node.decompose()
+    return page.html or "" if quotes else text
 
-    page = LexborHTMLParser(text)
-    for node in page.css(f"{HTML_QUOTES}, style, script, head"):
+
+def _without_html(text: str) -> str:
+    """The words of an HTML mail, lines kept, without style and scripts; other text as it is."""
+    if "<" not in text or not _HTML.search(text):
+        return text
+    page = _parse(text)
+    for node in page.css("style, script, head"):
         node.decompose()
     for node in page.css("br, p, div, li, tr"):
         node.insert_before("\n")
     return (page.body.text() if page.body else "").strip()
+
+
+def _parse(text: str) -> "LexborHTMLParser":
+    from selectolax.lexbor import LexborHTMLParser
+
+    return LexborHTMLParser(text)
 
 
 def _without_quotes(text: str) -> str:
@@ -161,18 +247,32 @@ def _without_other_speakers(text: str) -> str:
     return "\n".join(turns)
 
 
-_STEPS = (
+def _without_other_languages(text: str) -> str:
+    """The English sentences of a text that mixes languages; any other text as it is."""
+    if all_foreign().isdisjoint(text.lower().split()):
+        return text
+    sentences = _SENTENCE.findall(text)
+    long = [len(sentence.split()) > SHORT for sentence in sentences]
+    foreign = [tell and bool(abstain_reason(s)) for s, tell in zip(sentences, long, strict=True)]
+    if not any(foreign) or sum(foreign) == sum(long):
+        return text
+    return "".join(s for s, other in zip(sentences, foreign, strict=True) if not other)
+
+
+_STEPS: tuple[tuple[Kind, Callable[[str], str]], ...] = (
     ("quoted", _without_html_quotes),
+    ("markup", _without_html),
     ("markup", _without_banners),
     ("quoted", _without_quotes),
     ("notice", _without_notices),
     ("signature", _without_signature),
     ("other speaker", _without_other_speakers),
+    ("another language", _without_other_languages),
 )
 
 
 @cache
-def _cues() -> dict[str, dict[str, list[str]]]:
+def _cues() -> dict[str, dict[str, Any]]:
     return tomllib.loads((files("analytics.text") / "data" / "thread.toml").read_text(encoding="utf-8"))
 
 

@@ -1,8 +1,9 @@
 """Whose words a text holds: quoted mail, signatures, notices, other speakers and texts that are no answer."""
 
+import pandas as pd
 import pytest
 
-from analytics.text.thread import own_words
+from analytics.text.thread import OwnWords, by_customers, count_cuts, own_words, read_own_words
 
 OWN = "The kettle leaked on day two and nobody has rung me back."
 THEIRS = "Dear customer, we are delighted to help. Everything is perfect now. Warm regards, your happy team"
@@ -162,3 +163,28 @@ def test_long_texts_cost_time_in_proportion(piece):
 
     seconds(1_000)
     assert seconds(40_000) < 40 * max(seconds(5_000), 0.02)  # linear would be 8
+
+
+def test_a_text_of_two_languages_is_read_by_its_english_sentences():
+    german = "Ich habe drei Wochen gewartet und niemand hat angerufen."
+    words = own_words(f"The engineer was kind and quick. {german}")
+    assert words.text == "The engineer was kind and quick."
+    assert words.cut == {"another language": len(german)}
+    assert own_words(german) == OwnWords(german, {})
+
+
+def test_markup_alone_is_no_quotation():
+    assert own_words("<p>Still<br>broken</p>").cut.keys() == {"markup"}
+    assert own_words("<div><br></div>") == OwnWords("<div><br></div>", {})
+    words = own_words("<div>Fine now</div><blockquote>worst company</blockquote>")
+    assert (words.text, words.cut.keys()) == ("Fine now", {"quoted", "markup"})
+
+
+def test_rows_of_an_agent_are_told_by_the_author():
+    assert by_customers(pd.Series(["Agent", "bot", "Jo Doe", None])).tolist() == [False, False, True, True]
+    assert by_customers(pd.Series(["Customer", "Jo Doe"])).tolist() == [True, False]
+
+
+def test_what_was_cut_is_counted_by_kind():
+    own = read_own_words(pd.Series(["Broken\n> so sorry", "Late\n> hello", "STOP", "stop", None]))
+    assert count_cuts(own).values.tolist() == [["quoted", 2, 19], ["opt-out", 2, 0]]
