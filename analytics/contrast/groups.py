@@ -12,8 +12,8 @@ import pandas as pd
 from analytics.contrast.clocks import name_groups
 from analytics.contrast.signals import control_false_discoveries
 from analytics.measures.estimate import Estimate
-from analytics.measures.intervals import z_score
-from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
+from analytics.measures.intervals import clustered_n, z_score
+from analytics.measures.scores import customer_effort, net_promoter_score, number_clusters, share, top_box_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
 
@@ -153,24 +153,34 @@ def _compare(
     answered: pd.DataFrame, measure: str, inside: pd.Series, against: pd.Series, strata: pd.Series, confidence: float
 ) -> dict[str, object]:
     """One group's figure and its difference from the comparison, crude and among cases of the same kind."""
-    summary = PERCEIVED[measure][1]
-    mine = summary(answered.loc[inside, measure], confidence=confidence)
+    summary, points = PERCEIVED[measure][1], answered["_points"]
+    mine, n = _side(summary, answered.loc[inside], measure, confidence)
     row = {"measure": measure} | vars(mine)
     empty = dict.fromkeys(("difference", "difference_low", "difference_high", "p_value"), np.nan)
     empty |= dict.fromkeys(("adjusted", "adjusted_low", "adjusted_high"), np.nan)
     if not against.any():
         return row | empty
-    theirs = summary(answered.loc[against, measure], confidence=confidence)
+    theirs, others = _side(summary, answered.loc[against], measure, confidence)
     difference = mine.value - theirs.value
     low = difference - np.hypot(mine.value - mine.low, theirs.high - theirs.value)
     high = difference + np.hypot(mine.high - mine.value, theirs.value - theirs.low)
-    points = answered["_points"]
     variance = float(points[inside | against].var(ddof=0))
-    error = np.sqrt(variance * (1 / mine.n + 1 / theirs.n))
+    error = np.sqrt(variance * (1 / n + 1 / others))
     shift = float(points[inside].mean() - points[against].mean())
     p_value = 2 * NormalDist().cdf(-abs(shift) / error) if error > 0 else 1.0
     crude = dict(zip(empty, (difference, low, high, p_value), strict=False))
     return row | empty | crude | _adjusted(points, inside, against, strata, variance, confidence)
+
+
+def _side(
+    summary: Callable[..., Estimate], rows: pd.DataFrame, measure: str, confidence: float
+) -> tuple[Estimate, float]:
+    """The figure of some rows, and the answers of different people that would be as certain."""
+    ids = rows.get("customer_id")
+    codes = None if ids is None else number_clusters(ids)
+    points = rows["_points"].to_numpy()
+    n = float(len(rows)) if codes is None else clustered_n(points, np.ones(len(rows)), codes, confidence)
+    return summary(rows[measure], clusters=ids, confidence=confidence), n
 
 
 def _adjusted(

@@ -86,20 +86,23 @@ def show_weighted(story: Story) -> Section:
         raise NotMeasured("nothing is known of those asked (segment, channel, team)", needed_for="weighting")
     frame = _with_case(story, invited)
     answers = frame[frame[lead.column].notna()]
-    rows = [{"method": "as answered", **vars(lead.measure(answers[lead.column]))}]
+    ids = answers.get("customer_id")
+    rows = [{"method": "as answered", **vars(lead.measure(answers[lead.column], clusters=ids))}]
     notes = []
     for method in ("raking", "propensity"):
         weighting = weight_responses(frame, columns, method=method)
         weights = weighting.weights.reindex(answers.index)
         use = weights.notna()
-        rows.append({"method": method} | vars(lead.measure(answers.loc[use, lead.column], weights=weights[use])))
+        theirs = None if ids is None else ids[use]
+        score = lead.measure(answers.loc[use, lead.column], weights=weights[use], clusters=theirs)
+        rows.append({"method": method} | vars(score))
         notes.append(f"{capital(method)}: {_assumption(weighting)} Design effect {weighting.design_effect:.2f}.")
     table, people = pd.DataFrame(rows), count_people(answers)
     unweighted = estimate_of(table.iloc[0])
     finding = blocks.finding(f"{lead.name} as answered: {figure_of(unweighted)}.", [unweighted], people=people)
     listing = blocks.table(
         table, caption=f"{lead.name}, weighted to those asked.", source=SAID, n=int(table["n"].max()),
-        columns={"method": "Weights", "value": lead.name, "n": "Answers"}, note=" ".join(notes), people=people,
+        columns={"method": "Weights", "value": lead.name, "n": "Answers" if ids is None else "Customers"}, note=" ".join(notes), people=people,
     )  # fmt: skip
     warning = blocks.unknown(
         "Weighting cannot correct for unhappy customers who answer less often than happy ones of the same kind.",
@@ -211,12 +214,14 @@ def show_sentiment(story: Story) -> Section:
     errors = pd.DataFrame(load_sentiment_model(story.sentiment_model).errors, names, names)
     rows = []
     for label in names:
-        share = corrected_share(written["sentiment"], errors, label, confidence=story.confidence)
+        share = corrected_share(
+            written["sentiment"], errors, label, clusters=written.get("customer_id"), confidence=story.confidence
+        )
         rows.append({"sentiment": label, **vars(share), "counted": float(written["sentiment"].eq(label).mean())})
     table = pd.DataFrame(rows)
     negative = estimate_of(table.iloc[0])
     people = count_people(written)
-    sentence = f"{figure_of(negative)} of {negative.n:,} comments are negative."
+    sentence = f"{figure_of(negative)} of {len(written):,} comments are negative."
     finding = blocks.finding(sentence, [negative], better="lower", people=people)
     matrix = errors.rename_axis("true").reset_index()
     chart = blocks.figure(

@@ -5,7 +5,7 @@ import pandas as pd
 from analytics.contrast.signals import Signals, detect_signals
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import z_score
-from analytics.measures.suppress import count_people
+from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import MIDDLE, who_answered
@@ -31,7 +31,7 @@ def show_perception(story: Story) -> Section:
         )
         return Section([few], few, [few])
     headline = blocks.finding(
-        f"{lead.subject} was {figure_of(now)} among the {now.n:,} {lead.who}{_of_those_asked(story)} in "
+        f"{lead.subject} was {figure_of(now)} {_basis(story, lead, now.n)}{_of_those_asked(story)} in "
         f"{story.period.label}{', weighted as the survey was drawn' if story.weighted else ''}. "
         f"{movement_sentence(signal)}{_side_open(now, lead)}",
         [now],
@@ -63,6 +63,17 @@ def people_over_time(story: Story, score: Score) -> pd.Series:
     answers = story.answers[story.answers[score.column].notna()]
     people = {period: count_people(part) for period, part in answers.groupby("period")}
     return pd.Series(people, dtype=float).reindex(story.history, fill_value=0)
+
+
+def _basis(story: Story, lead: Score, n: int) -> str:
+    """Whom a score is about: people where the answers name them, and how many answers they gave; else answers."""
+    rows = story.answers[story.answers["period"] == story.period.name]
+    answers = int(rows[lead.column].notna().sum())
+    if lead is DISPUTED:
+        return f"among the {answers:,} complaints with a known outcome{f' of {n:,} customers' if n < answers else ''}"
+    if not names_people(rows):
+        return f"among {answers:,} answers"
+    return f"among the {n:,} customers who {f'gave {answers:,} answers' if n < answers else 'answered'}"
 
 
 def _of_those_asked(story: Story) -> str:
@@ -125,7 +136,8 @@ def _score_table(story: Story) -> Block:
         words = {"score": score.name, "meaning": score.meaning, "word": judge(story, series).word, "people": people}
         rows.append(series.iloc[-1].to_dict() | words)
     frame = pd.DataFrame(rows)
-    heads = {"score": "Score", "meaning": "What it is", "value": story.period.label, "n": "Answers", "word": "Movement"}
+    who = "Customers" if names_people(story.answers) else "Answers"
+    heads = {"score": "Score", "meaning": "What it is", "value": story.period.label, "n": who, "word": "Movement"}
     return blocks.table(
         frame, caption="Every score that customers gave.", source=SAID, n=int(frame["n"].max()), columns=heads,
         note="A word of change needs a passed rule (XmR) against the earlier periods.", people="people",

@@ -16,7 +16,6 @@ class Score:
     subject: str
     measure: Callable[..., Estimate]
     meaning: str
-    who: str = "customers who answered"
 
 
 SCORES = {
@@ -30,5 +29,5 @@ SCORES = {
 }
 DISPUTED = Score(  # what customers say of our answers, where no survey asks them
     "disputed", "Answers disputed", "The share of our answers that customers dispute", share,
-    "share of complaints whose customer disputes the answer, lower is better", "complaints with a known outcome",
+    "share of complaints whose customer disputes the answer, lower is better",
 )  # fmt: skip
