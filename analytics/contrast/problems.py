@@ -45,8 +45,8 @@ def measure_problems(
     Returns
     -------
     pandas.DataFrame
-        One row per theme, most named first: theme, value, low, high (shares 0 to 1; NaN where not known), n (people), unit,
-        source, counted (the share of labels as they stand), word and rule of its movement (of labels of one
+        One row per theme, most named first: theme, value, low, high (shares 0 to 1; NaN where not known), n (people),
+        unit, source, counted (the share of labels as they stand), word and rule of its movement (of labels of one
         model for all periods: latest, low limit, high limit), and open (the whole interval above 2 %).
 
     Raises

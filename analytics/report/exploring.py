@@ -102,7 +102,8 @@ def show_weighted(story: Story) -> Section:
     finding = blocks.finding(f"{lead.name} as answered: {figure_of(unweighted)}.", [unweighted], people=people)
     listing = blocks.table(
         table, caption=f"{lead.name}, weighted to those asked.", source=SAID, n=int(table["n"].max()),
-        columns={"method": "Weights", "value": lead.name, "n": "Answers" if ids is None else "Customers"}, note=" ".join(notes), people=people,
+        note=" ".join(notes), people=people,
+        columns={"method": "Weights", "value": lead.name, "n": "Answers" if ids is None else "Customers"},
     )  # fmt: skip
     warning = blocks.unknown(
         "Weighting cannot correct for unhappy customers who answer less often than happy ones of the same kind.",
