@@ -17,6 +17,8 @@ from .exploring import (
 )
 from .exploring import (
     show_over_time as show_over_time,
+)
+from .exploring import (
     show_own_words as show_own_words,
 )
 from .exploring import (

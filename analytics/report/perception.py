@@ -9,6 +9,7 @@ from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import MIDDLE, who_answered
+from analytics.report.groups import name_groups, pooled_sentence
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
 from analytics.report.words import Section, capital, estimate_of, figure_of, movement_note, movement_sentence, section
@@ -33,7 +34,7 @@ def show_perception(story: Story) -> Section:
     headline = blocks.finding(
         f"{lead.subject} was {figure_of(now)} {_basis(story, lead, now.n)}{_of_those_asked(story)} in "
         f"{story.period.label}{', weighted as the survey was drawn' if story.weighted else ''}. "
-        f"{movement_sentence(signal)}{_side_open(now, lead)}",
+        f"{movement_sentence(signal)}{_side_open(now, lead)}{pooled_sentence(story)}",
         [now],
         signal.word,
         better="lower" if lead is DISPUTED else "higher",
@@ -41,9 +42,11 @@ def show_perception(story: Story) -> Section:
         people=people,
     )
     answers, unknowns = who_answered(story, lead)
-    answer, *further = [name_score(story, score) for score in shown_scores(story)[1:]] or answers[:1]
+    groups, shown = name_groups(story, lead)
+    others = [name_score(story, score) for score in shown_scores(story)[1:]]
+    answer, *further = [*groups[:1], *others] or answers[:1]
     charts = score_chart(story, lead, series, signal)
-    return Section([headline, *charts, _score_table(story), *answers], answer, unknowns, further)
+    return Section([headline, *charts, _score_table(story), *groups, *shown, *answers], answer, unknowns, further)
 
 
 def shown_scores(story: Story) -> list[Score]:
