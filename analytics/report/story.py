@@ -18,6 +18,7 @@ from analytics.measures.summarise import summarise
 from analytics.report.cutoff import Coverage, days_covered, refuse_empty, since, tables_at
 from analytics.report.score import DISPUTED, SCORES, Score
 from analytics.tables.cases import build_cases
+from analytics.tables.parts import only_part
 from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
 from analytics.tables.schema import STAMPS, NotMeasured, ReadLog, Tables, find_rows
@@ -56,12 +57,15 @@ class Story:
         All rows up to the period's end; what happened later is not in them.
     log
         What was read, set aside and why.
+    part
+        Which value of the column `[report] by` the tables are of; '' for all.
     """
 
     config: Config
     period: Period
     tables: Tables
     log: ReadLog
+    part: str = ""
 
     @property
     def k(self) -> int:
@@ -385,7 +389,7 @@ class Story:
         return self.cases[self.period.contains(self.cases["started_at"])]
 
 
-def load_story(config: str | Path | Config, period: str) -> Story:
+def load_story(config: str | Path | Config, period: str, part: str = "") -> Story:
     """Read everything one report needs and cut it off at the period's end.
 
     Parameters
@@ -394,6 +398,8 @@ def load_story(config: str | Path | Config, period: str) -> Story:
         perception.toml, or its loaded form.
     period
         '2026-10', '2026-Q3' or '2026-W41'; it must be over.
+    part
+        The value of the column `[report] by` to report, such as one company; '' where none is set.
 
     Returns
     -------
@@ -427,9 +433,13 @@ def load_story(config: str | Path | Config, period: str) -> Story:
         last = when.end - pd.Timedelta(days=1)
         raise UnfinishedPeriodError(f"{period} is not over: its last day is {last:%-d %B %Y}. Report a past one.")
     tables = read_tables(config)
+    if part:
+        tables = only_part(tables, str(config.report.by), part)
+    elif config.report.by:
+        raise ValueError(f"[report] by = {config.report.by!r} asks for one report each. Say which part.")
     refuse_empty(tables, when, config.organisation.name)
     config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})
-    return Story(config, when, tables_at(tables, when.end), tables.log or ReadLog())
+    return Story(config, when, tables_at(tables, when.end), tables.log or ReadLog(), part)
 
 
 def _no_scores() -> NotMeasured:

@@ -31,6 +31,16 @@ def brand_columns(tables: Tables) -> dict[str, list[str]]:
     return {column: names for column, names in values.items() if len(names) > 1}
 
 
+def several_brands(tables: Tables, by: str | None) -> list[str]:
+    """Say of a file that holds several companies or brands how they are reported."""
+    return [
+        f"{column} holds {len(names)} {BRANDS[column]}: {', '.join(names[:5])}{', …' * (len(names) > 5)}. A report "
+        f'sets them side by side; [report] by = "{column}" makes one report each.'
+        for column, names in brand_columns(tables).items()
+        if column != by
+    ]
+
+
 def parts_of(tables: Tables, by: str) -> list[str]:
     """Values of the column that `[report] by` names, in order.
 
