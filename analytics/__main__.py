@@ -35,7 +35,7 @@ Every = Annotated[Literal["week", "month", "quarter"] | None, typer.Option(help=
 @app.command()
 def report(
     name: Name = "leadership",
-    period: Annotated[str | None, typer.Option(help="2026-10, 2026-Q3 or 2026-W41; default: last complete.")] = None,
+    period: Annotated[str | None, typer.Option(help="2026-10, 2026-Q3, 2026-W41, all; default: last complete.")] = None,
     config: ConfigPath = CONFIG,
 ) -> None:
     """Build one report and print the path of its PDF.

@@ -78,7 +78,7 @@ def clustered_n(points: np.ndarray, w: np.ndarray, clusters: np.ndarray, confide
     mean = w @ points / total
     variance = w @ (points - mean) ** 2 / total
     if len(sizes) == 1 or variance == 0:
-        return min(most, total**2 / squares)
+        return float(min(most, total**2 / squares))
     by_correlation = total**2 / (w @ w + _intraclass(points, clusters, sizes) * (squares - w @ w))
     off = np.bincount(clusters, weights=w * (points - mean)) / np.maximum(total - within, total / 20)
     jackknife = off @ off * (len(sizes) - 1) / len(sizes)

@@ -21,7 +21,7 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
 from analytics.report.score import DISPUTED, SCORES
-from analytics.report.story import RECENT, Story
+from analytics.report.story import Story
 from analytics.report.words import (
     EXPLAINED,
     THEME_WORDS,
@@ -132,7 +132,7 @@ def _diagnosis(story: Story, problem: Problem) -> list[Block]:
     frame, evidence = diagnosis.frame, [problem.evidence]
     like = f" of the same {', '.join(diagnosis.by)}" if diagnosis.by else ""
     lines = [
-        f"Over the last {RECENT} {story.period.frequency}s, compared: {diagnosis.compared:,} of the {diagnosis.n:,} "
+        f"Over the {story.span}, compared: {diagnosis.compared:,} of the {diagnosis.n:,} "
         f"cases that have the problem with {diagnosis.others:,} cases{like} whose customers spoke and did not name it.",
         _company_says(diagnosis),
         *_differences(frame),
@@ -259,7 +259,7 @@ def _watermelons(story: Story) -> list[Block]:
         n=int(table["n"].sum()),
         columns=heads,
         formats={"goal": "share", "inside": "share"} | ({"perceived": "share"} if unit == "share" else {}),
-        note=f"The last {RECENT} {story.period.frequency}s. With answers shuffled between cases, this test raises "
+        note=f"The {story.span}. With answers shuffled between cases, this test raises "
         f"an alarm in {alarms:.0%} of tables.",
         people="people",
     )
@@ -311,7 +311,7 @@ def _clocks(story: Story) -> list[Block]:
             n=int(counts["n"].sum()),
             columns={column: head for column, head in heads.items() if column in rows},
             formats={"confirmed": "share"},
-            note=f"Cases of the last {RECENT} {story.period.frequency}s; those not confirmed count as unfinished. "
+            note=f"Cases of the {story.span}; those not confirmed count as unfinished. "
             "Where fewer than half have confirmed, the median is not known: the time by which a quarter had is given.",
             people="people",
         ),

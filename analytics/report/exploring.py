@@ -33,6 +33,7 @@ from analytics.report.words import (
     unread_sentence,
 )
 from analytics.tables.schema import NotMeasured
+from analytics.text.comments import whole_texts
 from analytics.text.phrases import distinctive_phrases
 from analytics.text.quotes import pick_quotes
 
@@ -198,9 +199,10 @@ def show_own_words(story: Story) -> Section:
     if not rows or (people := count_people(cut)) < story.k:
         return Section([finding, *counts], finding)
     examples = pd.concat(rows)
+    whole = examples.assign(text=whole_texts(examples, story.tables))
     own = "own words: " + examples["redacted"].str.slice(stop=LONGEST_EXAMPLE)
     quotes = blocks.quotes(
-        story.redact_whole(examples).str.slice(stop=LONGEST_EXAMPLE), contexts=own,
+        story.redact(whole, story.period.start).str.slice(stop=LONGEST_EXAMPLE), contexts=own,
         caption="Texts as they came in", n=len(cut), people=people,
     )  # fmt: skip
     return Section([finding, *counts, quotes], finding)

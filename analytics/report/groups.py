@@ -1,6 +1,7 @@
 """Groups that the organisation named beside its answers: touchpoint, product, company, and where they differ."""
 
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
@@ -38,8 +39,8 @@ def compare_groups(story: Story, lead: Score) -> list[Grouping]:
     One false-discovery rate holds for all of them. Companies and brands come first whether they differ or not.
     """
     answers, columns = _grouped(story, lead)
-    options = {"minimum": story.k, "confidence": story.confidence, "within": ()}
-    tables = {by: contrast_groups(answers, lead.column, by, **options) for by in columns}
+    compare = partial(contrast_groups, answers, lead.column, minimum=story.k, confidence=story.confidence, within=())
+    tables = {by: compare(by) for by in columns}
     if not tables:
         return []
     every = pd.concat(tables)

@@ -23,7 +23,8 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.format import format_value
 from analytics.publish.html import ACCENT
-from analytics.report.story import Story, refuse_long
+from analytics.report.limits import refuse_long
+from analytics.report.story import Story
 from analytics.report.study import WORDS, Study, leak_words, say
 from analytics.report.words import Section, capital, estimate_of, figure_of, gather, listed, section, section_of
 from analytics.tables.read import defuse

@@ -34,7 +34,7 @@ def show_perception(story: Story) -> Section:
     headline = blocks.finding(
         f"{lead.subject} was {figure_of(now)} {_basis(story, lead, now.n)}{_of_those_asked(story)} in "
         f"{story.period.label}{', weighted as the survey was drawn' if story.weighted else ''}. "
-        f"{movement_sentence(signal)}{_side_open(now, lead)}{pooled_sentence(story)}",
+        f"{_moved(story, signal)}{_side_open(now, lead)}{pooled_sentence(story)}",
         [now],
         signal.word,
         better="lower" if lead is DISPUTED else "higher",
@@ -84,6 +84,16 @@ def _of_those_asked(story: Story) -> str:
         return f", {story.invitations['responded_at'].notna().mean():.0%} of those asked,"
     except NotMeasured:
         return ""
+
+
+def _moved(story: Story, signal: Signals) -> str:
+    """Whether a score moved; a whole file has nothing to move against, and may have no dates."""
+    if story.period.frequency != "all":
+        return movement_sentence(signal)
+    stamps = [story.answers[c] for c in ("responded_at", "invited_at", "received_at") if c in story.answers]
+    if any(stamp.notna().any() for stamp in stamps):
+        return "Over the whole file no change can be told."
+    return "Dates are not known: no change can be told."
 
 
 def _side_open(now: Estimate, lead: Score) -> str:

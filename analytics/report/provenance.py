@@ -8,6 +8,7 @@ from analytics.publish.blocks import Block
 from analytics.report.story import Story
 from analytics.report.words import CUT_WORDS, Section
 from analytics.tables.schema import NotMeasured
+from analytics.text.thread import count_cuts
 
 
 def show_provenance(story: Story) -> Section:
@@ -21,7 +22,7 @@ def show_provenance(story: Story) -> Section:
 
 def table_cuts(story: Story) -> list[Block]:
     """What was taken out of the period's texts, and which are no answer; nothing where all are the customers' own."""
-    cuts = story.cuts
+    cuts = count_cuts(story.texts_now)
     if cuts.empty:
         return []
     heads = {"what": "In the texts", "texts": "Texts", "characters": "Characters taken out"}

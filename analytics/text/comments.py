@@ -130,7 +130,8 @@ def redact_comments(
     """Redacted texts of collected comments; missing before `start`, as redacting what nobody is shown takes time."""
     from analytics.text.redact import redact
 
-    late = comments if start is None else comments[~(pd.to_datetime(comments["at"]) < start)]
+    whole = start is None or comments["at"].isna().all()
+    late = comments if whole or start is None else comments[~(pd.to_datetime(comments["at"]) < start)]
     texts = late["text"].copy()
     fresh = late.index[~late["source"].isin([name for name in TEXTS if _is_stored(getattr(tables, name))])]
     if len(fresh):
