@@ -64,7 +64,8 @@ def refuse_empty(tables: Tables, period: Period, organisation: str) -> None:
     times = stamps_of(tables)
     if times.empty:
         raise EmptyPeriodError(
-            f"{period.name}: no survey, complaint or contact carries a date. Map a date column, or report the whole file: --period all."
+            f"{period.name}: no survey, complaint or contact carries a date. Map a date column, or report the whole "
+            "file: --period all."
         )
     if not period.contains(times).any():
         last = period_of(times.sort_values().tail(1), period.frequency).iloc[0]

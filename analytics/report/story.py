@@ -15,6 +15,7 @@ import pandas as pd
 from analytics.config import Config, load_config
 from analytics.contrast.problems import NAMED, OTHER, measure_problems
 from analytics.measures.summarise import summarise
+from analytics.measures.suppress import names_people
 from analytics.report.cutoff import Coverage, days_covered, refuse_empty, refuse_unfinished, since, spanning, tables_at
 from analytics.report.limits import refuse_long
 from analytics.report.score import DISPUTED, SCORES, Score
@@ -110,7 +111,7 @@ class Story:
 
     @property
     def span(self) -> str:
-        """What comparisons of groups and diagnoses look at, in words: 'last 6 months', 'whole file'."""
+        """What comparisons of groups look at, in words: 'last 6 months', 'whole file'."""
         return "whole file" if self.period.frequency == "all" else f"last {RECENT} {self.period.frequency}s"
 
     @property
@@ -122,8 +123,9 @@ class Story:
     def scores(self) -> list[Score]:
         """The scores that customers gave in the period, the leading one first."""
         now = self.answers[self.answers["period"] == self.period.name]
-        every = (*SCORES.values(), DISPUTED)
-        given = [score for score in every if score.column in now and now[score.column].notna().any()]
+        given = [
+            score for score in (*SCORES.values(), DISPUTED) if score.column in now and now[score.column].notna().any()
+        ]
         lead = self.config.report.score
         if lead is not None and lead not in [score.column for score in given]:
             raise NotMeasured(f"no answer in column {lead} in {self.period.label}, the leading score")
@@ -209,14 +211,10 @@ class Story:
     @cached_property
     def comments(self) -> pd.DataFrame:
         """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
-        scores = score_comments(
-            self._texts,
-            self._history_tables,
-            brands=self.config.organisation.brands,
-            model=self.config.text.model,
-            accurate_limit=self.config.text.accurate_limit,
-            cache=self._pages,
-        )
+        text = self.config.text
+        options = {"model": text.model, "accurate_limit": text.accurate_limit, "cache": self._pages}
+        brands = self.config.organisation.brands
+        scores = score_comments(self._texts, self._history_tables, brands=brands, **options)
         return self._texts.assign(text=self._texts["redacted"]).drop(columns="redacted").join(scores)
 
     @cached_property
@@ -336,8 +334,9 @@ class Story:
 
     @cached_property
     def writers(self) -> frozenset[str]:
-        """Whom shares of problems are about: the tables of their texts, and 'marks' where some gave the top one."""
-        return frozenset(self.critical["source"]) | (frozenset({"marks"}) if len(self._top_marks) else frozenset())
+        """Whom shares of problems are about: tables of their texts; 'people' if named; 'marks' if some gave the top."""
+        named = {"people"} if names_people(self.critical) else set()
+        return frozenset(self.critical["source"]) | named | ({"marks"} if len(self._top_marks) else set())
 
     def naming(self, theme: str) -> pd.Series:
         """Which cases name a theme as a problem: True or False by case_id, over the recent cases of such writers."""
@@ -434,11 +433,7 @@ def load_story(config: str | Path | Config, period: str, part: str = "") -> Stor
     config = config if isinstance(config, Config) else load_config(config)
     when = parse_period(period).localise(config.organisation.timezone)
     refuse_unfinished(when, config.organisation.zone)
-    tables = read_tables(config)
-    if part:
-        tables = only_part(tables, str(config.report.by), part)
-    elif config.report.by:
-        raise ValueError(f"[report] by = {config.report.by!r} asks for one report each. Say which part.")
+    tables = only_part(read_tables(config), config.report.by, part)
     if when.frequency == "all":
         when = spanning(when, tables)
     else:

@@ -142,10 +142,11 @@ def unread_sentence(texts: Unread) -> str:
 
 
 def name_writers(sources: Collection[str]) -> str:
-    """Whom shares of problems are about (`Story.writers`): 'customers who complained or wrote'."""
+    """Whom shares of problems are about (`Story.writers`): 'customers who complained or wrote', or their texts."""
     wrote = "wrote and gave less than the top mark" if "marks" in sources else "wrote"
     words = {"complaints": "complained", "surveys": wrote, "contacts": "wrote to us"}
-    return "customers who " + " or ".join(phrase for source, phrase in words.items() if source in sources)
+    who = "customers who " if "people" in sources else "texts of customers who "
+    return who + " or ".join(phrase for source, phrase in words.items() if source in sources)
 
 
 def listed(names: list[str]) -> str:

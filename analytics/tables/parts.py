@@ -59,11 +59,16 @@ def parts_of(tables: Tables, by: str) -> list[str]:
     return values
 
 
-def only_part(tables: Tables, by: str, value: str) -> Tables:
+def only_part(tables: Tables, by: str | None, value: str) -> Tables:
     """The rows of one part; a table without the column is left out, as nobody can say whose its rows are.
 
-    Customers are those of the rows that stay. Raises ValueError where `value` is no part.
+    Customers are those of the rows that stay. Without `by` and `value` the tables come back whole. Raises ValueError
+    where one of the two is missing, or `value` is no part.
     """
+    if by is None or not value:
+        if by or value:
+            raise ValueError(f"[report] by = {by!r} and part = {value!r}: one report is of one part. Say both or none.")
+        return tables
     if value not in (values := parts_of(tables, by)):
         raise ValueError(f"[report] by = {by!r} has no {value!r}. Found: {', '.join(values)}.")
     kept = {name: frame for name in DATED if (frame := getattr(tables, name)) is not None and by in frame}

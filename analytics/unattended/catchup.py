@@ -91,7 +91,7 @@ def catch_up(
     tables = read_tables(settings)
     now = now or datetime.now(settings.organisation.zone)
     parts = parts_to_report(settings, tables)
-    of_part = {part: only_part(tables, str(settings.report.by), part) if part else tables for part in parts}
+    of_part = {part: only_part(tables, settings.report.by, part) for part in parts}
     marks = {part: mark_periods(rows, frequency, first, now) for part, rows in of_part.items()}
     log = tables.log or ReadLog()
     del tables, of_part  # the kernel reads its own; this process stays small
