@@ -12,8 +12,8 @@ import pandas as pd
 from analytics.contrast.clocks import name_groups
 from analytics.contrast.signals import control_false_discoveries
 from analytics.measures.estimate import Estimate
-from analytics.measures.intervals import clustered_n, z_score
-from analytics.measures.scores import customer_effort, net_promoter_score, number_clusters, share, top_box_share
+from analytics.measures.intervals import clustered_n, number_clusters, z_score
+from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
 

@@ -3,6 +3,7 @@
 import math
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from analytics.measures.estimate import Estimate
@@ -86,6 +87,20 @@ def clustered_n(points: np.ndarray, w: np.ndarray, clusters: np.ndarray, confide
         variance / jackknife * _few_clusters(max(total**2 / squares - 1, 1), confidence) if jackknife else most
     )
     return float(max(min(most, by_correlation, by_jackknife), 1))
+
+
+def number_clusters(clusters: pd.Series) -> np.ndarray | None:
+    """Number of each row's cluster, a missing one alone; None where no two rows share one.
+
+    Examples
+    --------
+    >>> number_clusters(pd.Series(["a", "a", None])).tolist(), number_clusters(pd.Series(["a", "b"]))
+    ([0, 0, 1], None)
+    """
+    codes, different = pd.factorize(clusters)
+    alone = codes < 0
+    codes = np.where(alone, len(different) + np.cumsum(alone) - 1, codes)
+    return None if codes.size == len(different) + alone.sum() else codes
 
 
 def _intraclass(points: np.ndarray, clusters: np.ndarray, sizes: np.ndarray) -> float:

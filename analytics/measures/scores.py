@@ -11,7 +11,14 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
-from analytics.measures.intervals import bootstrap_mean, clustered_n, effective_n, wilson_bounds, z_score
+from analytics.measures.intervals import (
+    bootstrap_mean,
+    clustered_n,
+    effective_n,
+    number_clusters,
+    wilson_bounds,
+    z_score,
+)
 
 
 class NoAnswersError(ValueError):
@@ -403,20 +410,6 @@ def _answers(
     if not w.sum() > 0:
         raise NoAnswersError("the weights of all answers are zero: nothing to measure.")
     return answers, _Sample(w, None if clusters is None else number_clusters(_aligned(s, clusters)[keep]))
-
-
-def number_clusters(clusters: pd.Series) -> np.ndarray | None:
-    """Number of each row's cluster, a missing one alone; None where no two rows share one.
-
-    Examples
-    --------
-    >>> number_clusters(pd.Series(["a", "a", None])).tolist(), number_clusters(pd.Series(["a", "b"]))
-    ([0, 0, 1], None)
-    """
-    codes, different = pd.factorize(clusters)
-    alone = codes < 0
-    codes = np.where(alone, len(different) + np.cumsum(alone) - 1, codes)
-    return None if codes.size == len(different) + alone.sum() else codes
 
 
 def _aligned(s: pd.Series, clusters: pd.Series) -> pd.Series:

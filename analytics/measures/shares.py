@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.intervals import clustered_n, wilson_bounds
-from analytics.measures.scores import number_clusters
+from analytics.measures.intervals import clustered_n, number_clusters, wilson_bounds
 
 CLIPPED = 1e-6  # a share this near to 0 or 1 was cut off there by the least squares
 DRAWS = 2000  # of the joint uncertainty of error rates and sample
