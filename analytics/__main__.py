@@ -35,7 +35,7 @@ Every = Annotated[Literal["week", "month", "quarter"] | None, typer.Option(help=
 @app.command()
 def report(
     name: Name = "leadership",
-    period: Annotated[str | None, typer.Option(help="2026-10, 2026-Q3 or 2026-W41; default: last complete.")] = None,
+    period: Annotated[str | None, typer.Option(help="2026-10, 2026-Q3, 2026-W41, all; default: last complete.")] = None,
     config: ConfigPath = CONFIG,
 ) -> None:
     """Build one report and print the path of its PDF.
@@ -44,15 +44,22 @@ def report(
     everything holds: parameters, data, every cell, every claim. The PDF of an earlier run stays untouched until then.
     """
     from analytics.config import load_config
-    from analytics.publish.run import build_report
+    from analytics.publish.run import build_reports
     from analytics.tables.read import refuse_absent
 
     settings = load_config(config)
     chosen = _last_complete(settings) if period is None else period
     refuse_absent(settings)
     with err.status(f"Building {name} (data, text scores, notebook, PDF) …"):
-        published = build_report(name, chosen, config)
-    out.print(str(published.pdf), highlight=False)
+        built = list(build_reports(name, chosen, config))
+    faults = [one for one in built if isinstance(one, tuple)]
+    for one in built:
+        if not isinstance(one, tuple):
+            out.print(str(one.pdf), highlight=False)
+    for part, fault in faults:
+        _say(f"{part}: {fault}", failed=True)
+    if faults:
+        raise typer.Exit(FAILED)
 
 
 @app.command()
@@ -74,8 +81,8 @@ def catch_up(
     faults = []
     try:
         for step in steps(name, config, since=since, frequency=frequency):
-            _say(f"{step.period}  {step.word}  {step.detail}", failed=step.word == "failed")
-            faults += [f"{step.period}: {step.detail}"] if step.word == "failed" else []
+            _say(f"{step.label}  {step.word}  {step.detail}", failed=step.word == "failed")
+            faults += [f"{step.label}: {step.detail}"] if step.word == "failed" else []
         if deliver:
             faults += _deliver(name, config)
     except Exception as fault:
@@ -123,6 +130,7 @@ def check(config: ConfigPath = CONFIG) -> None:
     Reads every source through its map. Faulty cells and rows go to data/derived/quarantine and are counted here.
     """
     from analytics.config import load_config
+    from analytics.tables.parts import several_brands
     from analytics.tables.read import read_tables, undated
     from analytics.tables.schema import ReadLog
     from analytics.unattended.deliver import refuse_addresses
@@ -141,7 +149,7 @@ def check(config: ConfigPath = CONFIG) -> None:
                 f"{lack['source']}: {lack['table']} has no {lack['column']}; the nearest header is {lack['nearest']!r}."
             )
             out.print(f"Note: {found}", style="yellow", highlight=False, markup=False)
-    for warning in (*log.warnings, *undated(tables)):
+    for warning in (*log.warnings, *undated(tables), *several_brands(tables, settings.report.by)):
         out.print(f"Note: {warning}", style="yellow", highlight=False, markup=False)
     out.print(f"{config}: {'can be read; see the last note' if undated(tables) else 'ready'}.", highlight=False)
 

@@ -120,13 +120,17 @@ class Source(Section):
 
 
 class ReportSettings(Section):
-    """What the report leads with, how often it is made, and on what paper."""
+    """What the report leads with, how often it is made, and on what paper.
+
+    `by` names a column, such as company: each of its values then gets a report of its own.
+    """
 
     score: Literal["nps", "csat", "ces"] | None = None
     frequency: Literal["week", "month", "quarter"] = "month"
     paper: Literal["a4", "us-letter"] = "a4"
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     output: str = "reports"
+    by: str | None = None
 
 
 class TextSettings(Section):
@@ -243,6 +247,21 @@ class Config(Section):
         if twice:
             raise ValueError(f"the same id stands on two promises: {', '.join(twice)}")
         return value
+
+    def report_folder(self, report: str, part: str = "") -> Path:
+        """Where the periods of a report stand; that of one part (see `ReportSettings.by`) beside it, by its name.
+
+        Raises
+        ------
+        ValueError
+            If no letter or digit of `part` can name a folder.
+        """
+        name = re.sub(r"[^\w]+", "-", part).strip("-_").lower()
+        if part and not name:
+            raise ValueError(
+                f"{part!r} cannot name a folder: it has no letter or digit. Rename it by `values` in the map."
+            )
+        return self.resolve(self.report.output) / (f"{report}-{name}" if name else report)
 
     def resolve(self, path: str) -> Path:
         """Absolute form of a path written in the file."""

@@ -12,7 +12,7 @@ import pandas as pd
 from analytics.contrast.clocks import name_groups
 from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.estimate import Estimate
-from analytics.measures.intervals import difference_bounds, z_score
+from analytics.measures.intervals import clustered_n, difference_bounds, number_clusters, z_score
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
@@ -30,7 +30,14 @@ TURNS, VANISHES, ALONE = "turns", "vanishes", "alone"  # what becomes of a diffe
 
 
 def contrast_groups(
-    cases: pd.DataFrame, measure: str, by: str, baseline: object = None, *, confidence: float = 0.95, minimum: int = 10
+    cases: pd.DataFrame,
+    measure: str,
+    by: str,
+    baseline: object = None,
+    *,
+    within: tuple[str, ...] = WITHIN,
+    confidence: float = 0.95,
+    minimum: int = 10,
 ) -> pd.DataFrame:
     """Compare what customers say between groups of cases, and check the difference among cases of the same kind.
 
@@ -50,6 +57,8 @@ def contrast_groups(
         values, such as value_per_year, is cut into thirds. A missing group is 'not stated'.
     baseline
         The group to compare with; None compares each group with all others.
+    within
+        Columns that tell kinds of case: the adjusted difference compares like with like; () compares all.
     confidence
         Level of the intervals; 1 - confidence is the rate of false findings.
     minimum
@@ -92,7 +101,7 @@ def contrast_groups(
     groups = sorted(answered["_group"].unique(), key=str)
     if baseline is not None and baseline not in groups:
         raise ValueError(f"baseline {baseline!r} is not a value of {by!r}. Found: {', '.join(map(repr, groups))}.")
-    strata = number_strata(answered, [column for column in WITHIN if column != by])[0]
+    strata = number_strata(answered, [column for column in within if column != by])[0]
     rows = []
     for group in groups:
         inside = answered["_group"].eq(group)
@@ -142,21 +151,31 @@ def _compare(
     answered: pd.DataFrame, measure: str, inside: pd.Series, against: pd.Series, strata: pd.Series, confidence: float
 ) -> dict[str, object]:
     """One group's figure and its difference from the comparison, crude and among cases of the same kind."""
-    summary = PERCEIVED[measure][1]
-    mine = summary(answered.loc[inside, measure], confidence=confidence)
+    summary, points = PERCEIVED[measure][1], answered["_points"]
+    mine, n = _side(summary, answered.loc[inside], measure, confidence)
     row = {"measure": measure} | vars(mine)
     keys = ("difference", "difference_low", "difference_high", "p_value", "adjusted", "adjusted_low", "adjusted_high")
     empty = dict.fromkeys(keys, np.nan)
     if not against.any():
         return row | empty
-    theirs = summary(answered.loc[against, measure], confidence=confidence)
-    points = answered["_points"]
+    theirs, others = _side(summary, answered.loc[against], measure, confidence)
     variance = float(points[inside | against].var(ddof=0))
-    error = np.sqrt(variance * (1 / mine.n + 1 / theirs.n))
+    error = np.sqrt(variance * (1 / n + 1 / others))
     shift = float(points[inside].mean() - points[against].mean())
     p_value = 2 * NormalDist().cdf(-abs(shift) / error) if error > 0 else 1.0
     crude = dict(zip(empty, (*difference_bounds(mine, theirs), p_value), strict=False))
     return row | empty | crude | _adjusted(points, inside, against, strata, variance, confidence)
+
+
+def _side(
+    summary: Callable[..., Estimate], rows: pd.DataFrame, measure: str, confidence: float
+) -> tuple[Estimate, float]:
+    """The figure of some rows, and the answers of different people that would be as certain."""
+    ids = rows.get("customer_id")
+    codes = None if ids is None else number_clusters(ids)
+    points = rows["_points"].to_numpy()
+    n = float(len(rows)) if codes is None else clustered_n(points, np.ones(len(rows)), codes, confidence)
+    return summary(rows[measure], clusters=ids, confidence=confidence), n
 
 
 def _adjusted(

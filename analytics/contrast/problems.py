@@ -42,8 +42,8 @@ def measure_problems(
     Returns
     -------
     pandas.DataFrame
-        One row per theme, most named first: theme, value, low, high (shares 0 to 1; NaN where not known), n, unit,
-        source, counted (the share of labels as they stand), word and rule of its movement (of labels of one
+        One row per theme, most named first: theme, value, low, high (shares 0 to 1; NaN where not known), n (people),
+        unit, source, counted (the share of labels as they stand), word and rule of its movement (of labels of one
         model for all periods: latest, low limit, high limit), and open (the whole interval above 2 %).
 
     Raises
@@ -67,10 +67,13 @@ def measure_problems(
         raise ValueError(f"{history[-1]}: no comment to read problems from.")
     rows = []
     for theme, held_out in errors.items():
-        labels = pd.Series(np.where(now["negative_themes"].map(lambda themes, t=theme: t in themes), NAMED, OTHER))
+        named = now["negative_themes"].map(lambda themes, t=theme: t in themes)
+        labels = pd.Series(np.where(named, NAMED, OTHER), now.index)
         counted, share = float(labels.eq(NAMED).mean()), Estimate(np.nan, np.nan, np.nan, len(labels), "share", SAID)
         if _fits(counted, len(labels), held_out, confidence):
-            share = corrected_share(labels, held_out, label=NAMED, confidence=confidence)
+            share = corrected_share(
+                labels, held_out, label=NAMED, clusters=now.get("customer_id"), confidence=confidence
+            )
         rows.append({"theme": theme, **vars(share), "counted": counted})
     table = pd.DataFrame(rows).merge(_movement(comments, history, list(errors)), on="theme", how="left", validate="1:1")
     table["open"] = table["low"] > OPEN_SHARE

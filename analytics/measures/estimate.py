@@ -20,7 +20,7 @@ class Estimate:
     value, low, high
         The figure and the bounds of its confidence interval, in `unit`; NaN when undefined (then n is 0).
     n
-        Rows actually used, missing values left out.
+        People behind the figure where their ids are known, otherwise the rows used; missing values are left out.
     unit
         'points', 'share', 'hours' and so on: what one step of `value` is.
     source

@@ -1,21 +1,33 @@
 """What customers say, as figures with intervals: one function per measure, a Series in and an `Estimate` out.
 
 Corrected shares of a classifier's labels, churn, promises and recovery live in their own modules. Missing answers are
-left out of every measure here; who is missing is the subject of `response`.
+left out of every measure here; who is missing is the subject of `response`. Where `clusters` say whose answers they
+are, intervals allow for several by one person (see `clustered_n`) and `n` counts people.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
-from analytics.measures.intervals import bootstrap_mean, effective_n, wilson_bounds, z_score
+from analytics.measures.intervals import (
+    bootstrap_mean,
+    clustered_n,
+    effective_n,
+    number_clusters,
+    wilson_bounds,
+    z_score,
+)
 
 
 class NoAnswersError(ValueError):
     """No usable answer is left to measure: a table shows NaN with n = 0, a direct call raises."""
 
 
-def net_promoter_score(s: pd.Series, *, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:
+def net_promoter_score(
+    s: pd.Series, *, weights: pd.Series | None = None, clusters: pd.Series | None = None, confidence: float = 0.95
+) -> Estimate:
     """Share of promoters (9-10) less share of detractors (0-6), in points.
 
     NPS = 100 (p - d). The interval is the adjusted Wald AW(3, T): three answers are added, 3/4 promoter, 3/4
@@ -27,13 +39,15 @@ def net_promoter_score(s: pd.Series, *, weights: pd.Series | None = None, confid
         Answers to "how likely are you to recommend us", whole numbers 0 to 10; missing answers are left out.
     weights
         Design weights on the same index, zero or more; their cost in certainty enters as Kish's effective n.
+    clusters
+        Whose answer each is, on the same index (such as customer_id); a missing one is a person of its own.
     confidence
         Level of the interval, between 0 and 1.
 
     Returns
     -------
     Estimate
-        Unit 'points' (-100 to 100); `n` counts answers, weighted or not.
+        Unit 'points' (-100 to 100); `n` counts answers, weighted or not; people where `clusters` are given.
 
     Raises
     ------
@@ -53,13 +67,15 @@ def net_promoter_score(s: pd.Series, *, weights: pd.Series | None = None, confid
     >>> round(score.low, 1), round(score.high, 1)
     (-29.8, 79.8)
     """
-    answers, w = _answers(s, weights, 0, 10)
+    answers, sample = _answers(s, weights, clusters, 0, 10)
     if (off := answers[answers % 1 != 0]).size:
         raise ValueError(f"net promoter answers are whole numbers from 0 to 10; found {_listed(off)}.")
-    return _net_share(answers >= 9, answers <= 6, w, confidence)
+    return _net_share(answers >= 9, answers <= 6, sample, confidence)
 
 
-def net_sentiment(s: pd.Series, *, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:
+def net_sentiment(
+    s: pd.Series, *, weights: pd.Series | None = None, clusters: pd.Series | None = None, confidence: float = 0.95
+) -> Estimate:
     """Share of positive less share of negative texts, in points, texts of unknown sentiment left out.
 
     NSS = 100 (positive - negative) over positive, neutral and negative; interval as for `net_promoter_score`. It
@@ -71,6 +87,8 @@ def net_sentiment(s: pd.Series, *, weights: pd.Series | None = None, confidence:
         'positive', 'neutral', 'negative' or 'unknown'; 'unknown' and missing are left out.
     weights
         Design weights on the same index.
+    clusters
+        Whose answer each is, on the same index (such as customer_id); a missing one is a person of its own.
     confidence
         Level of the interval, between 0 and 1.
 
@@ -99,8 +117,8 @@ def net_sentiment(s: pd.Series, *, weights: pd.Series | None = None, confidence:
             f"sentiment has labels {strange[:5]}. Expected 'positive', 'neutral', 'negative' or 'unknown'."
         )
     polarity = s.astype("object").map({"positive": 1.0, "neutral": 0.0, "negative": -1.0}).astype("float64")
-    answers, w = _answers(polarity, weights, -1, 1)
-    return _net_share(answers > 0, answers < 0, w, confidence)
+    answers, sample = _answers(polarity, weights, clusters, -1, 1)
+    return _net_share(answers > 0, answers < 0, sample, confidence)
 
 
 def top_box_share(
@@ -109,6 +127,7 @@ def top_box_share(
     *,
     scale: tuple[float, float] = (1, 5),
     weights: pd.Series | None = None,
+    clusters: pd.Series | None = None,
     confidence: float = 0.95,
 ) -> Estimate:
     """Share of answers in the top boxes of a satisfaction scale (CSAT): those at `top` or above.
@@ -123,6 +142,8 @@ def top_box_share(
         Lowest and highest possible answer.
     weights
         Design weights on the same index; Kish's effective n enters the interval.
+    clusters
+        Whose answer each is, on the same index (such as customer_id); a missing one is a person of its own.
     confidence
         Level of the interval, between 0 and 1.
 
@@ -147,9 +168,9 @@ def top_box_share(
     (0.75, 0.3, 0.95)
     """
     s = pd.Series(s)
-    _answers(s, None, *scale)
+    _answers(s, None, None, *scale)
     satisfied = pd.to_numeric(s).ge(top).astype("Float64").mask(s.isna())
-    return share(satisfied, weights=weights, confidence=confidence)
+    return share(satisfied, weights=weights, clusters=clusters, confidence=confidence)
 
 
 def mean_score(
@@ -157,6 +178,7 @@ def mean_score(
     *,
     scale: tuple[float, float] | None = (1, 5),
     weights: pd.Series | None = None,
+    clusters: pd.Series | None = None,
     confidence: float = 0.95,
     unit: str = "score",
     rng: np.random.Generator | int = 0,
@@ -176,6 +198,8 @@ def mean_score(
         answer has no interval).
     weights
         Design weights on the same index; Kish's effective n enters the interval.
+    clusters
+        Whose answer each is, on the same index (such as customer_id); a missing one is a person of its own.
     confidence
         Level of the interval, between 0 and 1.
     unit
@@ -205,13 +229,14 @@ def mean_score(
     (5.0, 2.2, 5.0)
     """
     ends = scale if scale is not None else (-np.inf, np.inf)
-    answers, w = _answers(s, weights, *ends)
+    answers, sample = _answers(s, weights, clusters, *ends)
+    w = sample.weigh(answers, confidence)
     value = float(np.clip(w @ answers / w.sum(), answers.min(), answers.max()))
     if scale is None and len(answers) == 1:
         return Estimate(value, np.nan, np.nan, 1, unit, SAID)
     lowest, highest = scale if scale is not None else (answers.min(), answers.max())
     low, high = bootstrap_mean(answers, w, float(lowest), float(highest), confidence, np.random.default_rng(rng))
-    return Estimate(value, min(low, value), max(high, value), len(answers), unit, SAID)
+    return Estimate(value, min(low, value), max(high, value), sample.n, unit, SAID)
 
 
 def customer_effort(
@@ -219,6 +244,7 @@ def customer_effort(
     *,
     scale: tuple[float, float] = (1, 7),
     weights: pd.Series | None = None,
+    clusters: pd.Series | None = None,
     confidence: float = 0.95,
 ) -> Estimate:
     """Mean customer effort score: agreement that the company made it easy, 1 to 7, higher is easier.
@@ -233,6 +259,8 @@ def customer_effort(
         Lowest and highest answer, where it was asked on another scale.
     weights
         Design weights on the same index.
+    clusters
+        Whose answer each is, on the same index (such as customer_id); a missing one is a person of its own.
     confidence
         Level of the interval, between 0 and 1.
 
@@ -255,10 +283,12 @@ def customer_effort(
     >>> customer_effort(pd.Series([7, 6, 2, None])).value
     5.0
     """
-    return mean_score(s, scale=scale, weights=weights, confidence=confidence)
+    return mean_score(s, scale=scale, weights=weights, clusters=clusters, confidence=confidence)
 
 
-def response_rate(s: pd.Series, *, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:
+def response_rate(
+    s: pd.Series, *, weights: pd.Series | None = None, clusters: pd.Series | None = None, confidence: float = 0.95
+) -> Estimate:
     """Share of invitations that were answered; here a missing stamp is the finding, so it counts as silence.
 
     Parameters
@@ -267,6 +297,8 @@ def response_rate(s: pd.Series, *, weights: pd.Series | None = None, confidence:
         One value per invitation: the time of the answer (missing = silent), or True/False (missing is left out).
     weights
         Design weights on the same index.
+    clusters
+        Whose answer each is, on the same index (such as customer_id); a missing one is a person of its own.
     confidence
         Level of the interval, between 0 and 1.
 
@@ -291,10 +323,17 @@ def response_rate(s: pd.Series, *, weights: pd.Series | None = None, confidence:
     """
     s = pd.Series(s)
     flags = s if pd.api.types.is_bool_dtype(s) else s.notna()
-    return share(flags, source=OBSERVED, weights=weights, confidence=confidence)
+    return share(flags, source=OBSERVED, weights=weights, clusters=clusters, confidence=confidence)
 
 
-def share(s: pd.Series, *, source: str = SAID, weights: pd.Series | None = None, confidence: float = 0.95) -> Estimate:
+def share(
+    s: pd.Series,
+    *,
+    source: str = SAID,
+    weights: pd.Series | None = None,
+    clusters: pd.Series | None = None,
+    confidence: float = 0.95,
+) -> Estimate:
     """Share of rows that are true.
 
     Parameters
@@ -305,6 +344,8 @@ def share(s: pd.Series, *, source: str = SAID, weights: pd.Series | None = None,
         Who says so: 'said by customers', 'observed' or 'asserted by company'.
     weights
         Design weights on the same index; Kish's effective n enters the interval.
+    clusters
+        Whose answer each is, on the same index (such as customer_id); a missing one is a person of its own.
     confidence
         Level of the interval, between 0 and 1.
 
@@ -327,16 +368,39 @@ def share(s: pd.Series, *, source: str = SAID, weights: pd.Series | None = None,
     >>> share(pd.Series([True, False, None, True, True])).value
     0.75
     """
-    flags, w = _answers(pd.Series(s).astype("Float64"), weights, 0, 1)
+    flags, sample = _answers(pd.Series(s).astype("Float64"), weights, clusters, 0, 1)
     if ((flags > 0) & (flags < 1)).any():
         raise ValueError("a share is taken of true and false; found values between 0 and 1.")
+    w = sample.weigh(flags, confidence)
     value = float(min(w @ flags / w.sum(), 1))
     low, high = wilson_bounds(value, w.sum(), confidence)
-    return Estimate(value, float(low), float(high), len(w), "share", source)
+    return Estimate(value, float(low), float(high), sample.n, "share", source)
 
 
-def _answers(s: pd.Series, weights: pd.Series | None, low: float, high: float) -> tuple[np.ndarray, np.ndarray]:
-    """Non-missing answers as floats, range checked, and their weights scaled to sum to the effective n."""
+@dataclass(frozen=True)
+class _Sample:
+    """Raw weights of the answers measured, and whose they are where somebody gave several."""
+
+    weights: np.ndarray
+    clusters: np.ndarray | None
+
+    @property
+    def n(self) -> int:
+        """People, or answers where nobody gave several."""
+        return len(self.weights) if self.clusters is None else int(self.clusters.max()) + 1
+
+    def weigh(self, points: np.ndarray, confidence: float) -> np.ndarray:
+        """Weights that sum to the effective n of the mean of some points."""
+        w = self.weights
+        if self.clusters is None:
+            return w if (w == 1).all() else w * (effective_n(w) / w.sum())
+        return np.asarray(w * (clustered_n(points, w, self.clusters, confidence) / w.sum()))
+
+
+def _answers(
+    s: pd.Series, weights: pd.Series | None, clusters: pd.Series | None, low: float, high: float
+) -> tuple[np.ndarray, _Sample]:
+    """Non-missing answers as floats, range checked, and how they were sampled."""
     s = pd.Series(s)
     values = pd.to_numeric(s).astype("float64")
     keep = values.notna().to_numpy()
@@ -349,7 +413,19 @@ def _answers(s: pd.Series, weights: pd.Series | None, low: float, high: float) -
             f"{name} has {outside.size} values outside {low:g}-{high:g}: {_listed(outside)}. "
             "Correct them, or set them to missing."
         )
-    return answers, np.ones(len(answers)) if weights is None else _scaled(_weights(s, weights)[keep])
+    w = np.ones(len(answers)) if weights is None else _weights(s, weights)[keep]
+    if not w.sum() > 0:
+        raise NoAnswersError("the weights of all answers are zero: nothing to measure.")
+    return answers, _Sample(w, None if clusters is None else number_clusters(_aligned(s, clusters)[keep]))
+
+
+def _aligned(s: pd.Series, clusters: pd.Series) -> pd.Series:
+    """Clusters as a Series, checked against the answers they tell apart."""
+    if isinstance(clusters, pd.Series) and not clusters.index.equals(s.index):
+        raise ValueError("clusters have another index than the answers: give both from the same frame.")
+    if len(clusters) != len(s):
+        raise ValueError(f"clusters must be {len(s)} values, one for each answer; found {len(clusters)}.")
+    return pd.Series(clusters)
 
 
 def _weights(s: pd.Series, weights: pd.Series) -> np.ndarray:
@@ -362,16 +438,9 @@ def _weights(s: pd.Series, weights: pd.Series) -> np.ndarray:
     return w
 
 
-def _scaled(w: np.ndarray) -> np.ndarray:
-    """Weights scaled to sum to the effective n."""
-    if not w.sum() > 0:
-        raise NoAnswersError("the weights of all answers are zero: nothing to measure.")
-    scaled: np.ndarray = w * (effective_n(w) / w.sum())
-    return scaled
-
-
-def _net_share(for_it: np.ndarray, against: np.ndarray, w: np.ndarray, confidence: float) -> Estimate:
+def _net_share(for_it: np.ndarray, against: np.ndarray, sample: _Sample, confidence: float) -> Estimate:
     """Net share in points with the adjusted Wald AW(3, T) interval of Rocks (2016)."""
+    w = sample.weigh(for_it.astype(float) - against, confidence)
     n = float(w.sum())
     p, d = float(w @ for_it), float(w @ against)
     value = float(np.clip(100 * (p - d) / n, -100, 100))
@@ -379,7 +448,7 @@ def _net_share(for_it: np.ndarray, against: np.ndarray, w: np.ndarray, confidenc
     half = float(z_score(confidence) * np.sqrt((ends - net**2) / (n + 3)))
     # at n = 1 the adjusted interval can miss the score itself: it is widened to hold it
     low, high = min(max(100 * (net - half), -100), value), max(min(100 * (net + half), 100), value)
-    return Estimate(value, low, high, len(w), "points", SAID)
+    return Estimate(value, low, high, sample.n, "points", SAID)
 
 
 def _listed(values: np.ndarray) -> str:

@@ -8,14 +8,19 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.intervals import wilson_bounds
+from analytics.measures.intervals import clustered_n, number_clusters, wilson_bounds
 
 CLIPPED = 1e-6  # a share this near to 0 or 1 was cut off there by the least squares
 DRAWS = 2000  # of the joint uncertainty of error rates and sample
 
 
 def corrected_share(
-    pred: pd.Series, errors: pd.DataFrame, label: str = "negative", *, confidence: float = 0.95
+    pred: pd.Series,
+    errors: pd.DataFrame,
+    label: str = "negative",
+    *,
+    clusters: pd.Series | None = None,
+    confidence: float = 0.95,
 ) -> Estimate:
     """Share of texts whose true class is `label`, corrected for the classifier's held-out errors.
 
@@ -35,6 +40,8 @@ def corrected_share(
         Held-out counts, index true class, columns predicted class, the same names in both.
     label
         Class whose share is wanted.
+    clusters
+        Who wrote each text, on the same index; several of one person count as in `clustered_n`, and `n` is of people.
     confidence
         Level of the interval, 0 to 1.
 
@@ -63,12 +70,14 @@ def corrected_share(
     """
     classes = _classes(errors, label)
     tested = errors.loc[classes, classes].to_numpy(float)
-    counts = pred[pred.isin(classes)].value_counts().reindex(classes, fill_value=0).to_numpy(float)
-    n = int(counts.sum())
-    if not n:
+    known = pred[pred.isin(classes)]
+    counts = known.value_counts().reindex(classes, fill_value=0).to_numpy(float)
+    if not counts.sum():
         raise ValueError(
             f"corrected_share: no predicted label is one of {', '.join(classes)}: there is nothing to count."
         )
+    people, n = _sample(known.eq(label), clusters, confidence)
+    counts *= n / counts.sum()
     rates = tested / tested.sum(axis=1, keepdims=True)
     if np.linalg.matrix_rank(rates, tol=0.02) < len(classes):
         raise ValueError(
@@ -88,7 +97,15 @@ def corrected_share(
         high = max(high, min(1.0, most / max(recall, most)))
     if value > 1 - CLIPPED:
         low = min(low, 1 - (1 - rarest) / max(others, 1 - rarest))
-    return Estimate(float(value), float(min(low, value)), float(max(high, value)), n, "share", SAID)
+    return Estimate(float(value), float(min(low, value)), float(max(high, value)), people, "share", SAID)
+
+
+def _sample(named: pd.Series, clusters: pd.Series | None, confidence: float) -> tuple[int, float]:
+    """People, and texts of as many that would be as certain; both the number of texts where nobody wrote several."""
+    codes = None if clusters is None else number_clusters(clusters.loc[named.index])
+    if codes is None:
+        return len(named), float(len(named))
+    return int(codes.max()) + 1, clustered_n(named.to_numpy(float), np.ones(len(named)), codes, confidence)
 
 
 def _classes(errors: pd.DataFrame, label: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import numpy as np
@@ -51,7 +52,8 @@ def summarise(
     minimum
         Groups with fewer people than this are suppressed, complementary groups too (see `suppress`); None shows all.
     people
-        Column that tells people apart when groups are counted; where the frame lacks it, rows count as people.
+        Column that tells people apart; where the frame lacks it, rows count as people. A measure that takes
+        ``clusters=`` gets it, so that intervals allow for several answers of one person and `n` counts people.
     **options
         Handed to the measure, such as ``confidence=0.9`` or ``top=5``.
 
@@ -87,9 +89,12 @@ def summarise(
     needed = [*by, column, *([weights] if weights else [])]
     if absent := [c for c in needed if c not in frame.columns]:
         raise ValueError(f"summarise needs columns {absent}, which the frame lacks. Found: {list(frame.columns)}.")
+    clustered = people in frame and "clusters" in signature(measure).parameters and "clusters" not in options
     rows, heads = [], []
     for key, group in _groups(frame, by):
         extra = options if weights is None else {**options, "weights": group[weights]}
+        if clustered:
+            extra = {**extra, "clusters": group[people]}
         e = _measured(measure, group[column], extra)
         rows.append((*key, name, e.value, e.low, e.high, e.n, e.unit, e.source))
         heads.append(min(e.n, count_people(group[group[column].notna()] if e.n < len(group) else group, people)))

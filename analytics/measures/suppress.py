@@ -31,6 +31,11 @@ def count_people(frame: pd.DataFrame, people: str = "customer_id") -> int:
     return int(frame[people].nunique() + frame[people].isna().sum())
 
 
+def names_people(frame: pd.DataFrame, people: str = "customer_id") -> bool:
+    """Whether rows say whose they are: then figures count customers, otherwise answers."""
+    return people in frame.columns and bool(frame[people].notna().any())
+
+
 def suppress(
     frame: pd.DataFrame, k: int = 10, *, by: Sequence[str], count: str = "people", previous: pd.DataFrame | None = None
 ) -> pd.DataFrame:

@@ -29,10 +29,13 @@ from analytics.publish.collect import ReportError, collect, findings, refuse_unf
 from analytics.publish.kernel import execute, load_papermill
 from analytics.publish.template import render
 from analytics.publish.versions import FILES, digest, keep_version, write_json
+from analytics.tables.parts import parts_of
 from analytics.tables.periods import parse_period
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+    from analytics.tables.schema import Tables
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ def build_report(
     name: str, period: str, config: str | Path | Config = "perception.toml",
     parameters: Mapping[str, Any] | None = None, *, wait: float = 300.0, cell_limit: float = 3600.0,
     data_mark: str | None = None,
+    part: str = "",
 ) -> Published:  # fmt: skip
     """Run the notebook ``report_<name>.ipynb`` for a period and publish PDF, HTML, notebook, manifest and claims.
 
@@ -67,12 +71,14 @@ def build_report(
         Seconds one cell may take.
     data_mark
         Kept in the manifest, so that `catch_up` knows the period's data again.
+    part
+        Which value of the column `[report] by` it is about; '' where none is set (see `build_reports`).
 
     Returns
     -------
     Published
-        In <output>/<name>/<period>/, swapped in at once when complete; an earlier version with another PDF is kept in
-        its folder ``versions``.
+        In <output>/<name>/<period>/ (of a part in <output>/<name>-<part>/<period>/), swapped in at once when complete;
+        an earlier version with another PDF is kept in its folder ``versions``.
 
     Raises
     ------
@@ -106,15 +112,17 @@ def build_report(
     status = span.status(datetime.now(UTC))
     if status == "future":
         raise ValueError(f"the period {period} has not begun: there is nothing to report yet.")
-    values = check_parameters(notebook, {"config": file.name, "period": period, **(parameters or {})})
-    folder = config.resolve(config.report.output) / report / period
+    values = check_parameters(
+        notebook, {"config": file.name, "period": period, **({"part": part} if part else {}), **(parameters or {})}
+    )
+    folder = config.report_folder(report, part) / period
     with _reasons(folder), alone(folder, wait), _staging(folder) as staged:
         nb = execute(notebook, values, config.root, cell_limit)
         (staged / "notebook.ipynb").write_text(nbformat.writes(nb), encoding="utf-8")
         blocks = collect(nb)
         refuse_unfounded(blocks, config.organisation.minimum_group, span)
         title = title_of(blocks, report.replace("_", " ").capitalize())
-        _write_pages(staged, nb, blocks, title, span.label + (" so far" if status == "running" else ""), config)
+        _write_pages(staged, nb, blocks, title, span.label + (" so far" if status == "running" else ""), config, part)
         write_json(staged / "claims.json", {"report": report, "period": period, "claims": list(findings(blocks))})
         manifest = {
             "report": report,
@@ -123,6 +131,7 @@ def build_report(
             "title": title,
             "period": period,
             "organisation": config.organisation.name,
+            "part": part,
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "parameters": values,
             "config_sha256": digest(file),
@@ -136,6 +145,47 @@ def build_report(
         write_json(staged / "manifest.json", manifest)
         _publish(staged, folder)
     return Published(folder, folder / "report.pdf", manifest)
+
+
+def build_reports(
+    name: str,
+    period: str,
+    config: str | Path | Config = "perception.toml",
+    **options: Any,  # noqa: ANN401
+) -> Iterator[Published | tuple[str, Exception]]:
+    """As `build_report`, one for each part where `[report] by` names a column, else the one.
+
+    A part that fails does not keep the others from being built: its name and fault are given instead of a report.
+
+    Examples
+    --------
+    >>> next(build_reports("leadership", "2026-10", "no_such.toml"))
+    Traceback (most recent call last):
+    ...
+    analytics.config.ConfigError: no_such.toml: 1 fault.
+      No such file. Copy the perception.toml of this project and edit it.
+    """
+    settings, _ = _configuration(config)
+    for part in parts_to_report(settings):
+        try:
+            yield build_report(name, period, config, part=part, **options)
+        except (ReportError, OSError, ValueError) as fault:
+            if not part:
+                raise
+            yield part, fault
+
+
+def parts_to_report(settings: Config, tables: Tables | None = None) -> list[str]:
+    """Values of the column `[report] by`, each with a folder of its own; [''] where none is set."""
+    from analytics.tables.read import read_tables
+
+    if settings.report.by is None:
+        return [""]
+    parts = parts_of(tables or read_tables(settings), settings.report.by)
+    folders = [settings.report_folder("report", part) for part in parts]
+    if twice := sorted(part for part, folder in zip(parts, folders, strict=True) if folders.count(folder) > 1):
+        raise ValueError(f"[report] by = {settings.report.by!r}: {', '.join(twice)} would share a folder. Rename one.")
+    return parts
 
 
 def check_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]:
@@ -222,14 +272,15 @@ def _literal(default: str) -> object:
 
 
 def _write_pages(
-    staged: Path, nb: NotebookNode, blocks: list[dict[str, Any]], title: str, period: str, config: Config
+    staged: Path, nb: NotebookNode, blocks: list[dict[str, Any]], title: str, period: str, config: Config, part: str
 ) -> None:
     from analytics.publish.pdf import Cover, compile_pdf
 
-    cover = Cover(title, config.organisation.name, period)
+    name = " · ".join(filter(None, [config.organisation.name, part]))
+    cover = Cover(title, name, period)
     with ThreadPoolExecutor(1) as aside:  # the compiler runs beside this interpreter
         pdf = aside.submit(compile_pdf, blocks, staged / "report.pdf", cover, paper=config.report.paper)
-        page = _html(nb, f"{title} · {config.organisation.name} · {period}")
+        page = _html(nb, f"{title} · {name} · {period}")
         pdf.result()
     (staged / "report.html").write_text(page, encoding="utf-8")
 

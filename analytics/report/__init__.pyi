@@ -19,6 +19,9 @@ from .exploring import (
     show_over_time as show_over_time,
 )
 from .exploring import (
+    show_own_words as show_own_words,
+)
+from .exploring import (
     show_phrases as show_phrases,
 )
 from .exploring import (

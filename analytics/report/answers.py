@@ -10,7 +10,7 @@ from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.measures.invitations import RESOLVED, Asking, InvitationAudit, audit_invitations
 from analytics.measures.response import bound_score
 from analytics.measures.scores import response_rate
-from analytics.measures.suppress import count_people
+from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.score import DISPUTED, Score
@@ -52,9 +52,12 @@ def who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     except NotMeasured as lack:
         line = not_known(lack)
         return line.blocks, line.unknowns
-    rate = response_rate(invited["responded_at"], confidence=story.confidence)
-    asked = f"{len(invited):,} customers were asked in {story.period.label}; {figure_of(rate)} answered."
-    answers = [blocks.finding(asked, [rate], key="response", people=count_people(invited))]
+    rate = response_rate(invited["responded_at"], clusters=invited.get("customer_id"), confidence=story.confidence)
+    people = count_people(invited)
+    asked = f"{people:,} customers were asked" if names_people(invited) else f"{len(invited):,} invitations were sent"
+    times = f" {len(invited):,} times" if people < len(invited) else ""
+    sentence = f"{asked}{times} in {story.period.label}; {figure_of(rate)} answered."
+    answers = [blocks.finding(sentence, [rate], key="response", people=people)]
     if lead is not DISPUTED:
         answers.append(_bounded(story, invited, lead))
     try:

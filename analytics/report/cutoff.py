@@ -3,6 +3,8 @@
 Nothing that a report says of a period may rest on what came after it.
 """
 
+from dataclasses import replace
+from datetime import tzinfo
 from typing import NamedTuple
 
 import pandas as pd
@@ -16,6 +18,10 @@ COVERED = 0.1  # share of the period that may lie before the first or after the 
 
 class EmptyPeriodError(ValueError):
     """The period holds no customer's answer, complaint or contact: there is nothing to report."""
+
+
+class UnfinishedPeriodError(ValueError):
+    """The period is not over: what is known of it is not the whole of it."""
 
 
 class Coverage(NamedTuple):
@@ -46,11 +52,21 @@ def days_covered(tables: Tables, period: Period) -> Coverage:
     return Coverage(first, inside.max() if period.end - inside.max() > slack else None)
 
 
+def refuse_unfinished(period: Period, zone: tzinfo) -> None:
+    """Stop where the period is not over."""
+    if period.status(pd.Timestamp.now(zone)) != "complete":
+        last = period.end - pd.Timedelta(days=1)
+        raise UnfinishedPeriodError(f"{period.name} is not over: its last day is {last:%-d %B %Y}. Report a past one.")
+
+
 def refuse_empty(tables: Tables, period: Period, organisation: str) -> None:
     """Stop where nothing of a customer lies in the period."""
     times = stamps_of(tables)
     if times.empty:
-        raise EmptyPeriodError(f"{period.name}: no survey, complaint or contact carries a date. Map a date column.")
+        raise EmptyPeriodError(
+            f"{period.name}: no survey, complaint or contact carries a date. Map a date column, or report the whole "
+            "file: --period all."
+        )
     if not period.contains(times).any():
         last = period_of(times.sort_values().tail(1), period.frequency).iloc[0]
         raise EmptyPeriodError(
@@ -58,6 +74,14 @@ def refuse_empty(tables: Tables, period: Period, organisation: str) -> None:
             f"run from {times.min():%Y-%m-%d} to {times.max():%Y-%m-%d}; "
             f"the last {period.frequency} with data is {last}."
         )
+
+
+def spanning(period: Period, tables: Tables) -> Period:
+    """The period of a whole file, from its first day to the end of its last; as it is where nothing has a date."""
+    times = stamps_of(tables)
+    if times.empty:
+        return period
+    return replace(period, start=times.min().normalize(), end=times.max().normalize() + pd.DateOffset(days=1))
 
 
 def since(tables: Tables, start: pd.Timestamp) -> Tables:

@@ -21,7 +21,7 @@ from analytics.publish import blocks, figures
 from analytics.publish.format import write_interval
 from analytics.report import words
 from analytics.report.score import DISPUTED
-from analytics.report.story import RECENT, Story
+from analytics.report.story import Story
 from analytics.report.words import Section, capital, counted, estimate_of, figure_of, gather, listed, section
 from analytics.tables.schema import NotMeasured, require
 
@@ -108,7 +108,7 @@ def _diagnosis(story: Story, problem: Problem) -> list[blocks.Block]:
     frame, evidence = diagnosis.frame, [problem.evidence]
     like = f" of the same {', '.join(diagnosis.by)}" if diagnosis.by else ""
     lines = [
-        f"Over the last {RECENT} {story.period.frequency}s, compared: {diagnosis.compared:,} of the {diagnosis.n:,} "
+        f"Over the {story.span}, compared: {diagnosis.compared:,} of the {diagnosis.n:,} "
         f"cases that have the problem with {diagnosis.others:,} cases{like} whose customers spoke and did not name it.",
         _company_says(diagnosis),
         *_differences(frame),
@@ -215,7 +215,7 @@ def _watermelons(story: Story) -> list[blocks.Block]:
         table.assign(finding=table["finding"].replace("", "–")), caption="Targets inside, and what customers say.",
         source=[SAID, OBSERVED], n=int(table["n"].sum()), people="people", columns=heads,
         formats={"goal": "share", "inside": "share"} | ({"perceived": "share"} if unit == "share" else {}),
-        note=f"The last {RECENT} {story.period.frequency}s. With answers shuffled between cases, this test raises "
+        note=f"The {story.span}. With answers shuffled between cases, this test raises "
         f"an alarm in {alarms:.0%} of tables.",
     )  # fmt: skip
     return [blocks.prose("### Targets and what customers say"), *findings, listing]
@@ -257,7 +257,7 @@ def _clocks(story: Story) -> list[blocks.Block]:
         rows, source=[SAID, OBSERVED], n=int(counts["n"].sum()), formats={"confirmed": "share"}, people="people",
         caption="Median hours from first attempt to the customer's own confirmation, and by the company's stamps.",
         columns={column: head for column, head in heads.items() if column in rows},
-        note=f"Cases of the last {RECENT} {story.period.frequency}s; those not confirmed count as unfinished. "
+        note=f"Cases of the {story.span}; those not confirmed count as unfinished. "
         "Where fewer than half have confirmed, the median is not known: the time by which a quarter had is given.",
     )  # fmt: skip
     return [blocks.prose("### Two clocks"), listing]

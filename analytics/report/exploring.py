@@ -18,8 +18,10 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import word_invitations
 from analytics.report.perception import judge, name_score, score_chart, shown_scores
+from analytics.report.provenance import table_cuts
 from analytics.report.story import RECENT, Story
 from analytics.report.words import (
+    CUT_WORDS,
     THEME_WORDS,
     Section,
     capital,
@@ -31,9 +33,11 @@ from analytics.report.words import (
     unread_sentence,
 )
 from analytics.tables.schema import NotMeasured
+from analytics.text.comments import whole_texts
 from analytics.text.phrases import distinctive_phrases
 from analytics.text.quotes import pick_quotes
 
+EXAMPLES, LONGEST_EXAMPLE = 3, 400  # texts shown of each kind of cut, and characters of each
 GROUPS = ("segment", "channel", "team", "site", "reason", "loyalty", "shift", "tenure_band")
 
 
@@ -82,20 +86,24 @@ def show_weighted(story: Story) -> Section:
         raise NotMeasured("nothing is known of those asked (segment, channel, team)", needed_for="weighting")
     frame = _with_case(story, invited)
     answers = frame[frame[lead.column].notna()]
-    rows = [{"method": "as answered", **vars(lead.measure(answers[lead.column]))}]
+    ids = answers.get("customer_id")
+    rows = [{"method": "as answered", **vars(lead.measure(answers[lead.column], clusters=ids))}]
     notes = []
     for method in ("raking", "propensity"):
         weighting = weight_responses(frame, columns, method=method)
         weights = weighting.weights.reindex(answers.index)
         use = weights.notna()
-        rows.append({"method": method} | vars(lead.measure(answers.loc[use, lead.column], weights=weights[use])))
+        theirs = None if ids is None else ids[use]
+        score = lead.measure(answers.loc[use, lead.column], weights=weights[use], clusters=theirs)
+        rows.append({"method": method} | vars(score))
         notes.append(f"{capital(method)}: {_assumption(weighting)} Design effect {weighting.design_effect:.2f}.")
     table, people = pd.DataFrame(rows), count_people(answers)
     unweighted = estimate_of(table.iloc[0])
     finding = blocks.finding(f"{lead.name} as answered: {figure_of(unweighted)}.", [unweighted], people=people)
     listing = blocks.table(
         table, caption=f"{lead.name}, weighted to those asked.", source=SAID, n=int(table["n"].max()),
-        columns={"method": "Weights", "value": lead.name, "n": "Answers"}, note=" ".join(notes), people=people,
+        note=" ".join(notes), people=people,
+        columns={"method": "Weights", "value": lead.name, "n": "Answers" if ids is None else "Customers"},
     )  # fmt: skip
     warning = blocks.unknown(
         "Weighting cannot correct for unhappy customers who answer less often than happy ones of the same kind.",
@@ -175,6 +183,31 @@ def _group(story: Story, by: str) -> list[Block]:
 
 
 @section
+def show_own_words(story: Story) -> Section:
+    """What was taken out of the texts as not the customers' own words: counts, and a few texts before and after."""
+    counts = table_cuts(story)
+    if not counts:
+        finding = blocks.finding(f"All {len(story.texts_now):,} texts are their customers' own words.")
+        return Section([finding], finding)
+    cut = story.texts_now[story.texts_now["cut"].map(bool)]
+    kinds = cut["cut"].map(lambda parts: CUT_WORDS[max(parts, key=parts.get)])
+    rows = [cut[kinds == kind].head(EXAMPLES) for kind in kinds.unique()]
+    finding = blocks.finding(
+        f"{len(cut):,} of {len(story.texts_now):,} texts held words that were not their customers'."
+    )
+    if not rows or (people := count_people(cut)) < story.k:
+        return Section([finding, *counts], finding)
+    examples = pd.concat(rows)
+    whole = examples.assign(text=whole_texts(examples, story.tables))
+    own = "own words: " + examples["redacted"].str.slice(stop=LONGEST_EXAMPLE)
+    quotes = blocks.quotes(
+        story.redact(whole, story.period.start).str.slice(stop=LONGEST_EXAMPLE), contexts=own,
+        caption="Texts as they came in", n=len(cut), people=people,
+    )  # fmt: skip
+    return Section([finding, *counts, quotes], finding)
+
+
+@section
 def show_sentiment(story: Story) -> Section:
     """Shares of sentiment with the classifier's error taken out, beside its error matrix."""
     from analytics.text.sentiment import load_sentiment_model
@@ -183,12 +216,14 @@ def show_sentiment(story: Story) -> Section:
     errors = pd.DataFrame(load_sentiment_model(story.sentiment_model).errors, names, names)
     rows = []
     for label in names:
-        share = corrected_share(written["sentiment"], errors, label, confidence=story.confidence)
+        share = corrected_share(
+            written["sentiment"], errors, label, clusters=written.get("customer_id"), confidence=story.confidence
+        )
         rows.append({"sentiment": label, **vars(share), "counted": float(written["sentiment"].eq(label).mean())})
     table = pd.DataFrame(rows)
     negative = estimate_of(table.iloc[0])
     people = count_people(written)
-    sentence = f"{figure_of(negative)} of {negative.n:,} comments are negative."
+    sentence = f"{figure_of(negative)} of {len(written):,} comments are negative."
     finding = blocks.finding(sentence, [negative], better="lower", people=people)
     matrix = errors.rename_axis("true").reset_index()
     chart = blocks.figure(
@@ -257,6 +292,7 @@ def show_phrases(story: Story) -> Section:
     lead = story.survey_lead
     scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
     recent = story.comments_recent
+    recent = recent[recent["no_answer"] == ""]
     score = recent["comment_id"].map(scores)
     table = distinctive_phrases(recent["text"], (score <= lead.unhappy).where(score.notna()).astype("boolean"))
     table = table.assign(people=table["n_true"] + table["n_false"])

@@ -134,7 +134,7 @@ def running_record(folder: Path, periods: Sequence[str]) -> pd.Series:
 @section
 def show_last_time(story: Story, *sections: Section) -> Section:
     """Each claim of the previous report, tested on this period's data, and the running record."""
-    folder = story.config.resolve(story.config.report.output) / REPORT
+    folder = story.config.report_folder(REPORT, story.part)
     previous = read_claims(folder, story.period.previous().name)
     if previous is None:
         last = story.period.previous().label

@@ -18,11 +18,12 @@ from analytics.measures.leaving.leakage import leakage_report
 from analytics.measures.leaving.leavers import NobodyLeftError, SilentLeavers, estimate_silent_leavers
 from analytics.measures.leaving.survival import hazard_ratios, leaving_after_complaint
 from analytics.measures.shares import corrected_share
-from analytics.measures.suppress import count_people, suppress
+from analytics.measures.suppress import count_people, names_people, suppress
 from analytics.publish import blocks, figures
 from analytics.publish.format import format_value
 from analytics.publish.html import ACCENT
-from analytics.report.story import Story, refuse_long
+from analytics.report.limits import refuse_long
+from analytics.report.story import Story
 from analytics.report.study import WORDS, Study, leak_words, say
 from analytics.report.words import Section, capital, estimate_of, figure_of, gather, listed, section, section_of
 from analytics.tables.read import defuse
@@ -130,8 +131,10 @@ def _said(story: Story) -> list[blocks.Block]:
     names = ["staying", "leaving"]
     labels = pd.Series(np.where(written["churn_intent"] >= 0.5, names[1], names[0]), index=written.index)
     errors = pd.DataFrame(load_churn_intent_model().errors, names, names)
-    share = corrected_share(labels, errors, label="leaving", confidence=story.confidence)
-    sentence = f"{figure_of(share)} of the {share.n:,} customers who wrote say that they are leaving"
+    ids = written.get("customer_id")
+    share = corrected_share(labels, errors, label="leaving", clusters=ids, confidence=story.confidence)
+    who = "customers who wrote" if names_people(written) else "texts"
+    sentence = f"{figure_of(share)} of the {share.n:,} {who} say that they are leaving"
     sentence += "." if share.value else ": no more than the classifier's own error explains."
     return [blocks.finding(sentence, [share], key="leaving:said", better="lower", people=people)]
 

@@ -22,7 +22,7 @@ from analytics.measures.suppress import count_people
 from analytics.publish import blocks
 from analytics.report.cutoff import known_at
 from analytics.report.promises import VERDICTS
-from analytics.report.story import Story, has_texts
+from analytics.report.story import Story
 from analytics.report.study import Study
 from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section, section_of
 from analytics.tables.cases import case_ids
@@ -110,7 +110,7 @@ def show_promises_at_risk(story: Story) -> Section:
     """Promises that are not kept, and open cases that have passed a promised time or will within the next period."""
     if not story.config.promises:
         raise NotMeasured("no promise is declared in perception.toml ([[promises]])")
-    comments = story.comments if has_texts(story) else None
+    comments = story.comments if story.has_texts else None
     scored = score_promises(story.config.promises, story.tables_now, story.cases_now, comments, story.confidence)
     open_now = story.cases_recent[story.cases_recent["ended"] == "censored"]
     ahead = (story.period.end - story.period.start).total_seconds() / 3600

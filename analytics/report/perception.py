@@ -5,10 +5,11 @@ import pandas as pd
 from analytics.contrast.signals import Signals, detect_signals
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import z_score
-from analytics.measures.suppress import count_people
+from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import who_answered
+from analytics.report.groups import name_groups, pooled_sentence
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
 from analytics.report.words import Section, capital, estimate_of, figure_of, movement_note, movement_sentence, section
@@ -31,9 +32,9 @@ def show_perception(story: Story) -> Section:
         )
         return Section([few], few, [few])
     headline = blocks.finding(
-        f"{lead.subject} was {figure_of(now)} among the {now.n:,} {lead.who}{_of_those_asked(story)} in "
+        f"{lead.subject} was {figure_of(now)} {_basis(story, lead, now.n)}{_of_those_asked(story)} in "
         f"{story.period.label}{', weighted as the survey was drawn' if story.weighted else ''}. "
-        f"{movement_sentence(signal)}{_side_open(now, lead)}",
+        f"{_moved(story, signal)}{_side_open(now, lead)}{pooled_sentence(story)}",
         [now],
         signal.word,
         better="lower" if lead is DISPUTED else "higher",
@@ -41,9 +42,11 @@ def show_perception(story: Story) -> Section:
         people=people,
     )
     answers, unknowns = who_answered(story, lead)
-    answer, *further = [name_score(story, score) for score in shown_scores(story)[1:]] or answers[:1]
+    groups, shown = name_groups(story, lead)
+    others = [name_score(story, score) for score in shown_scores(story)[1:]]
+    answer, *further = [*groups[:1], *others] or answers[:1]
     charts = score_chart(story, lead, series, signal)
-    return Section([headline, *charts, _score_table(story), *answers], answer, unknowns, further)
+    return Section([headline, *charts, _score_table(story), *groups, *shown, *answers], answer, unknowns, further)
 
 
 def shown_scores(story: Story) -> list[Score]:
@@ -65,11 +68,32 @@ def people_over_time(story: Story, score: Score) -> pd.Series:
     return pd.Series(people, dtype=float).reindex(story.history, fill_value=0)
 
 
+def _basis(story: Story, lead: Score, n: int) -> str:
+    """Whom a score is about: people where the answers name them, and how many answers they gave; else answers."""
+    rows = story.answers[story.answers["period"] == story.period.name]
+    answers = int(rows[lead.column].notna().sum())
+    if lead is DISPUTED:
+        return f"among the {answers:,} complaints with a known outcome{f' of {n:,} customers' if n < answers else ''}"
+    if not names_people(rows):
+        return f"among {answers:,} answers"
+    return f"among the {n:,} customers who {f'gave {answers:,} answers' if n < answers else 'answered'}"
+
+
 def _of_those_asked(story: Story) -> str:
     try:
         return f", {story.invitations['responded_at'].notna().mean():.0%} of those asked,"
     except NotMeasured:
         return ""
+
+
+def _moved(story: Story, signal: Signals) -> str:
+    """Whether a score moved; a whole file has nothing to move against, and may have no dates."""
+    if story.period.frequency != "all":
+        return movement_sentence(signal)
+    stamps = [story.answers[c] for c in ("responded_at", "invited_at", "received_at") if c in story.answers]
+    if any(stamp.notna().any() for stamp in stamps):
+        return "Over the whole file no change can be told."
+    return "Dates are not known: no change can be told."
 
 
 def _side_open(now: Estimate, lead: Score) -> str:
@@ -125,7 +149,8 @@ def _score_table(story: Story) -> Block:
         words = {"score": score.name, "meaning": score.meaning, "word": judge(story, series).word, "people": people}
         rows.append(series.iloc[-1].to_dict() | words)
     frame = pd.DataFrame(rows)
-    heads = {"score": "Score", "meaning": "What it is", "value": story.period.label, "n": "Answers", "word": "Movement"}
+    who = "Customers" if names_people(story.answers) else "Answers"
+    heads = {"score": "Score", "meaning": "What it is", "value": story.period.label, "n": who, "word": "Movement"}
     return blocks.table(
         frame, caption="Every score that customers gave.", source=SAID, n=int(frame["n"].max()), columns=heads,
         note="A word of change needs a passed rule (XmR) against the earlier periods.", people="people",

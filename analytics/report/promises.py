@@ -8,7 +8,7 @@ from analytics.measures.promises import Lack, Verdict, score_promises
 from analytics.measures.suppress import TOTAL, suppress
 from analytics.publish import blocks
 from analytics.report import words
-from analytics.report.story import Story, has_texts
+from analytics.report.story import Story
 from analytics.report.words import Section, estimate_of, figure_of, listed, section
 from analytics.tables.schema import NotMeasured
 
@@ -47,14 +47,14 @@ def show_promises(story: Story) -> Section:
 
 def _scored(story: Story) -> pd.DataFrame:
     """Each promise by segment; without texts the customers' view rests on scores alone."""
-    comments = story.comments if has_texts(story) else None
+    comments = story.comments if story.has_texts else None
     return score_promises(story.config.promises, story.tables, story.cases_now, comments, story.confidence)
 
 
 def _strategy(story: Story) -> list[blocks.Block]:
     """The declared strategy against the themes it lives by."""
     declared = story.config.strategy
-    if declared is None or not has_texts(story):
+    if declared is None or not story.has_texts:
         return []
     name, meaning = declared.archetype.replace("_", " "), words.STRATEGY_WORDS[declared.archetype]
     judged = judge_strategy(declared.archetype, story.problem_table)

@@ -1,11 +1,35 @@
-"""What the report was made from."""
+"""What the report was made from, and what of its texts was not the customers' own words."""
 
+from contextlib import suppress
+
+from analytics.measures.estimate import OBSERVED
 from analytics.publish import blocks
+from analytics.publish.blocks import Block
 from analytics.report.story import Story
-from analytics.report.words import Section
+from analytics.report.words import CUT_WORDS, Section
+from analytics.tables.schema import NotMeasured
+from analytics.text.thread import count_cuts
 
 
 def show_provenance(story: Story) -> Section:
     """What the report was made from; the runner adds versions and times to manifest.json."""
     line = blocks.finding("Inputs, rows and faults are listed below; versions and times are in manifest.json.")
-    return Section([blocks.provenance(story.log.inputs, story.log.rows, story.log.faults)], line)
+    source = blocks.provenance(story.log.inputs, story.log.rows, story.log.faults)
+    with suppress(NotMeasured):
+        return Section([source, *table_cuts(story)], line)
+    return Section([source], line)
+
+
+def table_cuts(story: Story) -> list[Block]:
+    """What was taken out of the period's texts, and which are no answer; nothing where all are the customers' own."""
+    cuts = count_cuts(story.texts_now)
+    if cuts.empty:
+        return []
+    heads = {"what": "In the texts", "texts": "Texts", "characters": "Characters taken out"}
+    return [
+        blocks.table(
+            cuts.replace({"what": CUT_WORDS}), caption="What was not the customers' own words.", source=OBSERVED,
+            n=len(story.texts_now), columns=heads, people=blocks.RECORDS,
+            note="Only their own new words are scored, tagged and quoted. A text that is no answer counts for nothing.",
+        )
+    ]  # fmt: skip

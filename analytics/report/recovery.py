@@ -8,7 +8,8 @@ from analytics.measures.recovery import LEAVE_DAYS, LEFT, MANY, NEXT_SCORE, REPE
 from analytics.measures.shares import corrected_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks
-from analytics.report.story import Story, has_texts, refuse_long
+from analytics.report.limits import refuse_long
+from analytics.report.story import Story
 from analytics.report.words import Section, capital, figure_of, gather, not_known, section, word_withheld
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import normalise
@@ -46,7 +47,7 @@ def _asked_for(story: Story) -> list[blocks.Block]:
     """How many complaints say that a promise was broken, and how many want what was never offered."""
     from analytics.text.themes import theme_errors
 
-    if not has_texts(story):
+    if not story.has_texts:
         return []
     now = story.current[story.current["source"].eq("complaints") & story.current["sentiment"].ne("unknown")]
     texts, people = now["text"], count_people(now)

@@ -21,7 +21,6 @@ class Score:
     subject: str
     measure: Callable[..., Estimate]
     meaning: str
-    who: str = "customers who answered"
     ends: tuple[float, float] = (0.0, 1.0)
     middle: float | None = None
     unhappy: float = 0.0
@@ -53,5 +52,5 @@ SCORES = {
 }  # fmt: skip
 DISPUTED = Score(  # what customers say of our answers, where no survey asks them
     "disputed", "Answers disputed", "The share of our answers that customers dispute", share,
-    "share of complaints whose customer disputes the answer, lower is better", "complaints with a known outcome",
+    "share of complaints whose customer disputes the answer, lower is better",
 )  # fmt: skip

@@ -15,9 +15,12 @@ import pandas as pd
 from analytics.config import Config, load_config
 from analytics.contrast.problems import NAMED, OTHER, measure_problems
 from analytics.measures.summarise import summarise
-from analytics.report.cutoff import Coverage, days_covered, refuse_empty, since, tables_at
+from analytics.measures.suppress import names_people
+from analytics.report.cutoff import Coverage, days_covered, refuse_empty, refuse_unfinished, since, spanning, tables_at
+from analytics.report.limits import refuse_long
 from analytics.report.score import DISPUTED, SCORES, Score
 from analytics.tables.cases import build_cases
+from analytics.tables.parts import only_part
 from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
 from analytics.tables.schema import STAMPS, NotMeasured, ReadLog, Tables, find_rows
@@ -27,7 +30,6 @@ from analytics.text.pages import Pages
 from analytics.text.scored import Reader
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
-TESTED_WORDS = 60  # one line in sixteen behind the theme heads' error counts has more
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 
 
@@ -36,10 +38,6 @@ class Unread(NamedTuple):
 
     unread: int
     total: int
-
-
-class UnfinishedPeriodError(ValueError):
-    """The period is not over: what is known of it is not the whole of it."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +52,15 @@ class Story:
         All rows up to the period's end; what happened later is not in them.
     log
         What was read, set aside and why.
+    part
+        Which value of the column `[report] by` the tables are of; '' for all.
     """
 
     config: Config
     period: Period
     tables: Tables
     log: ReadLog
+    part: str = ""
 
     @property
     def k(self) -> int:
@@ -73,7 +74,9 @@ class Story:
 
     @cached_property
     def history(self) -> list[str]:
-        """Names of the periods that trends look at, oldest first, the report's own last."""
+        """Names of the periods that trends look at, oldest first, the report's own last; of a whole file that alone."""
+        if self.period.frequency == "all":
+            return [self.period.name]
         return [self.period.previous(k).name for k in range(HISTORY, -1, -1)]
 
     @cached_property
@@ -87,21 +90,28 @@ class Story:
         columns = [c for c in SCORES if surveys is not None and c in surveys and surveys[c].notna().any()]
         if surveys is not None and columns:
             stamp = next((c for c in ("responded_at", "invited_at") if c in surveys and surveys[c].notna().any()), None)
-            if stamp is None:
+            if stamp is None and self.period.frequency != "all":
                 raise NotMeasured(table="surveys", columns=["responded_at"], needed_for="scores over time")
-            answered = surveys[surveys[columns].notna().any(axis=1) & surveys[stamp].notna()]
+            dated = self.period.frequency == "all" or surveys[stamp].notna()
+            answered = surveys[surveys[columns].notna().any(axis=1) & dated]
         elif complaints is not None and DISPUTED.column in complaints and complaints[DISPUTED.column].notna().any():
             answered = complaints[complaints[DISPUTED.column].notna()].rename(columns={"complaint_id": "response_id"})
             stamp = STAMPS["complaints"][0]
         else:
             raise _no_scores() if surveys is not None else NotMeasured(table="surveys", needed_for="scores")
-        answered = answered.assign(period=period_of(answered[stamp], self.config.report.frequency))
+        times = answered[stamp] if stamp else pd.Series(pd.NaT, answered.index)
+        answered = answered.assign(period=period_of(times, self.period.frequency))
         return answered[answered["period"].isin(self.history)]
 
     @cached_property
     def weighted(self) -> bool:
         """Whether every answer carries the survey's own weight, which the scores then use."""
         return "weight" in self.answers and bool(self.answers["weight"].notna().all())
+
+    @property
+    def span(self) -> str:
+        """What comparisons of groups look at, in words: 'last 6 months', 'whole file'."""
+        return "whole file" if self.period.frequency == "all" else f"last {RECENT} {self.period.frequency}s"
 
     @property
     def coverage(self) -> Coverage:
@@ -191,29 +201,31 @@ class Story:
         if texts.empty:
             raise NotMeasured("no text by a customer (comment, text)", needed_for="what they say")
         texts["period"] = period_of(texts["at"], self.config.report.frequency)
-        return texts.assign(redacted=self._redact(texts, self.period.start))
+        return texts.assign(redacted=self.redact(texts, self.period.start))
 
-    def _redact(self, texts: pd.DataFrame, start: pd.Timestamp) -> pd.Series:
+    @property
+    def texts_now(self) -> pd.DataFrame:
+        """The period's texts, not scored: their customers' own words, what was cut, and `redacted`."""
+        return self._texts[self._texts["period"] == self.period.name]
+
+    def redact(self, texts: pd.DataFrame, start: pd.Timestamp) -> pd.Series:
+        """Texts without personal data; missing before `start`."""
         return redact_comments(texts, self._history_tables, self.config.organisation.order_number_patterns, start)
 
     @cached_property
     def comments(self) -> pd.DataFrame:
         """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
-        scores = score_comments(
-            self._texts,
-            self._history_tables,
-            brands=self.config.organisation.brands,
-            model=self.config.text.model,
-            accurate_limit=self.config.text.accurate_limit,
-            cache=self._pages,
-        )
+        text = self.config.text
+        options = {"model": text.model, "accurate_limit": text.accurate_limit, "cache": self._pages}
+        brands = self.config.organisation.brands
+        scores = score_comments(self._texts, self._history_tables, brands=brands, **options)
         return self._texts.assign(text=self._texts["redacted"]).drop(columns="redacted").join(scores)
 
     @cached_property
     def comments_recent(self) -> pd.DataFrame:
         """As `comments`, those of the recent periods, all redacted and kept."""
         recent = self.comments["period"].isin(self.history[-RECENT:])
-        texts = self._redact(self._texts, self.period.previous(RECENT - 1).start)
+        texts = self.redact(self._texts, self.period.previous(RECENT - 1).start)
         return self.comments.assign(text=texts)[recent]
 
     @cached_property
@@ -234,6 +246,14 @@ class Story:
 
     def _tag(self, texts: pd.Series) -> pd.Series:
         return pd.Series(self.reader.tags(texts.map(normalise).tolist()), texts.index, dtype=object)
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether customers wrote anything in the history."""
+        try:
+            return not self._texts.empty
+        except NotMeasured:
+            return False
 
     @property
     def current(self) -> pd.DataFrame:
@@ -318,8 +338,9 @@ class Story:
 
     @cached_property
     def writers(self) -> frozenset[str]:
-        """Whom shares of problems are about: the tables of their texts, and 'marks' where some gave the top one."""
-        return frozenset(self.critical["source"]) | (frozenset({"marks"}) if len(self._top_marks) else frozenset())
+        """Whom shares of problems are about: tables of their texts; 'people' if named; 'marks' if some gave the top."""
+        named = {"people"} if names_people(self.critical) else set()
+        return frozenset(self.critical["source"]) | named | ({"marks"} if len(self._top_marks) else set())
 
     def naming(self, theme: str) -> pd.Series:
         """Which cases name a theme as a problem: True or False by case_id, over the recent cases of such writers."""
@@ -375,7 +396,7 @@ class Story:
         return self.cases[self.period.contains(self.cases["started_at"])]
 
 
-def load_story(config: str | Path | Config, period: str) -> Story:
+def load_story(config: str | Path | Config, period: str, part: str = "") -> Story:
     """Read everything one report needs and cut it off at the period's end.
 
     Parameters
@@ -383,7 +404,9 @@ def load_story(config: str | Path | Config, period: str) -> Story:
     config
         perception.toml, or its loaded form.
     period
-        '2026-10', '2026-Q3' or '2026-W41'; it must be over.
+        '2026-10', '2026-Q3' or '2026-W41', which must be over, or 'all' for the whole file, dated or not.
+    part
+        The value of the column `[report] by` to report, such as one company; '' where none is set.
 
     Returns
     -------
@@ -413,38 +436,17 @@ def load_story(config: str | Path | Config, period: str) -> Story:
     """
     config = config if isinstance(config, Config) else load_config(config)
     when = parse_period(period).localise(config.organisation.timezone)
-    if when.status(pd.Timestamp.now(config.organisation.zone)) != "complete":
-        last = when.end - pd.Timedelta(days=1)
-        raise UnfinishedPeriodError(f"{period} is not over: its last day is {last:%-d %B %Y}. Report a past one.")
-    tables = read_tables(config)
-    refuse_empty(tables, when, config.organisation.name)
+    refuse_unfinished(when, config.organisation.zone)
+    tables = only_part(read_tables(config), config.report.by, part)
+    if when.frequency == "all":
+        when = spanning(when, tables)
+    else:
+        refuse_empty(tables, when, config.organisation.name)
     config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})
-    return Story(config, when, tables_at(tables, when.end), tables.log or ReadLog())
+    return Story(config, when, tables_at(tables, when.end), tables.log or ReadLog(), part)
 
 
 def _no_scores() -> NotMeasured:
     """That surveys carry none of the scores, any of which would do."""
     names = ", ".join(SCORES)
     return NotMeasured(f"no column {names} (table surveys)", table="surveys", columns=SCORES, needed_for="scores")
-
-
-def has_texts(story: Story) -> bool:
-    """Whether customers wrote anything in the history."""
-    try:
-        return not story.comments.empty
-    except NotMeasured:
-        return False
-
-
-def refuse_long(texts: pd.Series, figure: str) -> None:
-    """Stop a share of labels where half the texts are longer than any on which the classifier's errors are known.
-
-    Raises NotMeasured: error rates of one-line comments say nothing about narratives of a page.
-    """
-    words = texts.str.count(r"\S+").median()
-    if words > TESTED_WORDS:
-        raise NotMeasured(
-            f"half of these texts have {words:.0f} words or more, and the classifier's errors are known "
-            "for short comments only",
-            needed_for=figure,
-        )

@@ -15,7 +15,7 @@ import pandas as pd
 from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError
 from analytics.measures.leaving.churn_views import Listening, compare_listening, rank_customers
 from analytics.measures.leaving.features import build_customer_features, choose_cutoffs
-from analytics.report.story import Story, has_texts
+from analytics.report.story import Story
 from analytics.tables.schema import STAMPS, NotMeasured, Tables
 
 CUTOFFS = 5  # three to learn from, one to calibrate, one to judge
@@ -81,7 +81,7 @@ class Study:
         """Scored comments; None where there are none, or where they do not reach back to the first cut-off."""
         begins = self.story.period.previous(len(self.story.history) - 1).start
         long_enough = self._cutoffs and self._cutoffs[0] >= begins
-        return self.story.comments if long_enough and has_texts(self.story) else None
+        return self.story.comments if long_enough and self.story.has_texts else None
 
     @cached_property
     def _fitted(self) -> ChurnRiskModel | NotMeasured:

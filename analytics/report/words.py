@@ -154,14 +154,15 @@ def coverage_sentence(coverage: Coverage, label: str) -> str:
 
 def unread_sentence(texts: Unread) -> str:
     """How many texts no model could read."""
-    return f"{texts.unread:,} of {texts.total:,} texts could not be read (empty, another language)."
+    return f"{texts.unread:,} of {texts.total:,} texts could not be read (empty, no answer, another language)."
 
 
 def name_writers(sources: Collection[str]) -> str:
-    """Whom shares of problems are about (`Story.writers`): 'customers who complained or wrote'."""
+    """Whom shares of problems are about (`Story.writers`): 'customers who complained or wrote', or their texts."""
     wrote = "wrote and gave less than the top mark" if "marks" in sources else "wrote"
     words = {"complaints": "complained", "surveys": wrote, "contacts": "wrote to us"}
-    return "customers who " + " or ".join(phrase for source, phrase in words.items() if source in sources)
+    who = "customers who " if "people" in sources else "texts of customers who "
+    return who + " or ".join(phrase for source, phrase in words.items() if source in sources)
 
 
 def listed(names: list[str]) -> str:
@@ -184,6 +185,18 @@ MIX_WORDS = {  # what becomes of a difference among cases of the same kind
     TURNS: "turns round among cases of the same kind: do not rank these groups on the pooled figure",
     VANISHES: "not seen among cases of the same kind",
     ALONE: "no cases of the same kind elsewhere to compare with",
+}
+CUT_WORDS = {  # what stands in a text and is not a customer's own answer
+    "quoted": "quoted mail",
+    "signature": "signatures",
+    "notice": "notices of mail servers",
+    "markup": "markup and banners",
+    "other speaker": "other speakers' turns",
+    "another language": "sentences in another language, beside English ones",
+    "opt-out": "opt-outs such as STOP: no answer",
+    "non-answer": "empty phrases such as n/a: no answer",
+    "automatic reply": "automatic replies: no answer",
+    "nothing of their own": "others' words alone: no answer",
 }
 UNTIMELY = (
     "Caution: an untimely case often cannot be disputed, so this comparison cannot show whether answering late "

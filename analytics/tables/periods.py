@@ -1,4 +1,7 @@
-"""Reporting periods: ISO weeks, calendar months and quarters, by the names that commands and folders carry."""
+"""Reporting periods: ISO weeks, calendar months and quarters, by the names that commands and folders carry.
+
+'all' is the whole file, whatever its dates: rows without a date belong to it and to no other period.
+"""
 
 import re
 from dataclasses import dataclass, replace
@@ -7,17 +10,18 @@ from typing import Literal, Self
 
 import pandas as pd
 
-Frequency = Literal["week", "month", "quarter"]
+Frequency = Literal["week", "month", "quarter", "all"]
 Status = Literal["complete", "running", "future"]
 
 _OFFSETS = {"week": "W-SUN", "month": "M", "quarter": "Q-DEC"}
 _NAME = re.compile(r"((?:19|20|21)\d\d)-(?:(0[1-9]|1[0-2])|Q([1-4])|W(0[1-9]|[1-4]\d|5[0-3]))", re.ASCII)
-_FORMS = "'2025-03' (month), '2025-Q1' (quarter) or '2025-W07' (ISO week, Monday to Sunday)"
+_FORMS = "'2025-03' (month), '2025-Q1' (quarter), '2025-W07' (ISO week, Monday to Sunday) or 'all' (the whole file)"
+ALL, EARLIER = "all", "earlier"
 
 
 @dataclass(frozen=True)
 class Period:
-    """A week, month or quarter: `start` belongs to it, `end` is the start of the next one.
+    """A week, month, quarter or whole file: `start` belongs to it, `end` is the start of the next one.
 
     Both are midnights without a zone until `localise` gives them one.
     """
@@ -28,18 +32,24 @@ class Period:
 
     @property
     def frequency(self) -> Frequency:
-        """'week', 'month' or 'quarter'."""
+        """'week', 'month', 'quarter' or 'all'."""
+        if self.name in (ALL, EARLIER):
+            return "all"
         return "week" if "W" in self.name else "quarter" if "Q" in self.name else "month"
 
     @property
     def label(self) -> str:
         """The period in words for a reader: 'March 2025', 'quarter 1 of 2025', 'week of 10 February 2025'."""
+        if self.frequency == "all":
+            return "the whole file" if self.name == ALL else "an earlier file"
         if self.frequency == "week":
             return f"week of {self.start.day} {self.start:%B %Y}"
         return f"{self.start:%B %Y}" if self.frequency == "month" else f"quarter {self.name[-1]} of {self.start.year}"
 
     def previous(self, k: int = 1) -> Self:
         """The k-th period before this one, in the same zone; a negative k looks ahead."""
+        if self.frequency == "all":
+            return replace(self, name=EARLIER, end=self.start)
         bare = self.start.tz_localize(None)
         name = _name(bare.to_period(_OFFSETS[self.frequency]) - k)
         earlier = replace(self, **vars(parse_period(name)))
@@ -54,14 +64,18 @@ class Period:
         return replace(self, start=start, end=end)
 
     def contains(self, times: pd.Series) -> pd.Series:
-        """Which times fall into the period; a missing time does not. Aware times are compared by their local clock."""
+        """Which times fall into the period; a missing one only into 'all'. Aware times are read by local clock."""
+        if self.name == ALL:
+            return pd.Series(True, times.index)
         local = times.dt.tz_localize(None) if self.start.tz is None and times.dt.tz is not None else times
         if self.start.tz is not None and times.dt.tz is None:
             local = times.dt.tz_localize(self.start.tz, ambiguous=True, nonexistent="shift_forward")
         return (local >= self.start) & (local < self.end)
 
     def status(self, now: datetime) -> Status:
-        """Whether the period is over, under way or still to come at `now`."""
+        """Whether the period is over, under way or still to come at `now`; the whole file is as complete as it gets."""
+        if self.frequency == "all":
+            return "complete"
         moment = _same_clock(pd.Timestamp(now), self.start)
         return "future" if moment < self.start else "running" if moment < self.end else "complete"
 
@@ -88,6 +102,8 @@ def parse_period(name: str) -> Period:
     """
     if not isinstance(name, str):
         raise TypeError(f"A period is text, not {type(name).__name__}. Write it as {_FORMS}.")
+    if name == ALL:
+        return Period(name, pd.Timestamp(1900, 1, 1), pd.Timestamp(2200, 1, 1))
     match = _NAME.fullmatch(name)
     if match is None:
         raise ValueError(f"{name[:40]!r} is not a period. Write it as {_FORMS}.")
@@ -122,6 +138,8 @@ def period_of(times: pd.Series, frequency: Frequency) -> pd.Series:
     >>> period_of(pd.Series(pd.to_datetime(["2025-03-31 23:59", None])), "quarter").tolist()
     ['2025-Q1', nan]
     """
+    if frequency == "all":
+        return pd.Series(ALL, times.index, dtype="str", name=times.name)
     bare = times.dt.tz_localize(None) if times.dt.tz is not None else times
     codes, periods = pd.factorize(bare.dt.to_period(_offset(frequency)))
     names = pd.Series(list(map(_name, periods)), dtype="str").reindex(codes)

@@ -121,7 +121,7 @@ def undated(tables: Tables) -> list[str]:
         return []
     return [
         "surveys: no date is known (responded_at, invited_at), so no report of a period can be made from them. "
-        "Map the column that holds the day of the answer or of the invitation."
+        "Map the column that holds the day of the answer or of the invitation, or report the whole file: --period all."
     ]
 
 

@@ -159,8 +159,8 @@ class ReadLog:
     inputs: pd.DataFrame = field(default_factory=_empty("table source sha256 rows").copy)
     faults: pd.DataFrame = field(default_factory=_empty("table column reason n effect").copy)
     warnings: tuple[str, ...] = ()
-    absent: pd.DataFrame = field(default_factory=lambda: _empty("table", "source", "column", "wanted", "nearest"))
-    losses: pd.DataFrame = field(default_factory=lambda: _empty(*LOSS_COLUMNS))
+    absent: pd.DataFrame = field(default_factory=_empty("table source column wanted nearest").copy)
+    losses: pd.DataFrame = field(default_factory=_empty(" ".join(LOSS_COLUMNS)).copy)
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 

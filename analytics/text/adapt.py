@@ -16,6 +16,7 @@ import pandas as pd
 
 from analytics.text.clean import mask_brands, normalise, reason_to_abstain
 from analytics.text.linear import CLASSES, FOLDS, Head, fit_classes, logs, softmax, split_folds
+from analytics.text.thread import read_own_words
 
 # scale -> (lowest, highest, most that is negative, least that is positive)
 SCALES = {"csat": (1, 5, 2, 4), "ces": (1, 7, 3, 5), "nps": (0, 10, 6, 9)}
@@ -230,8 +231,10 @@ def _usable(
     frame["label"] = label
     frame["customer"] = np.arange(len(frame)) if groups is None else list(groups)
     frame = frame[frame["text"].map(lambda text: isinstance(text, str)) & frame["label"].ne("")]
-    plain = [normalise(text) for text in frame["text"]]
-    readable = [not reason_to_abstain(*pair) for pair in zip(frame["text"], plain, strict=True)]
+    own = read_own_words(frame["text"])
+    plain = [normalise(text) for text in own["text"]]
+    reasons = [why or reason_to_abstain(*pair) for why, *pair in zip(own["no_answer"], own["text"], plain, strict=True)]
+    readable = [not reason for reason in reasons]
     frame["plain"] = [mask_brands(text, ()) for text in plain]
     frame = frame[readable].reset_index(drop=True)
     if (n := len(frame)) < FEWEST:

@@ -3,6 +3,7 @@
 Holds normalising, masking of brands and the reasons to abstain. Removing personal data is `redact`'s job.
 """
 
+import math
 import re
 import tomllib
 import unicodedata
@@ -10,12 +11,18 @@ from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from html import unescape
 from importlib.resources import files
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from py3langid.langid import LanguageIdentifier
 
 BRAND = "brandname"
 """What a brand or an @handle becomes: a word that no lexicon knows and no model has a weight for."""
 
 LONGEST = 100_000  # characters; a longer "comment" is a pasted log or an attachment, not an answer
-SHORT = 3  # words; at most this many are held to be English unless known to be another language's
+SHORT = 3  # words; word lists alone decide only about longer texts. Also letters: a shorter single word is no language
+WORD = 2.0  # log odds of English that a word of a list adds or takes
+DOUBT, DOUBT_OF_ONE = 1.0, 1.5  # log odds in favour of English, of several words and of one: typing errors look foreign
 
 _QUOTES = dict.fromkeys(map(ord, "‘’‛`´ʼ′"), "'") | dict.fromkeys(map(ord, "“”„«»″"), '"') | {0x2026: "..."}
 
@@ -157,8 +164,8 @@ def abstain_reason(text: str) -> str:
 
     Notes
     -----
-    English is told by the share of common English words and by the absence of other languages' words; at most
-    three words are English unless half of them are known words of another language and none is English.
+    English is told by the share of common English words and by the absence of other languages' words. Where at most
+    half the words are common English ones, a language model is asked too (see `english_odds`).
 
     Examples
     --------
@@ -185,7 +192,7 @@ def reason_to_abstain(text: str, plain: str) -> str:
     if (
         len(words) > SHORT
         and not word_lists("clean")["clear_english"].isdisjoint(words)
-        and _all_foreign().isdisjoint(words)
+        and all_foreign().isdisjoint(words)
     ):
         return ""
     return _reason_slow(plain, lower)
@@ -204,19 +211,50 @@ def _reason_slow(plain: str, lower: str) -> str:
 
 
 def _is_foreign(words: Sequence[str]) -> bool:
-    shared = word_lists("clean")["shared"]
+    """Whether words are another language's: by the lists, and by `py3langid` where few English ones stand."""
+    shared = word_lists("clean")["shared"] | _companies()
     sample = [word for word in words[:400] if word not in shared and (len(word) > 1 or not word.isascii())]
-    if not sample:
+    if not sample or (len(words) == 1 and len(words[0]) <= SHORT and words[0].isascii()):
         return False
     english = sum(word in english_words() for word in sample)
     foreign = max(sum(word in listed for word in sample) for listed in foreign_words().values())
-    if len(words) <= SHORT:
-        longest = max(map(len, sample))
-        return not english and longest > 3 and 2 * foreign >= len(sample) and (len(words) > 1 or longest > 4)
-    if foreign > english and (foreign > 1 or not english):
+    if len(words) > SHORT and foreign > english and (foreign > 1 or not english):
         return True
     accented = sum(not word.isascii() for word in sample)
-    return english < len(sample) / 7 and (len(sample) >= 6 or 3 * accented >= len(sample))
+    if len(words) > SHORT and english < len(sample) / 7 and (len(sample) >= 6 or 3 * accented >= len(sample)):
+        return True
+    if 2 * english > len(sample):
+        return False
+    doubt = DOUBT_OF_ONE if len(words) == 1 else DOUBT
+    return english_odds(" ".join(words)) + WORD * (english - foreign) + doubt < 0
+
+
+def english_odds(text: str) -> float:
+    """Log odds that a text is English rather than German, French, Spanish, Dutch, Portuguese or Italian.
+
+    References
+    ----------
+    Lui & Baldwin (2012), langid.py: an off-the-shelf language identification tool, ACL system demonstrations, 25-30.
+    """
+    odds = dict(_identifier().rank(text))
+    english = min(max(round(float(odds["en"]), 6), 1e-6), 1 - 1e-6)
+    return math.log(english / (1 - english))
+
+
+@cache
+def _identifier() -> "LanguageIdentifier":
+    """The language model, loaded when a text first asks for it."""
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    identifier.set_languages(["en", "de", "fr", "es", "nl", "pt", "it"])
+    return identifier
+
+
+@cache
+def _companies() -> frozenset[str]:
+    """Words of companies' names, which belong to no language."""
+    return frozenset(data_text("companies.txt").lower().split())
 
 
 @cache
@@ -233,7 +271,8 @@ def foreign_words() -> dict[str, frozenset[str]]:
 
 
 @cache
-def _all_foreign() -> frozenset[str]:
+def all_foreign() -> frozenset[str]:
+    """Return the words of all of these languages."""
     return frozenset().union(*foreign_words().values())
 
 

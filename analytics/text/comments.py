@@ -13,7 +13,8 @@ from analytics.tables.cases import case_ids
 from analytics.tables.schema import TEXT_SCORES, Tables
 from analytics.text.linear import PROBABILITIES
 from analytics.text.pages import Pages
-from analytics.text.scored import score_texts
+from analytics.text.scored import score_own_words
+from analytics.text.thread import by_customers, read_own_words
 
 # table -> (id, stamp, text); survey comments carry their contact, whose case they belong to
 TEXTS = {
@@ -22,7 +23,7 @@ TEXTS = {
     "contacts": ("contact_id", "started_at", "text"),
 }
 NAME_COLUMNS = ("agent_id", "agent_name", "customer_name", "name", "supervisor")
-COLUMNS = ["comment_id", "source", "customer_id", "case_id", "at", "text"]
+COLUMNS = ["comment_id", "source", "customer_id", "case_id", "at", "text", "no_answer", "cut"]
 NUMBERS = ["valence", *PROBABILITIES, "churn_intent"]
 LISTS = ["themes", "negative_themes"]
 STORED = list(TEXT_SCORES[1:])
@@ -40,7 +41,8 @@ def collect_comments(tables: Tables) -> pd.DataFrame:
     -------
     pandas.DataFrame
         comment_id, source (the table's name), customer_id, case_id (missing where unknown), at (the customer's
-        stamp, missing where the export has none) and text as the customer wrote it.
+        stamp, missing where the export has none), and of their own words text, no_answer and cut (see
+        `read_own_words`). Rows whose column `author` names somebody of the company are left out.
 
     References
     ----------
@@ -59,7 +61,7 @@ def collect_comments(tables: Tables) -> pd.DataFrame:
         if frame is None or text not in frame:
             continue
         frame = _written(frame, text)
-        part = pd.DataFrame({"comment_id": frame[key], "source": table, "text": frame[text]})
+        part = pd.DataFrame({"comment_id": frame[key], "source": table}).join(_own_words(frame, text))
         for column, origin in (("customer_id", "customer_id"), ("at", stamp)):
             part[column] = frame[origin] if origin in frame else None
         part["case_id"] = cases[table].loc[frame.index] if table in cases else None
@@ -117,7 +119,7 @@ def score_comments(comments: pd.DataFrame, tables: Tables, **options: Any) -> pd
     """
     parts = comments.groupby("source", sort=False).groups.items()
     stored = pd.concat([_stored(tables, str(table), index) for table, index in parts])
-    scores = score_texts(comments.loc[comments.index.difference(stored.index), "text"], **options)
+    scores = score_own_words(comments.loc[comments.index.difference(stored.index)], **options)
     scores["negative_themes"] = scores["themes"].map(complained_about)
     return pd.concat([part for part in (stored, scores) if len(part)]).reindex(comments.index)
 
@@ -128,7 +130,8 @@ def redact_comments(
     """Redacted texts of collected comments; missing before `start`, as redacting what nobody is shown takes time."""
     from analytics.text.redact import redact
 
-    late = comments if start is None else comments[~(pd.to_datetime(comments["at"]) < start)]
+    whole = start is None or comments["at"].isna().all()
+    late = comments if whole or start is None else comments[~(pd.to_datetime(comments["at"]) < start)]
     texts = late["text"].copy()
     fresh = late.index[~late["source"].isin([name for name in TEXTS if _is_stored(getattr(tables, name))])]
     if len(fresh):
@@ -157,9 +160,9 @@ def score_and_redact(
     Returns
     -------
     pandas.DataFrame
-        Index as the input: the text under its own name, then `STORED`: the columns of `score_texts` with `reason`
-        called unknown_because, and themes and negative_themes as names joined by "; ". A table that holds these
-        columns is not scored again by `read_comments`.
+        Index as the input: the customer's own words, redacted, under the column's own name, then `STORED`: the columns
+        of `score_texts` with `reason` called unknown_because, and themes and negative_themes as names joined by "; ".
+        A table that holds these columns is not scored again by `read_comments`.
 
     References
     ----------
@@ -175,12 +178,13 @@ def score_and_redact(
 
     codes, distinct = pd.factorize(texts, use_na_sentinel=False)  # equal texts are read once
     different = pd.Series(distinct, dtype="str")
-    scores = score_texts(different, brands=brands, model=model).rename(columns={"reason": "unknown_because"})
+    own = read_own_words(different)
+    scores = score_own_words(own, brands=brands, model=model).rename(columns={"reason": "unknown_because"})
     scores["negative_themes"] = scores["themes"].map(complained_about)
     for column in LISTS:
         scores[column] = scores[column].map("; ".join).astype("str")
     name = str(texts.name) if texts.name not in (None, "row", *scores) else "text"
-    scores.insert(0, name, redact(different, names=names, patterns=patterns))
+    scores.insert(0, name, redact(own["text"].where(different.notna()), names=names, patterns=patterns))
     return scores[[name, *STORED]].take(codes).set_axis(texts.index)
 
 
@@ -195,7 +199,24 @@ def find_names(tables: Tables) -> list[str]:
 
 
 def _written(frame: pd.DataFrame, text: str) -> pd.DataFrame:
-    return frame[frame[text].notna() & frame[text].str.strip().ne("")]
+    """Rows with a text by a customer."""
+    written = frame[frame[text].notna() & frame[text].str.strip().ne("")]
+    return written[by_customers(written["author"])] if "author" in written else written
+
+
+def whole_texts(comments: pd.DataFrame, tables: Tables) -> pd.Series:
+    """Collected texts as they came in, others' words included."""
+    frames = ((getattr(tables, source), *TEXTS[source]) for source in comments["source"].unique())
+    whole = pd.concat([frame.drop_duplicates(key).set_index(key)[text] for frame, key, _, text in frames])
+    return comments["comment_id"].map(whole[~whole.index.duplicated()])
+
+
+def _own_words(frame: pd.DataFrame, text: str) -> pd.DataFrame:
+    """Own words of written texts; what was scored and redacted before is taken as it is."""
+    if not _is_stored(frame):
+        return read_own_words(frame[text])
+    own = pd.DataFrame({"text": frame[text], "no_answer": ""})
+    return own.assign(cut=pd.Series([{}] * len(own), own.index, dtype=object))
 
 
 def complained_about(tags: list[Any]) -> list[str]:

@@ -308,6 +308,7 @@ def read_pool(config: Config, period: str) -> pd.DataFrame:
     """
     tables = read_tables(config)
     comments = collect_comments(tables).dropna(subset=["at"])
+    comments = comments[comments["no_answer"] == ""]
     if comments.empty:
         raise NotMeasured("no customer text with a date (comment, text), needed to draw texts to label")
     stamps = pd.to_datetime(comments["at"])

@@ -17,6 +17,7 @@ import pandas as pd
 from analytics.text.clean import LONGEST, mask_brands, normalise, reason_to_abstain
 from analytics.text.linear import CLASSES, MODELS, PROBABILITIES
 from analytics.text.pages import Pages, Part, key_of
+from analytics.text.thread import read_own_words
 
 if TYPE_CHECKING:
     from analytics.text.encoder import Encoder
@@ -53,7 +54,8 @@ def score_texts(
 ) -> pd.DataFrame:
     """Score what customers wrote: sentiment, churn intent and themes, or why a text cannot be scored.
 
-    Equal texts are scored once. Brand names and @handles are masked before sentiment is read.
+    Only the customer's own new words are read (see `own_words`): quoted mail, signatures, notices and other speakers
+    are taken out first. Equal texts are scored once. Brand names and @handles are masked before sentiment is read.
 
     Parameters
     ----------
@@ -72,7 +74,8 @@ def score_texts(
     -------
     pandas.DataFrame
         Index as the input; ``sentiment`` ('negative', 'neutral', 'positive', 'unknown'), ``reason`` (why unknown,
-        else ''), ``valence`` -1 to 1 (p_positive - p_negative), ``p_negative``, ``p_neutral``, ``p_positive``,
+        else ''; 'opt-out', 'non-answer', 'automatic reply' or 'nothing of their own' for texts that are no answer),
+        ``valence`` -1 to 1 (p_positive - p_negative), ``p_negative``, ``p_neutral``, ``p_positive``,
         ``churn_intent`` 0 to 1, ``themes`` (list of `ThemeTag`, strings that carry their polarity), ``model``
         (version of the one that spoke). Numbers of an unknown are NaN.
 
@@ -92,13 +95,27 @@ def score_texts(
     [['positive', ''], ['unknown', 'empty'], ['negative', '']]
     """
     series = texts if isinstance(texts, pd.Series) else pd.Series(list(texts), dtype=object)
-    codes, distinct = pd.factorize(series.fillna("").astype(str), use_na_sentinel=False)
+    return score_own_words(read_own_words(series), brands, model, cache, accurate_limit=accurate_limit)
+
+
+def score_own_words(
+    own: pd.DataFrame,
+    brands: Iterable[str] = (),
+    model: str | Model = "auto",
+    cache: str | Path | Pages | None = None,
+    *,
+    accurate_limit: int = ACCURATE_LIMIT,
+) -> pd.DataFrame:
+    """As `score_texts`, for own words that were read before: the columns text and no_answer of `read_own_words`."""
+    words = own[["text", "no_answer"]]
+    codes = words.groupby([*words], sort=False).ngroup().to_numpy()
+    different = words.drop_duplicates()
     reader = Reader(_pages_of(cache), tuple(brands))
-    plain, reasons = _cleaned(distinct.tolist())
+    plain, reasons = _cleaned(different["text"].tolist(), different["no_answer"].tolist())
     reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
     starts = range(0, max(len(plain), 1), ROUND)
     rounds = [reader.score(plain[at : at + ROUND], reasons[at : at + ROUND]) for at in starts]
-    result = pd.concat(rounds, ignore_index=True).take(codes).set_axis(series.index)
+    result = pd.concat(rounds, ignore_index=True).take(codes).set_axis(own.index)
     result["themes"] = pd.Series([list(themes) for themes in result["themes"]], result.index, dtype=object)
     return result
 
@@ -107,10 +124,11 @@ def _pages_of(cache: str | Path | Pages | None) -> Pages | None:
     return Pages(Path(cache)) if isinstance(cache, str | Path) else cache
 
 
-def _cleaned(raw: Sequence[str]) -> tuple[list[str], list[str]]:
+def _cleaned(texts: list[str], no_answer: list[str]) -> tuple[list[str], list[str]]:
     """Texts normalised, and why each cannot be read ('' where it can)."""
-    plain = [normalise(text) if len(text) <= LONGEST else text for text in raw]
-    return plain, [reason_to_abstain(text, clean) for text, clean in zip(raw, plain, strict=True)]
+    plain = [normalise(text) if len(text) <= LONGEST else text for text in texts]
+    reasons = [why or reason_to_abstain(*pair) for why, *pair in zip(no_answer, texts, plain, strict=True)]
+    return plain, reasons
 
 
 def _choose(model: "str | Model", plain: list[str], reasons: list[str], reader: "Reader", limit: int) -> "Model":

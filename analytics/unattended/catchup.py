@@ -7,19 +7,21 @@ again as the next version (see ``versions``). Later periods take late rows in wh
 
 import hashlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
 
-from analytics.config import load_config
+from analytics.config import Config, load_config
 from analytics.publish.collect import ReportError
-from analytics.publish.run import build_report, find_notebook, report_name
+from analytics.publish.run import build_report, find_notebook, parts_to_report, report_name
 from analytics.publish.versions import CHANGES, FILES, read_json, tell_changes, version_of
 from analytics.report.cutoff import known_at, times_of
+from analytics.tables.parts import only_part
 from analytics.tables.periods import Frequency, Period, last_complete_period, parse_period, period_of
 from analytics.tables.read import read_tables
 from analytics.tables.schema import STAMPS, ReadLog, Tables
@@ -38,6 +40,12 @@ class Step:
     word: Word
     detail: str = ""
     seconds: float = 0.0
+    part: str = ""
+
+    @property
+    def label(self) -> str:
+        """The period, and the part it is of where reports are made by part."""
+        return f"{self.period} {self.part}".strip()
 
 
 def catch_up(
@@ -77,16 +85,28 @@ def catch_up(
     first = _first(since, frequency)
     report = report_name(find_notebook(name, settings.root))
     tables = read_tables(settings)
+    now = now or datetime.now(settings.organisation.zone)
+    parts = parts_to_report(settings, tables)
+    of_part = {part: only_part(tables, settings.report.by, part) for part in parts}
+    marks = {part: mark_periods(rows, frequency, first, now) for part, rows in of_part.items()}
     log = tables.log or ReadLog()
-    marks = mark_periods(tables, frequency, first, now or datetime.now(settings.organisation.zone))
-    del tables  # the kernel reads its own; this process stays small
-    last = max((period for period, mark in marks.items() if mark), default="")
+    del tables, of_part  # the kernel reads its own; this process stays small
     inputs = [{str(k): v for k, v in row.items()} for row in log.inputs.to_dict("records")]
+    for part in parts:
+        build = partial(build_report, name, config=config, part=part)
+        for step in _steps(settings, settings.report_folder(report, part), marks[part], inputs, build):
+            yield replace(step, part=part)
+
+
+def _steps(
+    settings: Config, top: Path, marks: dict[str, str], inputs: list[dict[str, Any]], build: Callable[..., object]
+) -> Iterator[Step]:
+    """Bring every period of one report up to date."""
+    last = max((period for period, mark in marks.items() if mark), default="")
     for period, mark in marks.items():
         span = parse_period(period).localise(settings.organisation.timezone)
-        folder = settings.resolve(settings.report.output) / report / period
         if mark:
-            yield _bring_up(name, config, folder, span, mark, inputs)
+            yield _bring_up(build, top / period, span, mark, inputs)
         elif period > last and period == max(marks):
             yield Step(period, "failed", f"no survey, complaint or contact is later than {last or 'any period'}")
         else:
@@ -103,14 +123,14 @@ def _first(since: str | None, frequency: Frequency) -> Period | None:
 
 
 def _bring_up(
-    name: str, config: str | Path, folder: Path, span: Period, mark: str, inputs: list[dict[str, Any]]
+    build: Callable[..., object], folder: Path, span: Period, mark: str, inputs: list[dict[str, Any]]
 ) -> Step:
     """Build one period unless it is finished."""
     started, before = time.monotonic(), version_of(folder)
     if before and _is_finished(folder, span, mark, inputs):
         return Step(span.name, "finished", f"version {before}")
     try:
-        build_report(name, span.name, config, data_mark=mark)
+        build(period=span.name, data_mark=mark)
     except (ReportError, OSError, ValueError) as fault:
         return Step(span.name, "failed", str(fault), time.monotonic() - started)
     after, seconds = version_of(folder), time.monotonic() - started

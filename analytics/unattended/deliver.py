@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from analytics.config import Config, load_config
 from analytics.publish import versions
-from analytics.publish.run import alone, find_notebook, report_name
+from analytics.publish.run import alone, find_notebook, parts_to_report, report_name
 from analytics.publish.template import render
 from analytics.tables.periods import parse_period
 from analytics.unattended.mail import Letter, Miss, address_fault, mail_server, send_letters, with_retries
@@ -69,16 +69,19 @@ def deliver(
     """
     settings = load_config(config)
     report = report_name(find_notebook(name, settings.root))
-    top = settings.resolve(settings.report.output) / report
-    recipients, copy_to = settings.delivery.recipients.get(report, []), settings.delivery.copy_to
-    if not recipients and copy_to is None:
-        raise ValueError(f"nobody is to get {report}: name recipients or copy_to under [delivery] in {config}.")
-    if period is not None and not versions.version_of(top / parse_period(period).name):
-        raise ValueError(f"{report} of {period} is not published, so it cannot be delivered. Build it first.")
-    folders = _due(top) if period is None else [top / period]
-    if not folders:
-        raise ValueError(f"no {report} is published in {top}. Build it first.")
-    return [one for folder in folders for one in _deliver_one(settings, report, folder, resend, list(pauses))]
+    sent: list[Delivered] = []
+    for part in parts_to_report(settings):
+        top = settings.report_folder(report, part)
+        recipients, copy_to = settings.delivery.recipients.get(top.name, []), settings.delivery.copy_to
+        if not recipients and copy_to is None:
+            raise ValueError(f"nobody is to get {top.name}: name recipients or copy_to under [delivery] in {config}.")
+        if period is not None and not versions.version_of(top / parse_period(period).name):
+            raise ValueError(f"{top.name} of {period} is not published, so it cannot be delivered. Build it first.")
+        folders = _due(top) if period is None else [top / period]
+        if not folders:
+            raise ValueError(f"no {top.name} is published in {top}. Build it first.")
+        sent += [one for folder in folders for one in _deliver_one(settings, top.name, folder, resend, list(pauses))]
+    return sent
 
 
 def tell_operators(config: str | Path, what: str, cause: str, *, pauses: Iterable[float] = PAUSES) -> str:

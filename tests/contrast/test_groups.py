@@ -135,3 +135,15 @@ def test_nothing_is_found_where_there_is_nothing(cases, groups, request):
         assert contrast_sentences(found, by) == [
             f"No difference in satisfied customers between groups of {by} is shown."
         ]
+
+
+def test_one_persons_many_answers_are_no_difference_between_groups():
+    rng = np.random.default_rng(0)
+    found = {"people": 0, "answers": 0}
+    for _ in range(60):
+        mood = rng.choice([1.0, 5.0], 20)  # twenty people, ten answers each, all alike
+        cases = pd.DataFrame({"csat": np.repeat(mood, 10), "team": np.repeat([*"ab"], 100)})
+        found["answers"] += bool(contrast_groups(cases, "csat", "team")["differs"].any())
+        cases["customer_id"] = np.repeat(np.arange(20), 10)
+        found["people"] += bool(contrast_groups(cases, "csat", "team")["differs"].any())
+    assert found["people"] <= 6 < 30 < found["answers"]

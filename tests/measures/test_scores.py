@@ -280,3 +280,62 @@ def test_airport_survey_uses_its_design_weights_and_leaves_blanks_out(datasets):
     w = survey["WEIGHT"].where(recommend.notna())
     by_hand = 100 * (w[recommend >= 9].sum() - w[recommend <= 6].sum()) / w.sum()
     assert weighted.value == pytest.approx(by_hand)
+
+
+def _several_by_one(rng, people=60, share=0.3, alike=0.9):
+    """Answers of people with skewed counts; a person's answers are alike to the degree `alike`."""
+    counts = 1 + np.floor(rng.lognormal(0, 1, people)).astype(int)
+    scale = 1 / alike - 1
+    own = rng.beta(share * scale, (1 - share) * scale, people)
+    who = np.repeat(np.arange(people), counts)
+    return pd.Series(rng.random(len(who)) < own[who]), pd.Series(who)
+
+
+@pytest.mark.parametrize(("share_of_all", "people"), [(0.5, 40), (0.3, 60), (0.15, 120)])
+def test_intervals_cover_where_few_people_give_many_answers(share_of_all, people):
+    rng = np.random.default_rng(people)
+    scores = {"share": share, "nps": net_promoter_score, "mean": customer_effort}
+    values = {"share": (True, False), "nps": (10, 0), "mean": (7, 1)}
+    truth = {"share": share_of_all, "nps": 200 * share_of_all - 100, "mean": 1 + 6 * share_of_all}
+    held, held_before = dict.fromkeys(scores, 0), 0
+    for _ in range(300):
+        yes, who = _several_by_one(rng, people, share_of_all)
+        for name, measure in scores.items():
+            e = measure(yes.map(dict(zip((True, False), values[name], strict=True))), clusters=who)
+            held[name] += e.low <= truth[name] <= e.high
+        before = share(yes)
+        held_before += before.low <= share_of_all <= before.high
+    assert min(held.values()) / 300 >= 0.93
+    assert held_before / 300 < 0.8, "answers taken for people are far too certain"
+
+
+def test_answers_of_different_people_keep_their_interval_to_the_last_digit():
+    answers = pd.Series([10, 9, 9, 8, 3, 0, None, 7])
+    ids = pd.Series([*"abcdefgh"])
+    weights = pd.Series([1.0, 2, 1, 1, 3, 1, 1, 1])
+    assert net_promoter_score(answers, clusters=ids) == net_promoter_score(answers)
+    assert net_promoter_score(answers, weights=weights, clusters=ids) == net_promoter_score(answers, weights=weights)
+    assert net_promoter_score(answers, clusters=ids.mask(ids > "c")) == net_promoter_score(answers), (
+        "nobody named twice"
+    )
+
+
+def test_people_are_counted_and_one_persons_answers_prove_less():
+    answers, ids = pd.Series([5, 5, 5, 5, 1, 1, 1, 1]), pd.Series([*"aabbccdd"])
+    one_by_one, by_person = top_box_share(answers), top_box_share(answers, clusters=ids)
+    assert (one_by_one.n, by_person.n) == (8, 4)
+    assert by_person.value == one_by_one.value
+    assert by_person.low < one_by_one.low < one_by_one.high < by_person.high
+    weighted = top_box_share(answers, weights=pd.Series([1.0, 1, 1, 1, 1, 1, 1, 9]), clusters=ids)
+    assert weighted.value == pytest.approx(0.25)
+    assert weighted.n == 4
+
+
+def test_a_person_whose_answers_are_all_there_is_proves_as_little_as_one_answer():
+    e = top_box_share(pd.Series([5] * 20), clusters=pd.Series(["a"] * 20))
+    assert (e.n, e.low) == (1, pytest.approx(top_box_share(pd.Series([5])).low))
+
+
+def test_clusters_of_another_index_are_refused():
+    with pytest.raises(ValueError, match="another index"):
+        share(pd.Series([True, False]), clusters=pd.Series(["a", "b"], index=[4, 5]))

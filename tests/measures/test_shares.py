@@ -97,3 +97,14 @@ def test_fewer_labels_than_false_ones_alone_would_make_leave_room_for_easier_tex
     most = corrected_share(pd.Series(["negative"] * 970 + ["other"] * 30), errors)
     assert most.value == pytest.approx(1, abs=1e-6) and most.high == pytest.approx(1)
     assert most.low == pytest.approx(1 - wilson_bounds(0.03, 1000)[1] / 0.9)
+
+
+def test_several_texts_of_one_person_widen_a_corrected_share_and_n_counts_people():
+    errors = pd.DataFrame([[800, 200], [200, 800]], ["negative", "other"], ["negative", "other"])
+    labels = pd.Series((["negative"] * 5 + ["other"] * 5) * 10)
+    alone = corrected_share(labels, errors)
+    assert corrected_share(labels, errors, clusters=pd.Series(range(100))) == alone
+    shared = corrected_share(labels, errors, clusters=pd.Series(np.arange(100) // 5))
+    assert shared.n == 20
+    assert shared.value == pytest.approx(alone.value)
+    assert shared.high - shared.low > 1.5 * (alone.high - alone.low)

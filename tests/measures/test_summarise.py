@@ -138,3 +138,12 @@ def test_minimum_counts_people_who_answered_not_rows():
     assert table.loc["three answered", "withheld"] == Withheld.FEW
     assert np.isnan(table.loc["one person", "n"])
     assert table.loc["twelve", "withheld"] != Withheld.FEW
+
+
+def test_several_answers_of_one_person_widen_the_interval_and_n_counts_people():
+    frame = pd.DataFrame({"nps": [10, 10, 10, 0, 0, 9], "customer_id": ["a", "a", "a", "b", "b", "c"]})
+    row = summarise(frame, net_promoter_score).iloc[0]
+    loose = summarise(frame.drop(columns="customer_id"), net_promoter_score).iloc[0]
+    assert (row["n"], loose["n"]) == (3, 6)
+    assert row["high"] - row["low"] > loose["high"] - loose["low"]
+    assert row["value"] == loose["value"]

@@ -17,6 +17,8 @@ DAY = pd.Timestamp("2026-01-10", tz="UTC")
 class Wordless(SimpleNamespace):
     """A period in which nobody wrote."""
 
+    has_texts = False
+
     @property
     def comments(self):
         raise NotMeasured("not measured: no text by a customer")

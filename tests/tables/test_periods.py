@@ -152,3 +152,14 @@ def test_every_day_lies_in_the_period_that_period_of_names(day):
 def test_labels_read_as_words():
     labels = [parse_period(name).label for name in ("2025-03", "2025-Q1", "2025-W07")]
     assert labels == ["March 2025", "quarter 1 of 2025", "week of 10 February 2025"]
+
+
+def test_the_whole_file_holds_every_row_dated_or_not():
+    whole = parse_period("all").localise("Europe/London")
+    times = pd.Series(pd.to_datetime(["2020-01-01", None])).dt.tz_localize("UTC")
+    assert whole.contains(times).all()
+    assert period_of(times, "all").tolist() == ["all", "all"]
+    assert (whole.label, whole.frequency, whole.status(pd.Timestamp("2026-01-01", tz="UTC"))) == (
+        "the whole file", "all", "complete",
+    )  # fmt: skip
+    assert whole.previous().name != "all"

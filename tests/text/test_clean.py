@@ -135,16 +135,37 @@ def test_texts_that_say_nothing_abstain_with_the_reason(text: str, reason: str) 
     assert abstain_reason(text) == reason
 
 
+PHRASES = pd.read_csv(Path(__file__).with_name("other_languages.csv"))
+
+
+@pytest.mark.parametrize("language", PHRASES["language"].unique())
+def test_short_phrases_of_other_languages_hardly_ever_pass_for_english(language: str) -> None:
+    phrases = PHRASES.loc[PHRASES["language"] == language, "text"]
+    assert len(phrases) >= 60
+    assert (phrases.map(abstain_reason) == "").mean() <= 0.05
+
+
+def test_phrases_that_no_bound_was_tuned_on_are_told_apart_as_well() -> None:
+    held_out = PHRASES.loc[PHRASES["held_out"] == 1, "text"]
+    assert (held_out.map(abstain_reason) == "").mean() <= 0.05
+
+
+def test_plain_english_never_loads_the_language_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("analytics.text.clean._identifier", lambda: pytest.fail("loaded"))
+    for text in ("Waited three weeks and nobody called", "Great service", "The app keeps crashing", "Poor service"):
+        assert abstain_reason(text) == ""
+
+
 @pytest.mark.parametrize("name", ENGLISH_SETS)
 def test_english_sets_are_hardly_ever_abstained_from(datasets: Path, name: str) -> None:
     texts = pd.read_csv(datasets / name)[ENGLISH_SETS[name]].dropna()
     assert (texts.map(abstain_reason) != "").mean() <= 0.01
 
 
-def test_reviews_in_latin_script_are_hardly_ever_abstained_from(datasets: Path) -> None:
+def test_reviews_in_latin_script_are_seldom_abstained_from(datasets: Path) -> None:
     texts = pd.read_csv(datasets / "bank-app-reviews" / "reviews.csv")["review"].dropna()
     latin = texts[texts.str.contains("[A-Za-z]{2}") & ~texts.str.contains("[\u1200-\u137f\u0600-\u06ff]")]
-    assert (latin.map(abstain_reason) != "").mean() <= 0.01
+    assert (latin.map(abstain_reason) != "").mean() <= 0.03  # one in forty is Oromo or Amharic in Latin letters
     assert (
         texts[~texts.str.contains("[A-Za-z]") & texts.str.contains("[\u1200-\u137f]")].map(abstain_reason) != ""
     ).all()

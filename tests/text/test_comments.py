@@ -47,3 +47,14 @@ def test_stored_scores_are_flat_and_never_take_the_name_of_a_score():
     scored = score_and_redact(pd.Series(["Waited for hours"], name="themes"), model="fast")
     assert scored.columns.tolist() == ["text", *STORED]
     assert not scored.map(lambda cell: isinstance(cell, list)).any(axis=None)
+
+
+def test_only_the_customers_own_words_are_collected_scored_and_kept():
+    texts = ["Cold again.\n\nOn Tue, 5 May 2026 at 08:12, Care wrote:\n> So happy to help!", "STOP"]
+    surveys = pd.DataFrame({"response_id": ["a", "b"], "comment": texts, "author": ["Customer", None]})
+    agent = surveys.tail(1).assign(response_id="c", comment="Wonderful, my pleasure!", author="Agent")
+    read = read_comments(Tables(surveys=pd.concat([surveys, agent], ignore_index=True)), model="fast")
+    assert read["text"].tolist() == ["Cold again.", "STOP"]
+    assert read["reason"].tolist() == ["", "opt-out"]
+    assert read["churn_intent"].isna().tolist() == [False, True]
+    assert score_and_redact(surveys["comment"], model="fast")["comment"].tolist() == ["Cold again.", "STOP"]

@@ -1,0 +1,80 @@
+"""Parts of a file that are compared and never averaged in silence: columns that group its rows, companies, brands."""
+
+import pandas as pd
+
+from analytics.tables.schema import FIELDS, TEXT_SCORES, Tables
+
+BRANDS = {"company": "companies", "brand": "brands", "organisation": "organisations", "organization": "organizations"}
+PERSONS = {"agent", "agent_name", "customer_name", "name", "supervisor", "manager", "author"}  # no group names a person
+MOST = 30  # values of a column that still groups
+DATED = ("surveys", "complaints", "contacts")
+
+
+def group_columns(frame: pd.DataFrame, table: str) -> list[str]:
+    """Further columns of a table (those that its map named under `extra`) that group its rows.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"response_id": ["a", "b", "c"], "touchpoint": ["Repair", "Billing", "Repair"]})
+    >>> group_columns(frame, "surveys")
+    ['touchpoint']
+    """
+    ours = {*TEXT_SCORES, *PERSONS, *(field.name for field in FIELDS[table])}
+    further = frame[[c for c in frame if c not in ours]].select_dtypes(["str", "object", "category", "bool"])
+    return [str(c) for c in further if 1 < further[c].nunique() <= min(MOST, len(frame) / 2)]
+
+
+def brand_columns(tables: Tables) -> dict[str, list[str]]:
+    """Columns that name companies or brands, with the values of those that hold several."""
+    frames = [frame for name in DATED if (frame := getattr(tables, name)) is not None]
+    values = {c: sorted({str(v) for f in frames if c in f for v in f[c].dropna()}) for c in BRANDS}
+    return {column: names for column, names in values.items() if len(names) > 1}
+
+
+def several_brands(tables: Tables, by: str | None) -> list[str]:
+    """Say of a file that holds several companies or brands how they are reported."""
+    return [
+        f"{column} holds {len(names)} {BRANDS[column]}: {', '.join(names[:5])}{', …' * (len(names) > 5)}. A report "
+        f'sets them side by side; [report] by = "{column}" makes one report each.'
+        for column, names in brand_columns(tables).items()
+        if column != by
+    ]
+
+
+def parts_of(tables: Tables, by: str) -> list[str]:
+    """Values of the column that `[report] by` names, in order.
+
+    Raises
+    ------
+    ValueError
+        If no table has the column, or it is empty.
+    """
+    frames = [frame for name in DATED if (frame := getattr(tables, name)) is not None and by in frame]
+    values = sorted({str(value) for frame in frames for value in frame[by].dropna()})
+    if not values:
+        raise ValueError(
+            f"[report] by = {by!r}: no survey, complaint or contact has a value there. Name a column that a map keeps, "
+            f"such as [surveys.extra] {by} = '…'."
+        )
+    return values
+
+
+def only_part(tables: Tables, by: str | None, value: str) -> Tables:
+    """The rows of one part; a table without the column is left out, as nobody can say whose its rows are.
+
+    Customers are those of the rows that stay. Without `by` and `value` the tables come back whole. Raises ValueError
+    where one of the two is missing, or `value` is no part.
+    """
+    if by is None or not value:
+        if by or value:
+            raise ValueError(f"[report] by = {by!r} and part = {value!r}: one report is of one part. Say both or none.")
+        return tables
+    if value not in (values := parts_of(tables, by)):
+        raise ValueError(f"[report] by = {by!r} has no {value!r}. Found: {', '.join(values)}.")
+    kept = {name: frame for name in DATED if (frame := getattr(tables, name)) is not None and by in frame}
+    kept = {name: frame[frame[by].astype("str") == value] for name, frame in kept.items()}
+    customers = tables.customers
+    if customers is not None:
+        ids = {i for frame in kept.values() if "customer_id" in frame for i in frame["customer_id"].dropna()}
+        customers = customers[customers["customer_id"].isin(ids)] if ids else None
+    return Tables(**kept, customers=customers, log=tables.log)
