@@ -1,10 +1,12 @@
 """The command line `perception`: thin, it parses, calls the rooms, and turns faults into sentences and exit codes."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
+from click import Choice
 from rich.console import Console
 
 if TYPE_CHECKING:
@@ -114,6 +116,43 @@ def schedule(
     from analytics.unattended.schedule import write_schedule
 
     typer.echo(write_schedule(kind, name, config, frequency, Path(sys.argv[0]).absolute()), nl=False)
+
+
+@app.command()
+def start(
+    files: Annotated[list[Path] | None, typer.Argument(help="Exports: CSV, Excel or Parquet.")] = None,
+    name: Annotated[str, typer.Option(help="Your organisation, as page one names it.")] = "My organisation",
+    timezone: Annotated[str | None, typer.Option(help="Such as Europe/London; stamps without a zone lie in it.")] = None,
+    url_env: Annotated[str | None, typer.Option(help="Variable with a database's address, with --query.")] = None,
+    query: Annotated[str | None, typer.Option(help="What to read from that database.")] = None,
+    folder: Annotated[Path, typer.Option(help="Gets my.toml and my_map.toml.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Write over earlier ones.")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Leave every question open.")] = False,
+) -> None:
+    """Propose settings and a column map for exports that nobody has described, with the evidence for each line.
+
+    What the data do not show is asked on a terminal, and otherwise left in the map as a line '# QUESTION: …'. Nothing
+    is published while one stands there.
+    """
+    from analytics.report.starting import find_origins, query_origin, refuse_existing, start_report
+
+    refuse_existing(folder, force)
+    if not files and not query:
+        raise ValueError("start: name at least one file, or --url-env and --query.")
+    if (url_env is None) != (query is None):
+        raise ValueError("start: --url-env and --query belong together.")
+    with err.status("Reading every column …"):
+        origins, skipped = find_origins(files or [], folder)
+        origins += [query_origin(url_env, query)] if url_env and query else []
+    asks = not no_input and sys.stdin.isatty()
+    begun = start_report(origins, folder, name, timezone, _ask if asks else None)
+    for sentence in skipped:
+        _say(f"Not read: {sentence}", failed=False)
+    for file, question in begun.questions:
+        out.print(f"{file}: QUESTION: {question}", style="yellow", highlight=False, markup=False)
+    out.print(f"Written: {', '.join(map(str, begun.files))}", highlight=False)
+    done = "Answer the questions there, delete their lines, then" if begun.questions else "Next:"
+    out.print(f"{done} perception check --config {begun.files[0]}", highlight=False)
 
 
 @app.command()
@@ -237,6 +276,16 @@ def _score_file(file: Path, output: Path, column: str, brands: list[str], model:
     scores = score_and_redact(frame[column], brands=brands, names=names, model=model)
     scores.insert(0, "row", frame.index)
     defuse(scores).to_csv(output, index=False)
+
+
+def _ask(question: str, answers: Sequence[str]) -> int | None:
+    """Put one question on the terminal; an empty answer leaves it open."""
+    out.print(f"\n{question}", style="bold", highlight=False, markup=False)
+    for number, answer in enumerate(answers, 1):
+        out.print(f"  {number}  {answer}", highlight=False, markup=False)
+    known = ["", *map(str, range(1, len(answers) + 1))]
+    chosen = typer.prompt("Number, or Enter to leave it open", default="", type=Choice(known), show_choices=False)
+    return int(chosen) - 1 if chosen else None
 
 
 def _deliver(name: str, config: Path, period: str | None = None, resend: bool = False) -> list[str]:

@@ -1,0 +1,458 @@
+"""A first map for an export that nobody has described: what its columns show, with the evidence, and what they leave open.
+
+A shipped map that names the same headers is taken as it is. Whatever the checks of a read would refuse is a question.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analytics.tables.check import Piece, check_table
+from analytics.tables.convert import Reading, convert
+from analytics.tables.headers import find_column, question_of
+from analytics.tables.labels import pole
+from analytics.tables.maps import SCALES, ExportMap, parse_map
+from analytics.tables.meaning import ColumnProfile, asked_for, profile_column
+from analytics.tables.schema import FIELDS, DataContractError, Field
+from analytics.tables.sources import Raw
+
+MAPS = Path(__file__).parents[2] / "data" / "maps"
+LOOKED_AT = 20_000  # rows that a column is profiled by; the checks then read all
+FEW_GROUPS = 15  # a column of at most so many words may serve as a group
+MOST_GROUPS = 8  # groups that a first map proposes
+SHORT_COMMENT = 1.5  # spaces in a comment on average, where its header calls it one
+RECOGNISED = 3  # headers of a shipped map that must be there before an export counts as its tool's
+READABLE = 0.9  # share of a column's values that must read as what a header promises
+
+_WORDS = tomllib.loads(Path(__file__).with_name("start.toml").read_text(encoding="utf-8"))
+_NEEDS: dict[str, list[str]] = _WORDS.pop("needs")
+_STARS = re.compile(r"\brating\b|\bstars?\b|satisfaction", re.IGNORECASE)
+_SCORE = re.compile(r"rating|stars?\b|score|satisf|answer|recommend|nps|csat|effort|grade|experience", re.IGNORECASE)
+_DATED = re.compile(r"date|time|stamp|_at$|\bat$|created|submitted", re.IGNORECASE)
+_PERSONAL = re.compile(r"name|e-?mail|phone|address|\bip\b|latitude|longitude|post ?code|\bzip", re.IGNORECASE)
+_ROLES = {
+    "id": {"id", "number", "category"}, "category": {"category"}, "text": {"comment", "category", "id"},
+    "flag": {"category"},
+}  # fmt: skip
+
+Edits = tuple[tuple[tuple[str, ...], object], ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One answer to a question: what it means, and the keys of the map that say so (None takes a key away)."""
+
+    means: str
+    edits: Edits
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the data do not show: where ('surveys.csat'), what is asked, and the answers that a map can give."""
+
+    place: str
+    asks: str
+    choices: tuple[Choice, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A proposed map.
+
+    `content` is what the file holds, `evidence` what speaks for a line, by table and column; `unused` are the columns
+    that it leaves, `shipped` the shipped map that it is a copy of, or ''.
+    """
+
+    raw: Raw
+    content: dict[str, Any]
+    evidence: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    unused: tuple[ColumnProfile, ...] = ()
+    questions: tuple[Question, ...] = ()
+    shipped: str = ""
+
+    def answer(self, question: Question, choice: Choice) -> "Draft":
+        """The draft as an answer makes it, checked anew."""
+        left = tuple(other for other in self.questions if other is not question and not other.choices)
+        answered = replace(self, content=_edit(self.content, choice.edits), questions=())
+        again = tuple(q for q in find_questions(answered) if q.asks != question.asks)
+        waiting = tuple(q for q in self.questions if q is not question and q.choices and q.place != question.place)
+        unique = {q.place + q.asks: q for q in (*waiting, *left, *again)}
+        return replace(answered, questions=tuple(unique.values()))
+
+
+def draft_map(raw: Raw, reread: Mapping[int, Raw] | None = None, maps: Path = MAPS) -> Draft:
+    """Propose a map for one export.
+
+    Parameters
+    ----------
+    raw
+        The export with one header row.
+    reread
+        The same export by the number of its header rows, as far as it can be read with more than one.
+    maps
+        Folder of the shipped maps.
+
+    Returns
+    -------
+    Draft
+        Its questions are open: with one of them the map cannot be read.
+
+    Raises
+    ------
+    ValueError
+        If no column looks like a score, a customer's words, or a record of a contact, complaint or customer.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"Id": ["a", "b", "c"], "Date": ["2026-05-01"] * 3, "Stars": ["5", "1", "4"]})
+    >>> draft = draft_map(Raw("reviews.csv", frame.set_axis([1, 2, 3]), ""))
+    >>> draft.content["surveys"]
+    {'response_id': 'Id', 'responded_at': 'Date', 'csat': 'Stars'}
+    """
+    shipped = _recognise({1: raw, **(reread or {})}, maps)
+    if shipped is None:
+        draft = _propose(raw)
+    else:
+        draft = shipped if _says_something(shipped) else _keep_filters(_propose(shipped.raw), shipped)
+    open_scores = bool(draft.questions)  # until they are answered a check says little of the whole table
+    wrong = [q for q in find_questions(draft) if not open_scores or q.choices]
+    return replace(draft, questions=(*draft.questions, *wrong))
+
+
+def find_questions(draft: Draft) -> list[Question]:
+    """What the checks of a read would refuse of a draft, each fault as a question with the answers there are."""
+    try:
+        layout = parse_map(draft.content, "proposed")
+    except ValueError as error:
+        return [Question("", line) for line in str(error).splitlines()]
+    asked: list[Question] = []
+    for table, table_map in layout.tables.items():
+        try:
+            check_table(table, [Piece(draft.raw, table_map, layout)], layout.zone or "UTC")
+        except DataContractError as error:
+            for row in error.failures.itertuples(index=False):
+                column = str(row.column)
+                asked.append(Question(f"{table}.{column}", str(row.reason), _choices(draft.content, table, column)))
+    return asked
+
+
+def has_clock(draft: Draft) -> dict[str, bool]:
+    """For each mapped stamp that shows a clock: whether it names its zone."""
+    stamps = [
+        find_column(draft.raw, header)
+        for table in FIELDS
+        for spec in FIELDS[table]
+        if spec.kind == "time" and isinstance(header := _header(draft.content.get(table, {}).get(spec.name)), str)
+    ]
+    texts = {c: draft.raw.frame[c].iloc[:LOOKED_AT].astype("str") for c in dict.fromkeys(filter(None, stamps))}
+    clocks = {c: t[t.str.contains(r"\d:\d\d", na=False)] for c, t in texts.items()}
+    zoned = r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\b"
+    return {c: bool(t.str.contains(zoned, na=False).mean() > READABLE) for c, t in clocks.items() if len(t)}
+
+
+def _header(rule: object) -> object:
+    return rule.get("column") if isinstance(rule, dict) else rule
+
+
+def _edit(content: dict[str, Any], edits: Edits) -> dict[str, Any]:
+    """A map with some keys set, or taken away, at any depth."""
+    changed = dict(content)
+    for (key, *rest), value in edits:
+        if rest:
+            changed[key] = _edit(dict(changed.get(key, {})), ((tuple(rest), value),))
+        elif value is None:
+            changed.pop(key, None)
+        else:
+            changed[key] = value
+    return changed
+
+
+def _choices(content: dict[str, Any], table: str, column: str) -> tuple[Choice, ...]:
+    """What a map can say of a column that is in doubt."""
+    rule = content.get(table, {}).get(column)
+    spec = next((spec for spec in FIELDS[table] if spec.name == column), None)
+    if rule is None or spec is None:
+        return ()
+    full = dict(rule) if isinstance(rule, dict) else {"column": rule}
+    leave_out = Choice("leave this column out", (((table, column), None),))
+    if column in SCALES:
+        low, high = SCALES[column][0]
+        stated = full | {"scale": [low, high]}
+        return (
+            Choice(f"it is {spec.meaning}, {low:g} to {high:g}, {high:g} is best", (((table, column), stated),)),
+            Choice(f"it is, but {low:g} is best", (((table, column), stated | {"reverse": True}),)),
+            leave_out,
+        )
+    if spec.kind == "time":
+        order = (Choice("the day comes first, 31/12", ((("day_first",), True),)),)
+        order += (Choice("the month comes first, 12/31", ((("day_first",), False),)),)
+        return order if spec.required else (*order, leave_out)
+    if column == FIELDS[table][0].name and table in ("surveys", "complaints"):
+        own = (((table, column), {"row_number": "row-"}),)
+        latest = (((table, "keep"), "latest"),)
+        return Choice("each row stands for itself", own), Choice("of several rows the last counts", latest)
+    return () if spec.required else (leave_out,)
+
+
+def _recognise(raws: Mapping[int, Raw], maps: Path) -> Draft | None:
+    """The shipped map of whose headers most are there, where every one that it must have is."""
+    best, most = None, RECOGNISED - 1
+    for file in sorted(maps.glob("*.toml")):
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        layout = parse_map(content, file.name)
+        raw = raws.get(layout.header_rows)
+        headers = _required_headers(layout, raw) if raw is not None else 0
+        if raw is not None and headers > most:
+            best, most = Draft(raw, content, shipped=file.name), headers
+    return best
+
+
+def _required_headers(layout: ExportMap, raw: Raw) -> int:
+    """How many headers of a map a source has; none where it lacks one that the map needs, or where it needs only one."""
+    rules = [rule for table in layout.tables.values() for rule in table.rules.values()]
+    filters = [h for table in layout.tables.values() for h in (*table.where, *table.where_not)]
+    present = {h for rule in rules for h in rule.headers if find_column(raw, h)}
+    needed = [rule for rule in rules if not rule.optional and rule.headers]
+    lacking = any(not present & {*rule.headers} for rule in needed) or any(not find_column(raw, h) for h in filters)
+    return 0 if lacking or len(needed) + len(filters) < 2 else len(present)
+
+
+def _says_something(draft: Draft) -> bool:
+    """Whether a shipped map finds a score or customers' words in this export, or serves a table without them."""
+    rules = parse_map(draft.content, draft.shipped).tables
+    if "surveys" not in rules:
+        return True
+    columns = [rule for name, rule in rules["surveys"].columns.items() if name in (*SCALES, "comment")]
+    headers = {str(c) for c in draft.raw.frame.columns}
+    twins = any(rule.twin and any(c + rule.twin in headers for c in headers) for rule in columns)
+    return twins or any(find_column(draft.raw, header) for rule in columns for header in rule.headers)
+
+
+def _keep_filters(draft: Draft, shipped: Draft) -> Draft:
+    """A proposal with what a tool's map says of layout and of rows that do not count."""
+    settings = {k: v for k, v in shipped.content.items() if k not in FIELDS and k != "about"}
+    filters = {k: v for k, v in shipped.content.get("surveys", {}).items() if k in ("where", "where_not")}
+    surveys = draft.content.get("surveys", {}) | filters
+    return replace(draft, content=settings | draft.content | ({"surveys": surveys} if surveys else {}))
+
+
+def _propose(raw: Raw) -> Draft:
+    """A map from what the columns hold and what their headers say."""
+    looked = raw.frame.iloc[:LOOKED_AT]
+    columns = {str(c): looked[c] for c in looked.columns}
+    profiles = [profile_column(values, c, question_of(raw, c), columns) for c, values in columns.items()]
+    profiles = [_look_again(profile, columns[profile.header]) for profile in profiles]
+    content: dict[str, Any] = {}
+    evidence: dict[tuple[str, str], str] = {}
+    questions: list[Question] = []
+    scores, asked = _find_scores(profiles, columns)
+    for table in _choose_tables(profiles, bool(scores or asked)):
+        lines = _fill(table, profiles, {p.header for p in scores.values()} | {q.place for q in asked})
+        if table == "surveys":
+            lines |= scores
+            questions += [replace(q, place="surveys.csat") for q in asked]
+        section: dict[str, Any] = {name: profile.header for name, profile in lines.items()}
+        primary = FIELDS[table][0].name
+        if primary not in section and table in ("surveys", "complaints"):
+            section = {primary: {"row_number": "row-"}} | section
+            evidence[table, primary] = "no column tells every row from the others, so rows are numbered"
+        content[table] = section
+        evidence |= {(table, name): _evidence(profile) for name, profile in lines.items()}
+    _add_values(content, columns)
+    used = {header for section in content.values() for header in map(_header, section.values())}
+    first = next(iter(content))
+    asked_of = {question.place for question in asked}
+    spare = [p for p in profiles if p.header not in used | asked_of]
+    ours = {spec.name for spec in FIELDS[first]}
+    groups = {_key(p.header): p for p in [p for p in spare if _is_group(p)][:MOST_GROUPS]}
+    groups = {f"{key}_group" if key in ours else key: p for key, p in groups.items()}
+    if groups:
+        content[first]["extra"] = {key: p.header for key, p in groups.items()}
+        evidence |= {(f"{first}.extra", key): _evidence(p) for key, p in groups.items()}
+    unused = tuple(p for p in spare if p not in groups.values())
+    return Draft(raw, content, evidence, unused, tuple(questions))
+
+
+def _look_again(profile: ColumnProfile, values: pd.Series) -> ColumnProfile:
+    """A column whose header tells more than its values: stamps in another spelling, and few or short comments."""
+    if profile.role not in ("id", "category", "comment"):
+        return profile
+    if _DATED.search(profile.header) and _reads(values, Field("t", "time", "")):
+        return replace(profile, role="time")
+    words = pd.Series(values.dropna().astype("str").unique()).str.count(" ").mean()
+    asked = re.search(_WORDS["surveys"]["comment"][0], profile.question, re.IGNORECASE)
+    return replace(profile, role="comment") if asked and words >= SHORT_COMMENT and not pole(profile.header) else profile
+
+
+def _reads(values: pd.Series, spec: Field) -> bool:
+    """Whether nearly all filled values of a column read as a field asks, or could be read in two ways."""
+    filled = values[values.astype("str").str.strip().fillna("").ne("")].iloc[:1000]
+    try:
+        read = convert(filled, spec, Reading("UTC", "UTC", decimal="."))
+    except ValueError:
+        return spec.kind == "time"
+    inside = read.values.between(spec.low, spec.high) if spec.low is not None else read.values.notna()
+    return len(filled) > 0 and float(inside.mean()) >= READABLE
+
+
+def _find_scores(
+    profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series]
+) -> tuple[dict[str, ColumnProfile], list[Question]]:
+    """Columns that are a score by what they show, and a question for each that may be one; its place is the header."""
+    scores: dict[str, ColumnProfile] = {}
+    asked: list[Question] = []
+    specs = {spec.name: spec for spec in FIELDS["surveys"]}
+    for profile in profiles:
+        values = columns[profile.header]
+        kinds = [profile.role] if profile.role in SCALES else asked_for(profile.question)
+        kind = kinds[0] if len(kinds) == 1 else ""
+        stars = _STARS.search(profile.question) and profile.role in ("number", "category")
+        if kind not in SCALES and stars and _reads(values, specs["csat"]):
+            kind = "csat"
+        if profile.role in ("comment", "time", "empty") or profile.header.endswith(("_NPS_GROUP", "_TEXT")):
+            continue
+        if kind and (profile.role == kind or _reads(values, specs[kind]) or _scale_words(values)):
+            if kind in scores:
+                asked.append(Question(profile.header, _second(profile, kind, scores[kind]), _as_scores(profile)))
+            else:
+                scores[kind] = profile
+        elif (kind or _SCORE.search(profile.question)) and (_on_scale(profile) or _is_worded(values)):
+            asked.append(Question(profile.header, _which(profile), _as_scores(profile)))
+    return scores, asked if not scores else []
+
+
+def _on_scale(profile: ColumnProfile) -> bool:
+    return profile.numbers > READABLE and profile.whole and 0 <= profile.low <= profile.high <= 10 and profile.distinct > 1
+
+
+def _is_worded(values: pd.Series) -> bool:
+    """Whether a column is a scale in words: a few answers, most of them good or bad."""
+    words = values.dropna().astype("str").str.strip().loc[lambda s: s.ne("")].unique()
+    return 2 <= len(words) <= 11 and sum(pole(str(w)) != 0 for w in words) > len(words) / 2
+
+
+def _scale_words(values: pd.Series) -> dict[str, float]:
+    """Numbers of a scale of satisfaction in words, where every answer is one of those that the generic map knows."""
+    surveys = tomllib.loads((MAPS / "csat_generic.toml").read_text(encoding="utf-8"))["surveys"]
+    known = {str(word).casefold(): float(n) for word, n in surveys["csat"].get("values", {}).items()}
+    known |= {f"extremely {word[5:]}": n for word, n in known.items() if word.startswith("very ")}
+    words = [str(w).strip() for w in values.dropna().unique() if str(w).strip()]
+    fits = 1 < len(words) <= len(known) and all(word.casefold() in known for word in words)
+    return {word: known[word.casefold()] for word in words} if fits else {}
+
+
+def _add_values(content: dict[str, Any], columns: Mapping[str, pd.Series]) -> None:
+    """Write the numbers of a scale in words into its rule."""
+    section = content.get("surveys", {})
+    for name in SCALES:
+        words = _scale_words(columns[section[name]]) if name in section else {}
+        if words:
+            section[name] = {"column": section[name], "values": dict(sorted(words.items(), key=lambda kv: kv[::-1]))}
+
+
+def _as_scores(profile: ColumnProfile) -> tuple[Choice, ...]:
+    """What a column of numbers may be, as far as its range allows."""
+    choices = []
+    for name, ((low, high), *_) in SCALES.items():
+        beyond = profile.high - high  # one more than the scale is how "do not know" is written
+        if not (profile.numbers > READABLE and low <= profile.low and -high / 2 < beyond <= 1):
+            continue
+        meaning = next(spec.meaning for spec in FIELDS["surveys"] if spec.name == name)
+        rule: dict[str, object] = {"column": profile.header, "scale": [low, high]}
+        text = f"{name} ({meaning}), {low:g} to {high:g}"
+        if beyond == 1:
+            rule, text = rule | {"blank": [profile.high]}, f"{text}, {profile.high:g} is no answer"
+        choices.append(Choice(f"{text}, {high:g} is best", ((("surveys", name), rule),)))
+        choices.append(Choice(f"{text}, {low:g} is best", ((("surveys", name), rule | {"reverse": True}),)))
+    return (*choices, Choice("no score: leave it out", ()))
+
+
+def _which(profile: ColumnProfile) -> str:
+    if profile.numbers <= READABLE:
+        return (
+            f"{profile.header!r} holds {profile.distinct} answers in words. Is it a score, scale and direction? Say "
+            'csat = { column = …, values = { "its words" = 1 to 5 } }, or leave it out.'
+        )
+    return (
+        f"{profile.header!r} holds whole numbers {profile.low:g} to {profile.high:g} ({profile.n:,} answers). Which "
+        "score is it, on which scale, in which direction?"
+    )
+
+
+def _second(profile: ColumnProfile, kind: str, first: ColumnProfile) -> str:
+    return f"{profile.header!r} may be {kind} as well as {first.header!r}. Which of the two is the score?"
+
+
+def _choose_tables(profiles: Iterable[ColumnProfile], scored: bool) -> list[str]:
+    """The tables that an export can fill, the one that it is about first."""
+    profiles = list(profiles)
+    fills = {table: _fill(table, profiles, set()) for table in FIELDS}
+    complete = {table for table, needs in _NEEDS.items() if {*needs} <= {*fills[table]}}
+    company = {"channel", "team", "agent_id", "resolved_at", "first_response_at"} & {*fills["contacts"]}
+    tables = ["surveys"] if scored else []
+    if not scored and "complaints" in complete and any("complain" in p.header.casefold() for p in profiles):
+        return ["complaints"]
+    if "contacts" in complete and len(company) >= 2:
+        tables.append("contacts")
+    if not tables and any(p.role == "comment" for p in profiles):
+        return ["surveys"]
+    if not tables and "customers" in complete:
+        return ["customers"]
+    if not tables:
+        names = ", ".join(repr(p.header) for p in profiles[:20])
+        raise ValueError(
+            "no column looks like a score, a customer's own words, a contact, a complaint or a customer, scale and "
+            f"direction included. Found: {names}. Write the map by hand: data/README.md lists what it can say."
+        )
+    return tables
+
+
+def _fill(table: str, profiles: Iterable[ColumnProfile], taken: set[str]) -> dict[str, ColumnProfile]:
+    """The column of each field of a table, by header and by what it holds; a column serves one field."""
+    taken, filled = set(taken), {}
+    for spec in FIELDS[table]:
+        patterns = _WORDS[table].get(spec.name, [])
+        fits = [p for p in profiles if p.header not in taken and _fits(p, spec, spec is FIELDS[table][0])]
+        if spec.name == "comment":
+            fits.sort(key=lambda p: (p.role != "comment", -p.distinct))
+        match = next((p for pattern in patterns for p in fits if re.search(pattern, p.question, re.IGNORECASE)), None)
+        if match is not None:
+            filled[spec.name] = match
+            taken.add(match.header)
+    return filled
+
+
+def _fits(profile: ColumnProfile, spec: Field, primary: bool) -> bool:
+    """Whether a column holds what a field asks for; a primary id tells every row from the others."""
+    if spec.kind == "time":
+        return profile.role == "time"
+    if primary:
+        return profile.role in ("id", "number") and profile.distinct == profile.n and profile.filled == 1
+    if spec.name == "comment":
+        return profile.role == "comment"
+    return profile.role in _ROLES.get(spec.kind, set())
+
+
+def _is_group(profile: ColumnProfile) -> bool:
+    return profile.role == "category" and 1 < profile.distinct <= FEW_GROUPS and not _PERSONAL.search(profile.question)
+
+
+def _key(header: str) -> str:
+    """A header as a bare key of a map."""
+    return re.sub(r"\W+", "_", header.casefold(), flags=re.ASCII).strip("_")[:40] or "column"
+
+
+def _evidence(profile: ColumnProfile) -> str:
+    """What speaks for a line, in a few words."""
+    numbers = f"{'whole ' * profile.whole}numbers {profile.low:g} to {profile.high:g}" if profile.numbers > READABLE else ""
+    beside = [f"{e.detail} beside it" for e in profile.evidence if e.kind == "neighbour"]
+    labels = [e.detail for e in profile.evidence if e.kind == "label"][:2]
+    asked = [f"question {profile.question[:90]!r}"] if profile.question != profile.header else []
+    kind = profile.role if profile.role not in ("number", *SCALES) else ""
+    share = f"{profile.filled:.0%} filled" if profile.filled < 1 else "all filled"
+    return ", ".join(filter(None, [numbers, kind, f"{profile.distinct:,} different", share, *beside, *labels, *asked]))
