@@ -25,10 +25,6 @@ out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 Name = Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")]
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The organisation's settings; start from a copy.")]
 CONFIG, PREPARED = Path("perception.toml"), Path("data/derived/prepared")
-HEADS = {
-    "read": "rows read", "left_out": "left out by the map", "kept": "rows kept", "quarantined": "rows set aside",
-    "duplicates": "identical rows dropped", "cells": "values set to missing",
-}  # fmt: skip
 Scheduler = Annotated[str | None, typer.Option(help="Running Dask scheduler, tcp://HOST:8786; default: this machine.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes on this machine; default: one per core.")]
 Every = Annotated[Literal["week", "month", "quarter"] | None, typer.Option(help="Default: as configured.")]
@@ -122,7 +118,9 @@ def schedule(
 def start(
     files: Annotated[list[Path] | None, typer.Argument(help="Exports: CSV, Excel or Parquet.")] = None,
     name: Annotated[str, typer.Option(help="Your organisation, as page one names it.")] = "My organisation",
-    timezone: Annotated[str | None, typer.Option(help="Such as Europe/London; stamps without a zone lie in it.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Such as Europe/London; stamps without a zone lie in it.")
+    ] = None,
     url_env: Annotated[str | None, typer.Option(help="Variable with a database's address, with --query.")] = None,
     query: Annotated[str | None, typer.Option(help="What to read from that database.")] = None,
     folder: Annotated[Path, typer.Option(help="Gets my.toml and my_map.toml.")] = Path(),
@@ -159,30 +157,30 @@ def start(
 def check(config: ConfigPath = CONFIG) -> None:
     """Check settings and data: list everything wrong, run nothing.
 
-    Reads every source through its map. Faulty cells and rows go to data/derived/quarantine and are counted here.
+    Reads every source through its map and shows what came in, here and in data/derived/check.html. Faulty cells and
+    rows go to data/derived/quarantine and are counted here.
     """
+    import pandas as pd
+
     from analytics.config import load_config
+    from analytics.report.incoming import PAGE, describe_incoming, draw_terminal, write_page
     from analytics.tables.read import read_tables, undated
-    from analytics.tables.schema import ReadLog
     from analytics.unattended.deliver import refuse_addresses
 
     settings = load_config(config)
     refuse_addresses(settings)
+    settings.resolve(PAGE).unlink(missing_ok=True)
+    now = pd.Timestamp.now(settings.organisation.zone)
     with err.status("Reading every source …"):
         tables = read_tables(settings)
-    log = tables.log or ReadLog()
-    for frame, title in ((log.rows.rename(columns=HEADS), "Rows"), (log.faults, "Faults")):
-        out.print(f"[bold]{title}[/bold]")
-        out.print(frame.to_string(index=False) if len(frame) else "none", highlight=False, markup=False)
-    for lack in log.absent.to_dict("records"):
-        if lack["nearest"]:
-            found = (
-                f"{lack['source']}: {lack['table']} has no {lack['column']}; the nearest header is {lack['nearest']!r}."
-            )
-            out.print(f"Note: {found}", style="yellow", highlight=False, markup=False)
-    for warning in (*log.warnings, *undated(tables)):
-        out.print(f"Note: {warning}", style="yellow", highlight=False, markup=False)
+        incoming = describe_incoming(tables, settings, now)
+    draw_terminal(incoming, out)
+    out.print(f"\n{write_page(incoming, settings, now)}", highlight=False)
+    if incoming.fault:
+        raise ValueError(f"{config}: {incoming.fault}")
     out.print(f"{config}: {'can be read; see the last note' if undated(tables) else 'ready'}.", highlight=False)
+    if incoming.next_period and not undated(tables):
+        out.print(f"Next: perception report --config {config} --period {incoming.next_period}", highlight=False)
 
 
 @app.command()

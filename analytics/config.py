@@ -48,7 +48,9 @@ def suggest(key: str, known: Iterable[str]) -> str:
 
 def open_questions(text: str) -> list[str]:
     """Questions of a first draft, each a comment '# QUESTION: …', that nobody has answered and deleted yet."""
-    return [f"QUESTION: {asked}" for asked in re.findall(r"^[ \t]*#[ \t]*QUESTION:[ \t]*(.+?)[ \t\r]*$", text, re.MULTILINE)]
+    return [
+        f"QUESTION: {asked}" for asked in re.findall(r"^[ \t]*#[ \t]*QUESTION:[ \t]*(.+?)[ \t\r]*$", text, re.MULTILINE)
+    ]
 
 
 def _zone_exists(value: str) -> str:

@@ -160,7 +160,9 @@ def _toml_key(key: str) -> str:
 def _lines(section: dict[str, Any], place: str, draft: Draft) -> list[tuple[str, str]]:
     """Lines of a section, each with what speaks for it as a comment."""
     why = {key: draft.evidence.get((place, key), "") for key in section}
-    return [(f"{_toml_key(k)} = {toml_value(v)}", f"  # {_one_line(why[k])}" * bool(why[k])) for k, v in section.items()]
+    return [
+        (f"{_toml_key(k)} = {toml_value(v)}", f"  # {_one_line(why[k])}" * bool(why[k])) for k, v in section.items()
+    ]
 
 
 def _written(question: Question) -> tuple[str, list[tuple[str, str]]]:

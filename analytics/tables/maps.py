@@ -179,7 +179,7 @@ def load_map(path: Path, name: str) -> ExportMap:
     Raises
     ------
     ValueError
-        If the file is absent, is not TOML, has an open question, or holds a key, column or value that a map cannot hold.
+        If the file is absent, is not TOML, has an open question, or holds what a map cannot hold.
     """
     try:
         text = path.read_bytes().decode("utf-8-sig")

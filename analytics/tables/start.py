@@ -1,4 +1,4 @@
-"""A first map for an export that nobody has described: what its columns show, with the evidence, and what they leave open.
+"""A first map for an export that nobody has described: what its columns show, with the evidence, and what stays open.
 
 A shipped map that names the same headers is taken as it is. Whatever the checks of a read would refuse is a question.
 """
@@ -189,9 +189,9 @@ def _choices(content: dict[str, Any], table: str, column: str) -> tuple[Choice, 
             leave_out,
         )
     if spec.kind == "time":
-        order = (Choice("the day comes first, 31/12", ((("day_first",), True),)),)
-        order += (Choice("the month comes first, 12/31", ((("day_first",), False),)),)
-        return order if spec.required else (*order, leave_out)
+        day = Choice("the day comes first, 31/12", ((("day_first",), True),))
+        month = Choice("the month comes first, 12/31", ((("day_first",), False),))
+        return (day, month) if spec.required else (day, month, leave_out)
     if column == FIELDS[table][0].name and table in ("surveys", "complaints"):
         own = (((table, column), {"row_number": "row-"}),)
         latest = (((table, "keep"), "latest"),)
@@ -213,7 +213,7 @@ def _recognise(raws: Mapping[int, Raw], maps: Path) -> Draft | None:
 
 
 def _required_headers(layout: ExportMap, raw: Raw) -> int:
-    """How many headers of a map a source has; none where it lacks one that the map needs, or where it needs only one."""
+    """How many headers of a map a source has; none where it lacks one that the map needs, or needs only one."""
     rules = [rule for table in layout.tables.values() for rule in table.rules.values()]
     filters = [h for table in layout.tables.values() for h in (*table.where, *table.where_not)]
     present = {h for rule in rules for h in rule.headers if find_column(raw, h)}
@@ -256,7 +256,8 @@ def _propose(raw: Raw) -> Draft:
         if table == "surveys":
             lines |= scores
             questions += [replace(q, place="surveys.csat") for q in asked]
-        section: dict[str, Any] = {name: profile.header for name, profile in lines.items()}
+        order = [spec.name for spec in FIELDS[table] if spec.name in lines]
+        section: dict[str, Any] = {name: lines[name].header for name in order}
         primary = FIELDS[table][0].name
         if primary not in section and table in ("surveys", "complaints"):
             section = {primary: {"row_number": "row-"}} | section
@@ -286,17 +287,20 @@ def _look_again(profile: ColumnProfile, values: pd.Series) -> ColumnProfile:
         return replace(profile, role="time")
     words = pd.Series(values.dropna().astype("str").unique()).str.count(" ").mean()
     asked = re.search(_WORDS["surveys"]["comment"][0], profile.question, re.IGNORECASE)
-    return replace(profile, role="comment") if asked and words >= SHORT_COMMENT and not pole(profile.header) else profile
+    return (
+        replace(profile, role="comment") if asked and words >= SHORT_COMMENT and not pole(profile.header) else profile
+    )
 
 
 def _reads(values: pd.Series, spec: Field) -> bool:
     """Whether nearly all filled values of a column read as a field asks, or could be read in two ways."""
     filled = values[values.astype("str").str.strip().fillna("").ne("")].iloc[:1000]
     try:
-        read = convert(filled, spec, Reading("UTC", "UTC", decimal="."))
+        read = convert(filled, spec, Reading("UTC", "UTC"))
     except ValueError:
         return spec.kind == "time"
-    inside = read.values.between(spec.low, spec.high) if spec.low is not None else read.values.notna()
+    bounded = spec.low is not None and spec.high is not None
+    inside = read.values.between(spec.low or 0, spec.high or 0) if bounded else read.values.notna()
     return len(filled) > 0 and float(inside.mean()) >= READABLE
 
 
@@ -327,7 +331,9 @@ def _find_scores(
 
 
 def _on_scale(profile: ColumnProfile) -> bool:
-    return profile.numbers > READABLE and profile.whole and 0 <= profile.low <= profile.high <= 10 and profile.distinct > 1
+    return (
+        profile.numbers > READABLE and profile.whole and 0 <= profile.low <= profile.high <= 10 and profile.distinct > 1
+    )
 
 
 def _is_worded(values: pd.Series) -> bool:
@@ -449,10 +455,13 @@ def _key(header: str) -> str:
 
 def _evidence(profile: ColumnProfile) -> str:
     """What speaks for a line, in a few words."""
-    numbers = f"{'whole ' * profile.whole}numbers {profile.low:g} to {profile.high:g}" if profile.numbers > READABLE else ""
+    numbers = (
+        f"{'whole ' * profile.whole}numbers {profile.low:g} to {profile.high:g}" if profile.numbers > READABLE else ""
+    )
     beside = [f"{e.detail} beside it" for e in profile.evidence if e.kind == "neighbour"]
     labels = [e.detail for e in profile.evidence if e.kind == "label"][:2]
     asked = [f"question {profile.question[:90]!r}"] if profile.question != profile.header else []
     kind = profile.role if profile.role not in ("number", *SCALES) else ""
-    share = f"{profile.filled:.0%} filled" if profile.filled < 1 else "all filled"
-    return ", ".join(filter(None, [numbers, kind, f"{profile.distinct:,} different", share, *beside, *labels, *asked]))
+    better = "higher is better" if profile.role in SCALES else ""
+    facts = [f"{profile.distinct:,} different", f"{profile.filled:.0%} filled"]
+    return ", ".join(filter(None, [numbers, kind, *facts, *beside, *labels, *asked, better]))
