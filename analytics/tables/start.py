@@ -24,6 +24,7 @@ from analytics.tables.sources import Raw
 MAPS = Path(__file__).parents[2] / "data" / "maps"
 LOOKED_AT = 20_000  # rows that a column is profiled by; the checks then read all
 FEW_GROUPS = 15  # a column of at most so many words may serve as a group
+MOST_ASKED = 8  # columns of one export that are asked about
 MOST_GROUPS = 8  # groups that a first map proposes
 SHORT_COMMENT = 1.5  # spaces in a comment on average, where its header calls it one
 RECOGNISED = 3  # headers of a shipped map that must be there before an export counts as its tool's
@@ -31,15 +32,17 @@ READABLE = 0.9  # share of a column's values that must read as what a header pro
 
 _WORDS = tomllib.loads(Path(__file__).with_name("start.toml").read_text(encoding="utf-8"))
 _NEEDS: dict[str, list[str]] = _WORDS.pop("needs")
-_STARS = re.compile(r"\brating\b|\bstars?\b|satisfaction", re.IGNORECASE)
-_SCORE = re.compile(r"rating|stars?\b|score|satisf|answer|recommend|nps|csat|effort|grade|experience", re.IGNORECASE)
-_DATED = re.compile(r"date|time|stamp|_at$|\bat$|created|submitted", re.IGNORECASE)
+_STARS = re.compile(r"\brating\b|\bstars\b|satisfaction", re.IGNORECASE)
+_SCORE = re.compile(r"rating|stars\b|score|satisf|answer|recommend|nps|csat|effort|grade|experience", re.IGNORECASE)
+_OTHER = re.compile(r"_text$|\bother\b|specify|\bname\b|address", re.IGNORECASE)
+_DATED = re.compile(r"date|time|stamp|_at$|\bat$|created|submitted|joined|since|left", re.IGNORECASE)
 _PERSONAL = re.compile(r"name|e-?mail|phone|address|\bip\b|latitude|longitude|post ?code|\bzip", re.IGNORECASE)
 _ROLES = {
     "id": {"id", "number", "category"}, "category": {"category"}, "text": {"comment", "category", "id"},
     "flag": {"category"},
 }  # fmt: skip
 
+SCORE = "surveys, score"  # the place of a question which column is the score
 Edits = tuple[tuple[tuple[str, ...], object], ...]
 
 
@@ -76,13 +79,10 @@ class Draft:
     shipped: str = ""
 
     def answer(self, question: Question, choice: Choice) -> "Draft":
-        """The draft as an answer makes it, checked anew."""
-        left = tuple(other for other in self.questions if other is not question and not other.choices)
-        answered = replace(self, content=_edit(self.content, choice.edits), questions=())
-        again = tuple(q for q in find_questions(answered) if q.asks != question.asks)
-        waiting = tuple(q for q in self.questions if q is not question and q.choices and q.place != question.place)
-        unique = {q.place + q.asks: q for q in (*waiting, *left, *again)}
-        return replace(answered, questions=tuple(unique.values()))
+        """The draft as an answer makes it, checked anew; the first score that is chosen settles which one it is."""
+        chosen = question.place == SCORE and choice.edits
+        waiting = [q for q in self.questions if q.place == SCORE and q is not question and not chosen]
+        return _check(replace(self, content=_edit(self.content, choice.edits), questions=tuple(waiting)))
 
 
 def draft_map(raw: Raw, reread: Mapping[int, Raw] | None = None, maps: Path = MAPS) -> Draft:
@@ -117,10 +117,19 @@ def draft_map(raw: Raw, reread: Mapping[int, Raw] | None = None, maps: Path = MA
     shipped = _recognise({1: raw, **(reread or {})}, maps)
     if shipped is None:
         draft = _propose(raw)
+    elif _says_something(shipped):
+        draft = shipped
     else:
-        draft = shipped if _says_something(shipped) else _keep_filters(_propose(shipped.raw), shipped)
-    open_scores = bool(draft.questions)  # until they are answered a check says little of the whole table
-    wrong = [q for q in find_questions(draft) if not open_scores or q.choices]
+        try:
+            draft = _keep_filters(_propose(shipped.raw), shipped)
+        except ValueError:
+            draft = shipped
+    return _check(draft)
+
+
+def _check(draft: Draft) -> Draft:
+    """The draft with what a read would refuse; while a score is open a check says little of a whole table."""
+    wrong = [q for q in find_questions(draft) if q.choices or not draft.questions]
     return replace(draft, questions=(*draft.questions, *wrong))
 
 
@@ -196,6 +205,9 @@ def _choices(content: dict[str, Any], table: str, column: str) -> tuple[Choice, 
         own = (((table, column), {"row_number": "row-"}),)
         latest = (((table, "keep"), "latest"),)
         return Choice("each row stands for itself", own), Choice("of several rows the last counts", latest)
+    if spec.required and spec.kind == "id" and column != FIELDS[table][0].name:
+        alone = content[table][FIELDS[table][0].name]
+        return (Choice("take each row for one customer of its own", (((table, column), alone),)),)
     return () if spec.required else (leave_out,)
 
 
@@ -255,7 +267,7 @@ def _propose(raw: Raw) -> Draft:
         lines = _fill(table, profiles, {p.header for p in scores.values()} | {q.place for q in asked})
         if table == "surveys":
             lines |= scores
-            questions += [replace(q, place="surveys.csat") for q in asked]
+            questions += [replace(q, place=SCORE) for q in asked]
         order = [spec.name for spec in FIELDS[table] if spec.name in lines]
         section: dict[str, Any] = {name: lines[name].header for name in order}
         primary = FIELDS[table][0].name
@@ -264,6 +276,8 @@ def _propose(raw: Raw) -> Draft:
             evidence[table, primary] = "no column tells every row from the others, so rows are numbered"
         content[table] = section
         evidence |= {(table, name): _evidence(profile) for name, profile in lines.items()}
+    if {"surveys", "contacts"} <= {*content} and content["surveys"].get("comment") == content["contacts"].get("text"):
+        content["surveys"].pop("comment", None)  # what a ticket says is no answer to a survey
     _add_values(content, columns)
     used = {header for section in content.values() for header in map(_header, section.values())}
     first = next(iter(content))
@@ -281,10 +295,12 @@ def _propose(raw: Raw) -> Draft:
 
 def _look_again(profile: ColumnProfile, values: pd.Series) -> ColumnProfile:
     """A column whose header tells more than its values: stamps in another spelling, and few or short comments."""
-    if profile.role not in ("id", "category", "comment"):
+    if profile.role not in ("id", "category", "comment", "constant"):
         return profile
     if _DATED.search(profile.header) and _reads(values, Field("t", "time", "")):
         return replace(profile, role="time")
+    if profile.role == "constant":
+        return profile
     words = pd.Series(values.dropna().astype("str").unique()).str.count(" ").mean()
     asked = re.search(_WORDS["surveys"]["comment"][0], profile.question, re.IGNORECASE)
     return (
@@ -310,24 +326,46 @@ def _find_scores(
     """Columns that are a score by what they show, and a question for each that may be one; its place is the header."""
     scores: dict[str, ColumnProfile] = {}
     asked: list[Question] = []
+    second: list[Question] = []
     specs = {spec.name: spec for spec in FIELDS["surveys"]}
+    types = [
+        p
+        for p in profiles
+        if p.role == "constant" and re.search(r"(survey|question|score)[ _]?type|metric", p.header, re.I)
+    ]
+    typed = {str(columns[p.header].dropna().iloc[0]).strip().casefold() for p in types} & {*SCALES}
     for profile in profiles:
         values = columns[profile.header]
-        kinds = [profile.role] if profile.role in SCALES else asked_for(profile.question)
-        kind = kinds[0] if len(kinds) == 1 else ""
-        stars = _STARS.search(profile.question) and profile.role in ("number", "category")
-        if kind not in SCALES and stars and _reads(values, specs["csat"]):
-            kind = "csat"
         if profile.role in ("comment", "time", "empty") or profile.header.endswith(("_NPS_GROUP", "_TEXT")):
             continue
-        if kind and (profile.role == kind or _reads(values, specs[kind]) or _scale_words(values)):
+        kinds = [profile.role] if profile.role in SCALES else asked_for(profile.question)
+        kinds = kinds or (sorted(typed) if re.search("score|answer|value", profile.header, re.I) else [])
+        words = _scale_words(values)
+        stars = _STARS.search(profile.question) and profile.high <= 5 and _reads(values, specs["csat"])
+        kind = kinds[0] if len(kinds) == 1 else "csat" if not kinds and (words or stars) else ""
+        if kind and (profile.role == kind or words or _reads(values, specs[kind])):
             if kind in scores:
-                asked.append(Question(profile.header, _second(profile, kind, scores[kind]), _as_scores(profile)))
-            else:
-                scores[kind] = profile
-        elif (kind or _SCORE.search(profile.question)) and (_on_scale(profile) or _is_worded(values)):
+                second.append(
+                    Question(
+                        profile.header, _second(profile, kind, scores[kind]), _instead(profile.header, kind, words)
+                    )
+                )
+            scores.setdefault(kind, profile)
+        elif (kind or _SCORE.search(profile.question) or _spans(profile)) and (
+            _on_scale(profile) or _is_worded(values)
+        ):
             asked.append(Question(profile.header, _which(profile), _as_scores(profile)))
-    return scores, asked if not scores else []
+    return scores, (second if scores else asked)[:MOST_ASKED]
+
+
+def _spans(profile: ColumnProfile) -> bool:
+    """Whether a column's numbers run from one end of a scale to the other."""
+    return any(scale == (profile.low, profile.high) for scales in SCALES.values() for scale in scales)
+
+
+def _instead(header: str, kind: str, words: dict[str, float]) -> tuple[Choice, ...]:
+    rule = {"column": header, "values": words} if words else header
+    return Choice("the first of them", ()), Choice("this one", ((("surveys", kind), rule),))
 
 
 def _on_scale(profile: ColumnProfile) -> bool:
@@ -405,15 +443,15 @@ def _choose_tables(profiles: Iterable[ColumnProfile], scored: bool) -> list[str]
         return ["complaints"]
     if "contacts" in complete and len(company) >= 2:
         tables.append("contacts")
-    if not tables and any(p.role == "comment" for p in profiles):
+    if not tables and "comment" in fills["surveys"]:
         return ["surveys"]
     if not tables and "customers" in complete:
         return ["customers"]
     if not tables:
         names = ", ".join(repr(p.header) for p in profiles[:20])
         raise ValueError(
-            "no column looks like a score, a customer's own words, a contact, a complaint or a customer, scale and "
-            f"direction included. Found: {names}. Write the map by hand: data/README.md lists what it can say."
+            "no column looks like a score, a customer's own words, a contact, a complaint or a customer. "
+            f"Found: {names}. Write the map by hand: data/README.md lists what it can say."
         )
     return tables
 
@@ -425,7 +463,7 @@ def _fill(table: str, profiles: Iterable[ColumnProfile], taken: set[str]) -> dic
         patterns = _WORDS[table].get(spec.name, [])
         fits = [p for p in profiles if p.header not in taken and _fits(p, spec, spec is FIELDS[table][0])]
         if spec.name == "comment":
-            fits.sort(key=lambda p: (p.role != "comment", -p.distinct))
+            fits.sort(key=lambda p: (p.role != "comment", -p.n))
         match = next((p for pattern in patterns for p in fits if re.search(pattern, p.question, re.IGNORECASE)), None)
         if match is not None:
             filled[spec.name] = match
@@ -440,7 +478,7 @@ def _fits(profile: ColumnProfile, spec: Field, primary: bool) -> bool:
     if primary:
         return profile.role in ("id", "number") and profile.distinct == profile.n and profile.filled == 1
     if spec.name == "comment":
-        return profile.role == "comment"
+        return profile.role == "comment" and not _OTHER.search(profile.question)
     return profile.role in _ROLES.get(spec.kind, set())
 
 
@@ -462,6 +500,6 @@ def _evidence(profile: ColumnProfile) -> str:
     labels = [e.detail for e in profile.evidence if e.kind == "label"][:2]
     asked = [f"question {profile.question[:90]!r}"] if profile.question != profile.header else []
     kind = profile.role if profile.role not in ("number", *SCALES) else ""
-    better = "higher is better" if profile.role in SCALES else ""
+    better = "nothing says that lower is better" if 1 < profile.high <= 10 and profile.whole else ""
     facts = [f"{profile.distinct:,} different", f"{profile.filled:.0%} filled"]
     return ", ".join(filter(None, [numbers, kind, *facts, *beside, *labels, *asked, better]))
