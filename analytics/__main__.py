@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from click import Choice
 from rich.console import Console
 
 if TYPE_CHECKING:
@@ -117,7 +116,7 @@ def schedule(
 @app.command()
 def start(
     files: Annotated[list[Path] | None, typer.Argument(help="Exports: CSV, Excel or Parquet.")] = None,
-    name: Annotated[str, typer.Option(help="Your organisation, as page one names it.")] = "My organisation",
+    name: Annotated[str | None, typer.Option(help="Your organisation, as page one names it.")] = None,
     timezone: Annotated[
         str | None, typer.Option(help="Such as Europe/London; stamps without a zone lie in it.")
     ] = None,
@@ -143,6 +142,8 @@ def start(
         origins, skipped = find_origins(files or [], folder)
         origins += [query_origin(url_env, query)] if url_env and query else []
     asks = not no_input and sys.stdin.isatty()
+    name = name or (_prompt("Your organisation's name", "My organisation") if asks else "My organisation")
+    timezone = timezone or (_prompt("Its time zone", "UTC") if asks else None)
     begun = start_report(origins, folder, name, timezone, _ask if asks else None)
     for sentence in skipped:
         _say(f"Not read: {sentence}", failed=False)
@@ -281,9 +282,18 @@ def _ask(question: str, answers: Sequence[str]) -> int | None:
     out.print(f"\n{question}", style="bold", highlight=False, markup=False)
     for number, answer in enumerate(answers, 1):
         out.print(f"  {number}  {answer}", highlight=False, markup=False)
-    known = ["", *map(str, range(1, len(answers) + 1))]
-    chosen = typer.prompt("Number, or Enter to leave it open", default="", type=Choice(known), show_choices=False)
+    chosen = _prompt("Number, or Enter to leave it open", "", ["", *map(str, range(1, len(answers) + 1))])
     return int(chosen) - 1 if chosen else None
+
+
+def _prompt(question: str, default: str, answers: list[str] | None = None) -> str:
+    """What somebody types; the default where the terminal ends."""
+    from rich.prompt import Prompt
+
+    try:
+        return Prompt.ask(question, console=out, choices=answers, default=default, show_choices=False)
+    except EOFError:
+        return default
 
 
 def _deliver(name: str, config: Path, period: str | None = None, resend: bool = False) -> list[str]:

@@ -96,7 +96,7 @@ def test_what_the_data_do_not_show_is_a_question_that_no_report_passes(here, per
 )
 def test_an_answer_on_the_terminal_settles_a_question(here, perception, monkeypatch, typed, rule):
     survey().to_csv("export.csv", index=False)
-    monkeypatch.setattr(sys, "stdin", Terminal(typed))
+    monkeypatch.setattr(sys, "stdin", Terminal(f"Europe/Madrid\n{typed}"))
     code, out, _ = perception("start", "export.csv", "--name", "Acme")
     assert code == 0
     assert "QUESTION" not in out
@@ -107,7 +107,7 @@ def test_an_answer_on_the_terminal_settles_a_question(here, perception, monkeypa
 def test_a_real_terminal_is_asked(here):
     survey().to_csv("export.csv", index=False)
     ours, theirs = os.openpty()
-    os.write(ours, b"1\n")
+    os.write(ours, b"Acme\n\n1\n")
     done = subprocess.run(
         [sys.executable, "-m", "analytics", "start", "export.csv"], stdin=theirs, capture_output=True, text=True,
         timeout=120,
@@ -121,7 +121,7 @@ def test_a_real_terminal_is_asked(here):
 
 def test_enter_leaves_a_question_open(here, perception, monkeypatch):
     survey().to_csv("export.csv", index=False)
-    monkeypatch.setattr(sys, "stdin", Terminal("\n"))
+    monkeypatch.setattr(sys, "stdin", Terminal("Acme\n\n\n"))
     code, out, _ = perception("start", "export.csv")
     assert code == 0
     assert "QUESTION" in out
