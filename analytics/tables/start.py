@@ -268,6 +268,8 @@ def _propose(raw: Raw) -> Draft:
         if table == "surveys":
             lines |= scores
             questions += [replace(q, place=SCORE) for q in asked]
+        if "responded_at" in lines and lines["responded_at"].filled == 1:
+            lines.pop("invited_at", None)  # an export of answers alone does not say who was asked
         order = [spec.name for spec in FIELDS[table] if spec.name in lines]
         section: dict[str, Any] = {name: lines[name].header for name in order}
         primary = FIELDS[table][0].name
