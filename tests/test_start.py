@@ -233,10 +233,21 @@ def test_stamps_with_and_without_a_zone_are_asked_about(here, perception):
     frame["Sent at"] = pd.date_range("2026-07-31", periods=len(frame), freq="12h", tz="UTC").strftime(
         "%Y-%m-%dT%H:%M:%SZ"
     )
-    frame["Day of answer, date"] += " 13:00"
+    frame["Day of answer, date"] = (frame["Day of answer, date"] + " 13:00").where(frame.index >= 5, "")
     frame.to_csv("export.csv", index=False)
     assert "QUESTION: organisation.timezone, zone" in perception("start", "export.csv", "--no-input")[1]
     assert "QUESTION" not in perception("start", "export.csv", "--no-input", "--force", "--timezone", "UTC")[1]
+
+
+def test_an_export_of_answers_alone_does_not_say_who_was_asked(here, perception):
+    frame = survey().rename(columns={"Points": "NPS"}).assign(**{"Sent on": "2026-07-31"})
+    frame.to_csv("export.csv", index=False)
+    perception("start", "export.csv", "--no-input")
+    assert "invited_at" not in maps(here)["surveys"]
+    frame["Day of answer, date"] = frame["Day of answer, date"].where(frame.index >= 5, "")
+    frame.to_csv("export.csv", index=False)
+    perception("start", "export.csv", "--no-input", "--force")
+    assert maps(here)["surveys"]["invited_at"] == "Sent on"
 
 
 def test_an_export_that_says_nothing_is_refused_with_its_headers(here, perception):
