@@ -11,9 +11,10 @@ from typing import Any
 import pandas as pd
 
 from analytics.publish.template import render
+from analytics.tables.propose import Draft, Question
 from analytics.tables.schema import FIELDS, TABLE_NAMES
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
-from analytics.tables.start import Draft, Question, draft_map, has_clock
+from analytics.tables.start import answer_question, draft_map, has_clock
 
 TEMPLATES = Path(__file__).parent / "templates"
 HEADER_ROWS = (2, 3)  # with which an export is tried beside one
@@ -199,7 +200,7 @@ def _answer(draft: Draft, ask: Ask) -> Draft:
         passed.add(question.place + question.asks)
         number = ask(_one_line(f"{question.place}: {question.asks}"), [choice.means for choice in question.choices])
         if number is not None:
-            draft = draft.answer(question, question.choices[number])
+            draft = answer_question(draft, question, question.choices[number])
     return draft
 
 
