@@ -1,6 +1,7 @@
 """The command line `perception`: thin, it parses, calls the rooms, and turns faults into sentences and exit codes."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -23,10 +24,6 @@ out, err = Console(soft_wrap=True), Console(stderr=True, soft_wrap=True)
 Name = Annotated[str, typer.Argument(help="leadership, or any notebooks/report_NAME.ipynb.")]
 ConfigPath = Annotated[Path, typer.Option("--config", "-c", help="The organisation's settings; start from a copy.")]
 CONFIG, PREPARED = Path("perception.toml"), Path("data/derived/prepared")
-HEADS = {
-    "read": "rows read", "left_out": "left out by the map", "kept": "rows kept", "quarantined": "rows set aside",
-    "duplicates": "identical rows dropped", "cells": "values set to missing",
-}  # fmt: skip
 Scheduler = Annotated[str | None, typer.Option(help="Running Dask scheduler, tcp://HOST:8786; default: this machine.")]
 Workers = Annotated[int | None, typer.Option(min=1, help="Worker processes on this machine; default: one per core.")]
 Every = Annotated[Literal["week", "month", "quarter"] | None, typer.Option(help="Default: as configured.")]
@@ -124,34 +121,74 @@ def schedule(
 
 
 @app.command()
+def start(
+    files: Annotated[list[Path] | None, typer.Argument(help="Exports: CSV, Excel or Parquet.")] = None,
+    name: Annotated[str | None, typer.Option(help="Your organisation, as page one names it.")] = None,
+    timezone: Annotated[
+        str | None, typer.Option(help="Such as Europe/London; stamps without a zone lie in it.")
+    ] = None,
+    url_env: Annotated[str | None, typer.Option(help="Variable with a database's address, with --query.")] = None,
+    query: Annotated[str | None, typer.Option(help="What to read from that database.")] = None,
+    folder: Annotated[Path, typer.Option(help="Gets my.toml and my_map.toml.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Write over earlier ones.")] = False,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Leave every question open.")] = False,
+) -> None:
+    """Propose settings and a column map for exports that nobody has described, with the evidence for each line.
+
+    What the data do not show is asked on a terminal, and otherwise left in the map as a line '# QUESTION: …'. Nothing
+    is published while one stands there.
+    """
+    from analytics.report.starting import find_origins, query_origin, refuse_existing, start_report
+
+    refuse_existing(folder, force)
+    if not files and not query:
+        raise ValueError("start: name at least one file, or --url-env and --query.")
+    if (url_env is None) != (query is None):
+        raise ValueError("start: --url-env and --query belong together.")
+    with err.status("Reading every column …"):
+        origins, skipped = find_origins(files or [], folder)
+        origins += [query_origin(url_env, query)] if url_env and query else []
+    asks = not no_input and sys.stdin.isatty()
+    name = name or (_prompt("Your organisation's name", "My organisation") if asks else "My organisation")
+    timezone = timezone or (_prompt("Its time zone", "UTC") if asks else None)
+    begun = start_report(origins, folder, name, timezone, _ask if asks else None)
+    for sentence in skipped:
+        _say(f"Not read: {sentence}", failed=False)
+    for file, question in begun.questions:
+        out.print(f"{file}: QUESTION: {question}", style="yellow", highlight=False, markup=False)
+    out.print(f"Written: {', '.join(map(str, begun.files))}", highlight=False)
+    done = "Answer the questions there, delete their lines, then" if begun.questions else "Next:"
+    out.print(f"{done} perception check --config {begun.files[0]}", highlight=False)
+
+
+@app.command()
 def check(config: ConfigPath = CONFIG) -> None:
     """Check settings and data: list everything wrong, run nothing.
 
-    Reads every source through its map. Faulty cells and rows go to data/derived/quarantine and are counted here.
+    Reads every source through its map and shows what came in, here and in data/derived/check.html. Faulty cells and
+    rows go to data/derived/quarantine and are counted here.
     """
+    import pandas as pd
+
     from analytics.config import load_config
-    from analytics.tables.parts import several_brands
+    from analytics.report.incoming import PAGE, describe_incoming, draw_terminal, write_page
     from analytics.tables.read import read_tables, undated
-    from analytics.tables.schema import ReadLog
     from analytics.unattended.deliver import refuse_addresses
 
     settings = load_config(config)
     refuse_addresses(settings)
+    settings.resolve(PAGE).unlink(missing_ok=True)
+    now = pd.Timestamp.now(settings.organisation.zone)
     with err.status("Reading every source …"):
         tables = read_tables(settings)
-    log = tables.log or ReadLog()
-    for frame, title in ((log.rows.rename(columns=HEADS), "Rows"), (log.faults, "Faults")):
-        out.print(f"[bold]{title}[/bold]")
-        out.print(frame.to_string(index=False) if len(frame) else "none", highlight=False, markup=False)
-    for lack in log.absent.to_dict("records"):
-        if lack["nearest"]:
-            found = (
-                f"{lack['source']}: {lack['table']} has no {lack['column']}; the nearest header is {lack['nearest']!r}."
-            )
-            out.print(f"Note: {found}", style="yellow", highlight=False, markup=False)
-    for warning in (*log.warnings, *undated(tables), *several_brands(tables, settings.report.by)):
-        out.print(f"Note: {warning}", style="yellow", highlight=False, markup=False)
+        incoming = describe_incoming(tables, settings, now)
+    draw_terminal(incoming, out)
+    out.print(f"\n{write_page(incoming, settings, now)}", highlight=False)
+    if incoming.fault:
+        raise ValueError(f"{config}: {incoming.fault}")
     out.print(f"{config}: {'can be read; see the last note' if undated(tables) else 'ready'}.", highlight=False)
+    if incoming.next_period and not undated(tables):
+        out.print(f"Next: perception report --config {config} --period {incoming.next_period}", highlight=False)
 
 
 @app.command()
@@ -245,6 +282,25 @@ def _score_file(file: Path, output: Path, column: str, brands: list[str], model:
     scores = score_and_redact(frame[column], brands=brands, names=names, model=model)
     scores.insert(0, "row", frame.index)
     defuse(scores).to_csv(output, index=False)
+
+
+def _ask(question: str, answers: Sequence[str]) -> int | None:
+    """Put one question on the terminal; an empty answer leaves it open."""
+    out.print(f"\n{question}", style="bold", highlight=False, markup=False)
+    for number, answer in enumerate(answers, 1):
+        out.print(f"  {number}  {answer}", highlight=False, markup=False)
+    chosen = _prompt("Number, or Enter to leave it open", "", ["", *map(str, range(1, len(answers) + 1))])
+    return int(chosen) - 1 if chosen else None
+
+
+def _prompt(question: str, default: str, answers: list[str] | None = None) -> str:
+    """What somebody types; the default where the terminal ends."""
+    from rich.prompt import Prompt
+
+    try:
+        return Prompt.ask(question, console=out, choices=answers, default=default, show_choices=False)
+    except EOFError:
+        return default
 
 
 def _deliver(name: str, config: Path, period: str | None = None, resend: bool = False) -> list[str]:

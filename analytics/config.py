@@ -46,6 +46,13 @@ def suggest(key: str, known: Iterable[str]) -> str:
     return f"is not known here. {f'Did you mean {near[0]!r}?' if near else 'Known: ' + ', '.join(known) + '.'}"
 
 
+def open_questions(text: str) -> list[str]:
+    """Questions of a first draft, each a comment '# QUESTION: …', that nobody has answered and deleted yet."""
+    return [
+        f"QUESTION: {asked}" for asked in re.findall(r"^[ \t]*#[ \t]*QUESTION:[ \t]*(.+?)[ \t\r]*$", text, re.MULTILINE)
+    ]
+
+
 def _zone_exists(value: str) -> str:
     if value not in available_timezones():
         near = difflib.get_close_matches(value, available_timezones(), 1)
@@ -311,6 +318,8 @@ def load_config(path: str | Path = "perception.toml") -> Config:
         raise ConfigError(path, ["Is not UTF-8 text. Save it as UTF-8."]) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(path, [f"Is not TOML: {error}"]) from None
+    if asked := open_questions(text):
+        raise ConfigError(path, [f"{question} Answer it and delete its line." for question in asked])
     if "root" in raw:
         raise ConfigError(path, [f"{_line(text, ('root',))}root: is set by the file's own place. Remove it."])
     try:

@@ -4,6 +4,7 @@ import ast
 import json
 import runpy
 import shutil
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import nbformat
 import pandas as pd
 import pytest
 
+from analytics.__main__ import main
 from analytics.publish import run
 from analytics.publish.run import Published, build_report
 from analytics.tables.cases import build_cases
@@ -147,3 +149,22 @@ def in_process(monkeypatch) -> None:
         return nb
 
     monkeypatch.setattr(run, "execute", execute)
+
+
+@pytest.fixture
+def perception(monkeypatch, capsys):
+    """Call the command line in this process: exit code, and what it printed on both streams."""
+
+    def call(*words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["perception", *words])
+        monkeypatch.setenv("COLUMNS", "200")
+        code = 0
+        try:
+            main()
+        except SystemExit as stop:
+            code = int(stop.code or 0)
+        printed = capsys.readouterr()
+        assert "Traceback" not in printed.err + printed.out
+        return code, printed.out, printed.err
+
+    return call

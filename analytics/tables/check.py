@@ -58,6 +58,7 @@ class Checked:
     absent: list[tuple[str, Absent]] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
+    spans: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 class _Findings(NamedTuple):
@@ -137,6 +138,7 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
             *compare_loss(table, kept, pd.concat(reading.left_out), "left out"),
         ],
         scales=_stated_scales(reading.sources),
+        spans=_spans(table, kept, origin),
     )
 
 
@@ -218,6 +220,16 @@ def _refuse_empty(table: str, source: Described) -> list[str]:
     return [
         f"{source.raw.name}: {lack}: {', '.join(hints)}. The file has: {found}. Map the headers that hold them, such "
         f'as {wanted[0]} = "…".'
+    ]
+
+
+def _spans(table: str, kept: pd.DataFrame, origin: pd.DataFrame) -> pd.DataFrame:
+    """Rows kept of each source, and the first and last of the stamps that date them."""
+    stamps = [kept[c] for c in reversed(STAMPS.get(table, ())) if c in kept]
+    days = pd.Series(pd.NaT, index=kept.index) if not stamps else stamps[0].fillna(stamps[-1])
+    spans = days.groupby(origin["source"].reindex(kept.index), sort=False).agg(["size", "min", "max"]).reset_index()
+    return spans.set_axis(["source", "kept", "first", "last"], axis=1).assign(table=table)[
+        ["table", "source", "kept", "first", "last"]
     ]
 
 

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 import pandas as pd
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from analytics.config import Section, Zone, suggest
+from analytics.config import Section, Zone, open_questions, suggest
 from analytics.tables.headers import find_column, find_described, nearest, say_absent
 from analytics.tables.layout import tidy
 from analytics.tables.schema import FIELDS, Kind
@@ -179,16 +179,19 @@ def load_map(path: Path, name: str) -> ExportMap:
     Raises
     ------
     ValueError
-        If the file is absent or is not TOML, or holds a key, column or value that a map cannot hold.
+        If the file is absent, is not TOML, has an open question, or holds what a map cannot hold.
     """
     try:
-        raw = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        text = path.read_bytes().decode("utf-8-sig")
+        raw = tomllib.loads(text)
     except OSError as error:
         near = sorted(p.name for p in path.parent.glob("*.toml"))
         hint = f" That folder holds: {', '.join(near)}." if near else ""
         raise ValueError(f"map {name}: cannot be read ({error.strerror}).{hint}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"map {name}: is not TOML ({error}).") from None
+    if asked := open_questions(text):
+        raise ValueError("\n".join(f"map {name}: {question} Answer it and delete its line." for question in asked))
     return parse_map(raw, name)
 
 

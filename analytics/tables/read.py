@@ -210,6 +210,7 @@ def _build_log(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> R
             [(*loss, loss.matters) for result in checked.values() for loss in result.losses], columns=[*LOSS_COLUMNS]
         ),
         {name: scale for result in checked.values() for name, scale in result.scales.items()},
+        pd.concat([result.spans for result in checked.values()]),
     )
 
 

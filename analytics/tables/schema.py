@@ -153,6 +153,8 @@ class ReadLog:
         shift, matters (see ``analytics.tables.loss``).
     scales
         Ends of each score whose map states another scale than the usual one.
+    spans
+        One row per table and source: table, source, kept (rows), first, last (the stamps that date them; NaT for none).
     """
 
     rows: pd.DataFrame = field(default_factory=_empty("table read kept quarantined duplicates cells").copy)
@@ -162,6 +164,7 @@ class ReadLog:
     absent: pd.DataFrame = field(default_factory=_empty("table source column wanted nearest").copy)
     losses: pd.DataFrame = field(default_factory=_empty(" ".join(LOSS_COLUMNS)).copy)
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
+    spans: pd.DataFrame = field(default_factory=_empty("table source kept first last").copy)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,254 @@
+"""From exports to a first report: drafts of maps, their open questions asked, and the files that hold them written."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analytics.publish.template import render
+from analytics.tables.propose import Draft, Question
+from analytics.tables.schema import FIELDS, TABLE_NAMES
+from analytics.tables.sources import Raw, find_files, read_query, read_raw
+from analytics.tables.start import answer_question, draft_map, has_clock
+
+TEMPLATES = Path(__file__).parent / "templates"
+HEADER_ROWS = (2, 3)  # with which an export is tried beside one
+MOST_QUESTIONS = 20  # that are asked of one export, as an answer may open the next
+
+Ask = Callable[[str, Sequence[str]], int | None]
+
+
+@dataclass(frozen=True)
+class Origin:
+    """One export: files of one layout and their sheet, or a query and the variable that holds its address."""
+
+    source: dict[str, str]
+    raw: Raw
+    reread: dict[int, Raw]
+
+
+@dataclass(frozen=True)
+class Started:
+    """What was written, and what is still open: (file, question)."""
+
+    files: tuple[Path, ...]
+    questions: tuple[tuple[str, str], ...]
+
+
+def start_report(
+    origins: Sequence[Origin], folder: Path, name: str, timezone: str | None = None, ask: Ask | None = None
+) -> Started:  # fmt: skip
+    """Write my.toml and a map for each export.
+
+    Parameters
+    ----------
+    origins
+        Exports, each of a table or several that no other fills.
+    folder
+        Where the files go.
+    name, timezone
+        Of the organisation; without a zone UTC stands for it, and is asked where some stamps name theirs.
+    ask
+        Gets a question and its answers, and returns the number of one or None; without it questions stay open.
+
+    Raises
+    ------
+    ValueError
+        If two exports fill the same table, or one fills none.
+    """
+    drafts = [_draft(origin) for origin in origins]
+    drafts = [draft if ask is None else _answer(draft, ask) for draft in drafts]
+    sources: list[tuple[str, list[tuple[str, str]]]] = []
+    files, open_questions = [], []
+    for number, (origin, draft) in enumerate(zip(origins, drafts, strict=True), 1):
+        fills = [table for table in TABLE_NAMES if table in draft.content and table not in dict(sources)]
+        if not fills:
+            both = ", ".join(table for table in TABLE_NAMES if table in draft.content)
+            raise ValueError(f"{origin.raw.name}: fills {both} as another export does. Start with one of the two.")
+        file = folder / f"my_map{f'_{number}' if number > 1 else ''}.toml"
+        sources.append((fills[0], [*origin.source.items(), ("map", file.name)]))
+        file.write_text(write_map(draft), encoding="utf-8")
+        files.append(file)
+        open_questions += [(file.name, _one_line(f"{q.place}: {q.asks}")) for q in draft.questions]
+    asked = [] if timezone else _ask_zone(drafts)
+    settings = folder / "my.toml"
+    values = {"organisation": name, "timezone": timezone or "UTC", "sources": sources, "questions": asked}
+    settings.write_text(render(TEMPLATES / "settings.toml.j2", **values), encoding="utf-8")
+    open_questions += [(settings.name, question) for question in asked]
+    return Started((settings, *files), tuple(open_questions))
+
+
+def refuse_existing(folder: Path, force: bool) -> None:
+    """Stop before anything is read where a file of an earlier start would be written over."""
+    earlier = sorted(file.name for file in (folder / "my.toml", *folder.glob("my_map*.toml")) if file.exists())
+    if earlier and not force:
+        raise ValueError(f"{folder}: holds {', '.join(earlier)} already. Say --force to write over, or --folder.")
+
+
+def find_origins(files: Sequence[Path], folder: Path) -> tuple[list[Origin], list[str]]:
+    """Exports that files hold: sheets of a workbook apart, files of one layout together; and what was not read."""
+    found: dict[tuple[str, ...], list[tuple[Path, str | None, Raw]]] = {}
+    skipped: list[str] = []
+    for file in files:
+        for sheet in _sheets(file):
+            try:
+                raw = read_raw(file, file.name, sheet=sheet)
+            except ValueError as error:
+                if sheet is None:
+                    raise
+                skipped.append(f"sheet {sheet!r}: {error}")
+                continue
+            found.setdefault((*map(str, raw.frame.columns), sheet or ""), []).append((file, sheet, raw))
+    origins = []
+    for alike in found.values():
+        files_alike, sheet = [file for file, _, _ in alike], alike[0][1]
+        path = _pattern(files_alike, folder)
+        whole = {n: _join([_reread(f, sheet, n) for f in files_alike], path) for n in HEADER_ROWS}
+        source = {"path": path} | ({"sheet": sheet} if sheet else {})
+        first = _join([raw for *_, raw in alike], path)
+        if first is not None:
+            origins.append(Origin(source, first, {n: raw for n, raw in whole.items() if raw is not None}))
+    return origins, skipped
+
+
+def query_origin(url_env: str, query: str) -> Origin:
+    """An export that a database holds."""
+    return Origin({"url_env": url_env, "query": query}, read_query(url_env, query), {})
+
+
+def write_map(draft: Draft) -> str:
+    """A draft as the text of a map file; each open question is a comment that keeps it from being read."""
+    sections: list[tuple[str, list[tuple[str, str]]]] = []
+    for table in (t for t in FIELDS if t in draft.content):
+        section = draft.content[table]
+        inner = {k: v for k, v in section.items() if k in ("extra", "where", "where_not")}
+        sections.append((f"[{table}]", _lines({k: v for k, v in section.items() if k not in inner}, table, draft)))
+        sections += [(f"[{table}.{k}]", _lines(v, f"{table}.{k}", draft)) for k, v in inner.items() if v]
+    return render(
+        TEMPLATES / "map.toml.j2", name=_one_line(draft.raw.name), shipped=draft.shipped, sections=sections,
+        questions=[_written(question) for question in draft.questions],
+        settings=_lines({k: v for k, v in draft.content.items() if k not in FIELDS}, "", draft),
+        unused=[_one_line(f"{c.header[:80]} ({c.role}, {c.distinct:,} different)") for c in draft.unused[:40]],
+    )  # fmt: skip
+
+
+def toml_value(value: object) -> str:
+    """A value as TOML writes it on one line.
+
+    Examples
+    --------
+    >>> toml_value({"column": "How likely?", "scale": [0, 10], "reverse": True})
+    '{ column = "How likely?", scale = [0, 10], reverse = true }'
+    """
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_toml_key(k)} = {toml_value(v)}" for k, v in value.items()) + " }"
+    if isinstance(value, list | tuple):
+        return "[" + ", ".join(map(toml_value, value)) + "]"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _toml_key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else toml_value(key)
+
+
+def _lines(section: dict[str, Any], place: str, draft: Draft) -> list[tuple[str, str]]:
+    """Lines of a section, each with what speaks for it as a comment."""
+    why = {key: draft.evidence.get((place, key), "") for key in section}
+    return [
+        (f"{_toml_key(k)} = {toml_value(v)}", f"  # {_one_line(why[k])}" * bool(why[k])) for k, v in section.items()
+    ]
+
+
+def _written(question: Question) -> tuple[str, list[tuple[str, str]]]:
+    choices = []
+    for choice in question.choices:
+        told = [
+            f"take {'.'.join(path)} away" if value is None
+            else f"{f'under [{path[0]}]: ' if len(path) > 1 else ''}{_toml_key(path[-1])} = {toml_value(value)}"
+            for path, value in choice.edits
+        ]  # fmt: skip
+        choices.append((choice.means, _one_line("; ".join(told) or "delete these lines")))
+    return _one_line(f"{question.place}: {question.asks}"), choices
+
+
+def _one_line(text: str) -> str:
+    """A text as a comment can hold it."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def _draft(origin: Origin) -> Draft:
+    try:
+        return draft_map(origin.raw, origin.reread)
+    except ValueError as error:
+        raise ValueError(f"{origin.raw.name}: {error}") from None
+
+
+def _answer(draft: Draft, ask: Ask) -> Draft:
+    """Ask what a draft leaves open, as far as a choice would settle it."""
+    passed: set[str] = set()
+    for _ in range(MOST_QUESTIONS):
+        question = next((q for q in draft.questions if q.choices and q.place + q.asks not in passed), None)
+        if question is None:
+            break
+        passed.add(question.place + question.asks)
+        number = ask(_one_line(f"{question.place}: {question.asks}"), [choice.means for choice in question.choices])
+        if number is not None:
+            draft = answer_question(draft, question, question.choices[number])
+    return draft
+
+
+def _ask_zone(drafts: Sequence[Draft]) -> list[str]:
+    """The question which zone stamps without one are in, where others name theirs."""
+    clocks = {column: zoned for draft in drafts for column, zoned in has_clock(draft).items()}
+    naive = [column for column, zoned in clocks.items() if not zoned]
+    if not naive or len(naive) == len(clocks):
+        return []
+    named = ", ".join(map(repr, naive))
+    return [_one_line(f"organisation.timezone, zone: {named} name none, other stamps do. Which zone are they in?")]
+
+
+def _sheets(file: Path) -> list[str | None]:
+    """Sheets of a workbook that has several; else None, the file as it is."""
+    if file.suffix.lower() not in (".xlsx", ".xlsm"):
+        return [None]
+    try:
+        sheets = pd.ExcelFile(file, engine="calamine").sheet_names
+    except Exception:  # noqa: BLE001 - whatever the broken zip raises: reading it then says so
+        return [None]
+    return [str(sheet) for sheet in sheets] if len(sheets) > 1 else [None]
+
+
+def _reread(file: Path, sheet: str | None, header_rows: int) -> Raw | None:
+    try:
+        return read_raw(file, file.name, sheet=sheet, header_rows=header_rows)
+    except ValueError:
+        return None
+
+
+def _join(raws: Sequence[Raw | None], name: str) -> Raw | None:
+    """Files of one layout as one export; None where one of them cannot be read so."""
+    whole = [raw for raw in raws if raw is not None]
+    if not whole or len(whole) < len(raws) or any([*raw.frame] != [*whole[0].frame] for raw in whole):
+        return None
+    if len(whole) == 1:
+        return replace(whole[0], name=name)
+    frame = pd.concat([raw.frame for raw in whole])
+    return replace(whole[0], name=name, frame=frame.set_axis(range(1, len(frame) + 1)))
+
+
+def _pattern(files: Sequence[Path], folder: Path) -> str:
+    """The path of one file as a settings file in a folder names it, or a pattern that fits these files alone."""
+    paths = [os.path.relpath(file.absolute(), folder.absolute()) for file in files]
+    start = os.path.commonprefix(paths)
+    end = os.path.commonprefix([path[len(start) :][::-1] for path in paths])[::-1]
+    pattern = paths[0] if len(paths) == 1 else f"{start}*{end}"
+    if len(paths) > 1 and {*map(Path.resolve, find_files(pattern, folder))} != {*map(Path.resolve, files)}:
+        raise ValueError(f"{pattern}: names other files than the {len(files)} of one layout. Put them in a folder.")
+    return pattern

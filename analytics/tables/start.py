@@ -1,0 +1,198 @@
+"""The first draft of a map: a shipped one where the headers are its tool's, else a proposal; what is open is asked."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from analytics.tables.check import Piece, check_table
+from analytics.tables.headers import find_column
+from analytics.tables.maps import SCALES, ExportMap, parse_map
+from analytics.tables.propose import (
+    LOOKED_AT,
+    MAPS,
+    READABLE,
+    SCORE,
+    Choice,
+    Draft,
+    Edits,
+    Question,
+    header_of,
+    propose,
+)
+from analytics.tables.schema import FIELDS, DataContractError
+from analytics.tables.sources import Raw
+
+RECOGNISED = 3  # headers of a shipped map that must be there before an export counts as its tool's
+
+
+def draft_map(raw: Raw, reread: Mapping[int, Raw] | None = None, maps: Path = MAPS) -> Draft:
+    """Propose a map for one export.
+
+    Parameters
+    ----------
+    raw
+        The export with one header row.
+    reread
+        The same export by the number of its header rows, as far as it can be read with more than one.
+    maps
+        Folder of the shipped maps.
+
+    Returns
+    -------
+    Draft
+        Its questions are open: with one of them the map cannot be read.
+
+    Raises
+    ------
+    ValueError
+        If no column looks like a score, a customer's words, or a record of a contact, complaint or customer.
+
+    Examples
+    --------
+    >>> frame = pd.DataFrame({"Id": ["a", "b", "c"], "Date": ["2026-05-01"] * 3, "Stars": ["5", "1", "4"]})
+    >>> draft = draft_map(Raw("reviews.csv", frame.set_axis([1, 2, 3]), ""))
+    >>> draft.content["surveys"]
+    {'response_id': 'Id', 'responded_at': 'Date', 'csat': 'Stars'}
+    """
+    shipped = _recognise({1: raw, **(reread or {})}, maps)
+    if shipped is None:
+        draft = propose(raw)
+    elif _says_something(shipped):
+        draft = shipped
+    else:
+        try:
+            draft = _keep_filters(propose(shipped.raw), shipped)
+        except ValueError:
+            draft = shipped
+    return _check(draft)
+
+
+def answer_question(draft: Draft, question: Question, choice: Choice) -> Draft:
+    """The draft as an answer makes it, checked anew; the first score that is chosen settles which one it is."""
+    chosen = question.place == SCORE and choice.edits
+    waiting = [q for q in draft.questions if q.place == SCORE and q is not question and not chosen]
+    return _check(replace(draft, content=_edit(draft.content, choice.edits), questions=tuple(waiting)))
+
+
+def find_questions(draft: Draft) -> list[Question]:
+    """What the checks of a read would refuse of a draft, each fault as a question with the answers there are."""
+    try:
+        layout = parse_map(draft.content, "proposed")
+    except ValueError as error:
+        return [Question("", line) for line in str(error).splitlines()]
+    asked: list[Question] = []
+    for table, table_map in layout.tables.items():
+        try:
+            check_table(table, [Piece(draft.raw, table_map, layout)], layout.zone or "UTC")
+        except DataContractError as error:
+            for row in error.failures.itertuples(index=False):
+                column = str(row.column)
+                asked.append(Question(f"{table}.{column}", str(row.reason), _choices(draft.content, table, column)))
+    return asked
+
+
+def has_clock(draft: Draft) -> dict[str, bool]:
+    """For each mapped stamp that shows a clock: whether it names its zone."""
+    stamps = [
+        find_column(draft.raw, header)
+        for table in FIELDS
+        for spec in FIELDS[table]
+        if spec.kind == "time" and isinstance(header := header_of(draft.content.get(table, {}).get(spec.name)), str)
+    ]
+    texts = {c: draft.raw.frame[c].iloc[:LOOKED_AT].astype("str") for c in dict.fromkeys(filter(None, stamps))}
+    clocks = {c: t[t.str.contains(r"\d:\d\d", na=False)] for c, t in texts.items()}
+    zoned = r"(?:Z|UTC|GMT|[+-]\d\d:?\d\d)\b"
+    return {c: bool(t.str.contains(zoned, na=False).mean() > READABLE) for c, t in clocks.items() if len(t)}
+
+
+def _check(draft: Draft) -> Draft:
+    """The draft with what a read would refuse; while a score is open a check says little of a whole table."""
+    wrong = [q for q in find_questions(draft) if q.choices or not draft.questions]
+    return replace(draft, questions=(*draft.questions, *wrong))
+
+
+def _edit(content: dict[str, Any], edits: Edits) -> dict[str, Any]:
+    """A map with some keys set, or taken away, at any depth."""
+    changed = dict(content)
+    for (key, *rest), value in edits:
+        if rest:
+            changed[key] = _edit(dict(changed.get(key, {})), ((tuple(rest), value),))
+        elif value is None:
+            changed.pop(key, None)
+        else:
+            changed[key] = value
+    return changed
+
+
+def _choices(content: dict[str, Any], table: str, column: str) -> tuple[Choice, ...]:
+    """What a map can say of a column that is in doubt."""
+    rule = content.get(table, {}).get(column)
+    spec = next((spec for spec in FIELDS[table] if spec.name == column), None)
+    if rule is None or spec is None:
+        return ()
+    full = dict(rule) if isinstance(rule, dict) else {"column": rule}
+    leave_out = Choice("leave this column out", (((table, column), None),))
+    if column in SCALES:
+        low, high = SCALES[column][0]
+        stated = full | {"scale": [low, high]}
+        return (
+            Choice(f"it is {spec.meaning}, {low:g} to {high:g}, {high:g} is best", (((table, column), stated),)),
+            Choice(f"it is, but {low:g} is best", (((table, column), stated | {"reverse": True}),)),
+            leave_out,
+        )
+    if spec.kind == "time":
+        day = Choice("the day comes first, 31/12", ((("day_first",), True),))
+        month = Choice("the month comes first, 12/31", ((("day_first",), False),))
+        return (day, month) if spec.required else (day, month, leave_out)
+    if column == FIELDS[table][0].name and table in ("surveys", "complaints"):
+        own = (((table, column), {"row_number": "row-"}),)
+        latest = (((table, "keep"), "latest"),)
+        return Choice("each row stands for itself", own), Choice("of several rows the last counts", latest)
+    if spec.required and spec.kind == "id" and column != FIELDS[table][0].name:
+        alone = content[table][FIELDS[table][0].name]
+        return (Choice("take each row for one customer of its own", (((table, column), alone),)),)
+    return () if spec.required else (leave_out,)
+
+
+def _recognise(raws: Mapping[int, Raw], maps: Path) -> Draft | None:
+    """The shipped map of whose headers most are there, where every one that it must have is."""
+    best, most = None, RECOGNISED - 1
+    for file in sorted(maps.glob("*.toml")):
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+        layout = parse_map(content, file.name)
+        raw = raws.get(layout.header_rows)
+        headers = _required_headers(layout, raw) if raw is not None else 0
+        if raw is not None and headers > most:
+            best, most = Draft(raw, content, shipped=file.name), headers
+    return best
+
+
+def _required_headers(layout: ExportMap, raw: Raw) -> int:
+    """How many headers of a map a source has; none where it lacks one that the map needs, or needs only one."""
+    rules = [rule for table in layout.tables.values() for rule in table.rules.values()]
+    filters = [h for table in layout.tables.values() for h in (*table.where, *table.where_not)]
+    present = {h for rule in rules for h in rule.headers if find_column(raw, h)}
+    needed = [rule for rule in rules if not rule.optional and rule.headers]
+    lacking = any(not present & {*rule.headers} for rule in needed) or any(not find_column(raw, h) for h in filters)
+    return 0 if lacking or len(needed) + len(filters) < 2 else len(present)
+
+
+def _says_something(draft: Draft) -> bool:
+    """Whether a shipped map finds a score or customers' words in this export, or serves a table without them."""
+    rules = parse_map(draft.content, draft.shipped).tables
+    if "surveys" not in rules:
+        return True
+    columns = [rule for name, rule in rules["surveys"].columns.items() if name in (*SCALES, "comment")]
+    headers = {str(c) for c in draft.raw.frame.columns}
+    twins = any(rule.twin and any(c + rule.twin in headers for c in headers) for rule in columns)
+    return twins or any(find_column(draft.raw, header) for rule in columns for header in rule.headers)
+
+
+def _keep_filters(draft: Draft, shipped: Draft) -> Draft:
+    """A proposal with what a tool's map says of layout and of rows that do not count."""
+    settings = {k: v for k, v in shipped.content.items() if k not in FIELDS and k != "about"}
+    filters = {k: v for k, v in shipped.content.get("surveys", {}).items() if k in ("where", "where_not")}
+    surveys = draft.content.get("surveys", {}) | filters
+    return replace(draft, content=settings | draft.content | ({"surveys": surveys} if surveys else {}))
