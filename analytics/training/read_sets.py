@@ -20,6 +20,8 @@ from analytics.text.scored import score_texts
 from analytics.text.themes import THEMES, is_complaint
 from analytics.training.places import DATASETS, LINES
 
+Which = Literal["fast", "accurate"]
+BOTH: tuple[Which, ...] = ("fast", "accurate")
 MOST = 1_600  # texts of a set that are counted: a larger month's comments
 COLUMNS = ["set", "label", "named", "read", "maybe", "found", "false", "counted", "texts"]
 
@@ -50,7 +52,7 @@ def read_readings(datasets: Path = DATASETS) -> pd.DataFrame:
     return readings[readings["set"].isin(POOLS)]
 
 
-def tag_pool(name: str, readings: pd.DataFrame, model: Literal["accurate", "fast"], datasets: Path) -> pd.DataFrame:
+def tag_pool(name: str, readings: pd.DataFrame, model: Which, datasets: Path) -> pd.DataFrame:
     """Labels of a set's texts by the shipped models, by row of its file: a column a label, and whether it is counted.
 
     At most `MOST` texts that may name a problem are counted; those read are tagged in any case.
@@ -119,12 +121,12 @@ def leave_out(sets: pd.DataFrame) -> pd.DataFrame:
         set, label, read_share, counted, value, low, high (NaN where not known), method.
     """
     rows = []
-    for name, one in sets.groupby("set"):
+    for name in sets["set"].unique():
         errors = SetErrors.fit(sets[sets["set"] != name])
-        for row in one.itertuples():
-            share, method = errors.share(row.counted, row.texts, row.label)
-            read = row.named / row.read
-            rows.append([name, row.label, read, row.counted, share.value, share.low, share.high, method])
+        for row in sets[sets["set"] == name].to_dict("records"):
+            share, method = errors.share(row["counted"], row["texts"], row["label"])
+            read = row["named"] / row["read"]
+            rows.append([name, row["label"], read, row["counted"], share.value, share.low, share.high, method])
     return pd.DataFrame(rows, columns=["set", "label", "read_share", "counted", "value", "low", "high", "method"])
 
 
@@ -149,12 +151,13 @@ def main(arguments: list[str] | None = None) -> None:
     chosen = parser.parse_args(arguments)
     if not chosen.only_print:
         readings = read_readings(chosen.datasets)
-        rows: dict[str, list[list[Any]]] = {"fast": [], "accurate": []}
-        for model, counts in rows.items():
-            for name, part in readings.groupby("set"):
-                counts += count_set(name, part, tag_pool(name, part, model, chosen.datasets))
+        rows: dict[Which, list[list[Any]]] = {model: [] for model in BOTH}
+        for model in BOTH:
+            for name in POOLS:
+                part = readings[readings["set"] == name]
+                rows[model] += count_set(name, part, tag_pool(name, part, model, chosen.datasets))
         write_counts(rows)
-    for model in ("fast", "accurate"):
+    for model in BOTH:
         sets = load_read_sets(model)
         by_theme = leave_out(sets[sets["label"].isin([*THEMES, LEAVING])])
         parts = {"themes": by_theme[by_theme["label"] != LEAVING], LEAVING: by_theme[by_theme["label"] == LEAVING]}
@@ -163,9 +166,9 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{model}\n{table.round(3).to_string()}")  # noqa: T201
 
 
-def write_counts(rows: dict[str, list[list[Any]]]) -> None:
+def write_counts(rows: dict[Which, list[list[Any]]]) -> None:
     """Write the counts with the versions of the models that gave them, a row a line."""
-    versions = {"fast": models_version("fast"), "accurate": models_version("accurate")}
+    versions = {model: models_version(model) for model in BOTH}
     lines = {model: ",\n".join(json.dumps(row) for row in counts) for model, counts in rows.items()}
     body = ",\n".join(f'"{model}": [\n{text}\n]' for model, text in lines.items())
     text = f'{{"versions": {json.dumps(versions)},\n"columns": {json.dumps(COLUMNS)},\n"rows": {{\n{body}\n}}}}\n'
