@@ -234,7 +234,7 @@ class SetErrors:
 
 
 def _angle(share: np.ndarray | float) -> np.ndarray:
-    return np.arcsin(np.sqrt(np.clip(share, 0, 1)))
+    return np.asarray(np.arcsin(np.sqrt(np.clip(share, 0, 1))))
 
 
 def _random_effects(values: np.ndarray, sampling: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, float]:
@@ -267,7 +267,8 @@ def _line(
         own = float((((left[part] - shift[label]) ** 2) - sampling[part]).sum())
         spread = max((prior * between + own) / (prior + k), LEAST_SPREAD * between)
         variance[label], freedom[label] = spread * (1 + 1 / k) if shifted else spread, prior + k
-    return _Line(float(coefficients[0]), float(coefficients[1]), shift.to_dict(), variance, freedom)
+    shifts = {label: float(shift[label]) for label in parts}
+    return _Line(float(coefficients[0]), float(coefficients[1]), shifts, variance, freedom)
 
 
 def _predict(line: _Line, counted: float, n: int, label: str, confidence: float) -> Estimate:

@@ -238,8 +238,8 @@ def show_themes(story: Story) -> Section:
         table.rename(index=THEME_WORDS).reset_index(), caption="Themes by what is said about them, labels as counted.",
         source=SAID, n=len(written), people="people",
         columns={name: name for name in ("theme", "negative", "neutral", "positive")},
-        note=f"Counts under {story.k} are not shown. Counts misstate shares; the report's have the classifier's error "
-        "taken out.",
+        note=f"Counts under {story.k} are not shown. Counts misstate shares; the report tells them as readers would "
+        "count them.",
     )  # fmt: skip
     return Section([finding, listing], finding)
 
