@@ -176,9 +176,10 @@ def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
         table.assign(theme=table["theme"].map(THEME_WORDS)), caption="Themes named as a problem.", source=SAID, n=n,
         columns={"theme": "Theme", "value": "Named by", "counted": "Labels as counted", "word": "Movement"},
         formats={"counted": "share"}, people=count_people(story.critical),
-        note=f"Named by: as readers would count, by what they found in other organisations' texts; not known where that "
-        f"leaves it open by more than 15 points. {unread_sentence(story.unread)} Movement is judged over all themes together "
-        f"(false discoveries at most {1 - story.confidence:.0%}). Read by the {story.theme_model} theme heads.",
+        note=f"Named by: as readers would count, by what they found in other organisations' texts; not known where "
+        f"that leaves it open by more than 15 points. {unread_sentence(story.unread)} Movement is judged over all "
+        f"themes together (false discoveries at most {1 - story.confidence:.0%}). "
+        f"Read by the {story.theme_model} theme heads.",
     )  # fmt: skip
 
 

@@ -43,16 +43,16 @@ def test_the_share_is_that_of_the_reference_implementation(counts):
 def test_the_interval_holds_the_share_whatever_the_classifier_errs(n):
     held = {}
     for name, (hits, false) in CLASSIFIERS.items():
-        for share in (0.02, 0.2, 0.6):
+        for share in (0.03, 0.3):
             rng = np.random.default_rng(1)
             inside = []
-            for _ in range(100):
-                truth = rng.random(1500) < share
-                pred = rng.random(1500) < np.where(truth, hits, false)
+            for _ in range(80):
+                truth = rng.random(900) < share
+                pred = rng.random(900) < np.where(truth, hits, false)
                 found = share_with_readings(pd.Series(pred), pd.Series(truth[:n].astype(float)))
                 inside.append(found.low <= share <= found.high)
             held[name, share] = np.mean(inside)
-    assert min(held.values()) >= 0.86, held  # 100 draws at 94 %: more than three standard errors
+    assert min(held.values()) >= 0.85, held  # 80 draws at 94 %: more than three standard errors
     assert np.mean(list(held.values())) >= 0.94
 
 
@@ -144,9 +144,10 @@ def test_the_interval_holds_the_share_of_a_set_that_was_not_read(spread):
 
 def test_an_interval_is_as_wide_as_the_sets_differ():
     widths = []
-    for spread in (0.02, 0.06, 0.12):
-        share, _ = SetErrors.fit(world(np.random.default_rng(5), spread=spread)).share(0.08, 5000, LABELS[0])
-        widths.append(share.high - share.low)
+    for spread in (0.01, 0.05, 0.1):
+        errors = SetErrors.fit(world(np.random.default_rng(5), spread=spread, read=2000))
+        shares = [errors.share(0.08, 5000, label).estimate for label in LABELS]
+        widths.append(np.nanmedian([share.high - share.low for share in shares]))
     assert widths == sorted(widths) and widths[-1] > 2 * widths[0]
 
 
