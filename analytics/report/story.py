@@ -29,7 +29,7 @@ from analytics.text.scored import Reader
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 TOP_MARKS = {"nps": 9.0, "csat": 5.0, "ces": 7.0}  # such a customer holds nothing against us
-TESTED_WORDS = 60  # one line in sixteen behind the theme heads' error counts has more
+TESTED_WORDS = 60  # half the texts of each set that readers checked are much shorter
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 
 
