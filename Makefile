@@ -60,6 +60,7 @@ train: $(READY)  ## retrain the shipped text models and write their cards (needs
 	@.venv-train/bin/pip install --quiet -e '.[train]'
 	@.venv-train/bin/python -m analytics.training.train --datasets $(DATASETS)
 	@$(BIN)/python -m analytics.training.heads --datasets $(DATASETS)
+	@$(BIN)/python -m analytics.training.read_sets --datasets $(DATASETS)
 	@$(BIN)/python -m analytics.training.cards --datasets $(DATASETS)
 
 lock:  ## pin every dependency with hashes (needs uv)

@@ -12,6 +12,7 @@ from .measures.leaving.churn import ChurnRiskModel as ChurnRiskModel
 from .measures.leaving.churn import leakage_report as leakage_report
 from .measures.leaving.leavers import estimate_silent_leavers as estimate_silent_leavers
 from .measures.promises import score_promises as score_promises
+from .measures.read_shares import share_with_readings as share_with_readings
 from .measures.recovery import score_recovery as score_recovery
 from .measures.response import bound_score as bound_score
 from .measures.response import weight_responses as weight_responses

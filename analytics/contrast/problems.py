@@ -1,30 +1,28 @@
 """Which problems customers name in a period, how often, and whether that moved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
 import pandas as pd
 
 from analytics.contrast.signals import detect_group_signals
-from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import wilson_bounds
-from analytics.measures.shares import corrected_share
+from analytics.measures.read_shares import SetErrors
+from analytics.measures.suppress import count_people
 
-TOLD_APART = 0.4  # rate of tags where a theme is named less the rate elsewhere: below it a share is mostly guesswork
 OPEN_SHARE = 0.02  # open: the whole interval lies above this share of those who wrote
-NAMED, OTHER = "named", "other"
+NAMED, OTHER = "named", "other"  # labels of a share of one thing
 
 
 def measure_problems(
-    now: pd.DataFrame, comments: pd.DataFrame, history: Sequence[str], errors: Mapping[str, pd.DataFrame],
+    now: pd.DataFrame, comments: pd.DataFrame, history: Sequence[str], themes: Sequence[str], errors: SetErrors,
     confidence: float = 0.95,
 ) -> pd.DataFrame:  # fmt: skip
-    """Share of a period's comments that name each theme as a problem, the classifier's error taken out.
+    """Share of a period's comments that name each theme as a problem, as readers would count it.
 
-    Movement is judged on the counted labels, of which the corrected share is a linear function, over all themes
-    together (`detect_group_signals`). A share is not known where the classifier told too few of the theme's lines
-    from the others in its test, or where it tags more of the comments than its test allows even if all named the
-    theme: its error rates are then not those of these comments.
+    The count of labels is corrected by what readers found in other organisations' texts, or stands with the margin
+    that these show, and the interval holds the spread between them (`SetErrors`). A share that this leaves open by
+    more than 15 points is not known. Movement is judged on the counted labels over all themes together
+    (`detect_group_signals`).
 
     Parameters
     ----------
@@ -34,8 +32,10 @@ def measure_problems(
         Those of the period and of the ones before it, with `period`, all read by one model: for movement.
     history
         Names of the periods in order, the period reported last.
+    themes
+        Names of the themes.
     errors
-        Theme -> held-out counts of the classifier that read `now`, rows true, columns predicted, 'named' and 'other'.
+        Of the classifier that read `now`, fitted on each theme.
     confidence
         Level of the intervals.
 
@@ -43,8 +43,9 @@ def measure_problems(
     -------
     pandas.DataFrame
         One row per theme, most named first: theme, value, low, high (shares 0 to 1; NaN where not known), n (people),
-        unit, source, counted (the share of labels as they stand), word and rule of its movement (of labels of one
-        model for all periods: latest, low limit, high limit), and open (the whole interval above 2 %).
+        unit, source, counted (the share of labels as they stand), method ('corrected', 'counted' or 'not known'), word
+        and rule of its movement (of labels of one model for all periods: latest, low limit, high limit), and open (the
+        whole interval above 2 %).
 
     Raises
     ------
@@ -53,42 +54,28 @@ def measure_problems(
 
     References
     ----------
-    Forman (2008), Data Mining and Knowledge Discovery 17, for correcting counts of labels.
+    See `SetErrors`.
 
     Examples
     --------
-    >>> comments = pd.DataFrame({"period": "2026-10", "negative_themes": [["waiting"]] * 20 + [[]] * 20})
-    >>> errors = {"waiting": pd.DataFrame([[90, 10], [5, 95]], [NAMED, OTHER], [NAMED, OTHER])}
-    >>> table = measure_problems(comments, comments, ["2026-10"], errors)
-    >>> table[["theme", "counted", "word", "open"]].values.tolist()
-    [['waiting', 0.5, 'cannot tell yet', True]]
+    >>> comments = pd.DataFrame({"period": "2026-10", "negative_themes": [["waiting"]] * 20 + [[]] * 60})
+    >>> sets = [(name, "waiting", 30, 100, 0.3) for name in "abcdef"]
+    >>> errors = SetErrors.fit(pd.DataFrame(sets, columns=["set", "label", "named", "read", "counted"]))
+    >>> table = measure_problems(comments, comments, ["2026-10"], ["waiting"], errors)
+    >>> table[["theme", "counted", "method", "word", "open"]].values.tolist()
+    [['waiting', 0.25, 'counted', 'cannot tell yet', True]]
     """
     if now.empty:
         raise ValueError(f"{history[-1]}: no comment to read problems from.")
     rows = []
-    for theme, held_out in errors.items():
-        named = now["negative_themes"].map(lambda themes, t=theme: t in themes)
-        labels = pd.Series(np.where(named, NAMED, OTHER), now.index)
-        counted, share = float(labels.eq(NAMED).mean()), Estimate(np.nan, np.nan, np.nan, len(labels), "share", SAID)
-        if _fits(counted, len(labels), held_out, confidence):
-            share = corrected_share(
-                labels, held_out, label=NAMED, clusters=now.get("customer_id"), confidence=confidence
-            )
-        rows.append({"theme": theme, **vars(share), "counted": counted})
-    table = pd.DataFrame(rows).merge(_movement(comments, history, list(errors)), on="theme", how="left", validate="1:1")
+    n = count_people(now)
+    for theme in themes:
+        counted = float(now["negative_themes"].map(lambda names, t=theme: t in names).mean())
+        share, method = errors.share(counted, n, theme, confidence)
+        rows.append({"theme": theme, **vars(share), "counted": counted, "method": method})
+    table = pd.DataFrame(rows).merge(_movement(comments, history, themes), on="theme", how="left", validate="1:1")
     table["open"] = table["low"] > OPEN_SHARE
     return table.sort_values("value", key=lambda v: -v.round(9), kind="stable", ignore_index=True)
-
-
-def _fits(counted: float, n: int, held_out: pd.DataFrame, confidence: float) -> bool:
-    """Whether the classifier's error rates can be those of n comments of which this share is tagged."""
-    tested = held_out.sum(axis=1)
-    rates = held_out[NAMED] / tested
-    if rates[NAMED] - rates[OTHER] < TOLD_APART:
-        return False
-    lowest, _ = wilson_bounds(counted, n, confidence)
-    _, highest = wilson_bounds(float(rates[NAMED]), int(tested[NAMED]), confidence)
-    return bool(lowest <= highest)
 
 
 def _movement(comments: pd.DataFrame, history: Sequence[str], themes: Sequence[str]) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 Like the report's sections they take a `Story` and return a `Section`; a column that is missing becomes one honest line.
 """
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -11,12 +13,12 @@ from analytics.measures.estimate import OBSERVED, SAID
 from analytics.measures.intervals import estimate_share
 from analytics.measures.invitations import audit_invitations
 from analytics.measures.response import Weighting, weight_responses
-from analytics.measures.shares import corrected_share
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import word_invitations
+from analytics.report.checked import sentiment_shares
 from analytics.report.perception import judge, name_score, score_chart, shown_scores
 from analytics.report.provenance import table_cuts
 from analytics.report.story import RECENT, Story
@@ -209,34 +211,41 @@ def show_own_words(story: Story) -> Section:
 
 @section
 def show_sentiment(story: Story) -> Section:
-    """Shares of sentiment with the classifier's error taken out, beside its error matrix."""
+    """Shares of sentiment, checked by readers of these texts or of others, beside the classifier's error matrix."""
     from analytics.text.sentiment import load_sentiment_model
 
     written, names = story.written, ["negative", "neutral", "positive"]
+    people, n = count_people(written), len(written)
+    shares = sentiment_shares(story.config, story.period.name, written, story.sentiment_model)
+    table = pd.DataFrame([{"sentiment": label, **vars(share)} for label, (share, _) in shares.items()])
+    table["counted"] = [float(written["sentiment"].eq(label).mean()) for label in names]
     errors = pd.DataFrame(load_sentiment_model(story.sentiment_model).errors, names, names)
-    rows = []
-    for label in names:
-        share = corrected_share(
-            written["sentiment"], errors, label, clusters=written.get("customer_id"), confidence=story.confidence
-        )
-        rows.append({"sentiment": label, **vars(share), "counted": float(written["sentiment"].eq(label).mean())})
-    table = pd.DataFrame(rows)
-    negative = estimate_of(table.iloc[0])
-    people = count_people(written)
-    sentence = f"{figure_of(negative)} of {len(written):,} comments are negative."
-    finding = blocks.finding(sentence, [negative], better="lower", people=people)
-    matrix = errors.rename_axis("true").reset_index()
-    chart = blocks.figure(
-        figures.plot_shares(table, by="sentiment", label="share of comments", highlight="negative"),
-        alt=f"Shares of sentiment; negative {figure_of(negative)}.",
-        caption=f"{figure_of(negative)} of comments are negative.", source=SAID, n=negative.n, people=people,
-        note=f"The classifier's error taken out; labels as counted: {table['counted'].iloc[0]:.0%} negative. "
-        + unread_sentence(story.unread),
-    )  # fmt: skip
     test = blocks.table(
-        matrix, caption="How often the classifier was right on texts it had not seen.", source=OBSERVED,
-        n=int(errors.to_numpy().sum()), note="Rows are what the text says, columns what the classifier said.",
-        people=blocks.RECORDS,
+        errors.rename_axis("true").reset_index(), source=OBSERVED,
+        caption="How often the classifier was right on texts it had not seen.",
+        n=int(errors.to_numpy().sum()), people=blocks.RECORDS,
+        note="Rows are what the text says, columns what the classifier said.",
+    )  # fmt: skip
+    negative, counted = estimate_of(table.iloc[0]), float(table["counted"].iloc[0])
+    if math.isnan(negative.value):
+        open_share = blocks.unknown(
+            f"How many of {n:,} comments are negative is not known: {counted:.0%} are labelled so, and in other "
+            "organisations such counts were too far from what readers found.",
+            settle="labelling 150 of them in the notebook label_texts",
+        )
+        return Section([open_share, test], open_share)
+    read = shares["negative"].read
+    checked = f"checked by {read:,} of them read" if read else "with the margin that readers of other texts found"
+    finding = blocks.finding(
+        f"{figure_of(negative)} of {n:,} comments are negative, {checked}.", [negative], better="lower", people=people
+    )
+    chart = blocks.figure(
+        figures.plot_shares(
+            table.dropna(subset="value"), by="sentiment", label="share of comments", highlight="negative"
+        ),
+        alt=f"Shares of sentiment; negative {figure_of(negative)}.",
+        caption=f"{figure_of(negative)} of comments are negative.", source=SAID, n=n, people=people,
+        note=f"Labels as counted: {counted:.0%} negative. {unread_sentence(story.unread)}",
     )  # fmt: skip
     return Section([finding, chart, test], finding)
 
@@ -261,8 +270,8 @@ def show_themes(story: Story) -> Section:
         table.rename(index=THEME_WORDS).reset_index(), caption="Themes by what is said about them, labels as counted.",
         source=SAID, n=len(written), people="people",
         columns={name: name for name in ("theme", "negative", "neutral", "positive")},
-        note=f"Counts under {story.k} are not shown. Counts misstate shares; the report's have the classifier's error "
-        "taken out.",
+        note=f"Counts under {story.k} are not shown. Counts misstate shares; the report tells them as readers would "
+        "count them.",
     )  # fmt: skip
     return Section([finding, listing], finding)
 

@@ -4,11 +4,11 @@ The analysts' notebook shows the same findings one by one, with the list of whom
 What the measures' codes are called stands in ``leaving.toml``, the model's card in ``model_card.md``.
 """
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import OBSERVED, Estimate
@@ -17,11 +17,11 @@ from analytics.measures.leaving.churn import ChurnRiskModel
 from analytics.measures.leaving.leakage import leakage_report
 from analytics.measures.leaving.leavers import NobodyLeftError, SilentLeavers, estimate_silent_leavers
 from analytics.measures.leaving.survival import hazard_ratios, leaving_after_complaint
-from analytics.measures.shares import corrected_share
 from analytics.measures.suppress import count_people, names_people, suppress
 from analytics.publish import blocks, figures
 from analytics.publish.format import format_value
 from analytics.publish.html import ACCENT
+from analytics.report.checked import label_errors
 from analytics.report.limits import refuse_long
 from analytics.report.story import Story
 from analytics.report.study import WORDS, Study, leak_words, say
@@ -118,7 +118,7 @@ def keep_call_list(study: Study) -> Section:
 
 
 def _said(story: Story) -> list[blocks.Block]:
-    from analytics.text.churn_intent import load_churn_intent_model
+    from analytics.text.read_sets import LEAVING
 
     refuse_long(story.written["text"], "who says that they are leaving")
     written = story.written[story.written["churn_intent"].notna()]
@@ -128,11 +128,10 @@ def _said(story: Story) -> list[blocks.Block]:
     if people < story.k:
         few = say("few_wrote", k=story.k, period=story.period.label)
         return [blocks.unknown(few, settle="more comments, or a longer period")]
-    names = ["staying", "leaving"]
-    labels = pd.Series(np.where(written["churn_intent"] >= 0.5, names[1], names[0]), index=written.index)
-    errors = pd.DataFrame(load_churn_intent_model().errors, names, names)
-    ids = written.get("customer_id")
-    share = corrected_share(labels, errors, label="leaving", clusters=ids, confidence=story.confidence)
+    counted = float((written["churn_intent"] >= 0.5).mean())
+    share, _ = label_errors(story.sentiment_model).share(counted, people, LEAVING, story.confidence)
+    if math.isnan(share.value):
+        return [blocks.unknown(say("said_open", counted=counted, n=len(written)), settle=say("said_settle"))]
     who = "customers who wrote" if names_people(written) else "texts"
     sentence = f"{figure_of(share)} of the {share.n:,} {who} say that they are leaving"
     sentence += "." if share.value else ": no more than the classifier's own error explains."

@@ -42,7 +42,7 @@ CATEGORIES = 8  # recorded categories of complaints shown, the largest first
 
 @section
 def show_problems(story: Story) -> Section:
-    """The problems that customers name, the classifier's error taken out, and whether they moved.
+    """The problems that customers name, as readers would count them, and whether they moved.
 
     Where no text can be read for them, the categories under which complaints are recorded.
     """
@@ -88,7 +88,7 @@ def show_problems(story: Story) -> Section:
         caption=f"{capital(theme)} is named most.",
         source=SAID,
         n=n,
-        note="Shares have the classifier's own error taken out; bars carry their interval.",
+        note="Shares as readers would count them; bars carry their interval.",
         people=people,
     )
     quoted = _quotes(story, named["theme"].head(EXPLAINED).tolist())
@@ -176,9 +176,10 @@ def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
         table.assign(theme=table["theme"].map(THEME_WORDS)), caption="Themes named as a problem.", source=SAID, n=n,
         columns={"theme": "Theme", "value": "Named by", "counted": "Labels as counted", "word": "Movement"},
         formats={"counted": "share"}, people=count_people(story.critical),
-        note=f"Named by: the classifier's error taken out; not known where it finds the theme too seldom, or tags more "
-        f"than its known errors allow. {unread_sentence(story.unread)} Movement is judged over all themes together "
-        f"(false discoveries at most {1 - story.confidence:.0%}). Read by the {story.theme_model} theme heads.",
+        note=f"Named by: as readers would count, by what they found in other organisations' texts; not known where "
+        f"that leaves it open by more than 15 points. {unread_sentence(story.unread)} Movement is judged over all "
+        f"themes together (false discoveries at most {1 - story.confidence:.0%}). "
+        f"Read by the {story.theme_model} theme heads.",
     )  # fmt: skip
 
 

@@ -13,9 +13,10 @@ from typing import Literal, NamedTuple
 import pandas as pd
 
 from analytics.config import Config, load_config
-from analytics.contrast.problems import NAMED, OTHER, measure_problems
+from analytics.contrast.problems import measure_problems
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import names_people
+from analytics.report.checked import label_errors
 from analytics.report.cutoff import Coverage, days_covered, refuse_empty, refuse_unfinished, since, spanning, tables_at
 from analytics.report.limits import refuse_long
 from analytics.report.score import DISPUTED, SCORES, Score
@@ -291,18 +292,14 @@ class Story:
     @cached_property
     def problem_table(self) -> pd.DataFrame:
         """Each theme's share of the period's `critical` writers who name it as a problem, and its movement."""
-        from analytics.text.themes import THEMES, theme_errors
+        from analytics.text.themes import THEMES
 
         refuse_long(self.critical["text"], "shares of problems")
-        names = [OTHER, NAMED]
-        errors = {theme: pd.DataFrame(theme_errors(theme, self.theme_model), names, names) for theme in THEMES}
         past = self._without_top_marks(self.comments)
-        table = measure_problems(self.critical, past, self.history, errors, self.confidence)
+        errors = label_errors(self.theme_model)
+        table = measure_problems(self.critical, past, self.history, THEMES, errors, self.confidence)
         if table["value"].isna().all():
-            raise NotMeasured(
-                "these texts are tagged more often than the classifier's known errors allow",
-                needed_for="shares of problems",
-            )
+            raise NotMeasured("no theme's share can be told within 15 points", needed_for="shares of problems")
         return table
 
     @cached_property

@@ -289,11 +289,41 @@ def open_session(config: str | Path | Config, period: str, labeller: str, count:
     if count < 1:
         raise ValueError(f"count is {count}: the number of texts to label must be 1 or more.")
     settings = config if isinstance(config, Config) else load_config(config)
-    name = re.sub(r"[^a-z0-9]+", "-", settings.organisation.name.casefold()).strip("-") or "labels"
-    store = LabelStore(settings.resolve(f"{FOLDER}/{name}.csv"))
+    store = find_store(settings)
     pool = read_pool(settings, period)
     pool = pool[~pool["text_hash"].isin(store.read()["text_hash"])].reset_index(drop=True)
     return LabellingSession(store, _draw(pool, count), labeller, period, count)
+
+
+def find_store(config: Config) -> LabelStore:
+    """Return the store of an organisation's labels, whether or not it holds any."""
+    name = re.sub(r"[^a-z0-9]+", "-", config.organisation.name.casefold()).strip("-") or "labels"
+    return LabelStore(config.resolve(f"{FOLDER}/{name}.csv"))
+
+
+def find_labels(config: Config, period: str, texts: pd.Series) -> pd.Series:
+    """Labels that people gave to texts drawn at random in a period, where all who read a text agree.
+
+    Parameters
+    ----------
+    config
+        The organisation's settings.
+    period
+        Such as '2026-10': labels of other periods say nothing about its texts.
+    texts
+        Redacted texts.
+
+    Returns
+    -------
+    pandas.Series
+        A label of `CLASSES` a text, index as `texts`; missing where it was not read. Equal texts share a label.
+    """
+    labels = find_store(config).read()
+    agreed = agreed_labels(labels[labels["period"].eq(period) & labels["drawn"].eq(RANDOM)])
+    known = agreed.set_index("text_hash")["label"]
+    return (
+        texts.map(_printable).map(text_hash).map(known) if len(known) else pd.Series(np.nan, texts.index, dtype=object)
+    )
 
 
 def read_pool(config: Config, period: str) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import pytest
 
 from analytics.config import load_config
 from analytics.report.labelling import _Panel, show_agreement, show_learning_curve
+from analytics.report.story import load_story
 from analytics.tables.schema import NotMeasured
 from analytics.text.adapt import rate_sentiment
 from analytics.text.learning_curve import _gain_weights, _macro_f1, fit_curve, measure_learning_curve
@@ -19,6 +20,7 @@ from analytics.text.readings import (
     LabelStore,
     agreed_labels,
     draw_texts,
+    find_labels,
     measure_agreement,
     open_session,
     read_pool,
@@ -325,6 +327,16 @@ def test_a_session_opens_on_the_shipped_model_and_saves_beside_the_configuration
     rows = pd.read_csv(organisation.parent / "data/derived/labels/acme-co.csv")
     assert sorted(rows["drawn"]) == ["random", "random", "teaching"]
     assert open_session(organisation, PERIOD, "Ann", 10).left == 1
+
+
+def test_labels_are_found_again_beside_the_texts_of_the_report(organisation):
+    session = open_session(organisation, PERIOD, "Ann", 4)
+    while session.text:
+        session.label("neutral")
+    story = load_story(organisation, PERIOD)
+    texts = story.current["text"]
+    at_random = (pd.read_csv(organisation.parent / "data/derived/labels/acme-co.csv")["drawn"] == "random").sum()
+    assert find_labels(story.config, PERIOD, texts).dropna().index.map(texts).str.casefold().nunique() >= at_random > 0
 
 
 def test_an_empty_period_says_when_there_are_texts(organisation):

@@ -1,0 +1,283 @@
+"""Shares of labels checked by readers: of the organisation's own texts, or of other organisations' texts.
+
+Labels of a classifier alone do not say how many texts name a thing: its errors differ from one organisation to the
+next. A random sample read by people mends this for the texts it was drawn from; sets of texts read elsewhere say how
+far off a count may be where nobody read.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analytics.measures.estimate import SAID, Estimate
+from analytics.measures.intervals import wilson_bounds
+
+UNSEEN = 1.0  # reading added that contradicts the classifier: none among few is no proof that it never errs
+TELLABLE = 0.15  # half an interval wider than this tells nothing that a reader could use
+PRIOR = 4.0  # sets that the spread common to all labels counts for beside a label's own
+LEAST_SPREAD = 0.25  # of the common variance: few sets that agree by chance do not make a label certain
+POOLED = 3  # labels from which on a common line is fitted
+
+
+def share_with_readings(pred: pd.Series, read: pd.Series, *, confidence: float = 0.95) -> Estimate:
+    """Share of texts that readers would give a label, from all of a classifier's labels and a random sample read.
+
+    Prediction-powered inference with power tuning: the mean of the readings, moved by lambda (0 to 1, as useful as
+    the classifier proves on the texts read) times what the classifier says of the texts not read less what it says of
+    those read. It holds whatever the classifier's errors are, for readings that are a random sample. The interval is
+    the wider of Wilson's and Jeffreys' at either end, for as many readings as would count as precisely; one reading
+    that contradicts the classifier is added, so that a few without error are no proof. It is not wider than that of
+    the readings alone, which speak alone where the labels do not help.
+
+    Parameters
+    ----------
+    pred
+        What the classifier says of every text: 1 or True where it gives the label, 0 or False, or a probability;
+        missing where it could not read.
+    read
+        What a reader says: 1 or 0, missing or absent for texts not read. Same index as `pred`.
+    confidence
+        Level of the interval, 0 to 1.
+
+    Returns
+    -------
+    Estimate
+        Unit 'share', 0 to 1; n counts the texts read; source 'said by customers'.
+
+    Raises
+    ------
+    ValueError
+        If nothing was read, a reading is not 0 or 1, a prediction lies outside 0 to 1, an index occurs twice, or
+        texts were read that `pred` does not hold.
+
+    References
+    ----------
+    Angelopoulos, Duchi & Zrnic (2023), PPI++: Efficient prediction-powered inference, arXiv:2311.01453. Brown, Cai &
+    DasGupta (2001), Statistical Science 16, 101-133, for the intervals.
+
+    Examples
+    --------
+    The classifier names 40 of 100 texts; readers agree on all ten they read but one, which it had missed:
+
+    >>> pred = pd.Series([1] * 40 + [0] * 60)
+    >>> read = pd.Series([1, 1, 1, 1, 1, 0, 0, 0, 0], index=[0, 1, 2, 3, 40, 41, 42, 43, 44])
+    >>> share = share_with_readings(pred, read)
+    >>> round(share.value, 2), share.n
+    (0.52, 9)
+    """
+    labels, everyone = _checked(pred, read)
+    seen = everyone.reindex(labels.index).to_numpy()
+    unread = everyone.drop(labels.index).to_numpy()
+    y, n = labels.to_numpy(), len(labels)
+    alone = _bounds(float(y.mean()), n, confidence)
+    if not len(unread) or np.ptp(seen) == 0:
+        return Estimate(float(y.mean()), *alone, n, "share", SAID)
+    spread = float(everyone.to_numpy().var())
+    gain = float(np.mean((y - y.mean()) * (seen - seen.mean()))) / (spread * (1 + n / len(unread)))
+    tuned = float(np.clip(gain, 0, 1)) * n / (n + UNSEEN)
+    value = float(np.clip(y.mean() - tuned * (seen.mean() - unread.mean()), 0, 1))
+    doubt = (n * float(np.var(y - tuned * seen)) + UNSEEN) / (n + UNSEEN)
+    variance = doubt / n + tuned**2 * spread / len(unread)
+    inner = float(np.clip(value, 0.5 / n, 1 - 0.5 / n))
+    low, high = _bounds(value, max(n, inner * (1 - inner) / variance), confidence)
+    if high - low > alone[1] - alone[0]:
+        value, (low, high) = float(y.mean()), alone
+    return Estimate(value, low, high, n, "share", SAID)
+
+
+def _checked(pred: pd.Series, read: pd.Series) -> tuple[pd.Series, pd.Series]:
+    """Readings and predictions as numbers, missing ones left out; ValueError where they do not fit together."""
+    if pred.index.has_duplicates or read.index.has_duplicates:
+        raise ValueError("share_with_readings: an index occurs twice. Give each text one row, by its own id.")
+    everyone, labels = pred.dropna().astype(float), read.dropna().astype(float)
+    if stray := sorted(set(labels[~labels.isin([0, 1])])):
+        raise ValueError(f"share_with_readings: a reading is {stray[0]:g}. Expected 0, 1 or missing.")
+    if not everyone.between(0, 1).all():
+        raise ValueError("share_with_readings: a prediction lies outside 0 to 1. Give labels (0, 1) or probabilities.")
+    if foreign := len(labels.index.difference(pred.index)):
+        raise ValueError(f"share_with_readings: {foreign} texts were read that `pred` does not hold. Align the two.")
+    labels = labels[labels.index.isin(everyone.index)]
+    if labels.empty:
+        raise ValueError("share_with_readings: no text was read. Read a random sample first, 150 texts or more.")
+    return labels, everyone
+
+
+def _bounds(share: float, n: float, confidence: float) -> tuple[float, float]:
+    """The outer of Wilson's and Jeffreys' bounds: each alone covers too seldom at some small share."""
+    from scipy.special import betaincinv
+
+    tail = (1 - confidence) / 2
+    low, high = (float(bound) for bound in wilson_bounds(share, n, confidence))
+    hits, others = share * n + 0.5, (1 - share) * n + 0.5
+    return min(low, float(betaincinv(hits, others, tail))), max(high, float(betaincinv(hits, others, 1 - tail)))
+
+
+class CheckedShare(NamedTuple):
+    """A share, and whether it was corrected by readings elsewhere or is the count with their margin.
+
+    The estimate's value is NaN, and `method` 'not known', where the interval is wider than 15 points either way.
+    """
+
+    estimate: Estimate
+    method: Literal["corrected", "counted", "not known"]
+
+
+class _Line(NamedTuple):
+    """The angle of a true share by that of its count, with a shift and a spread for each label."""
+
+    intercept: float
+    slope: float
+    shift: dict[str, float]
+    variance: dict[str, float]
+    freedom: dict[str, float]
+
+
+@dataclass(frozen=True)
+class SetErrors:
+    """How far counts of labels were from what readers found, on several organisations' texts.
+
+    Shares are compared as angles (arcsine of the root), on which equal steps are equally uncertain at any share. A
+    line leads from the count to the share read, the same for all labels, with a shift and a variance between sets for
+    each label, both drawn towards what is common to all; a new organisation is one more draw from it. Beside it
+    stands the count itself with the spread of its own errors; the narrower of the two is told.
+
+    References
+    ----------
+    DerSimonian & Laird (1986), Controlled Clinical Trials 7, 177-188. Higgins, Thompson & Spiegelhalter (2009), JRSS A
+    172, 137-159, for prediction in a new set.
+
+    Examples
+    --------
+    >>> rows = [(name, label, 20, 100, 0.2) for name in "abcde" for label in ("waiting", "courtesy", "price")]
+    >>> sets = pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"])
+    >>> share = SetErrors.fit(sets).share(0.2, 500, "waiting")
+    >>> round(share.estimate.value, 2), share.method
+    (0.2, 'counted')
+    """
+
+    corrected: _Line | None
+    counted: _Line
+
+    @classmethod
+    def fit(cls, sets: pd.DataFrame) -> "SetErrors":
+        """Learn from sets that were read.
+
+        Parameters
+        ----------
+        sets
+            One row per set and label: set, label, named (texts that readers gave the label), read (texts they read),
+            and counted (share of labels among all the set's texts, 0 to 1).
+
+        Returns
+        -------
+        SetErrors
+            With a common line where there are three labels or more.
+
+        Raises
+        ------
+        ValueError
+            If a label stands in fewer than three sets: their spread cannot be told.
+        """
+        per_label = sets.groupby("label")["set"].nunique()
+        if per_label.empty or per_label.min() < 3:
+            few = "no label at all" if per_label.empty else f"{per_label.idxmin()!r} in {per_label.min()}"
+            raise ValueError(f"the spread between sets needs three sets with each label. Found: {few}.")
+        sampling = (1 / (4 * sets["read"])).to_numpy(float)
+        truth = _angle((sets["named"] / sets["read"]).to_numpy(float))
+        count = _angle(sets["counted"].to_numpy(float))
+        labels = sets["label"].astype(str).to_numpy()
+        design = np.column_stack([np.ones(len(count)), count])
+        corrected = None
+        if len(per_label) >= POOLED and np.ptp(count) > 0:
+            corrected = _line(*_random_effects(truth, sampling, design), truth, sampling, design, labels)
+        _, between = _random_effects(truth - count, sampling, design[:, :0])
+        unmoved = _line(np.array([0.0, 1.0]), between, truth, sampling, design, labels, shifted=False)
+        return cls(corrected, unmoved)
+
+    def share(self, counted: float, n: int, label: str, confidence: float = 0.95) -> CheckedShare:
+        """Share of a new organisation's texts that readers would give the label.
+
+        Parameters
+        ----------
+        counted
+            Share of its texts to which the classifier gave the label, 0 to 1.
+        n
+            Its texts.
+        label
+            One of those fitted.
+        confidence
+            Level of the interval, 0 to 1.
+
+        Returns
+        -------
+        CheckedShare
+            NaN with n where it cannot be told within 15 points.
+
+        Raises
+        ------
+        ValueError
+            If there is no text, or the label was not fitted.
+        """
+        if n < 1:
+            raise ValueError(f"{label}: no text, so no share.")
+        if label not in self.counted.variance:
+            raise ValueError(f"{label!r} was not read anywhere. Found: {', '.join(self.counted.variance)}.")
+        count = _predict(self.counted, counted, n, label, confidence)
+        line = self.corrected and _predict(self.corrected, counted, n, label, confidence)
+        better = line is not None and round(line.high - line.low, 9) < round(count.high - count.low, 9)
+        estimate, method = (line, "corrected") if line and better else (count, "counted")
+        if estimate.high - estimate.low > 2 * TELLABLE:
+            return CheckedShare(Estimate(np.nan, np.nan, np.nan, n, "share", SAID), "not known")
+        return CheckedShare(estimate, "corrected" if method == "corrected" else "counted")
+
+
+def _angle(share: np.ndarray | float) -> np.ndarray:
+    return np.asarray(np.arcsin(np.sqrt(np.clip(share, 0, 1))))
+
+
+def _random_effects(values: np.ndarray, sampling: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, float]:
+    """Coefficients and variance between sets, by moments, repeated until they agree."""
+    between, coefficients = 0.0, np.zeros(design.shape[1])
+    for _ in range(50):
+        weights = 1 / (sampling + between)
+        if design.shape[1]:
+            coefficients = np.linalg.solve((design.T * weights) @ design, (design.T * weights) @ values)
+        excess = weights @ (values - design @ coefficients) ** 2 - (len(values) - design.shape[1])
+        between = max(between + float(excess / weights.sum()), 1e-6)
+    return coefficients, between
+
+
+def _line(
+    coefficients: np.ndarray, between: float, truth: np.ndarray, sampling: np.ndarray, design: np.ndarray,
+    labels: np.ndarray, *, shifted: bool = True,
+) -> _Line:  # fmt: skip
+    """Each label's shift and variance about a line, drawn towards those common to all labels."""
+    left = truth - design @ coefficients
+    parts = {str(label): labels == label for label in dict.fromkeys(labels)}
+    means = pd.Series({label: left[part].mean() for label, part in parts.items()})
+    noise = pd.Series({label: (sampling[part] + between).mean() / part.sum() for label, part in parts.items()})
+    common = max(float(means.var(ddof=0) - noise.mean()), 0.0) if shifted else 0.0
+    shift = means * common / (common + noise)
+    prior = PRIOR if len(parts) >= POOLED else 0.0
+    variance, freedom = {}, {}
+    for label, part in parts.items():
+        k = int(part.sum())
+        own = float((((left[part] - shift[label]) ** 2) - sampling[part]).sum())
+        spread = max((prior * between + own) / (prior + k), LEAST_SPREAD * between)
+        variance[label], freedom[label] = spread * (1 + 1 / k) if shifted else spread, prior + k
+    shifts = {label: float(shift[label]) for label in parts}
+    return _Line(float(coefficients[0]), float(coefficients[1]), shifts, variance, freedom)
+
+
+def _predict(line: _Line, counted: float, n: int, label: str, confidence: float) -> Estimate:
+    """The share at the line, with the spread between sets and the sample's own."""
+    from scipy.special import stdtrit
+
+    centre = line.intercept + line.slope * float(_angle(counted)) + line.shift[label]
+    error = np.sqrt(line.variance[label] + line.slope**2 / (4 * n))
+    half = float(stdtrit(line.freedom[label], (1 + confidence) / 2)) * error
+    value, low, high = (float(v) for v in np.sin(np.clip([centre, centre - half, centre + half], 0, np.pi / 2)) ** 2)
+    rarest, most = wilson_bounds(np.array([1.0, 0.0]), n, confidence)
+    return Estimate(value, min(low, float(rarest[0])), max(high, float(most[1])), n, "share", SAID)

@@ -1,0 +1,53 @@
+"""What readers found in texts of several organisations, beside what the shipped models said: counts only."""
+
+import hashlib
+import json
+from functools import lru_cache
+from typing import Literal
+
+import pandas as pd
+
+from analytics.text.linear import MODELS
+
+FILE = "readings_errors.json"
+LEAVING, COMPLAINT = "leaving", "complaint"  # labels beside the themes and the three of sentiment
+_SHARED = ("fast.npz", "themes.npz", "themes.json", "churn_intent.npz")
+_ENCODED = ("encoder.onnx", "accurate_head.npz")
+
+
+def models_version(model: Literal["accurate", "fast"]) -> str:
+    """Checksum of the files of all models that read with this one."""
+    files = (*_SHARED, *(_ENCODED if model == "accurate" else ()))
+    return hashlib.blake2b(b"".join((MODELS / name).read_bytes() for name in files), digest_size=8).hexdigest()
+
+
+@lru_cache(maxsize=2)
+def load_read_sets(model: Literal["accurate", "fast"]) -> pd.DataFrame:
+    """Counts of labels in sets of short texts that people read, for `SetErrors.fit`.
+
+    Texts on which another careful reader might differ are counted as not named, and apart as `maybe`.
+
+    Parameters
+    ----------
+    model
+        Which of the shipped models read them.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per set and label (the themes as problems, 'leaving', 'complaint', and the classes of sentiment): set,
+        label, named, read, maybe (texts), found and false (texts with the model's label that readers did and did not
+        give it), counted (share of the model's labels among all texts of the set, 0 to 1), texts.
+
+    References
+    ----------
+    The data log, ``data/README.md``, on who read what.
+
+    Examples
+    --------
+    >>> sets = load_read_sets("fast")
+    >>> bool((sets["found"] <= sets["named"]).all()), sets["set"].nunique() >= 6
+    (True, True)
+    """
+    card = json.loads((MODELS / FILE).read_text(encoding="utf-8"))
+    return pd.DataFrame(card["rows"][model], columns=card["columns"])

@@ -1,0 +1,179 @@
+"""The command that counts the models' errors on texts read by people: ``python -m analytics.training.read_sets``.
+
+Every set is counted twice: what readers said of a random sample of its texts that may name a problem, and what the
+models say of all of these. It also prints how far shares predicted for a set left out are from what was read.
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analytics.measures.read_shares import SetErrors
+from analytics.text.comments import complained_about
+from analytics.text.linear import CLASSES, MODELS
+from analytics.text.read_sets import COMPLAINT, FILE, LEAVING, load_read_sets, models_version
+from analytics.text.scored import score_texts
+from analytics.text.themes import THEMES, is_complaint
+from analytics.training.places import DATASETS, LINES
+
+Which = Literal["fast", "accurate"]
+BOTH: tuple[Which, ...] = ("fast", "accurate")
+MOST = 1_600  # texts of a set that are counted: a larger month's comments
+COLUMNS = ["set", "label", "named", "read", "maybe", "found", "false", "counted", "texts"]
+
+
+class Pool(NamedTuple):
+    """Where a set's texts stand, and which of them may name a problem (a pandas query)."""
+
+    file: str
+    text: str
+    critical: str
+
+
+POOLS = {  # sets of short texts; complaints of a page are read by the same models, but not as well
+    "amazon": Pool("vader-ground-truth/amazon.csv", "text", "mean_sentiment < 0"),
+    "bank-app": Pool("bank-app-reviews/reviews.csv", "review", "rating < 5"),
+    "csat": Pool("csat-ecommerce/csat_2023-08-01_to_23.csv", "Customer Remarks", "`CSAT Score` < 5"),
+    "ijcnlp": Pool("ijcnlp-feedback/en.csv", "text", "tag.str.contains('complaint|request|bug')"),
+    "nhs": Pool("nhs-feedback/phase1_trusts.csv", "feedback", "criticality < 0"),
+    "uci": Pool("uci-sentences/sentences.csv", "text", "label == 0"),
+}
+
+
+def read_readings(datasets: Path = DATASETS) -> pd.DataFrame:
+    """All readings of texts drawn at random among those that may name a problem."""
+    ours = pd.read_csv(LINES / "readings.csv", keep_default_na=False)
+    theirs = pd.read_csv(datasets / "readings/readings.csv", keep_default_na=False)
+    readings = pd.concat([ours[ours["drawn"] == "critical"], theirs], ignore_index=True)
+    return readings[readings["set"].isin(POOLS)]
+
+
+def tag_pool(name: str, readings: pd.DataFrame, model: Which, datasets: Path) -> pd.DataFrame:
+    """Labels of a set's texts by the shipped models, by row of its file: a column a label, and whether it is counted.
+
+    At most `MOST` texts that may name a problem are counted; those read are tagged in any case.
+    """
+    file, column, critical = POOLS[name]
+    frame = pd.read_csv(datasets / file).dropna(subset=column)
+    drawn = frame.query(critical, engine="python").index.to_numpy()
+    if len(drawn) > MOST:
+        drawn = np.random.default_rng(0).choice(drawn, MOST, replace=False)
+    rows = np.union1d(drawn, readings["row_id"])
+    texts = frame.loc[rows, column].astype(str)
+    scores = score_texts(texts, model=model, accurate_limit=len(texts))
+    scores["complains"] = is_complaint(texts, model)
+    scores["drawn"] = texts.index.isin(drawn)
+    return labels_of(scores[scores["sentiment"] != "unknown"])
+
+
+def labels_of(scores: pd.DataFrame) -> pd.DataFrame:
+    """Whether each text got each label, from the columns of `score_texts`, `complains` and `drawn`."""
+    blamed = scores["themes"].map(complained_about)
+    labels = {theme: blamed.map(lambda names, t=theme: t in names) for theme in THEMES}
+    labels |= {LEAVING: scores["churn_intent"] >= 0.5, COMPLAINT: scores["complains"] >= 0.5}
+    labels |= {name: scores["sentiment"] == name for name in CLASSES}
+    return pd.DataFrame(labels, dtype=bool).assign(drawn=scores["drawn"])
+
+
+def count_set(name: str, readings: pd.DataFrame, labels: pd.DataFrame) -> list[list[Any]]:
+    """Rows of the file of counts for one set."""
+    readings = readings[readings["row_id"].isin(labels.index)]
+    said = labels.loc[readings["row_id"]]
+    rows = []
+    for label in labels.columns.drop("drawn"):
+        sure, maybe = _reading(readings, label)
+        model = said[label].to_numpy()
+        counts = (sure, np.full(len(sure), True), maybe, sure & model, ~sure & ~maybe & model)
+        counted = labels.loc[labels["drawn"], label]
+        rows.append([name, label, *(int(c.sum()) for c in counts), round(float(counted.mean()), 5), len(counted)])
+    return rows
+
+
+def _reading(readings: pd.DataFrame, label: str) -> tuple[np.ndarray, np.ndarray]:
+    """Which texts a reader gave the label for certain, and which perhaps."""
+    if label in THEMES:
+        sure, maybe = (
+            readings[column].map(lambda cell: label in cell.split("|")).to_numpy()
+            for column in ("themes", "maybe_themes")
+        )
+        return sure, maybe & ~sure
+    if label in CLASSES:
+        return readings["sentiment"].eq(label).to_numpy(), readings["sentiment"].isin(["mixed", "unclear"]).to_numpy()
+    said = readings[label].astype(str)
+    return said.eq("1").to_numpy(), said.eq("maybe").to_numpy()
+
+
+def leave_out(sets: pd.DataFrame) -> pd.DataFrame:
+    """Each set's shares as predicted from the other sets, beside those read.
+
+    Parameters
+    ----------
+    sets
+        Rows of `load_read_sets`, of labels that belong together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        set, label, read_share, counted, value, low, high (NaN where not known), method.
+    """
+    rows = []
+    for name in sets["set"].unique():
+        errors = SetErrors.fit(sets[sets["set"] != name])
+        for row in sets[sets["set"] == name].to_dict("records"):
+            share, method = errors.share(row["counted"], row["texts"], row["label"])
+            read = row["named"] / row["read"]
+            rows.append([name, row["label"], read, row["counted"], share.value, share.low, share.high, method])
+    return pd.DataFrame(rows, columns=["set", "label", "read_share", "counted", "value", "low", "high", "method"])
+
+
+def summarise_left_out(cells: pd.DataFrame) -> dict[str, float]:
+    """How often shares of sets left out are told, hold what was read, and how far they and plain counts are from it."""
+    told = cells[cells["value"].notna()]
+    inside = told["low"].le(told["read_share"] + 1e-9) & told["high"].ge(told["read_share"] - 1e-9)
+    return {
+        "cells": len(cells),
+        "told": len(told) / len(cells),
+        "held": float(inside.mean()),
+        "distance": float((told["value"] - told["read_share"]).abs().mean()),
+        "distance of counts": float((told["counted"] - told["read_share"]).abs().mean()),
+    }
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Count the models' errors by set, write them, and print how well they carry over."""
+    parser = argparse.ArgumentParser(prog="python -m analytics.training.read_sets", description=main.__doc__)
+    parser.add_argument("--datasets", type=Path, default=DATASETS, help="folder of the data sets")
+    parser.add_argument("--only-print", action="store_true", help="print the table of the counts that ship")
+    chosen = parser.parse_args(arguments)
+    if not chosen.only_print:
+        readings = read_readings(chosen.datasets)
+        rows: dict[Which, list[list[Any]]] = {model: [] for model in BOTH}
+        for model in BOTH:
+            for name in POOLS:
+                part = readings[readings["set"] == name]
+                rows[model] += count_set(name, part, tag_pool(name, part, model, chosen.datasets))
+        write_counts(rows)
+    for model in BOTH:
+        sets = load_read_sets(model)
+        by_theme = leave_out(sets[sets["label"].isin([*THEMES, LEAVING])])
+        parts = {"themes": by_theme[by_theme["label"] != LEAVING], LEAVING: by_theme[by_theme["label"] == LEAVING]}
+        parts |= {label: leave_out(sets[sets["label"] == label]) for label in (COMPLAINT, CLASSES[0])}
+        table = pd.DataFrame({name: summarise_left_out(cells) for name, cells in parts.items()}).T
+        print(f"{model}\n{table.round(3).to_string()}")  # noqa: T201
+
+
+def write_counts(rows: dict[Which, list[list[Any]]]) -> None:
+    """Write the counts with the versions of the models that gave them, a row a line."""
+    versions = {model: models_version(model) for model in BOTH}
+    lines = {model: ",\n".join(json.dumps(row) for row in counts) for model, counts in rows.items()}
+    body = ",\n".join(f'"{model}": [\n{text}\n]' for model, text in lines.items())
+    text = f'{{"versions": {json.dumps(versions)},\n"columns": {json.dumps(COLUMNS)},\n"rows": {{\n{body}\n}}}}\n'
+    (MODELS / FILE).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
