@@ -104,7 +104,9 @@ def describe_incoming(tables: Tables, config: Config, now: pd.Timestamp) -> Inco
     lacks_all = not filled & {*_PARTS[0]["needs"], *_PARTS[3]["needs"]}
     days = pd.concat([f[c].dropna() for t, f in frames.items() for c in STAMPS.get(t, ()) if c in f] or [pd.Series()])
     frequency = config.report.frequency
-    period = period_of(days.sort_values().tail(1), frequency).iloc[0] if len(days) else ""
+    counts = period_of(days, frequency).value_counts().sort_index() if len(days) else pd.Series(dtype="int64")
+    enough = counts[counts >= config.organisation.minimum_group]
+    period = str(max([*enough.index] or [*counts.index], default=""))
     return Incoming(
         log.rows,
         log.spans,
@@ -115,7 +117,7 @@ def describe_incoming(tables: Tables, config: Config, now: pd.Timestamp) -> Inco
         pd.DataFrame(empty, columns=["part", "fill"]),
         (*log.warnings, *undated(tables), *several_brands(tables, config.report.by)),
         "no score and no words of a customer came in: map a score, a comment or a complaint's text." * lacks_all,
-        min(str(period), last_complete_period(frequency, now).name) if period else "",
+        min(period, last_complete_period(frequency, now).name) if period else "",
     )
 
 
