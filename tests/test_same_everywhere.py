@@ -53,7 +53,8 @@ def label_texts() -> dict[str, list]:
     from analytics import score_texts
     from analytics.tables.demo.comments import BANK
 
-    lines = [pd.read_csv(path)["text"] for path in (BANK, *sorted((ROOT / "data" / "training").glob("*.csv")))]
+    frames = [pd.read_csv(path) for path in (BANK, *sorted((ROOT / "data" / "training").glob("*.csv")))]
+    lines = [frame["text"] for frame in frames if "text" in frame]
     texts = pd.concat(lines).drop_duplicates()
     texts = texts[texts.str.len().between(20, 60)].iloc[::2].tolist()[:2_000]  # short ones: they are read faster
     labels = {}

@@ -15,7 +15,7 @@ def group_columns(frame: pd.DataFrame, table: str) -> list[str]:
 
     Examples
     --------
-    >>> frame = pd.DataFrame({"response_id": ["a", "b", "c"], "touchpoint": ["Repair", "Billing", "Repair"]})
+    >>> frame = pd.DataFrame({"response_id": list("abcd"), "touchpoint": ["Repair", "Billing", "Repair", "Repair"]})
     >>> group_columns(frame, "surveys")
     ['touchpoint']
     """

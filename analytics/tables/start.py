@@ -51,6 +51,7 @@ def draft_map(raw: Raw, reread: Mapping[int, Raw] | None = None, maps: Path = MA
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"Id": ["a", "b", "c"], "Date": ["2026-05-01"] * 3, "Stars": ["5", "1", "4"]})
     >>> draft = draft_map(Raw("reviews.csv", frame.set_axis([1, 2, 3]), ""))
     >>> draft.content["surveys"]

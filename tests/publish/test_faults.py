@@ -133,7 +133,7 @@ def test_a_damaged_input_is_named_and_the_report_stays(folder, small, damage):
 
 def test_an_export_without_a_row_is_a_fault_and_the_report_stays(folder, small):
     before = contents(folder)
-    (small.parent / "surveys.csv").write_text("response_id,invited_at\n")
+    (small.parent / "surveys.csv").write_text("response_id,invited_at,csat\n")
     steps = list(catch_up("small", small, now=APRIL))
     assert [(s.period, s.word) for s in steps] == [("2025-03", "failed")]
     assert steps[0].detail == "no survey, complaint or contact is later than any period"

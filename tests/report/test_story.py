@@ -20,6 +20,7 @@ from analytics.report.cutoff import EmptyPeriodError
 from analytics.report.story import load_story
 from analytics.report.words import coverage_sentence
 from analytics.tables.demo.simulate import write_demo
+from analytics.tables.schema import DataContractError
 
 SECTIONS = (
     report.show_perception,
@@ -387,9 +388,8 @@ def test_page_one_never_says_its_headline_twice(tmp_path):
 
 def test_a_survey_without_scores_names_the_columns_it_lacks(tmp_path):
     frame = monthly().drop(columns="nps")
-    told = report.show_perception(load_story(surveys_only(tmp_path, frame), "2026-10")).answer.data
-    assert told["sentence"] == "Scores: not measured, no column nps, csat, ces (table surveys)."
-    assert told["settle"] == "a column of the export mapped to nps, csat, ces in table surveys"
+    with pytest.raises(DataContractError, match="no score and no comment is found: nps, csat, ces, comment"):
+        load_story(surveys_only(tmp_path, frame), "2026-10")
 
 
 def test_a_period_that_the_data_cover_in_part_carries_a_caution(tmp_path):

@@ -28,7 +28,9 @@ def read(tmp_path):
 
 
 def table(column, values):
-    return "".join(f"{row};{value}\n" for row, value in [("response_id", column), *enumerate(values)])
+    """A column of values beside an id, and beside a comment: a survey needs a score or words."""
+    rows = [("response_id", column, "comment"), *((row, value, "Quick answer") for row, value in enumerate(values))]
+    return "".join(";".join(map(str, row)) + "\n" for row in rows)
 
 
 def test_a_fifth_of_bad_values_is_borne_and_more_is_refused_from_five_values_on(read):
@@ -52,7 +54,7 @@ def test_what_the_column_settled_is_said_with_the_key_that_states_it(read):
     assert log.warnings == ("s.csv, column responded_at: numbers were read as seconds since 1970 (epoch = 's').",)
 
 
-MAP = '[surveys]\nresponse_id = "response_id"\n'
+MAP = '[surveys]\nresponse_id = "response_id"\ncomment = "comment"\n'
 
 
 def test_the_map_states_how_stamps_are_counted(read):
@@ -76,7 +78,7 @@ def test_the_map_states_the_decimal_sign_of_a_column_that_does_not_tell(read):
 
 
 def test_numbers_of_a_workbook_are_days_where_a_time_is_expected_and_damaged_where_a_long_id_is(read):
-    days = pd.DataFrame({"response_id": ["a", "b"], "responded_at": [46143.5, 46144.5]})
+    days = pd.DataFrame({"response_id": ["a", "b"], "responded_at": [46143.5, 46144.5], "nps": 9})
     assert read(days, name="s.xlsx").surveys["responded_at"].dt.day.tolist() == [1, 2]
     ids = [float(28_390_897_499_752_848 + 4 * row) for row in range(6)]
     with pytest.raises(DataContractError, match=r"s.xlsx, column response_id: 6 of 6 ids are damaged, such as 2\.?839"):
