@@ -58,7 +58,7 @@ def who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     times = f" {len(invited):,} times" if people < len(invited) else ""
     sentence = f"{asked}{times} in {story.period.label}; {figure_of(rate)} answered."
     answers = [blocks.finding(sentence, [rate], key="response", people=people)]
-    if lead is not DISPUTED:
+    if lead is not DISPUTED and invited[lead.column].isna().any():
         answers.append(_bounded(story, invited, lead))
     try:
         answers += _who_was_asked(story)

@@ -91,7 +91,7 @@ def _finding(story: Story, lead: Score, grouping: Grouping) -> Block:
     named = rows.loc[order[:NAMED]]
     named = named.loc[named["value"].round(9).sort_values(kind="stable", ascending=lead is not DISPUTED).index]
     evidence = [estimate_of(row) for _, row in named.iterrows()]
-    figures_named = [f"{group} {figure_of(e)}" for group, e in zip(named[grouping.column], evidence, strict=True)]
+    figures_named = [f"“{group}” {figure_of(e)}" for group, e in zip(named[grouping.column], evidence, strict=True)]
     further = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
     unweighted = ", not weighted" if story.weighted else ""
     return blocks.finding(

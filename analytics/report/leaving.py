@@ -124,15 +124,15 @@ def _said(story: Story) -> list[blocks.Block]:
     written = story.written[story.written["churn_intent"].notna()]
     if written.empty:
         raise NotMeasured("no comment could be read for leaving in this period")
-    people = count_people(written)
+    people, named = count_people(written), names_people(written)
     if people < story.k:
-        few = say("few_wrote", k=story.k, period=story.period.label)
+        few = say("few_wrote", k=story.k, period=story.period.label, who="customers wrote" if named else "texts came")
         return [blocks.unknown(few, settle="more comments, or a longer period")]
     counted = float((written["churn_intent"] >= 0.5).mean())
     share, _ = label_errors(story.sentiment_model).share(counted, people, LEAVING, story.confidence)
     if math.isnan(share.value):
         return [blocks.unknown(say("said_open", counted=counted, n=len(written)), settle=say("said_settle"))]
-    who = "customers who wrote" if names_people(written) else "texts"
+    who = "customers who wrote" if named else "texts"
     sentence = f"{figure_of(share)} of the {share.n:,} {who} say that they are leaving"
     sentence += "." if share.value else ": no more than the classifier's own error explains."
     return [blocks.finding(sentence, [share], key="leaving:said", better="lower", people=people)]

@@ -27,8 +27,9 @@ def show_perception(story: Story) -> Section:
     now = estimate_of(series.iloc[-1])
     people = people_over_time(story, lead)[story.period.name]
     if people < story.k:
+        who = "customers answered" if names_people(story.answers) else "answers came"
         few = blocks.unknown(
-            f"Fewer than {story.k} customers answered in {story.period.label}, too few to show.", settle="more answers"
+            f"Fewer than {story.k} {who} in {story.period.label}, too few to show.", settle="more answers"
         )
         return Section([few], few, [few])
     headline = blocks.finding(

@@ -124,7 +124,7 @@ def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
 
 def _not_counted(table: pd.DataFrame) -> str:
     unknown = int(table["value"].isna().sum())
-    return f"; of {unknown} themes the share is not known" if unknown else ""
+    return f"; of {unknown} {'theme' if unknown == 1 else 'themes'} the share is not known" if unknown else ""
 
 
 def _recorded(story: Story) -> list[Block]:

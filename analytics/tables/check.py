@@ -255,8 +255,8 @@ def _told_doubles(table: str, settled: Settled, read: int) -> list[str]:
     kinds = (
         (settled.superseded, "were replaced by a later row with their id"),
         (settled.joined, "are the other half of a row with their id and were joined with it"),
-        (settled.doubles, "repeat another one exactly and were dropped"),
-        (settled.resent, "repeat an answer within seconds under a new id and were dropped"),
+        (settled.doubles, "repeat another one exactly and count once"),
+        (settled.resent, "repeat an answer within seconds under a new id and count once"),
     )
     return [f"{table}: {len(rows):,} of {read:,} rows {what}." for rows, what in kinds if len(rows)]
 

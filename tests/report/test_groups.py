@@ -9,6 +9,7 @@ import pytest
 from analytics import report
 from analytics.config import load_config
 from analytics.measures.suppress import names_people
+from analytics.publish.collect import refuse_unfounded
 from analytics.publish.run import build_reports, parts_to_report
 from analytics.report.groups import compare_groups
 from analytics.report.story import load_story
@@ -44,15 +45,16 @@ def sentences(section):
 
 
 def test_the_touchpoint_that_differs_is_told_and_reaches_page_one(tmp_path):
-    frame = answers(touchpoint={"Repair": 0.1, "Billing": 0.8, "Visit": 0.8})
+    frame = answers(touchpoint={"Dropped calls": 0.1, "Billing": 0.8, "Visit": 0.8})
     frame["shade"] = np.tile(["red", "blue"], 60)
     section = report.show_perception(load_story(organise(tmp_path, frame, ["touchpoint", "shade"]), "2026-05"))
     told = [sentence for sentence in sentences(section) if sentence.startswith("By touchpoint")]
     assert len(told) == 1
-    assert told[0].startswith("By touchpoint: Repair −80 (")
+    assert told[0].startswith("By touchpoint: “Dropped calls” −80 (")
     assert section.answer.data["sentence"] == told[0]
     assert section.answer.data["key"] == "group:touchpoint"
     assert "No difference by shade is shown." in sentences(section)
+    refuse_unfounded([block.as_json() for block in section.blocks])
 
 
 def test_groups_alike_are_not_told_one_by_one(tmp_path):

@@ -309,6 +309,18 @@ def test_twelve_answers_of_one_customer_are_one_person(tmp_path):
     assert sentences(perceived) == ["Fewer than 10 customers answered in October 2026, too few to show."]
 
 
+def test_few_answers_that_name_nobody_are_answers_and_not_customers(tmp_path):
+    few = monthly(months=12, per_month=60).assign(comment="Nobody rang back").query("invited_at < '2026-10-03'")
+    story = load_story(surveys_only(tmp_path, few), "2026-10")
+    assert sentences(report.show_perception(story)) == ["Fewer than 10 answers came in October 2026, too few to show."]
+    assert "fewer than 10 texts came in October 2026." in " ".join(sentences(report.show_leaving(story)))
+
+
+def test_where_everybody_answered_no_silence_can_move_the_score(tmp_path):
+    perceived = report.show_perception(load_story(surveys_only(tmp_path, monthly()), "2026-10"))
+    assert not [sentence for sentence in sentences(perceived) if "silent" in sentence]
+
+
 def test_a_period_of_too_few_people_is_left_out_of_the_chart(tmp_path):
     frame = monthly(months=12, per_month=60)
     few = frame[(frame["invited_at"] >= "2025-12-01") | (frame.index < 4)]

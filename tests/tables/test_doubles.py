@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from analytics.config import Config
+from analytics.publish.claims import check_claims
 from analytics.tables.read import read_tables
 from analytics.tables.schema import DataContractError
 
@@ -107,6 +108,7 @@ def test_an_answer_sent_again_within_seconds_counts_once(read):
     tables = read(SENT, a=HEAD + rows)
     assert tables.surveys["response_id"].tolist() == ["1"]
     assert "2 of 3 rows repeat an answer within seconds under a new id" in tables.log.warnings[0]
+    assert not check_claims(tables.log.warnings[0]), "a report prints it"
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.config import Config
+from analytics.publish.claims import check_claims
 from analytics.tables import sources, workbook
 from analytics.tables.check import REPAIRED
 from analytics.tables.maps import parse_map
@@ -63,6 +64,7 @@ def reasons(raw):
         ["Closed cases\n", "Run on,2026-05-31\n", "Filter,Status = Closed\n", "\n"],
         ["Closed cases,,,,\n", "Run on,2026-05-31,,,\n", ",,,,\n"],
         ["\n", "Run on,2026-05-31,by A\n"],
+        ["Satisfaction improved\n", "\n"],
     ],
 )
 def test_title_rows_above_the_header_are_passed_over_and_named(tmp_path, titles):
@@ -71,6 +73,7 @@ def test_title_rows_above_the_header_are_passed_over_and_named(tmp_path, titles)
     assert raw.frame.to_numpy().tolist() == rows
     assert list(raw.frame) == HEADER
     assert f"the header was taken from row {len(titles) + 1}" in raw.warnings[0]
+    assert not check_claims(raw.warnings[0]), "a title is quoted, not claimed"
 
 
 def test_a_map_can_say_where_the_header_stands(tmp_path):
