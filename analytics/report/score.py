@@ -4,8 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+import pandas as pd
+
 from analytics.measures.estimate import Estimate
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
+
+REPEATED = 10  # rows of people who stand there already: fewer may have the same scores by chance
 
 
 @dataclass(frozen=True)
@@ -54,3 +58,17 @@ DISPUTED = Score(  # what customers say of our answers, where no survey asks the
     "disputed", "Answers disputed", "The share of our answers that customers dispute", share,
     "share of complaints whose customer disputes the answer, lower is better",
 )  # fmt: skip
+
+
+def repeated_scores(answers: pd.DataFrame, stamp: str | None, columns: list[str]) -> pd.Series:
+    """Rows that repeat a person's scores beside a further comment, in a file that does so on all rows of a person.
+
+    A file where any two rows of one person at one moment differ in a score holds an answer on each row.
+    """
+    none = pd.Series(False, answers.index)
+    if stamp is None or not columns or "customer_id" not in answers:
+        return none
+    moment = [c for c in ("customer_id", "contact_id", stamp) if c in answers]
+    further = answers[["customer_id", stamp]].notna().all(axis=1) & answers.duplicated(moment)
+    same = further & answers.duplicated([*moment, *columns])
+    return same if further.sum() >= REPEATED and same.equals(further) else none

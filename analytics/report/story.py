@@ -19,7 +19,7 @@ from analytics.measures.suppress import names_people
 from analytics.report.checked import label_errors
 from analytics.report.cutoff import Coverage, days_covered, refuse_empty, refuse_unfinished, since, spanning, tables_at
 from analytics.report.limits import refuse_long
-from analytics.report.score import DISPUTED, SCORES, Score
+from analytics.report.score import DISPUTED, SCORES, Score, repeated_scores
 from analytics.tables.cases import build_cases
 from analytics.tables.parts import only_part
 from analytics.tables.periods import Period, parse_period, period_of
@@ -102,7 +102,8 @@ class Story:
             raise _no_scores() if surveys is not None else NotMeasured(table="surveys", needed_for="scores")
         times = answered[stamp] if stamp else pd.Series(pd.NaT, answered.index)
         answered = answered.assign(period=period_of(times, self.period.frequency))
-        return answered[answered["period"].isin(self.history)]
+        answered = answered[answered["period"].isin(self.history)]
+        return answered[~repeated_scores(answered, stamp, columns)]
 
     @cached_property
     def weighted(self) -> bool:

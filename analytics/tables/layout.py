@@ -152,8 +152,9 @@ def find_header(rows: Rows, name: str, place: Place) -> Header:
     warnings = []
     above = [" ".join(c for c in rows[i] if c.strip())[:60] for i in range(skip_rows, first) if any(rows[i])]
     if above and header_row is None:
+        titles = "; ".join(f"“{line}”" for line in above[:4])
         warnings.append(
-            f"{name}: the header was taken from row {first + 1}; above it: {'; '.join(f'“{line}”' for line in above[:4])}. "
+            f"{name}: the header was taken from row {first + 1}; above it: {titles}. "
             "Say header_row in the map if it is another."
         )
     if count != header_rows:

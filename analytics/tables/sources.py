@@ -137,7 +137,7 @@ def _read_text(data: bytes, name: str, encoding: str | None, separator: str | No
         damage, data = header, _restore_quotes(data, separator)
         warnings += (
             f"{name}: &quot; stands where quotes should, from column {damaged[0] + 1} on, so that cells that hold the "
-            "separator fell apart; they were put together again. Export the file again if you can.",
+            "separator came apart; they were put together again. Export the file again if you can.",
         )
         records, ends = _read_top(data, name, separator, place.skip_rows)
         header = find_header(records, name, place)

@@ -57,6 +57,15 @@ def test_the_touchpoint_that_differs_is_told_and_reaches_page_one(tmp_path):
     refuse_unfounded([block.as_json() for block in section.blocks])
 
 
+def test_a_score_on_every_row_of_a_person_counts_once(tmp_path):
+    frame = answers(touchpoint={"Repair": 0.5, "Billing": 0.5})
+    twice = pd.concat([frame, frame.head(30).assign(response_id=[f"s{i}" for i in range(30)], comment="Late")])
+    told = load_story(organise(tmp_path, twice.assign(comment="Late")), "2026-05").answers
+    assert told["response_id"].tolist() == frame["response_id"].tolist()
+    twice.iloc[-1, twice.columns.get_loc("nps")] = 7
+    assert len(load_story(organise(tmp_path, twice), "2026-05").answers) == 110, "each row has an answer of its own"
+
+
 def test_groups_alike_are_not_told_one_by_one(tmp_path):
     frame = answers(touchpoint={"Repair": 0.5, "Billing": 0.5})
     section = report.show_perception(load_story(organise(tmp_path, frame, ["touchpoint"]), "2026-05"))
