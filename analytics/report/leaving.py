@@ -45,7 +45,7 @@ def show_leaving(story: Story) -> Section:
         lambda: _fairness(study),
     )  # fmt: skip
     answer = next((b for b in parts if b.kind == "finding" and b.data["level"] == "finding"), parts[0])
-    return Section(parts, answer, unknowns)
+    return Section(parts, answer, [*unknowns, *_why_silent(parts)])
 
 
 @section
@@ -148,8 +148,14 @@ def _silent(story: Story) -> list[blocks.Block]:
     if leavers.left < story.k:
         return [blocks.unknown(say("few_left", k=story.k))]
     sentence = silent_sentence(leavers, f"the 12 months to {story.period.label}" if monthly else story.period.label)
-    silent = blocks.finding(sentence, [leavers.share], key="leaving:silent", people=leavers.left)
-    return [silent, *([blocks.unknown(say("silent_why"), settle=say("silent_settle"))] if leavers.silent else [])]
+    return [blocks.finding(sentence, [leavers.share], key="leaving:silent", people=leavers.left)]
+
+
+def _why_silent(parts: list[blocks.Block]) -> list[blocks.Block]:
+    """What leavers without a word leave open; it stands once, among what the report does not know."""
+    silent = [block for block in parts if block.data.get("key") == "leaving:silent"]
+    some = any(block.data["evidence"][0]["value"] > 0 for block in silent)
+    return [blocks.unknown(say("silent_why"), settle=say("silent_settle"))] if some else []
 
 
 def silent_sentence(leavers: SilentLeavers, window: str) -> str:
