@@ -220,9 +220,15 @@ def _internal(cases: pd.DataFrame) -> list[str]:
     return [*MEASURES, *(column for column in further if not str(column).endswith("_id"))]
 
 
+def _name_further(column: str) -> tuple[str, str]:
+    """Name and unit of a column that the operation brought: 'callback_late_h' is callback late, in hours."""
+    unit = {"_h": "hours", "_s": "seconds"}.get(column[-2:], "")
+    return (column[:-2] if unit else column).replace("_", " "), unit
+
+
 def _contrast(cases: pd.DataFrame, measure: str, k: int, confidence: float) -> dict[str, object]:
     """One measure between cases with and without the problem, like with like."""
-    name, unit = MEASURES.get(measure, (measure.replace("_", " "), ""))
+    name, unit = MEASURES.get(measure) or _name_further(measure)
     row: dict[str, Any] = {"measure": measure, "name": name, "unit": unit, "lack": "", "n_with": 0, "n_without": 0}
     if measure not in cases or cases[measure].isna().all():
         return row | {"lack": NO_COLUMN}

@@ -19,7 +19,7 @@ NOT_KNOWN = "not known"
 NOTHING = ("", "–", NOT_KNOWN, "too few")  # cells that show nothing
 QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "What we do not know")
 WORDS = {"unknown": "We do not know", "settle": "What would settle it:", "page": "Page", "of": "of"}
-WORDS |= {"none": "None.", "limits": "usual range", "whole": "all"}
+WORDS |= {"none": "None.", "limits": "usual range", "whole": "no difference"}
 PROVENANCE = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
 # columns of the lists of what was read; the others by their own names
 PROVENANCE_HEADS = {"sha256": "SHA-256 (start)", "n": "Rows", "left_out": "Left out by the map"}

@@ -14,7 +14,7 @@ from analytics.contrast.diagnosis import COUNTS, FEW, MEASURES, NO_COLUMN, Diagn
 from analytics.contrast.drift import CANNOT_TELL, PERCEPTION_FELL, PERCEPTION_ROSE, RACE, SHORTEST, Drift, find_drift
 from analytics.contrast.drivers import BETWEEN, WITHIN, rank_drivers
 from analytics.contrast.groups import PERCEIVED, PERCEPTIONS, contrast_groups
-from analytics.contrast.watermelon import WATERMELON, find_watermelons
+from analytics.contrast.watermelon import REVERSE, WATERMELON, find_watermelons
 from analytics.measures.estimate import OBSERVED, SAID, Estimate, span
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
@@ -31,6 +31,7 @@ DRAWN = 8  # recorded figures drawn for a problem
 NAMED_APART = 3  # figures that a chart's title names; of more it gives the number
 RELIEF = {"none": "no relief", "partial": "partial relief", "full": "full relief"}
 UNITS = {"hours": " h", "seconds": " s"}
+FINDINGS = {WATERMELON: "customers worse off", REVERSE: "customers content", "": "–"}
 DISAGREEMENTS = {BETWEEN: "slopes differ between segments", WITHIN: "the pooled slope is not the one within segments"}
 
 
@@ -43,7 +44,7 @@ def show_explanation(story: Story) -> Section:
     if not problems:
         if lacks:
             return Section(lacks, lacks[0], lacks)
-        nothing = "No problem is open, so no internal figure is shown: they only explain problems."
+        nothing = "No problem is shown to be open, so no internal figure stands here: they only explain problems."
         return words.section_of([blocks.finding(nothing)])
     parts, unknowns = gather(
         *(functools.partial(_diagnosis, story, problem) for problem in problems),
@@ -106,10 +107,11 @@ def _diagnosis(story: Story, problem: Problem) -> list[blocks.Block]:
         raise NotMeasured(f"fewer than {story.k} customers", needed_for=f"what explains {problem.name}")
     diagnosis = diagnose(problem, story.cases_recent, k=story.k, confidence=story.confidence)
     frame, evidence = diagnosis.frame, [problem.evidence]
-    like = f" of the same {', '.join(diagnosis.by)}" if diagnosis.by else ""
+    like = f" of the same {listed(list(diagnosis.by))}" if diagnosis.by else ""
+    part = "all" if diagnosis.compared == diagnosis.n else f"{diagnosis.compared:,} of"
     lines = [
-        f"Over the {story.span}, compared: {diagnosis.compared:,} of the {diagnosis.n:,} "
-        f"cases that have the problem with {diagnosis.others:,} cases{like} whose customers spoke and did not name it.",
+        f"Over the {story.span}, {part} the {diagnosis.n:,} cases that have the problem are compared with "
+        f"{diagnosis.others:,} cases{like} whose customers spoke and did not name it.",
         _company_says(diagnosis),
         *_differences(frame),
     ]
@@ -183,12 +185,13 @@ def _diagnosis_chart(diagnosis: Diagnosis) -> blocks.Block:
     away = (rows["value"] - 0.5).abs().where(~rows["differs"], 1.0)  # those that differ first
     drawn = rows.loc[away.round(9).sort_values(ascending=False, kind="stable").index[:DRAWN]]
     rest = f" Drawn: the {len(drawn)} of {len(rows)} figures furthest apart." if len(drawn) < len(rows) else ""
+    alike = f" Compared within {listed(list(diagnosis.by))}." if diagnosis.by else ""
     label, problem = "chance that the case with the problem has the higher value", diagnosis.problem.name
     return blocks.figure(
         figures.plot_intervals(drawn, by="name", unit="share", reference=0.5, label=label),
         alt=f"Internal measures of cases with {problem} against comparable cases; {len(names)} of {len(rows)} differ.",
         caption=f"{capital(problem)}: {verdict}.", source=OBSERVED, n=int(rows["n"].max()), people=drawn["people"],
-        note=f"50 % means no difference. Compared within reason, channel and segment; a difference is no cause.{rest}",
+        note=f"50 % means no difference.{alike} A difference is no cause.{rest}",
     )  # fmt: skip
 
 
@@ -212,7 +215,7 @@ def _watermelons(story: Story) -> list[blocks.Block]:
         "n": "Answers", "finding": "Finding",
     }  # fmt: skip
     listing = blocks.table(
-        table.assign(finding=table["finding"].replace("", "–")), caption="Targets inside, and what customers say.",
+        table.assign(finding=table["finding"].map(FINDINGS)), caption="Targets inside, and what customers say.",
         source=[SAID, OBSERVED], n=int(table["n"].sum()), people="people", columns=heads,
         formats={"goal": "share", "inside": "share"} | ({"perceived": "share"} if unit == "share" else {}),
         note=f"The {story.span}. With answers shuffled between cases, this test raises "
@@ -227,7 +230,7 @@ def _watermelon(targets: pd.DataFrame, perception: str, unit: str) -> blocks.Blo
     felt = Estimate(row["perceived"], row["low"], row["high"], int(row["n"]), unit, SAID)
     places = 1 if unit == "score" else 0
     elsewhere = write_interval(row["against"], math.nan, math.nan, unit, places)
-    reverse = "red inside, yet customers are content: stop chasing this target"
+    reverse = "red inside, yet customers are content"
     verdict = "green inside, red to customers" if row["finding"] == WATERMELON else reverse
     met = [
         f"'{t['target']}' is met in {t['inside']:.0%} (goal {t['goal']:.0%}, n = {t['inside_n']:,.0f})"
@@ -285,7 +288,7 @@ def _drivers(story: Story) -> list[blocks.Block]:
         people = scored.groupby(by)["case_id"].agg(lambda ids: count_people(scored.loc[ids.index]))
         scored = scored[scored[by].map(people) >= story.k]
     ranked = rank_drivers(scored, outcome, present, by=by, confidence=story.confidence)
-    refusal = _refusal(ranked.attrs["disagreements"], by) if by else ""
+    refusal = _refusal(ranked.attrs["disagreements"]) if by else ""
     if by and not refusal:
         ranked, by = ranked.reset_index(by).query(f"{by} == 'all'").drop(columns=by), None
     table = ranked.reset_index(names=[by, "driver"] if by else ["driver"]).rename(columns={"lmg": "value"})
@@ -294,7 +297,7 @@ def _drivers(story: Story) -> list[blocks.Block]:
     heads = {"driver": "Recorded event", "value": "Share of variance", "direction": "Cases with more of it are"}
     listing = blocks.table(
         table.assign(unit="share"), source=[SAID, OBSERVED], n=len(scored),
-        caption=f"Share of the differences in {outcome.upper()} that goes with each recorded event.",
+        caption=f"Share of the differences in {words.SCORE_WORDS[outcome]} that goes with each recorded event.",
         columns={by: by.capitalize(), **heads} if by else heads,
         people=table[by].map(people) if by else count_people(scored),
         note="Shapley shares of R² (LMG) on ranks; an interval reaching zero may be nothing. No cause is shown.",
@@ -303,15 +306,15 @@ def _drivers(story: Story) -> list[blocks.Block]:
     return [head, blocks.unknown(refusal), listing] if refusal else [head, listing]
 
 
-def _refusal(disagreements: pd.DataFrame, by: str) -> str:
+def _refusal(disagreements: pd.DataFrame) -> str:
     """Why no ranking is given for the segments together; '' where they agree."""
     standing = disagreements[disagreements["stands"]]
     if standing.empty:
         return ""
     drivers = standing.groupby("kind", sort=False)["driver"].unique()
-    reasons = [f"{DISAGREEMENTS[str(kind)]}: {', '.join(map(_name, names))}" for kind, names in drivers.items()]
+    reasons = [f"{DISAGREEMENTS[str(kind)]} ({listed([*map(_name, names)])})" for kind, names in drivers.items()]
     unknown = "Which event goes most with the score is not known for the segments together"
-    return f"{unknown}: the values of {by} disagree ({'; '.join(reasons)})."
+    return f"{unknown}: {'; '.join(reasons)}."
 
 
 def _name(measure: str) -> str:

@@ -81,7 +81,7 @@ def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
 def pooled_sentence(story: Story) -> str:
     """That a figure is of several companies or brands together; '' where it is of one."""
     for column, names in brand_columns(story.tables).items():
-        return f" It is of {len(names)} {BRANDS[column]} together."
+        return f" The figure is of {len(names)} {BRANDS[column]} together."
     return ""
 
 

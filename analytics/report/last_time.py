@@ -144,9 +144,9 @@ def show_last_time(story: Story, *sections: Section) -> Section:
     table = retest(previous, [*_problems_now(story), *now])
     latest = table["verdict"].value_counts().reindex(list(Verdict), fill_value=0)
     record = running_record(folder, story.history[:-1]).add(latest)
+    so_far = "" if record.eq(latest).all() else f" Over all reports so far: {_counted(record)}."
     record_so_far = blocks.finding(
-        f"Of {len(table)} statements of {story.period.previous().label}: {_counted(latest)}. "
-        f"Over all reports so far: {_counted(record)}."
+        f"Of {len(table)} statements of {story.period.previous().label}: {_counted(latest)}.{so_far}"
     )
     if table.empty:
         return section_of([record_so_far])

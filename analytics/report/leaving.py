@@ -45,7 +45,7 @@ def show_leaving(story: Story) -> Section:
         lambda: _fairness(study),
     )  # fmt: skip
     answer = next((b for b in parts if b.kind == "finding" and b.data["level"] == "finding"), parts[0])
-    return Section(parts, answer, unknowns)
+    return Section(parts, answer, [*unknowns, *_why_silent(parts)])
 
 
 @section
@@ -139,23 +139,30 @@ def _said(story: Story) -> list[blocks.Block]:
 
 
 def _silent(story: Story) -> list[blocks.Block]:
-    start = story.period.previous(11).start if story.period.frequency == "month" else story.period.start
+    monthly = story.period.frequency == "month"
+    start = story.period.previous(11).start if monthly else story.period.start
     try:
         leavers = estimate_silent_leavers(story.tables, start=start, end=story.period.end)
     except NobodyLeftError:
         return [blocks.finding(say("nobody_left"))]
     if leavers.left < story.k:
         return [blocks.unknown(say("few_left", k=story.k))]
-    rates = [rate for rate in (leavers.rate_silent, leavers.rate_spoke) if rate.n >= story.k]
-    people = min(e.n for e in (leavers.share, *rates))
-    sentence = silent_sentence(leavers)
-    return [blocks.finding(sentence, [leavers.share, *rates], key="leaving:silent", people=people)]
+    sentence = silent_sentence(leavers, f"the 12 months to {story.period.label}" if monthly else story.period.label)
+    return [blocks.finding(sentence, [leavers.share], key="leaving:silent", people=leavers.left)]
 
 
-def silent_sentence(leavers: SilentLeavers) -> str:
-    """How many left without a word, how far words without a name could lower it, and what would tell why."""
+def _why_silent(parts: list[blocks.Block]) -> list[blocks.Block]:
+    """What leavers without a word leave open; it stands once, among what the report does not know."""
+    silent = [block for block in parts if block.data.get("key") == "leaving:silent"]
+    some = any(block.data["evidence"][0]["value"] > 0 for block in silent)
+    return [blocks.unknown(say("silent_why"), settle=say("silent_settle"))] if some else []
+
+
+def silent_sentence(leavers: SilentLeavers, window: str) -> str:
+    """How many left in a window without a word, and how far words without a name could lower it."""
     nameless = say("nameless", x=leavers) if leavers.nameless else ""
-    return say("silent", x=leavers, low=100 * leavers.share.low, high=100 * leavers.share.high, nameless=nameless)
+    low, high = 100 * leavers.share.low, 100 * leavers.share.high
+    return say("silent", x=leavers, low=low, high=high, nameless=nameless, window=window)
 
 
 def _leaks(story: Story) -> list[blocks.Block]:
@@ -279,11 +286,12 @@ def listening_sentence(listening: views.Listening) -> str:
 def _calibration(study: Study) -> list[blocks.Block]:
     model = study.model
     table, error = model.calibration(), model.evaluation_["calibration_error"]
+    gap = f"{100 * error.value:.1f} points ({100 * error.low:.1f}–{100 * error.high:.1f})"
     if not model.calibrated_:
-        sentence = say("uncalibrated", error=figure_of(error))
+        sentence = say("uncalibrated", error=gap)
         return [blocks.unknown(sentence, settle="fitting it again after the next horizon")]
     return [blocks.figure(
-        _plot_calibration(table), caption=say("calibrated", error=figure_of(error)),
+        _plot_calibration(table), caption=say("calibrated", error=gap),
         alt=f"Predicted against observed share of leavers in ten groups; mean difference {error.value:.1%}.",
         source=OBSERVED, n=error.n, people=table["n"],
         note="Ten groups of equal size by predicted risk; on the line, as many left as predicted.",

@@ -33,8 +33,8 @@ def show_perception(story: Story) -> Section:
         )
         return Section([few], few, [few])
     headline = blocks.finding(
-        f"{lead.subject} was {figure_of(now)} {_basis(story, lead, now.n)}{_of_those_asked(story)} in "
-        f"{story.period.label}{', weighted as the survey was drawn' if story.weighted else ''}. "
+        f"{lead.subject} was {figure_of(now)} {_basis(story, lead, now.n)} in {story.period.label}"
+        f"{', weighted as the survey was drawn' if story.weighted else ''}{_of_those_asked(story)}. "
         f"{_moved(story, signal)}{_side_open(now, lead)}{pooled_sentence(story)}",
         [now],
         signal.word,
@@ -82,7 +82,7 @@ def _basis(story: Story, lead: Score, n: int) -> str:
 
 def _of_those_asked(story: Story) -> str:
     try:
-        return f", {story.invitations['responded_at'].notna().mean():.0%} of those asked,"
+        return f"; {story.invitations['responded_at'].notna().mean():.0%} of those asked then have answered"
     except NotMeasured:
         return ""
 
@@ -132,7 +132,7 @@ def score_chart(story: Story, score: Score, series: pd.DataFrame, signal: Signal
         blocks.figure(
             figures.plot_series(drawn, unit=last.unit, label=score.name, limits=limits, height=height),
             alt=f"{score.name}, {len(series)} periods up to {story.period.label}; latest {figure_of(last)}.",
-            caption=f"{score.name}: {movement_note(signal)} in {story.period.label}.",
+            caption=f"{score.name} in {story.period.label}: {movement_note(signal)}.",
             source=SAID,
             n=int(series["n"].sum()),
             note=f"{capital(score.meaning)}. The band is the {story.confidence:.0%} interval"

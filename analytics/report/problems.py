@@ -56,12 +56,17 @@ def show_problems(story: Story) -> Section:
         raise NotMeasured(f"fewer than {story.k} {name_writers(story.writers)} in {story.period.label}")
     listing = _problem_table(table, n, story)
     if named.empty:
+        most = table.iloc[0]
         none_open = blocks.finding(
-            f"No theme is named as a problem by more than {OPEN_SHARE:.0%} of the {n:,} {name_writers(story.writers)}, "
-            f"as far as the intervals tell{_not_counted(table)}.",
+            f"Of no theme can we say that more than {OPEN_SHARE:.0%} of the {n:,} {name_writers(story.writers)} name "
+            f"it as a problem: named most, as far as is known, is {THEME_WORDS[most['theme']]}, "
+            f"{figure_of(estimate_of(most))}"
+            f"{_not_counted(table)}.",
+            [estimate_of(most)],
             people=people,
         )
-        return Section([none_open, listing], none_open)
+        open_ends = _perhaps_larger(table, float(most["counted"]))
+        return Section([none_open, listing, *open_ends], none_open, open_ends)
     top = named.iloc[0]
     first, theme = estimate_of(top), THEME_WORDS[top["theme"]]
     largest = _judged(

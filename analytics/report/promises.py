@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from analytics.contrast.problems import OPEN_SHARE
 from analytics.contrast.strategy import CONGRUENT, NOT_CONGRUENT, UNKNOWN, judge_strategy
 from analytics.measures.estimate import ASSERTED, SAID, Estimate
 from analytics.measures.promises import Lack, Verdict, score_promises
@@ -67,7 +68,7 @@ def _strategy(story: Story) -> list[blocks.Block]:
     if CONGRUENT in themes:
         lines.append(blocks.finding(f"Congruent with it: hardly anyone names {themes[CONGRUENT]}.", evidence))
     if UNKNOWN in themes:
-        sentence = f"We do not know about {themes[UNKNOWN]}: the interval spans 2 %."
+        sentence = f"Of {themes[UNKNOWN]} it is not known whether more than {OPEN_SHARE:.0%} name it as a problem."
         lines.append(blocks.unknown(sentence, "more comments"))
     return lines
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu
 
+from analytics.contrast import diagnosis
 from analytics.contrast.diagnosis import Account, Problem, compare_ranks, diagnose
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.measures.scores import share
@@ -209,3 +210,9 @@ def test_nothing_is_found_where_there_is_nothing(name, request):
     frame = request.getfixturevalue(name)
     found = diagnose(dissatisfied(frame), frame)
     assert found.frame["p_value"].notna().any() and not found.frame["differs"].any()
+
+
+def test_a_column_that_the_operation_brought_is_named_in_words_with_its_unit():
+    assert diagnosis._name_further("callback_late_h") == ("callback late", "hours")
+    assert diagnosis._name_further("queue_time_s") == ("queue time", "seconds")
+    assert diagnosis._name_further("qa_score") == ("qa score", "")

@@ -56,7 +56,7 @@ def test_a_series_without_any_value_is_an_empty_frame_and_no_error():
 
 def test_groups_are_written_largest_first_with_interval_and_n():
     said = words(plot_intervals(GROUPS, by="team", reference=0.5))
-    assert {"62 % (58–66)", "n = 1,204", "not known", "n = 0", "all: 50 %"} <= set(said)
+    assert {"62 % (58–66)", "n = 1,204", "not known", "n = 0", "no difference: 50 %"} <= set(said)
     assert said.index("North") > said.index("costs $5 & <b>") > said.index("Silent")  # drawn from the bottom up
 
 

@@ -87,7 +87,7 @@ def test_two_companies_are_set_side_by_side_and_the_pooled_figure_says_so(tmp_pa
     frame = answers(company={"North": 0.6, "South": 0.6})
     section = report.show_perception(load_story(organise(tmp_path, frame, ["company"]), "2026-05"))
     headline, *others = sentences(section)
-    assert headline.endswith("It is of 2 companies together.")
+    assert headline.endswith("The figure is of 2 companies together.")
     assert any(sentence.startswith("By company: ") for sentence in others), "told even where they are alike"
 
 

@@ -70,6 +70,15 @@ def test_the_section_tells_said_silent_model_listening_calibration_calls_and_fai
     assert section.answer.data["level"] == "finding"
 
 
+def test_silent_leavers_name_their_window_and_why_they_left_stands_with_what_would_settle_it(section):
+    told = [block.data for block in section.blocks if block.kind == "finding"]
+    (silent,) = [data for data in told if data["key"] == "leaving:silent"]
+    assert "customers who left in the 12 months to October 2026 had neither" in silent["sentence"]
+    assert "not known" not in silent["sentence"]  # page one tells it as an answer
+    (why,) = [b.data for b in section.unknowns if b.data["sentence"].startswith("Why the silent left")]
+    assert (why["level"], why["settle"]) == ("unknown", "asking a sample of those who left")
+
+
 def test_no_customer_is_named_in_the_section(section, tables):
     text = json.dumps([block.as_json() for block in section.blocks])
     assert not any(customer in text for customer in tables.customers["customer_id"].head(2_000))

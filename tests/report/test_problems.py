@@ -1,0 +1,32 @@
+"""Where no theme is shown to be open, the section claims no more than the intervals carry."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+
+from analytics import report
+from analytics.report.story import Unread
+
+
+def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_not_known():
+    nan = float("nan")
+    rows = [
+        ("billing_price", 0.07, 0.01, 0.18, 0.07),
+        ("waiting", 0.01, 0.0, 0.05, 0.01),
+        ("unresolved", nan, nan, nan, 0.14),
+    ]
+    table = pd.DataFrame(rows, columns=["theme", "value", "low", "high", "counted"])
+    table = table.assign(n=200, unit="share", source="said by customers", word="no change", open=table["low"] > 0.02)
+    story = SimpleNamespace(
+        problem_table=table, critical=pd.DataFrame({"customer_id": range(200)}), writers={"people", "surveys"}, k=10,
+        period=SimpleNamespace(label="May 2026"), unread=Unread(0, 200), confidence=0.95, theme_model="fast",
+    )  # fmt: skip
+    section = report.show_problems(story)
+    sentence = section.answer.data["sentence"]
+    assert sentence.startswith("Of no theme can we say that more than 2 % of the 200 customers who wrote name it")
+    assert (
+        "named most, as far as is known, is bills and prices, 7 % (1–18); of 1 theme the share is not known."
+        in sentence
+    )
+    (larger,) = section.unknowns
+    assert "14 % of labels" in larger.data["sentence"] and larger.data["settle"]
