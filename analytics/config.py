@@ -64,6 +64,18 @@ def _zone_exists(value: str) -> str:
 Zone = Annotated[str, AfterValidator(_zone_exists)]
 
 
+def _patterns_compile(value: list[str]) -> list[str]:
+    for pattern in value:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+    return value
+
+
+Patterns = Annotated[list[str], AfterValidator(_patterns_compile)]
+
+
 class OfficeHours(Section):
     """When the company's own clock runs: days as 'mon'…'sun', local opening and closing times."""
 
@@ -85,18 +97,8 @@ class Organisation(Section):
     brands: list[str] = []
     timezone: Zone = "UTC"
     minimum_group: int = Field(default=10, ge=2)
-    order_number_patterns: list[str] = []
+    order_number_patterns: Patterns = []
     office_hours: OfficeHours | None = None
-
-    @field_validator("order_number_patterns")
-    @classmethod
-    def _patterns_compile(cls, value: list[str]) -> list[str]:
-        for pattern in value:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
-        return value
 
     @property
     def zone(self) -> ZoneInfo:

@@ -5,16 +5,15 @@ then mean is for `convert`, and files are read by `sources`.
 """
 
 import difflib
-import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from analytics.config import Section, Zone, open_questions, suggest
+from analytics.config import Patterns, Section, Zone, open_questions, suggest
 from analytics.tables.headers import find_column, find_described, nearest, say_absent
 from analytics.tables.layout import tidy
 from analytics.tables.schema import FIELDS, Kind
@@ -59,19 +58,9 @@ class Rule(Section):
     scale: tuple[float, float] | None = None
     reverse: bool | None = None
     twin: str | None = None
-    question: list[str] = []
+    question: Patterns = []
     only_with: list[str] = []
     note: str = ""
-
-    @field_validator("question")
-    @classmethod
-    def _patterns_compile(cls, value: list[str]) -> list[str]:
-        for pattern in value:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-        return value
 
     @property
     def headers(self) -> list[str]:
