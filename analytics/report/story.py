@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
@@ -151,6 +151,11 @@ class Story:
         if score.column not in self._series:
             self._series[score.column] = self._measure_over_time(score)
         return self._series[score.column].copy()
+
+    @cached_property
+    def facts(self) -> dict[tuple[object, ...], Any]:
+        """What sections have found so far, by name (`tested.once`)."""
+        return {}
 
     @cached_property
     def _series(self) -> dict[str, pd.DataFrame]:

@@ -30,6 +30,39 @@ WITHHELD = {
 
 
 @dataclass(frozen=True)
+class Stake:
+    """What a finding weighs: whom it touches, and how many of them are worse off than comparable customers.
+
+    All findings of a report are counted in this one currency, so that page one can tell the largest.
+
+    Attributes
+    ----------
+    finding
+        One short sentence with its evidence and key, as page one may tell it.
+    more
+        Customers a month who come away worse (better, where `good`) than comparable customers would.
+    low
+        Lower bound of `more` at the report's level, 0 or above.
+    touched
+        People a month whom it touches.
+    p_value
+        Of the test behind it.
+    good
+        Whether customers are better off.
+    people
+        Ids of the customers behind it, where known: two findings about the same people are told once.
+    """
+
+    finding: Block
+    more: float
+    low: float
+    touched: float
+    p_value: float
+    good: bool = False
+    people: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
 class Section:
     """What a section shows, its answer for page one with any further sentences of it, and what it leaves unknown.
 
@@ -40,6 +73,7 @@ class Section:
     answer: Block
     unknowns: list[Block] = field(default_factory=list)
     further: list[Block] = field(default_factory=list)
+    stakes: list[Stake] = field(default_factory=list)
 
     @property
     def answers(self) -> list[Block]:
