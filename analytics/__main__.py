@@ -173,6 +173,7 @@ def check(config: ConfigPath = CONFIG) -> None:
     from analytics.config import load_config
     from analytics.report.incoming import PAGE, describe_incoming, draw_terminal, write_page
     from analytics.tables.read import read_tables, undated
+    from analytics.text.mood import heed_mood
     from analytics.unattended.deliver import refuse_addresses
 
     settings = load_config(config)
@@ -180,7 +181,7 @@ def check(config: ConfigPath = CONFIG) -> None:
     settings.resolve(PAGE).unlink(missing_ok=True)
     now = pd.Timestamp.now(settings.organisation.zone)
     with err.status("Reading every source …"):
-        tables = read_tables(settings)
+        tables = heed_mood(read_tables(settings))
         incoming = describe_incoming(tables, settings, now)
     draw_terminal(incoming, out)
     out.print(f"\n{write_page(incoming, settings, now)}", highlight=False)

@@ -15,6 +15,7 @@ from analytics.tables.propose import Draft, Question
 from analytics.tables.schema import FIELDS, TABLE_NAMES
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 from analytics.tables.start import answer_question, draft_map, has_clock
+from analytics.text.mood import doubt_checked
 
 TEMPLATES = Path(__file__).parent / "templates"
 HEADER_ROWS = (2, 3)  # with which an export is tried beside one
@@ -185,7 +186,7 @@ def _one_line(text: str) -> str:
 
 def _draft(origin: Origin) -> Draft:
     try:
-        return draft_map(origin.raw, origin.reread)
+        return draft_map(origin.raw, origin.reread, doubt=doubt_checked)
     except ValueError as error:
         raise ValueError(f"{origin.raw.name}: {error}") from None
 

@@ -27,6 +27,7 @@ from analytics.tables.read import read_tables
 from analytics.tables.schema import STAMPS, NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
 from analytics.text.comments import collect_comments, complained_about, redact_comments, score_comments
+from analytics.text.mood import heed_mood
 from analytics.text.pages import Pages
 from analytics.text.scored import Reader
 
@@ -440,7 +441,7 @@ def load_story(config: str | Path | Config, period: str, part: str = "") -> Stor
     config = config if isinstance(config, Config) else load_config(config)
     when = parse_period(period).localise(config.organisation.timezone)
     refuse_unfinished(when, config.organisation.zone)
-    tables = only_part(read_tables(config), config.report.by, part)
+    tables = only_part(heed_mood(read_tables(config)), config.report.by, part)
     if when.frequency == "all":
         when = spanning(when, tables)
     else:

@@ -48,7 +48,7 @@ class Checked:
     """A table that keeps its contract, its counts, and its faults (source, row, column, value, reason, effect).
 
     `absent` are the optional columns that each source lacks, `losses` compare rows lost with rows kept, `scales` are
-    the scores on another scale than the usual one.
+    the scores on another scale than the usual one, `directed` those of which the map says which end is the good one.
     """
 
     frame: pd.DataFrame
@@ -59,6 +59,7 @@ class Checked:
     losses: list[Loss] = field(default_factory=list)
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
     spans: pd.DataFrame = field(default_factory=pd.DataFrame)
+    directed: frozenset[str] = frozenset()
 
 
 class _Findings(NamedTuple):
@@ -139,6 +140,9 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
         ],
         scales=_stated_scales(reading.sources),
         spans=_spans(table, kept, origin),
+        directed=frozenset(
+            n for s in reading.sources for n, r in s.table_map.columns.items() if r.reverse is not None or r.values
+        ),
     )
 
 

@@ -396,27 +396,3 @@ def _doubt_comment(texts: pd.Series) -> list[Doubt]:
     sample = ", ".join(map(repr, texts.unique()[:3]))
     reason = f"{numbers:,} of {len(texts):,} texts are numbers, such as {sample}. Map the column that holds the words."
     return [Doubt("comment", "meaning", reason)]
-
-
-def score_pairs(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] | None = None) -> pd.DataFrame:
-    """Scores with the words beside them: what a check of the mood of the words compares.
-
-    Parameters
-    ----------
-    surveys
-        The table as read.
-    scales
-        Scales that are not the usual ones, by score.
-
-    Returns
-    -------
-    DataFrame
-        One row per answered score of a comment: score, text, position (0 the worst end of the scale, 1 the best).
-    """
-    pairs = []
-    for name in (name for name in SCALES if name in surveys and "comment" in surveys):
-        low, high = (scales or {}).get(name, SCALES[name][0])
-        both = surveys[surveys[name].notna() & surveys["comment"].notna()]
-        position = (both[name] - low) / (high - low)
-        pairs.append(pd.DataFrame({"score": name, "text": both["comment"], "position": position}))
-    return pd.concat(pairs) if pairs else pd.DataFrame(columns=["score", "text", "position"])

@@ -2,18 +2,19 @@
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from analytics.tables.check import Checked
 from analytics.tables.convert import Reading, convert
 from analytics.tables.headers import question_of
 from analytics.tables.labels import pole
 from analytics.tables.maps import SCALES
-from analytics.tables.meaning import ColumnProfile, asked_for, profile_column
+from analytics.tables.meaning import ColumnProfile, Doubt, asked_for, profile_column
 from analytics.tables.schema import FIELDS, Field
 from analytics.tables.sources import Raw
 
@@ -63,7 +64,8 @@ class Draft:
     """A proposed map.
 
     `content` is what the file holds, `evidence` what speaks for a line, by table and column; `unused` are the columns
-    that it leaves, `shipped` the shipped map that it is a copy of, or ''.
+    that it leaves, `shipped` the shipped map that it is a copy of, or ''. `doubt` gets a checked table of surveys and
+    returns what else speaks against its map.
     """
 
     raw: Raw
@@ -72,6 +74,7 @@ class Draft:
     unused: tuple[ColumnProfile, ...] = ()
     questions: tuple[Question, ...] = ()
     shipped: str = ""
+    doubt: Callable[[Checked], list[Doubt]] = lambda checked: []
 
 
 def propose(raw: Raw) -> Draft:

@@ -211,6 +211,7 @@ def _build_log(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> R
         ),
         {name: scale for result in checked.values() for name, scale in result.scales.items()},
         pd.concat([result.spans for result in checked.values()]),
+        frozenset(name for result in checked.values() for name in result.directed),
     )
 
 

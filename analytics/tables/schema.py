@@ -155,6 +155,8 @@ class ReadLog:
         Ends of each score whose map states another scale than the usual one.
     spans
         One row per table and source: table, source, kept (rows), first, last (the stamps that date them; NaT for none).
+    directed
+        Scores of which a map says which end of their scale is the good one.
     """
 
     rows: pd.DataFrame = field(default_factory=_empty("table read kept quarantined duplicates cells").copy)
@@ -165,6 +167,7 @@ class ReadLog:
     losses: pd.DataFrame = field(default_factory=_empty(" ".join(LOSS_COLUMNS)).copy)
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
     spans: pd.DataFrame = field(default_factory=_empty("table source kept first last").copy)
+    directed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """The first draft of a map: a shipped one where the headers are its tool's, else a proposal; what is open is asked."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from analytics.tables.check import Piece, check_table
+from analytics.tables.check import Checked, Piece, check_table
 from analytics.tables.headers import find_column
 from analytics.tables.maps import SCALES, ExportMap, parse_map
+from analytics.tables.meaning import Doubt
 from analytics.tables.propose import (
     LOOKED_AT,
     MAPS,
@@ -27,7 +28,10 @@ from analytics.tables.sources import Raw
 RECOGNISED = 3  # headers of a shipped map that must be there before an export counts as its tool's
 
 
-def draft_map(raw: Raw, reread: Mapping[int, Raw] | None = None, maps: Path = MAPS) -> Draft:
+def draft_map(
+    raw: Raw, reread: Mapping[int, Raw] | None = None, maps: Path = MAPS,
+    doubt: Callable[[Checked], list[Doubt]] = lambda checked: [],
+) -> Draft:  # fmt: skip
     """Propose a map for one export.
 
     Parameters
@@ -38,6 +42,8 @@ def draft_map(raw: Raw, reread: Mapping[int, Raw] | None = None, maps: Path = MA
         The same export by the number of its header rows, as far as it can be read with more than one.
     maps
         Folder of the shipped maps.
+    doubt
+        What else speaks against the map of a checked table of surveys, such as the words beside a score.
 
     Returns
     -------
@@ -67,7 +73,7 @@ def draft_map(raw: Raw, reread: Mapping[int, Raw] | None = None, maps: Path = MA
             draft = _keep_filters(propose(shipped.raw), shipped)
         except ValueError:
             draft = shipped
-    return _check(draft)
+    return _check(replace(draft, doubt=doubt))
 
 
 def answer_question(draft: Draft, question: Question, choice: Choice) -> Draft:
@@ -86,7 +92,9 @@ def find_questions(draft: Draft) -> list[Question]:
     asked: list[Question] = []
     for table, table_map in layout.tables.items():
         try:
-            check_table(table, [Piece(draft.raw, table_map, layout)], layout.zone or "UTC")
+            checked = check_table(table, [Piece(draft.raw, table_map, layout)], layout.zone or "UTC")
+            doubts = draft.doubt(checked) if table == "surveys" else []
+            asked += [Question(f"{table}.{d.column}", str(d), _choices(draft.content, table, d.column)) for d in doubts]
         except DataContractError as error:
             for row in error.failures.itertuples(index=False):
                 column = str(row.column)
@@ -137,7 +145,7 @@ def _choices(content: dict[str, Any], table: str, column: str) -> tuple[Choice, 
     leave_out = Choice("leave this column out", (((table, column), None),))
     if column in SCALES:
         low, high = SCALES[column][0]
-        stated = full | {"scale": [low, high]}
+        stated = full | {"scale": [low, high], "reverse": False}
         return (
             Choice(f"it is {spec.meaning}, {low:g} to {high:g}, {high:g} is best", (((table, column), stated),)),
             Choice(f"it is, but {low:g} is best", (((table, column), stated | {"reverse": True}),)),

@@ -6,7 +6,7 @@ import pytest
 
 from analytics.config import Config
 from analytics.tables.labels import has_no_opinion, pole
-from analytics.tables.meaning import profile_column, score_pairs
+from analytics.tables.meaning import profile_column
 from analytics.tables.read import read_tables
 from analytics.tables.schema import DataContractError
 
@@ -261,11 +261,3 @@ def test_the_twin_of_a_score_is_evidence_for_its_role():
     profile = profile_column(pd.Series(["3", "9"]), "Q9", "", {"Q9_NPS_GROUP": groups})
     assert profile.role == "nps"
     assert [evidence.kind for evidence in profile.evidence] == ["values", "neighbour"]
-
-
-def test_pairs_of_score_and_words_lie_between_the_ends_of_their_scale():
-    surveys = pd.DataFrame({"nps": [0.0, 10.0, None], "ces": [5.0, None, 1.0], "comment": ["a", "b", "c"]})
-    pairs = score_pairs(surveys, {"ces": (1.0, 5.0)})
-    assert pairs[["score", "text", "position"]].to_numpy().tolist() == [
-        ["nps", "a", 0.0], ["nps", "b", 1.0], ["ces", "a", 1.0], ["ces", "c", 0.0],
-    ]  # fmt: skip

@@ -1,0 +1,69 @@
+"""Whether the words beside a score are in its mood: a scale the other way round stops the run."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from analytics.tables.check import Piece, check_table
+from analytics.tables.maps import parse_map
+from analytics.tables.schema import DataContractError, ReadLog, Tables
+from analytics.tables.sources import read_raw
+from analytics.tables.start import answer_question, draft_map
+from analytics.text.mood import doubt_checked, doubt_mood, heed_mood
+
+PRAISE = [
+    "Lovely staff and quick help.",
+    "Very happy with the repair.",
+    "Great, thank you so much!",
+    "Excellent advice.",
+]
+BLAME = ["Nobody rang me back, awful.", "Rude and slow.", "Terrible, still broken.", "Worst company I ever met."]
+
+
+def _surveys(seed: int, flip: bool, n: int = 60) -> pd.DataFrame:
+    draw = np.random.default_rng(seed)
+    content = draw.random(n) < 0.5
+    words = [str(draw.choice(PRAISE if good else BLAME)) for good in content]
+    score = np.where(content, draw.integers(4, 6, n), draw.integers(1, 3, n)).astype(float)
+    days = pd.date_range("2026-05-01", periods=n, freq="h", tz="UTC")
+    ids = [f"r{i}" for i in range(n)]
+    return pd.DataFrame(
+        {"response_id": ids, "responded_at": days, "csat": 6 - score if flip else score, "comment": words}
+    )
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_praise_beside_the_worst_mark_is_a_doubt_and_praise_beside_the_best_is_none(seed):
+    assert [d.aspect for d in doubt_mood(_surveys(seed, flip=True))] == ["direction"]
+    assert doubt_mood(_surveys(seed, flip=False)) == []
+
+
+def test_words_that_have_nothing_to_do_with_the_score_raise_no_doubt():
+    for seed in range(10):
+        surveys = _surveys(seed, flip=False)
+        mixed = surveys["csat"].sample(frac=1, random_state=seed).to_numpy()
+        assert doubt_mood(surveys.assign(csat=mixed)) == []
+
+
+def test_a_contradicted_score_stops_the_run_and_a_stated_one_is_warned_of():
+    tables = Tables(surveys=_surveys(0, flip=True))
+    with pytest.raises(DataContractError, match="column csat, direction"):
+        heed_mood(tables)
+    stated = heed_mood(Tables(surveys=tables.surveys, log=ReadLog(directed=frozenset({"csat"}))))
+    assert "csat" in stated.log.warnings[-1]
+
+
+def test_a_draft_asks_which_end_is_good_and_the_answer_settles_it(tmp_path: Path):
+    file = tmp_path / "answers.csv"
+    frame = _surveys(0, flip=True).rename(columns={"csat": "Satisfaction", "comment": "Why?", "responded_at": "Date"})
+    frame.to_csv(file, index=False)
+    draft = draft_map(read_raw(file, file.name), doubt=doubt_checked)
+    question = next(q for q in draft.questions if q.place == "surveys.csat")
+    turned = next(c for c in question.choices if "1 is best" in c.means)
+    settled = answer_question(draft, question, turned)
+    assert settled.questions == ()
+    layout = parse_map(settled.content, "answered")
+    read = check_table("surveys", [Piece(settled.raw, layout.tables["surveys"], layout)], "UTC").frame
+    assert read.loc[read["comment"].isin(PRAISE), "csat"].min() >= 4
