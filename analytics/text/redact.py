@@ -22,7 +22,7 @@ Texts = TypeVar("Texts", str, list, pd.Series)
 Span = tuple[int, int]
 Check = Callable[[re.Match[str]], Span | None]
 
-REGIONS = ("GB", "US", "NL", "DE", "FR", "IN", "AU", "ZA", "ES", "IT")
+REGIONS = ("GB", "US", "NL", "DE", "FR", "IN", "AU", "ZA", "ES", "IT", "IE", "BE", "CH", "SE", "BR", "PL")
 """Numbering plans tried for a phone number in national form."""
 
 # Look-alikes of Latin letters in Cyrillic and Greek; a name is folded the same way, so real Cyrillic still matches.
@@ -35,6 +35,9 @@ _IDS = {module: re.compile(shape) for module, shape in tomllib.loads(data_text("
 _UNCHECKED = "unchecked"  # UK national insurance has no check digit
 _WORD = re.compile(r"[^\W_]+")
 _TITLES = frozenset("mr mrs ms miss dr prof sir madam mx".split())
+_PARTICLES = frozenset("van von de der den da di du la le del al el bin ibn ter ten".split())
+_GIVEN = frozenset(data_text("given_names.txt").split())
+_NEVER = frozenset("i we you he she it they the a an this that there very not so no yes please thanks thank".split())
 _LONGEST_NAME = 4  # words joined when looking for a name written with odd spaces
 
 
@@ -44,6 +47,7 @@ def redact(texts: Texts, names: Iterable[str] = (), patterns: Iterable[str] = ()
     Phone numbers are found in international form, and in the national form of `REGIONS`; nine digits or more in one
     run are taken for an identifier whatever they are. A known name is found whole or by its parts, in any case,
     spacing and script; a part that is an ordinary English word only where it stands capitalised within a sentence.
+    Names on no list are found after a title or an introduction, as a signature, and by common given names.
 
     Parameters
     ----------
@@ -111,10 +115,12 @@ def _redact(text: str, names: "_Names", own: Sequence[re.Pattern[str]]) -> str:
     if _SEARCH["may_hold"].search(folded):
         for name in ("plain_email", "email", "email_in_words"):
             take("e-mail", (match.span() for match in _SEARCH[name].finditer(folded)))
-        if any(map(str.isdigit, folded)):
-            for kind, finder in _FINDERS:
-                take(kind, finder(folded))
+        for kind, finder in _FINDERS:
+            take(kind, finder(folded))
+    take("secret", _finder("secret", _named("secret"))(folded))
+    take("user", _finder("user", _user)(folded))
     take("name", names.find(folded))
+    take("name", _unlisted(folded))
     if origin is not None:
         spans = [(origin[start], origin[end - 1] + 1, kind) for start, end, kind in spans]
     return _replace(text, ((start, end, f"[{kind}]") for start, end, kind in sorted(spans)))
@@ -191,7 +197,8 @@ def _phone(match: re.Match[str]) -> Span | None:
     plain = _SEARCH["three_three_four"].fullmatch(candidate) or (
         called and len(digits) <= 8 and re.fullmatch(r"\d{3,4}[ .-]?\d{4}", candidate)
     )
-    national = called or (digits.startswith("0") and len(digits) >= 9)
+    grouped = len(digits) >= 9 and len(re.findall(r"\d[\s().\-/]+(?=\d)", candidate)) in (2, 3)
+    national = called or grouped or (digits.startswith("0") and len(digits) >= 9)
     good = plain or (national and any(_dials(digits, region, "is_valid_number") for region in REGIONS))
     return match.span() if good else None
 
@@ -213,9 +220,75 @@ def _finder(
     return lambda text: filter(None, map(check, _SEARCH[name].finditer(text)))
 
 
+def _named(group: str) -> Check:
+    """The part of a match that is personal."""
+    return lambda match: match.span(group)
+
+
+def _user(match: re.Match[str]) -> Span | None:
+    """A user name, where it is no ordinary word."""
+    group = "user" if match["user"] else "named"
+    return match.span(group) if match[group].lower() not in english_words() else None
+
+
+def _handle(match: re.Match[str]) -> Span | None:
+    return match.span() if match["handle"].lower() not in english_words() else None
+
+
+def _any_group(match: re.Match[str]) -> Span:
+    """The group that a choice of patterns filled, or all of it."""
+    return next((match.span(i) for i, text in enumerate(match.groups(), 1) if text), match.span())
+
+
+def _unlisted(text: str) -> Iterator[Span]:
+    """Names that no list holds: after a title or an introduction, signed, with initials, or a common given name."""
+    for kind in ("title", "introduced", "signed", "greeted"):
+        for match in _SEARCH[kind].finditer(text):
+            if end := _name_end(match, kind):
+                yield match.start("name"), end
+    for match in _SEARCH["initials"].finditer(text):
+        if match["surname"].lower() not in english_words():
+            yield match.span()
+    for match in _SEARCH["capitalised"].finditer(text):
+        words = list(_WORD.finditer(match.group()))
+        given = [i for i, word in enumerate(words) if word.group().lower() in _GIVEN and not word.group().isupper()]
+        if not given:
+            continue
+        rest = words[given[0] :]
+        at = match.start() + rest[0].start()
+        if not _SEARCH["no_person"].search(text[max(0, at - 14) : at]):
+            last = next((i for i, w in enumerate(rest) if i and _is_ordinary(w.group())), len(rest)) - 1
+            yield at, match.start() + rest[last].end()
+
+
+def _is_ordinary(word: str) -> bool:
+    return (word.lower() in english_words() and word.lower() not in _GIVEN) or not word.strip("Xx")
+
+
+def _name_end(match: re.Match[str], kind: str) -> int:
+    """Where a name ends: at an ordinary word, where a title or signature is sure at one in small letters; 0: none."""
+    end, start, given = 0, match.start("name"), False
+    for word in _WORD.finditer(match["name"]):
+        letters = word.group()
+        if letters.lower() in _PARTICLES and end:
+            continue
+        given = given or letters.lower() in _GIVEN
+        capital = letters[0].isupper() and letters.lower() not in _NEVER and bool(letters.strip("Xx"))
+        rare = letters.isalpha() and not _is_ordinary(letters)
+        mine = kind == "introduced" and match.group().lower().startswith("my name")
+        if not ((capital and (rare or kind in ("title", "signed"))) or (rare and (mine or kind == "title"))):
+            break
+        end = start + word.end()
+    return end if given or kind != "greeted" else 0
+
+
 _FINDERS = (
+    ("link", _finder("link", _any_group)), ("date of birth", _finder("born", _named("born"))),
+    ("network", _finder("network")), ("place", _finder("place")), ("handle", _finder("handle", _handle)),
     ("iban", _finder("iban", _iban)), ("card", _finder("card", _card)), ("id", _ids),
-    ("number", _finder("reference", lambda match: match.span("number"))), ("address", _finder("address")),
+    ("number", _finder("account")), ("number", _finder("reference", _named("number"))),
+    ("address", _finder("address")), ("address", _finder("outward", _named("outward"))),
+    ("plate", _finder("plate", _any_group)),
     ("phone", _finder("phone", _phone)), ("number", _finder("long_number")),
 )  # fmt: skip
 
@@ -290,6 +363,8 @@ def _index_names(
         if len(words) == 1 or len(joined) >= 7:
             whole |= {joined, "".join(reversed(words))}
         for word in words:
+            if len(words) > 1 and word in _PARTICLES:
+                continue
             if len(word) > 2 or (len(words) == 1 and len(word) == 2):
                 given = word == words[0] or parts.get(word, (False, False))[1]
                 parts[word] = (word in english_words() or len(word) == 2, given)
