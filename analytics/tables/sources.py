@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pandas as pd
@@ -341,8 +341,14 @@ def _refuse_inflated(file: Path, name: str) -> None:
         raise ValueError(f"{footer.num_rows:,} rows of {footer.num_columns:,} columns are more than is read at once")
 
 
+_READ_ONLY = {  # what makes a session or transaction unable to write, where the address or an option does not
+    **dict.fromkeys(("mysql", "mariadb"), "SET SESSION TRANSACTION READ ONLY"),
+    "oracle": "SET TRANSACTION READ ONLY", "sqlite": "PRAGMA query_only = ON",
+}  # fmt: skip
+
+
 def read_query(url_env: str, query: str) -> Raw:
-    """Run one query against the database whose address stands in an environment variable; nothing is written.
+    """Run one query against the database whose address stands in an environment variable; nothing can be written.
 
     The address never appears in a message. Values in the query are bound by the driver, not by text.
 
@@ -351,7 +357,7 @@ def read_query(url_env: str, query: str) -> Raw:
     ValueError
         If the variable is not set, the database cannot be reached, or the query fails.
     """
-    from sqlalchemy import create_engine, text
+    from sqlalchemy import create_engine, make_url, text
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
     from sqlalchemy.pool import NullPool
 
@@ -361,11 +367,17 @@ def read_query(url_env: str, query: str) -> Raw:
         raise ValueError(f"{name}: the environment variable {url_env} is not set. Set it to the database's address.")
     try:
         # A plain postgresql:// would mean another driver than the one we install.
-        address = re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+        address = make_url(re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url))
+        if address.get_backend_name() == "sqlite" and address.database not in (None, "", ":memory:"):
+            there = address.database
+            file = there if there.startswith("file:") else f"file:{quote(there)}"
+            address = address.set(database=file, query={**address.query, "mode": "ro", "uri": "true"})
         engine = create_engine(address, hide_parameters=True, poolclass=NullPool)
-        with engine.connect() as connection:
+        with engine.connect() as connection:  # closed without a commit, which undoes whatever was written
             options = {"postgresql_readonly": True, "stream_results": True, "max_row_buffer": 50_000}
             connection = connection.execution_options(**options)
+            if engine.dialect.name in _READ_ONLY:
+                connection.execute(text(_READ_ONLY[engine.dialect.name]))
             chunks = [_plain(chunk) for chunk in pd.read_sql_query(text(query), connection, chunksize=50_000)]
     except ArgumentError:
         raise ValueError(

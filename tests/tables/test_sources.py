@@ -236,6 +236,26 @@ def test_a_bad_address_never_appears_in_the_message(monkeypatch, url):
     assert caught.value.__cause__ is None and caught.value.__suppress_context__
 
 
+@pytest.mark.parametrize("query", ["delete from answers", "drop table answers", "insert into answers values (3)"])
+def test_no_query_can_write_to_a_database_in_a_file(monkeypatch, tmp_path, query):
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "a b.db") as made:
+        made.execute("create table answers (id)")
+        made.execute("insert into answers values (1), (2)")
+    monkeypatch.setenv("SOME_DB", f"sqlite:///{tmp_path}/a b.db")
+    with pytest.raises(ValueError, match="SOME_DB"):
+        read_query("SOME_DB", query)
+    assert read_query("SOME_DB", "select count(*) as n from answers").frame["n"].tolist() == [2]
+
+
+def test_a_database_that_is_not_there_is_not_made(monkeypatch, tmp_path):
+    monkeypatch.setenv("SOME_DB", f"sqlite:///{tmp_path}/none.db")
+    with pytest.raises(ValueError, match="the database says"):
+        read_query("SOME_DB", "select 1")
+    assert not (tmp_path / "none.db").exists()
+
+
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.one_of(st.binary(max_size=200), st.text(alphabet="id,;\t\"\n\r'é\ufeff\0ab1", max_size=80).map(str.encode)))
 def test_any_bytes_give_a_frame_or_a_sentence(tmp_path, data):
