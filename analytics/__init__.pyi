@@ -6,6 +6,7 @@ from .contrast.diagnosis import diagnose as diagnose
 from .contrast.drivers import rank_drivers as rank_drivers
 from .contrast.signals import detect_signals as detect_signals
 from .contrast.watermelon import find_watermelons as find_watermelons
+from .measures.actions import score_actions as score_actions
 from .measures.estimate import Estimate as Estimate
 from .measures.invitations import audit_invitations as audit_invitations
 from .measures.leaving.churn import ChurnRiskModel as ChurnRiskModel

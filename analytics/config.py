@@ -10,10 +10,19 @@ import tomllib
 from collections.abc import Iterable
 from datetime import date, time
 from pathlib import Path
-from typing import Annotated, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 TableName = Literal["contacts", "surveys", "complaints", "customers"]
@@ -200,6 +209,27 @@ class Target(Section):
         return self
 
 
+class Action(Section):
+    """Something the organisation changed: what, from when (and until when), and what it was to move which way.
+
+    `for` names the group that it touched, such as { team = "Billing" }; left out it was for everybody. `expects` names
+    one outcome ('nps', 'csat', 'ces', a theme, a clock or figure of contacts, or 'leaving') with 'up' or 'down'.
+    """
+
+    id: str = Field(pattern=r"^[a-z0-9_]+$")
+    what: str = Field(min_length=1)
+    on: date
+    until: date | None = None
+    group: dict[str, str] = Field(default={}, alias="for")
+    expects: dict[str, Literal["up", "down"]] = Field(min_length=1, max_length=1)
+
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> "Action":
+        if self.until is not None and self.until <= self.on:
+            raise ValueError(f"until ({self.until}) must be later than on ({self.on})")
+        return self
+
+
 class Costs(Section):
     """Money in one currency: what a retention call costs, what share of those called stays, years of value kept."""
 
@@ -237,6 +267,7 @@ class Config(Section):
     strategy: Strategy | None = None
     promises: list[Promise] = []
     targets: list[Target] = []
+    actions: list[Action] = []
     costs: Costs = Costs()
     delivery: Delivery = Delivery()
     root: Path = Path()
@@ -248,13 +279,13 @@ class Config(Section):
             raise ValueError(f"name at least one source: {', '.join(f'[sources.{t}]' for t in TABLES)}")
         return value
 
-    @field_validator("promises")
+    @field_validator("promises", "actions")
     @classmethod
-    def _ids_differ(cls, value: list[Promise]) -> list[Promise]:
-        ids = [promise.id for promise in value]
+    def _ids_differ(cls, value: list[Any], info: ValidationInfo) -> list[Any]:
+        ids = [each.id for each in value]
         twice = sorted({i for i in ids if ids.count(i) > 1})
         if twice:
-            raise ValueError(f"the same id stands on two promises: {', '.join(twice)}")
+            raise ValueError(f"the same id stands on two {info.field_name}: {', '.join(twice)}")
         return value
 
     def report_folder(self, report: str, part: str = "") -> Path:

@@ -1,3 +1,4 @@
+from .actions import show_actions as show_actions
 from .answers import show_answers as show_answers
 from .explanation import show_explanation as show_explanation
 from .exploring import (

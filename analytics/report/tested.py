@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from analytics.measures.actions import score_actions
 from analytics.measures.discoveries import control_false_discoveries
 from analytics.report.story import Story
 from analytics.tables.schema import NotMeasured
@@ -34,7 +35,21 @@ def once(make: Callable[..., Any]) -> Callable[..., Any]:
     return kept
 
 
-TESTS: tuple[Callable[[Story], pd.Series], ...] = ()  # each gives the p-values of one kind of test, all of them
+@once
+def actions(story: Story) -> pd.DataFrame:
+    """Every declared action with what became of it, as known at the period's end."""
+    comments = story.comments if story.has_texts else None
+    return score_actions(story.tables, story.config, comments, story.period.end)
+
+
+def _of_actions(story: Story) -> pd.Series:
+    p: pd.Series = actions(story)["p_value"]
+    return p
+
+
+TESTS: tuple[Callable[[Story], pd.Series], ...] = (
+    _of_actions,
+)  # each gives the p-values of one kind of test, all of them
 
 
 @once
