@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from analytics.measures.estimate import Estimate
-from analytics.publish.format import decimals, is_missing, visible
+from analytics.publish.format import decimals, is_missing, stored, visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,8 +82,7 @@ def json_cell(value: object) -> Json:
     if isinstance(value, bool | int):
         return value
     if isinstance(value, float):
-        # the last bits are the machine's
-        return float(f"{value:.12g}") if math.isfinite(value) else visible("no limit")
+        return stored(value) if math.isfinite(value) else visible("no limit")
     if isinstance(value, date):  # a datetime is a date too
         return value.isoformat()[:16].replace("T", " ").removesuffix(" 00:00")
     return visible(value)

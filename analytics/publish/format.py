@@ -111,7 +111,7 @@ def format_value(value: object, style: str = "text") -> str:
     if style == "date":
         return visible(value)[:10]
     if isinstance(value, int | float) and style != "text":
-        return _number(float(value), style)
+        return _number(stored(value), style)
     return visible(f"{value:,}" if isinstance(value, int) else f"{value:,.4g}" if isinstance(value, float) else value)
 
 
@@ -139,6 +139,11 @@ def decimals(width: float, unit: str) -> int:
     if math.isnan(wide):
         return 1 if unit == "score" else 0
     return 0 if wide >= 2 and unit != "score" else 1 if wide >= 0.2 or unit == "share" else 2
+
+
+def stored(number: float) -> float:
+    """A number as claims.json holds it: without its last bits, which are the machine's; written so, too."""
+    return float(f"{number:.12g}")
 
 
 def format_interval(
@@ -172,6 +177,7 @@ def format_interval(
     """
     if is_missing(value):
         return NOT_KNOWN, ""
+    value, low, high = map(stored, (value, low, high))
     scale = 100 if unit == "share" else 1
     bounded = not (is_missing(low) or is_missing(high))
     alike = places is not None and bounded and high > low and round(low * scale, places) == round(high * scale, places)

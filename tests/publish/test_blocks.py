@@ -19,6 +19,7 @@ from analytics.publish.blocks import (
     table,
     unknown,
 )
+from analytics.publish.cells import estimate_cell
 from analytics.publish.format import LONGEST_TEXT, format_interval, format_value, visible, write_interval
 from analytics.publish.html import block_html, cell_text
 
@@ -246,3 +247,11 @@ def test_a_fault_is_refused_with_a_way_out(make, message):
 def test_a_bare_number_is_no_evidence():
     with pytest.raises(TypeError, match="expected an Estimate, found float"):
         finding("x", [0.62])
+
+
+def test_a_figure_at_the_edge_of_rounding_is_written_as_its_stored_value_is() -> None:
+    for value in (0.125 + 1e-15, 0.125 - 1e-15, 0.005 + 1e-16, 0.995 - 1e-16):
+        whole = Estimate(value, value - 0.001, value + 0.2, 300, "share", SAID)
+        cell = estimate_cell(whole)
+        again = write_interval(cell["value"], cell["low"], cell["high"], cell["unit"])
+        assert write_interval(whole.value, whole.low, whole.high, whole.unit) == again
