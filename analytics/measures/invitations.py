@@ -66,7 +66,9 @@ class InvitationAudit:
         return self.asking.get(UNRESOLVED) in (Asking.NEVER, Asking.SELDOM)
 
 
-def audit_invitations(tables: Tables, *, confidence: float = 0.95) -> InvitationAudit:
+def audit_invitations(
+    tables: Tables, *, since: pd.Timestamp | None = None, confidence: float = 0.95
+) -> InvitationAudit:
     """Follow every case from eligible to invited to answered, and name who is not asked.
 
     A case is eligible once; it is invited when a survey names one of its contacts. Outcomes and channels are compared
@@ -79,6 +81,8 @@ def audit_invitations(tables: Tables, *, confidence: float = 0.95) -> Invitation
     tables
         Needs contacts, and surveys with `contact_id`; outcome needs `resolved_at` (and uses `reopened`), the rest
         their own column.
+    since
+        Cases are counted that began then or later, wherever in the data their invitation stands; None: all.
     confidence
         Level of the intervals.
 
@@ -109,7 +113,11 @@ def audit_invitations(tables: Tables, *, confidence: float = 0.95) -> Invitation
     """  # noqa: E501
     contacts = require(tables.contacts, ["contact_id", "started_at"], "who was asked")
     surveys = require(tables.surveys, ["contact_id"], "who was asked")
-    cases = _cases(contacts, surveys, case_ids(tables)["contacts"])
+    link = case_ids(tables)["contacts"]
+    if since is not None:
+        began = contacts["started_at"].groupby(link).transform("min") >= since
+        contacts, link = contacts[began], link[began]
+    cases = _cases(contacts, surveys, link)
     parts = [_compare(cases, by, confidence) for by in ("outcome", *GROUPS) if by in cases]
     if not parts:
         raise NotMeasured("no column resolved_at, channel, team or agent_id", needed_for="who was asked")
@@ -120,6 +128,8 @@ def audit_invitations(tables: Tables, *, confidence: float = 0.95) -> Invitation
     for (step, _), stands in zip(STEPS, unusual.T, strict=True):
         table[f"{step}_unusual"] = stands
         table[f"{step}_fewer"] = stands & (table[f"{step}_share"] < MATERIAL * table[f"{step}_expected"])
+    if since is not None and "invited_at" in surveys:
+        surveys = surveys[surveys["invited_at"] >= since]
     asking, unlinked = _asking(table[table["by"] == "outcome"]), int(surveys["contact_id"].isna().sum())
     answered_only, everyone = bool(_replied(surveys).all()), bool(cases["invited"].all())
     return InvitationAudit(table, asking, len(surveys), unlinked, answered_only, everyone)
@@ -196,7 +206,7 @@ def _asking(outcomes: pd.DataFrame) -> dict[str, Asking | None]:
 
 
 def _how_often(row: pd.Series, closed: float) -> Asking:
-    if not row["invited_unusual"] or row["invited_share"] >= closed:
+    if not row["invited_unusual"] or row["invited_share"] >= MATERIAL * closed:
         return Asking.ALIKE
     if row["invited"] == 0:
         return Asking.NEVER

@@ -69,7 +69,7 @@ def who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
 
 def _who_was_asked(story: Story) -> list[Block]:
     """Whether open cases are asked, and which channels and teams ask few; never which agent."""
-    audit = audit_invitations(story.tables_now, confidence=story.confidence)
+    audit = audit_invitations(story.tables, since=story.period.start, confidence=story.confidence)
     every = list(word_invitations(audit, ("channel", "team")))
     lines = [line for line in every if line.people is None or line.people >= story.k]
     if not lines:

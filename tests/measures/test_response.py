@@ -69,6 +69,22 @@ def test_fair_invitations_raise_no_alarm_in_most_operations():
     assert not any(a.resolved_only for a in audits)
 
 
+def test_a_case_that_comes_back_in_a_later_month_is_no_case_that_nobody_asked():
+    """Every first contact is asked within the hour; a fifth of the cases come back next month, and stay open."""
+    n, months = 1_000, pd.to_datetime(["2026-09-20", "2026-10-05"], utc=True)
+    case = pd.Series(range(n)).astype("str")
+    first = pd.DataFrame({"contact_id": "f" + case, "customer_id": case, "case_id": case})
+    first["started_at"] = np.where(np.arange(n) % 2 == 0, *months)
+    first["started_at"] = pd.to_datetime(first["started_at"], utc=True)
+    back = first.iloc[:200].assign(contact_id="b" + case.iloc[:200], started_at=months[1] + pd.Timedelta("5D"))
+    contacts = pd.concat([first, back], ignore_index=True)
+    contacts["resolved_at"] = contacts["started_at"].where(~contacts["case_id"].isin(back["case_id"]))
+    asked = first[["contact_id", "customer_id"]].assign(response_id=case, invited_at=first["started_at"])
+    audit = audit_invitations(Tables(contacts=contacts, surveys=asked), since=months[1])
+    assert set(audit.asking.values()) <= {Asking.ALIKE, None}
+    assert audit.table["invited"].sum() == audit.table["eligible"].sum() == 500
+
+
 def test_agents_who_pick_their_respondents_are_named_and_others_not():
     def pick(contacts, rng):
         chance = np.where(contacts["agent_id"].isin(["a03", "a11"]), 0.15, 0.5)
