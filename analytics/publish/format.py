@@ -143,7 +143,7 @@ def decimals(width: float, unit: str) -> int:
 
 def stored(number: float) -> float:
     """A number as claims.json holds it: without its last bits, which are the machine's; written so, too."""
-    return float(f"{number:.12g}")
+    return number if is_missing(number) else float(f"{number:.12g}")
 
 
 def format_interval(
