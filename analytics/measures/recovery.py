@@ -10,15 +10,33 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
-from analytics.measures.intervals import estimate_share
+from analytics.measures.intervals import difference_bounds, estimate_share
 from analytics.measures.scores import NoAnswersError, mean_score
 from analytics.measures.suppress import count_people
 from analytics.tables.schema import NotMeasured, Tables, require
 
 REPEAT_DAYS = 90  # a complaint by the same customer within three months counts as a repeat
 LEAVE_DAYS = 180  # leaving within half a year of the complaint
-MANY = 3  # gestures: this many or more are one group
+MONTH_DAYS = 30.4
+SPOKEN = 0.1  # share of complaints from which on the customers' word alone says what was fixed
+FIXED, NEVER = "fixed", "never complained"  # with whom customers given a gesture without a fix are compared
 NEXT_SCORE, REPEATED, LEFT = "next_score", "repeated", "left"  # what became of a complaint's customer
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How often customers left after a gesture without a fix, beside others: those it was fixed for, or unharmed ones.
+
+    `difference`, `low` and `high` are shares, the gesture's less the others'; `p_value` is Fisher's exact test.
+    """
+
+    against: str
+    gesture: Estimate
+    others: Estimate
+    difference: float
+    low: float
+    high: float
+    p_value: float
 
 
 @dataclass(frozen=True)
@@ -28,24 +46,34 @@ class Recovery:
     Attributes
     ----------
     gesture_not_fixed
-        Share of gestures made where the problem was not fixed; n = 0 where no gesture is recorded.
+        Share of gestures made where the problem was not fixed, of those where `fixed_source` says whether it was; n = 0
+        where no gesture is recorded.
     groups
-        One row per fixed, gesture (missing where none is recorded) and outcome ('next_score', 'repeated', 'left'):
-        value, low, high, n, unit, and `people`, the distinct customers of the n; both fixed and gesture are missing
-        for customers who never complained, the comparison.
+        One row per fixed, gesture (missing where none is recorded) and outcome ('next_score' and 'repeated' by
+        complaint; 'left' by customer, each counted once, at the first complaint): value, low, high, n, unit, and
+        `people`, the distinct customers of the n; both fixed and gesture are missing for customers who never
+        complained, the comparison.
+    leaving
+        Leaving after a gesture without a fix, compared with 'fixed' and with 'never complained', in this order; without
+        those that are not measured.
+    a_month
+        Customers a month who were given a gesture without a fix, over the time in which complaints came in.
+    complainants
+        Customers who complained, those of unknown fix and of too short a follow-up included.
     accounts
         Both accounts side by side: remedy recorded, whether the customer agrees (column `account`: 'confirmed_fixed',
         or 'disputed', with `agrees` true where it is not disputed), n, people.
-    gestures
-        Customers by number of gestures received (1, 2, and 3 for more) with the share that left.
     fixed_source
-        'said by customers' where `confirmed_fixed` is recorded, else 'asserted by company'.
+        Who says what was fixed, in every figure but the accounts: 'said by customers' where `confirmed_fixed` is known
+        of a tenth of the complaints or more, else 'asserted by company' (a full remedy); never a mixture.
     """
 
     gesture_not_fixed: Estimate
     groups: pd.DataFrame
+    leaving: list[Comparison]
+    a_month: float
+    complainants: int
     accounts: pd.DataFrame
-    gestures: pd.DataFrame
     fixed_source: str
 
 
@@ -62,6 +90,16 @@ def is_fixed(complaints: pd.DataFrame) -> pd.Series:
     return fixed
 
 
+def _fixed_by(complaints: pd.DataFrame) -> tuple[pd.Series, str]:
+    """Whether each problem was fixed, and who says so: customers alone where enough of them do, else our records."""
+    recorded = is_fixed(complaints.drop(columns="confirmed_fixed", errors="ignore"))
+    if "confirmed_fixed" in complaints:
+        word = complaints["confirmed_fixed"].astype("boolean")
+        if word.notna().any() and word.notna().sum() >= SPOKEN * (word.notna() | recorded.notna()).sum():
+            return word, SAID
+    return recorded, ASSERTED
+
+
 def score_recovery(
     tables: Tables, until: pd.Timestamp | None = None, confidence: float = 0.95, step: int = 1
 ) -> Recovery:
@@ -69,7 +107,8 @@ def score_recovery(
 
     For each of the four groups: the next satisfaction or recommendation score, a repeat complaint within 90 days, and
     leaving within 180 days; only complaints whose whole follow-up lies before `until` count for the last two.
-    Customers who never complained are shown beside them, followed from the middle of the complaints' time span.
+    Customers who never complained are shown beside them, followed from the middle of the complaints' time span. None of
+    it is the effect of a gesture: who got one was the company's choice.
 
     Parameters
     ----------
@@ -113,14 +152,19 @@ def score_recovery(
             columns=["remedy", "confirmed_fixed"], needed_for="remedy and goodwill",
         )  # fmt: skip
     until = complaints["received_at"].max() if until is None else until
-    complaints = complaints.assign(fixed=is_fixed(complaints), gesture=_gestures_made(complaints))
+    fixed, source = _fixed_by(complaints)
+    complaints = complaints.assign(fixed=fixed, gesture=_gestures_made(complaints))
     complaints = complaints.sort_values("received_at", kind="stable")
     given = complaints[complaints["fixed"].notna() & complaints["gesture"].fillna(False)]
-    source = SAID if "confirmed_fixed" in complaints and complaints["confirmed_fixed"].notna().any() else ASSERTED
     followed = _follow_up(complaints, tables, until)
-    not_fixed = _share(_whole(given, "fixed", step)["fixed"].eq(False), source, confidence)
-    groups, gestures = _groups(followed, tables, until, confidence, step), _gestures(followed, confidence, step)
-    return Recovery(not_fixed, groups, _accounts(complaints, step), gestures, source)
+    gesture_alone = _whole(given, "fixed", step)["fixed"].eq(False)
+    groups = _groups(followed, tables, until, confidence, step)
+    span = (until - complaints["received_at"].min()).total_seconds() / 86_400
+    a_month = count_people(given[given["fixed"].eq(False)]) * MONTH_DAYS / max(span, MONTH_DAYS)
+    return Recovery(
+        _share(gesture_alone, source, confidence), groups, _compare_leaving(groups, confidence), a_month,
+        count_people(complaints), _accounts(complaints, step), source,
+    )  # fmt: skip
 
 
 def _gestures_made(complaints: pd.DataFrame) -> pd.Series:
@@ -169,8 +213,10 @@ def _whole(rows: pd.DataFrame, column: str, step: int) -> pd.DataFrame:
 
 def _groups(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp, confidence: float, step: int) -> pd.DataFrame:
     """What became of each group's customers, and of those who never complained."""
-    rows = []
-    for (fixed, gesture), part in followed[followed["fixed"].notna()].groupby(["fixed", "gesture"], dropna=False):
+    rows, settled = [], followed[followed["fixed"].notna()]
+    if "customer_id" in settled:
+        settled = settled.assign(left=settled[LEFT].mask(settled["customer_id"].duplicated()))
+    for (fixed, gesture), part in settled.groupby(["fixed", "gesture"], dropna=False):
         for outcome in (NEXT_SCORE, REPEATED, LEFT):
             whole = _whole(part, outcome, step)
             e = (_mean if outcome == NEXT_SCORE else _share)(whole[outcome], confidence=confidence)
@@ -181,6 +227,23 @@ def _groups(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp, confide
     rows.append({"fixed": pd.NA, "gesture": pd.NA, "outcome": LEFT} | never)
     table = pd.DataFrame(rows).astype({"fixed": "boolean", "gesture": "boolean"})
     return table.sort_values(["fixed", "gesture"], ascending=[True, False], kind="stable", ignore_index=True)
+
+
+def _compare_leaving(groups: pd.DataFrame, confidence: float) -> list[Comparison]:
+    """Leaving after a gesture without a fix against others; of whole groups, so that it tells no more than they do."""
+    from scipy.stats import fisher_exact
+
+    left = groups[groups["outcome"].eq(LEFT) & groups["n"].gt(0)]
+    alone = left[~left["fixed"].fillna(True) & left["gesture"].fillna(False)]
+    compared = []
+    for against, others in ((FIXED, left[left["fixed"].fillna(False)]), (NEVER, left[left["fixed"].isna()])):
+        hits, other_hits = (round((part["value"] * part["n"]).sum()) for part in (alone, others))
+        n, m = (int(part["n"].sum()) for part in (alone, others))
+        if n and m:
+            mine, theirs = (estimate_share(*counts, OBSERVED, confidence) for counts in ((hits, n), (other_hits, m)))
+            p_value = fisher_exact([[hits, n - hits], [other_hits, m - other_hits]]).pvalue
+            compared.append(Comparison(against, mine, theirs, *difference_bounds(mine, theirs), p_value))
+    return compared
 
 
 def _unharmed(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp) -> pd.DataFrame:
@@ -211,21 +274,6 @@ def _accounts(complaints: pd.DataFrame, step: int) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["remedy", "account", "agrees", "n", "people"])
     order = [True, account == "disputed"]
     return table[table["n"] > 0].sort_values(["remedy", "agrees"], ascending=order, ignore_index=True)
-
-
-def _gestures(followed: pd.DataFrame, confidence: float, step: int) -> pd.DataFrame:
-    """Customers by how many gestures they got, and the share of them that left after the last one."""
-    columns = ["gestures", "value", "low", "high", "n", "unit", "source", "people"]
-    if "customer_id" not in followed:
-        return pd.DataFrame(columns=columns)
-    given = followed[followed["gesture"].fillna(False)]
-    last = given.drop_duplicates("customer_id", keep="last")
-    rows = []
-    for number, part in last.groupby(last["customer_id"].map(given["customer_id"].value_counts()).clip(upper=MANY)):
-        counted = _whole(part, LEFT, step)
-        e = _share(counted[LEFT], confidence=confidence)
-        rows.append({"gestures": int(number), **vars(e), "people": count_people(counted)})
-    return pd.DataFrame(rows, columns=columns)
 
 
 def _share(flags: pd.Series, source: str = OBSERVED, confidence: float = 0.95) -> Estimate:

@@ -95,8 +95,8 @@ from .problems import show_problems as show_problems
 from .promises import show_promises as show_promises
 from .promises import show_views_apart as show_views_apart
 from .provenance import show_provenance as show_provenance
+from .recovery import show_aftermath as show_aftermath
 from .recovery import show_recovery as show_recovery
-from .recovery import show_repeated_gestures as show_repeated_gestures
 from .story import Story as Story
 from .story import load_story as load_story
 from .study import Study as Study

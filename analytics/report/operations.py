@@ -15,11 +15,12 @@ from analytics.config import Promise
 from analytics.contrast.clocks import median_time, name_groups
 from analytics.contrast.signals import detect_signals
 from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.promises import Verdict, in_segment, score_promises
+from analytics.measures.promises import Verdict, in_segment
 from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks
+from analytics.report import tested
 from analytics.report.cutoff import known_at
 from analytics.report.promises import VERDICTS
 from analytics.report.story import Story
@@ -108,10 +109,7 @@ def show_beyond_patience(story: Story) -> Section:
 @section
 def show_promises_at_risk(story: Story) -> Section:
     """Promises that are not kept, and open cases that have passed a promised time or will within the next period."""
-    if not story.config.promises:
-        raise NotMeasured("no promise is declared in perception.toml ([[promises]])")
-    comments = story.comments if story.has_texts else None
-    scored = score_promises(story.config.promises, story.tables_now, story.cases_now, comments, story.confidence)
+    scored = tested.promise_verdicts(story)
     open_now = story.cases_recent[story.cases_recent["ended"] == "censored"]
     ahead = (story.period.end - story.period.start).total_seconds() / 3600
     pairs = zip(story.config.promises, scored.drop_duplicates("promise").iterrows(), strict=True)

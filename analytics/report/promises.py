@@ -5,21 +5,30 @@ import pandas as pd
 from analytics.contrast.problems import OPEN_SHARE
 from analytics.contrast.strategy import CONGRUENT, NOT_CONGRUENT, UNKNOWN, judge_strategy
 from analytics.measures.estimate import ASSERTED, SAID, Estimate
-from analytics.measures.promises import Lack, Verdict, score_promises
+from analytics.measures.promises import Lack, Verdict
+from analytics.measures.recovery import MONTH_DAYS
 from analytics.measures.suppress import TOTAL, suppress
 from analytics.publish import blocks
-from analytics.report import words
+from analytics.publish.format import NOT_KNOWN, worded
+from analytics.report import tested, words
 from analytics.report.story import Story
-from analytics.report.words import Section, estimate_of, figure_of, listed, section
+from analytics.report.words import Section, Stake, estimate_of, figure_of, listed, section, section_of, word_withheld
 from analytics.tables.schema import NotMeasured
 
 VERDICTS = {Verdict.KEPT: "kept", Verdict.NOT_KEPT: "not kept", Verdict.UNKNOWN: "we do not know"}
-ASK = "asking the customers of these cases whether the promise was kept"
 SETTLED_BY = {
-    Lack.NOTHING: ASK,
-    Lack.ANSWERS: ASK,
-    Lack.MEASURE: "a measure: declare which column or clock shows it, or ask customers whether it was kept",
-    Lack.CASES: "records of '{measure}': no case in this period carries it",
+    Lack.ANSWERS: "asking the customers of these cases whether the promise was kept",
+    Lack.MEASURE: "saying which records show it, or asking customers whether it was kept",
+    Lack.CASES: "records that show it, of more customers",
+}
+VIEW = ["view", "view_low", "view_high", "view_n", "view_people", "view_broken", "distance_low", "distance_high"]
+HEADS = {"text": "Promise", "n": "Cases due", "promised": "Promised", "records": "Kept by our records"}
+HEADS |= {"between": "Kept in the customers' view", "segment": "Segment", "note": "Note"}
+HEADS |= {"apart": "Our records less their view"}
+CONGRUENCE = {
+    NOT_CONGRUENT: "against it, customers name {} as a problem",
+    CONGRUENT: "in line with it, hardly anyone names {}",
+    UNKNOWN: f"of {{}} we do not know whether more than {OPEN_SHARE:.0%} name it",
 }
 
 
@@ -27,91 +36,118 @@ SETTLED_BY = {
 def show_promises(story: Story) -> Section:
     """Each declared promise: kept by our records, kept in the customer's view, unknown."""
     if not story.config.promises:
-        line = blocks.unknown("No promise is declared.", settle="declaring the published promises in perception.toml")
+        line = blocks.unknown("No promise is declared.", settle="writing the published promises into the settings")
         return Section([line], line)
-    scored = _scored(story)
-    overall = scored.drop_duplicates("promise")
-    measures = {promise.id: promise.measure for promise in story.config.promises}
-    findings = [_promise(row, story.k, measures[row["promise"]]) for _, row in overall.iterrows()]
-    rows = pd.concat([_withheld(part, story.k) for _, part in scored.groupby("promise", sort=False)])
-    table = blocks.table(
-        rows.assign(segment=rows["segment"].replace(TOTAL, "all customers")), source=[SAID, ASSERTED], people="people",
-        caption="Promises by segment: our records beside the customer's view.", n=int(overall["n"].max()),
-        columns={"text": "Promise", "segment": "Segment", "n": "Cases", "goal": "Promised to",
-                 "records": "Kept by our records", "view": "Kept in their view", "unknown": "They have not said"},
-        formats=dict.fromkeys(("goal", "records", "view", "unknown"), "share"),
-        note="Their view rests on the cases whose customer said something about it.",
-    )  # fmt: skip
-    unknowns = [f for f in findings if f.data["level"] == "unknown"]
-    return Section([*findings, table, *_strategy(story)], findings[0], unknowns)
+    overall = _scored(story).drop_duplicates("promise")
+    due = overall[overall["n"] > 0].sort_values("broken", ascending=False, kind="stable")
+    findings = [_promise(row) for _, row in due.iterrows()]
+    unknowns = [
+        blocks.unknown(
+            f"We do not know whether customers see {listed(list(texts))} as kept.", SETTLED_BY[Lack(str(lack))]
+        )
+        for lack, texts in overall.loc[overall["view_verdict"].eq(Verdict.UNKNOWN)].groupby("lack", sort=False)[
+            "quoted"
+        ]
+    ]
+    table = [_table(due, list(HEADS)[:5], "Promises: our records beside the customers' view.")] if findings else []
+    content = [*findings, *table, *unknowns, *_strategy(story)]
+    return Section(
+        content, content[0], unknowns, stakes=[_stake(row, story) for _, row in due[due["broken"]].iterrows()]
+    )
 
 
 def _scored(story: Story) -> pd.DataFrame:
-    """Each promise by segment; without texts the customers' view rests on scores alone."""
-    comments = story.comments if story.has_texts else None
-    return score_promises(story.config.promises, story.tables, story.cases_now, comments, story.confidence)
+    """Each promise by segment, small groups blank; a verdict stands where its figure and its test do."""
+    parts = tested.promise_verdicts(story).groupby("promise", sort=False)
+    scored = pd.concat([_withhold(part, story.k) for _, part in parts])
+    for side in ("records", "view"):
+        scored[f"{side}_verdict"] = scored[f"{side}_verdict"].where(scored[f"{side}_low"].notna(), Verdict.UNKNOWN)
+    few = scored["withheld"].ne("") & scored["lack"].ne(Lack.MEASURE)
+    return scored.assign(
+        lack=scored["lack"].replace(Lack.NOTHING, Lack.ANSWERS).mask(few, Lack.CASES),
+        broken=scored["records_verdict"].eq(Verdict.NOT_KEPT) | scored["view_verdict"].eq(Verdict.NOT_KEPT),
+        quoted="“" + scored["text"] + "”",
+        between=[_between(*bounds) for bounds in zip(scored["view_low"], scored["view_high"], strict=True)],
+        apart=[_between(*bounds, "+") for bounds in zip(scored["distance_low"], scored["distance_high"], strict=True)],
+        promised=[f"{100 * goal:g} %" for goal in scored["goal"]],
+    )  # fmt: skip
+
+
+def _withhold(part: pd.DataFrame, k: int) -> pd.DataFrame:
+    """One promise by segment: blank where few were due, and without the customers' view where few spoke."""
+    by_cases, by_views = (suppress(part, k, by=["segment"], count=count) for count in ("people", "view_people"))
+    return by_cases.assign(**by_views[VIEW].where(by_cases["withheld"].eq("")))
+
+
+def _between(low: float, high: float, sign: str = "") -> str:
+    """Both ends of what is possible."""
+    return NOT_KNOWN if pd.isna(low) else worded(f"{low:{sign}.0%} to {high:{sign}.0%}")
+
+
+def _table(rows: pd.DataFrame, columns: list[str], caption: str) -> blocks.Block:
+    n = int(rows.drop_duplicates("promise")["n"].sum())  # a segment's cases are among all customers'
+    return blocks.table(
+        rows, caption=caption, source=[SAID, ASSERTED], n=n, people="people",
+        columns={column: HEADS[column] for column in columns}, formats={"records": "share", "n": "count"},
+        note="Due: the time promised is over, or the deed was promised. In the customers' view it was kept at least "
+        "where they confirmed it in time, at most where they did not say otherwise.",
+    )  # fmt: skip
+
+
+def _estimate(row: pd.Series, side: str) -> Estimate:
+    """A promise by our records, or in the customers' view: the share they confirm, between what is possible."""
+    n = 0 if pd.isna(row[f"{side}_low"]) else int(row["n" if side == "view" else "records_n"])
+    return Estimate(
+        row[side], row[f"{side}_low"], row[f"{side}_high"], n, "share", SAID if side == "view" else ASSERTED
+    )
+
+
+def _promise(row: pd.Series) -> blocks.Block:
+    """One promise in a sentence, from both sides."""
+    records, view = (_estimate(row, side) for side in ("records", "view"))
+    ours, theirs = (VERDICTS[Verdict(row[f"{side}_verdict"])] for side in ("records", "view"))
+    of = f"of {row['n']:,.0f} cases due where {row['promised']} is promised"
+    ours = f"by our records {ours}, {figure_of(records)} {of}" if records.n else f"our records say nothing {of}"
+    theirs = f"in the customers' view {theirs}, {row['between']}" if view.n else "too few customers have said"
+    evidence, key = [e for e in (view, records) if e.n], f"promise:{row['promise']}"
+    return blocks.finding(f"{row['quoted']}: {ours}; {theirs}.", evidence, key=key, people=int(row["people"]))
+
+
+def _stake(row: pd.Series, story: Story) -> Stake:
+    """A broken promise: cases a month that were due and not kept, beyond what was promised."""
+    side = "view" if row["view_verdict"] == Verdict.NOT_KEPT else "records"
+    e, most, whose = _estimate(row, side), row["records"], "By our records"
+    figure = figure_of(e)
+    if side == "view":
+        most, whose, figure = 1 - row["view_broken"] / row["n"], "In the customers' view", f"at most {e.high:.0%}"
+    sentence = f"{whose} we kept {row['quoted']} in {figure} of cases where {row['promised']} is promised."
+    told = blocks.finding(sentence, [e], key=f"promise:{row['promise']}", people=int(row["people"]))
+    months = (story.period.end - story.period.start) / pd.Timedelta(days=MONTH_DAYS)
+    more, low = (e.n * (row["goal"] - share) / months for share in (most, e.high))
+    return Stake(told, more, low, row["people"] / months, row[f"{side}_p"])
 
 
 def _strategy(story: Story) -> list[blocks.Block]:
-    """The declared strategy against the themes it lives by."""
+    """The declared strategy against the themes it lives by, in one sentence."""
     declared = story.config.strategy
     if declared is None or not story.has_texts:
         return []
-    name, meaning = declared.archetype.replace("_", " "), words.STRATEGY_WORDS[declared.archetype]
     judged = judge_strategy(declared.archetype, story.problem_table)
     themes = judged["theme"].map(words.THEME_WORDS).groupby(judged["verdict"]).agg(lambda names: listed(list(names)))
-    evidence = [estimate_of(row) for _, row in judged.dropna(subset="value").iterrows()]
-    lines = [blocks.prose(f"### The declared strategy: “{name}” ({meaning})")]
-    if NOT_CONGRUENT in themes:
-        sentence = f"Not congruent with it: customers name {themes[NOT_CONGRUENT]} as a problem."
-        lines.append(blocks.finding(sentence, evidence))
-    if CONGRUENT in themes:
-        lines.append(blocks.finding(f"Congruent with it: hardly anyone names {themes[CONGRUENT]}.", evidence))
-    if UNKNOWN in themes:
-        sentence = f"Of {themes[UNKNOWN]} it is not known whether more than {OPEN_SHARE:.0%} name it as a problem."
-        lines.append(blocks.unknown(sentence, "more comments"))
-    return lines
-
-
-def _withheld(part: pd.DataFrame, k: int) -> pd.DataFrame:
-    """One promise by segment, a row blank where its customers, or those who spoke, are too few to show."""
-    by_cases, by_views = (suppress(part, k, by=["segment"], count=count) for count in ("people", "view_people"))
-    return by_cases.where(by_views["withheld"].eq(""), by_views)
-
-
-def _promise(row: pd.Series, k: int, measure: str | None) -> blocks.Block:
-    """One promise in a sentence, from both sides."""
-    view = Estimate(row["view"], row["view_low"], row["view_high"], int(row["view_n"]), "share", SAID)
-    records = Estimate(row["records"], row["records_low"], row["records_high"], int(row["n"]), "share", ASSERTED)
-    enough, people = row["view_people"] >= k, int(row["view_people"])
-    if not enough or row["view_verdict"] == Verdict.UNKNOWN:
-        so_far = f" Of {view.n:,} who said, {figure_of(view)} say so." if enough else ""
-        sentence = f"We do not know whether “{row['text']}” is kept.{so_far}"
-        settle = SETTLED_BY[Lack(row["lack"])].format(measure=measure)
-        evidence = [view] if enough else []
-        return blocks.finding(sentence, evidence, level="unknown", settle=settle, people=people if enough else None)
-    sentence = (
-        f"“{row['text']}”: {VERDICTS[Verdict(row['view_verdict'])]} in the customers' view ({figure_of(view)} of "
-        f"{view.n:,} who said, promised to {row['goal']:.0%}); by our records {figure_of(records)}."
-    )
-    return blocks.finding(sentence, [view, records], key=f"promise:{row['promise']}", people=people)
+    told = "; ".join(sentence.format(themes[verdict]) for verdict, sentence in CONGRUENCE.items() if verdict in themes)
+    sentence = f"The declared strategy is “{words.STRATEGY_WORDS[declared.archetype]}”: {told}."
+    if set(themes.index) == {UNKNOWN}:
+        return [blocks.unknown(sentence, "more comments")]
+    return [blocks.finding(sentence, [estimate_of(row) for _, row in judged.dropna(subset="value").iterrows()])]
 
 
 @section
 def show_views_apart(story: Story) -> Section:
-    """How far each promise's two views lie apart, by segment: kept by our records less kept in the customer's view."""
+    """Each promise by segment, and how far its two views lie apart: our records less the customers' view."""
     scored = _scored(story)
-    if scored["view_n"].sum() == 0:
+    if not scored["view_n"].sum():
         raise NotMeasured("no customer has said whether a promise was kept", needed_for="the two views")
-    parts = [part for _, part in scored.groupby("promise", sort=False)]
-    rows = pd.concat([suppress(part, story.k, by=["segment"], count="view_people") for part in parts])
-    heads = {"text": "Promise", "segment": "Segment"}
-    notes = words.word_withheld(rows["withheld"], story.k)
-    table = blocks.table(
-        rows.assign(segment=rows["segment"].replace(TOTAL, "all customers"), withheld=notes),
-        caption="Kept by our records, less kept in the customer's view.", source=[SAID, ASSERTED],
-        n=int(scored.drop_duplicates("promise")["view_n"].max()), formats={"distance": "share", "view_n": "count"},
-        columns=heads | {"distance": "Distance", "view_n": "Customers", "withheld": "Note"}, people="view_people",
-        note="Above zero: our records count more promises kept than customers do. Customers: those who have said so.",
-    )  # fmt: skip
-    return Section([table], table)
+    names, notes = scored["segment"].replace(TOTAL, "all customers"), word_withheld(scored["withheld"], story.k)
+    columns = ["text", "segment", "n", "records", "between", "apart", "note"]
+    caption = "Promises by segment, and our records less the customers' view."
+    return section_of([_table(scored.assign(segment=names, note=notes), columns, caption)])

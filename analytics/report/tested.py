@@ -11,6 +11,8 @@ import pandas as pd
 
 from analytics.measures.actions import score_actions
 from analytics.measures.discoveries import control_false_discoveries
+from analytics.measures.promises import Verdict, score_promises
+from analytics.measures.recovery import Recovery, score_recovery
 from analytics.report.story import Story
 from analytics.tables.schema import NotMeasured
 
@@ -47,8 +49,45 @@ def _of_actions(story: Story) -> pd.Series:
     return p
 
 
+@once
+def promises(story: Story) -> pd.DataFrame:
+    """Each promise as it came due in the period (`score_promises`), its verdicts not yet counted among all tests."""
+    declared, since = story.config.promises, story.period.start
+    if not declared:
+        raise NotMeasured("no promise is declared", needed_for="promises")
+    comments = story.comments if story.has_texts else None
+    return score_promises(declared, story.tables, story.cases, comments, story.confidence, since)
+
+
+def promise_verdicts(story: Story) -> pd.DataFrame:
+    """As `promises`, with the verdicts that stand when all tests of the report are counted."""
+    scored: pd.DataFrame = promises(story)
+    standing = {
+        f"{side}_verdict": scored[f"{side}_verdict"].where(scored[f"{side}_p"] <= cut(story), Verdict.UNKNOWN)
+        for side in ("records", "view")
+    }
+    return scored.assign(**standing)
+
+
+def _of_promises(story: Story) -> pd.Series:
+    told = pd.DataFrame(promises(story)).drop_duplicates("promise")
+    return pd.Series(told[["records_p", "view_p"]].to_numpy(float).ravel())
+
+
+@once
+def recovery(story: Story) -> Recovery:
+    """Remedy, gestures and what followed, in whole steps of the smallest group."""
+    return score_recovery(story.tables, story.period.end, story.confidence, step=story.k)
+
+
+def _of_recovery(story: Story) -> pd.Series:
+    return pd.Series([compared.p_value for compared in recovery(story).leaving[:1]], dtype=float)
+
+
 TESTS: tuple[Callable[[Story], pd.Series], ...] = (
     _of_actions,
+    _of_promises,
+    _of_recovery,
 )  # each gives the p-values of one kind of test, all of them
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analytics.measures.estimate import ASSERTED, SAID
 from analytics.measures.recovery import is_fixed, score_recovery
 from analytics.tables.schema import NotMeasured, Tables
 
@@ -23,6 +24,53 @@ def test_a_gesture_without_a_fix_is_never_counted_as_resolved():
 def test_the_customers_word_outweighs_the_recorded_remedy():
     frame = complaints(remedy=["full", "none", "full"], confirmed_fixed=pd.array([False, True, None], dtype="boolean"))
     assert is_fixed(frame).tolist() == [False, True, True]
+
+
+def test_what_was_fixed_rests_on_customers_alone_or_on_our_records_alone():
+    word = pd.array([False, True, None, None], dtype="boolean")
+    frame = complaints(remedy=["full", "none", "none", "none"], goodwill_value=[5.0] * 4, confirmed_fixed=word)
+    recovery = score_recovery(Tables(complaints=frame))
+    assert (recovery.fixed_source, recovery.gesture_not_fixed.value, recovery.gesture_not_fixed.n) == (SAID, 0.5, 2)
+    few = pd.concat([frame, *[frame.assign(confirmed_fixed=pd.NA)] * 9], ignore_index=True)
+    few["complaint_id"] = few.index.astype(str)
+    recovery = score_recovery(Tables(complaints=few.astype({"confirmed_fixed": "boolean"})))
+    assert (recovery.fixed_source, recovery.gesture_not_fixed.n) == (ASSERTED, 40)
+
+
+def operation(seed, after_gesture, otherwise, n=800):
+    """Complaints met at random, whose customers leave with one chance after a gesture alone and another else."""
+    rng = np.random.default_rng(seed)
+    frame = complaints(
+        remedy=rng.choice(["none", "full"], n), goodwill_value=rng.choice([0.0, 20.0], n),
+        customer_id=[f"c{i}" for i in range(n)],
+    )  # fmt: skip
+    frame["received_at"] = pd.Timestamp("2025-01-01") + pd.to_timedelta(np.arange(n) * 6, unit="h")
+    alone = frame["remedy"].eq("none") & frame["goodwill_value"].gt(0)
+    leaves = rng.random(n) < np.where(alone, after_gesture, otherwise)
+    customers = pd.DataFrame({"customer_id": frame["customer_id"]})
+    customers["left_at"] = (frame["received_at"] + pd.Timedelta(days=30)).where(leaves)
+    quiet = pd.DataFrame({"customer_id": [f"q{i}" for i in range(n)], "left_at": pd.NaT})
+    return Tables(complaints=frame, customers=pd.concat([customers, quiet.astype(customers.dtypes)], ignore_index=True))
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_leaving_after_a_gesture_without_a_fix_is_compared_with_both_others(seed):
+    recovery = score_recovery(operation(seed, 0.5, 0.1), until=pd.Timestamp("2026-12-31"))
+    fixed, never = recovery.leaving
+    assert (fixed.against, never.against) == ("fixed", "never complained")
+    assert fixed.low < 0.4 < fixed.high and fixed.low > 0.2 and max(fixed.p_value, never.p_value) < 1e-6
+    assert never.others.value == 0 and 0 < recovery.a_month < 122
+    null = score_recovery(operation(seed, 0.2, 0.2), until=pd.Timestamp("2026-12-31")).leaving[0]
+    assert null.low < 0.07 and null.high > -0.07
+
+
+def test_each_customer_leaves_once_and_one_who_complained_is_never_unharmed():
+    frame = complaints(remedy=["none", "none", "full", None], goodwill_value=[5.0] * 4, customer_id=list("aabc"))
+    people = pd.DataFrame({"customer_id": list("abcd"), "left_at": pd.to_datetime(["2026-03-01"] * 3 + [None])})
+    recovery = score_recovery(Tables(complaints=frame, customers=people), until=pd.Timestamp("2026-12-31"))
+    left = recovery.groups.query("outcome == 'left'")
+    assert left[["n", "value"]].to_numpy().tolist() == [[1, 1.0], [1, 1.0], [1, 0.0]]
+    assert recovery.complainants == 3, "of whom one is left out: nothing is known of the fix"
 
 
 def test_a_complaint_without_any_record_of_a_fix_is_in_no_group():

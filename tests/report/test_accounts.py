@@ -1,82 +1,139 @@
-"""The notebook on promises and recovery: both views apart and repeated gestures, small groups withheld."""
+"""Promises and recovery in reports: what is told of each, what it weighs, and small groups withheld."""
 
 from datetime import date
-from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.config import Promise
-from analytics.report.promises import show_views_apart
-from analytics.report.recovery import show_repeated_gestures
-from analytics.tables.schema import NotMeasured, Tables
+from analytics.config import Config, Organisation, Promise, ReportSettings, Source
+from analytics.report.promises import show_promises, show_views_apart
+from analytics.report.recovery import show_aftermath, show_recovery
+from analytics.report.story import Story
+from analytics.tables.periods import parse_period
+from analytics.tables.schema import ReadLog, Tables
 
+MONTH = parse_period("2026-01").localise("UTC")
 DAY = pd.Timestamp("2026-01-10", tz="UTC")
+FAST = Promise(
+    id="fast", text="Solved in a day.", made_on=date(2026, 1, 1), measure="customer_clock_h", threshold=24, share=0.9
+)
+KIND = Promise(id="kind", text="Always kind.", made_on=date(2026, 1, 1))
 
 
-class Wordless(SimpleNamespace):
-    """A period in which nobody wrote."""
-
-    has_texts = False
-
-    @property
-    def comments(self):
-        raise NotMeasured("not measured: no text by a customer")
-
-
-def story(cases=None, complaints=None, customers=None, kind=Wordless):
-    vow = Promise(id="fast", text="Solved in a day.", made_on=date(2026, 1, 1), measure="company_clock_h", threshold=24)
-    return kind(
-        config=SimpleNamespace(promises=[vow]), tables=Tables(complaints=complaints, customers=customers),
-        cases_now=cases, confidence=0.95, k=10, period=SimpleNamespace(end=pd.Timestamp("2027-01-01", tz="UTC")),
+def story(promises=(FAST,), **tables):
+    config = Config(
+        organisation=Organisation(name="Acme"), sources={"contacts": Source(path="x.csv")},
+        report=ReportSettings(frequency="month"), promises=list(promises),
     )  # fmt: skip
+    return Story(config, MONTH, Tables(**tables), ReadLog())
 
 
-def answered(happy, unhappy, segment):
-    n = happy + unhappy
-    frame = pd.DataFrame({"csat": [5.0] * happy + [None] * unhappy, "disputed": [False] * happy + [True] * unhappy})
-    return frame.assign(segment=segment, started_at=DAY, company_clock_h=[2.0] * n)
+def solved(*segments, confirmed=0.5, returned=0.0):
+    """Cases all closed within the hour; of each segment the first are confirmed then, the last brought back later."""
+    names = [f"{segment}{i}" for segment, n in segments for i in range(n)]
+    first = pd.DataFrame({"case_id": names, "customer_id": names, "started_at": DAY, "reopened": 0.0})
+    place = np.concatenate([(np.arange(n) + 0.5) / n for _, n in segments])
+    first["resolved_at"] = DAY + pd.Timedelta(hours=1)
+    first["confirmed_at"] = first["resolved_at"].where(place < confirmed)
+    back = first[place > 1 - returned].assign(started_at=DAY + pd.Timedelta(days=3), reopened=1.0)
+    contacts = pd.concat([first, back], ignore_index=True).assign(contact_id=lambda rows: rows.index.astype(str))
+    kinds = [segment for segment, n in segments for _ in range(n)]
+    return {"contacts": contacts, "customers": pd.DataFrame({"customer_id": names, "segment": kinds})}
 
 
-def rows(section):
-    (block,) = section.blocks
-    return block.data["rows"]
+def rows(section, table=0):
+    return [block for block in section.blocks if block.kind == "table"][table].data["rows"]
 
 
-def test_the_distance_is_records_less_view_by_hand():
-    cases = pd.concat([answered(15, 5, "home"), answered(10, 10, "business")], ignore_index=True)
-    cases = cases.assign(case_id=cases.index.astype(str))
-    everyone, business, home = rows(show_views_apart(story(cases)))
-    # every case within a day by our stamps; 25 of 40, 10 of 20 and 15 of 20 in the customers' view
-    assert [round(row[2]["value"], 3) for row in (everyone, business, home)] == [0.375, 0.5, 0.25]
-    assert [row[3] for row in (everyone, business, home)] == [40, 20, 20]
+def sentences(section):
+    return [block.data["sentence"] for block in section.blocks if block.kind == "finding"]
+
+
+def test_the_views_lie_apart_by_records_less_the_bounds_of_the_view():
+    everyone, business, home = rows(show_views_apart(story(**solved(("home", 40), ("business", 20), returned=0.25))))
+    assert [row[2] for row in (everyone, business, home)] == [60, 20, 40]
+    assert everyone[3]["value"] == 1.0
+    assert everyone[4] == "38 % to 84 %" and everyone[5] == "+10 % to +62 %"  # Wilson on 30 and on 45 of 60
 
 
 def test_a_segment_of_few_voices_is_withheld_with_its_partner():
-    cases = pd.concat([answered(15, 5, "home"), answered(2, 2, "business")], ignore_index=True)
-    everyone, business, home = rows(show_views_apart(story(cases.assign(case_id=cases.index.astype(str)))))
-    assert everyone[3] == 24
-    assert business[2]["value"] is home[2]["value"] is business[3] is home[3] is None
-    assert (business[4], home[4]) == ("fewer than 10 people", "withheld so that a smaller group stays unknown")
+    everyone, business, home = rows(show_views_apart(story(**solved(("home", 40), ("business", 4)))))
+    assert everyone[2] == 44 and everyone[4] != "not known"
+    assert business[2] is home[2] is None and business[4] == home[4] == "not known"
+    assert (business[6], home[6]) == ("fewer than 10 people", "withheld so that a smaller group stays unknown")
 
 
 def test_nobody_has_said_anything_is_an_honest_line():
-    cases = answered(0, 5, "home").assign(disputed=pd.NA, case_id=list("abcde"))
-    assert show_views_apart(story(cases)).answer.data["level"] == "unknown"
+    silent = story(**solved(("home", 40), confirmed=0))
+    assert show_views_apart(silent).answer.data["level"] == "unknown"
+    (sentence, unknown) = sentences(show_promises(silent))
+    assert sentence.startswith("“Solved in a day.”: by our records kept, 100 % (91–100) of 40 cases due where 90 %")
+    assert sentence.endswith("too few customers have said.") and unknown.startswith(
+        "We do not know whether customers see"
+    )
 
 
-def test_leaving_is_counted_by_how_many_gestures_were_given():
-    once, twice = [f"a{i}" for i in range(12)], [f"b{i}" for i in range(10)]
-    complaints = pd.DataFrame({"customer_id": once + twice * 2, "goodwill_value": 10.0, "remedy": "none"})
-    complaints["received_at"] = DAY + pd.to_timedelta(range(len(complaints)), unit="h")
-    complaints["complaint_id"] = complaints.index.astype(str)
-    left = [DAY + pd.Timedelta(days=30) if i < 3 or i >= 17 else pd.NaT for i in range(22)]  # 3 of 12, and 5 of 10
-    customers = pd.DataFrame({"customer_id": once + twice, "left_at": left})
-    first, second = rows(show_repeated_gestures(story(complaints=complaints, customers=customers)))
-    assert (first[0], first[1]["value"], first[2]) == ("1", 0.25, 12)
-    assert (second[0], second[1]["value"], second[2]) == ("2", 0.5, 10)
+def test_a_promise_that_customers_contradict_is_a_stake_by_the_least_that_was_broken():
+    shown = show_promises(story((KIND, FAST), **solved(("home", 200), confirmed=0.3, returned=0.5)))
+    (stake,) = shown.stakes
+    assert "In the customers' view we kept “Solved in a day.” in at most 57 %" in stake.finding.data["sentence"]
+    assert len(stake.finding.data["sentence"].split()) <= 25
+    months = 31 / 30.4
+    assert stake.more == pytest.approx(200 * (0.9 - 0.5) / months) and 0 < stake.low < stake.more
+    assert "view not kept, 24 % to 57 %" in shown.answer.data["sentence"], "the broken promise comes first"
+    assert [unknown.data["sentence"] for unknown in shown.unknowns] == [
+        "We do not know whether customers see “Always kind.” as kept."
+    ]
+    (row,) = rows(shown)
+    assert row[0] == "Solved in a day." and row[2] == "90 %", "nothing is promised to 100 % that nobody measures"
+
+
+def test_a_promise_met_in_every_case_is_no_stake():
+    assert show_promises(story(**solved(("home", 200), confirmed=0.97))).stakes == []
+
+
+def complained(after_gesture, n=400, said=True):
+    """Customers who complained a year ago, half of them fixed, half given a gesture, crosswise."""
+    names = [f"c{i}" for i in range(n)]
+    frame = pd.DataFrame(
+        {"complaint_id": names, "customer_id": names, "goodwill_value": [10.0, 10.0, 0.0, 0.0] * (n // 4)}
+    )
+    frame["received_at"] = DAY - pd.Timedelta(days=365) + pd.to_timedelta(range(n), unit="h")
+    frame["remedy"] = ["none", "full"] * (n // 2)
+    if said:
+        frame["confirmed_fixed"] = frame["remedy"].eq("full").astype("boolean")
+    alone = frame["remedy"].eq("none") & frame["goodwill_value"].gt(0)
+    leaves = np.where(alone, np.arange(n) % 40 < 40 * after_gesture, np.arange(n) % 40 < 4)
+    left = (frame["received_at"] + pd.Timedelta(days=30)).where(leaves)
+    return {"complaints": frame, "customers": pd.DataFrame({"customer_id": names, "left_at": left})}
+
+
+@pytest.mark.parametrize(("said", "source"), [(True, "said by customers"), (False, "by our records")])
+def test_a_gesture_without_a_fix_that_goes_with_leaving_is_a_stake(said, source):
+    shown = show_recovery(story(promises=(), **complained(0.6, said=said)))
+    (stake,) = shown.stakes
+    assert "Of customers given a gesture but no fix, 60 % (50–69) left" in stake.finding.data["sentence"]
+    assert len(stake.finding.data["sentence"].split()) <= 25 and 0 < stake.low < stake.more < stake.touched
+    assert shown.blocks[0].data["sentence"] == stake.finding.data["sentence"]
+    assert any(f"was not fixed ({source})" in sentence for sentence in sentences(shown))
+    table = next(block.data for block in shown.blocks if block.kind == "table")
+    assert table["n"] == sum(row[2] for row in table["rows"]) == 400
+    assert "0 of 400 who complained are left out" in table["note"]
+
+
+def test_where_gestures_go_with_no_more_leaving_no_difference_is_told():
+    shown = show_recovery(story(**complained(0.1)))
+    assert shown.stakes == [] and "no difference is shown, it lies between" in shown.answer.data["sentence"]
+
+
+def test_what_is_not_set_up_takes_one_line_without_a_column():
+    nothing = story(promises=(), complaints=pd.DataFrame({"complaint_id": ["1"], "received_at": [DAY]}))
+    for shown in (show_promises(nothing), show_recovery(nothing)):
+        (line,) = shown.blocks
+        assert line.data["level"] == "unknown" and "_" not in line.data["sentence"] + line.data["settle"]
 
 
 @pytest.mark.parametrize("complaints", [None, pd.DataFrame({"received_at": [DAY], "goodwill_value": [0.0]})])
-def test_without_a_recorded_gesture_the_answer_is_unknown(complaints):
-    assert show_repeated_gestures(story(complaints=complaints)).answer.data["level"] == "unknown"
+def test_without_a_recorded_complaint_what_followed_is_unknown(complaints):
+    assert show_aftermath(story(complaints=complaints)).answer.data["level"] == "unknown"
