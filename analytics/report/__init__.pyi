@@ -60,6 +60,9 @@ from .leaving import (
     show_leaving as show_leaving,
 )
 from .leaving import (
+    show_leaving_after as show_leaving_after,
+)
+from .leaving import (
     show_listening as show_listening,
 )
 from .leaving import (
@@ -70,9 +73,6 @@ from .leaving import (
 )
 from .leaving import (
     show_said_and_silent as show_said_and_silent,
-)
-from .leaving import (
-    show_time_to_leaving as show_time_to_leaving,
 )
 from .operations import (
     build_operations_page_one as build_operations_page_one,
@@ -99,5 +99,4 @@ from .recovery import show_aftermath as show_aftermath
 from .recovery import show_recovery as show_recovery
 from .story import Story as Story
 from .story import load_story as load_story
-from .study import Study as Study
 from .unknowns import show_unknowns as show_unknowns

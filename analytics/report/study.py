@@ -1,4 +1,4 @@
-"""The study of leaving that one report rests on: features, the model, what listening adds, fitted once.
+"""The study of leaving that one report rests on: features, the model, fitted once.
 
 How its findings are worded and drawn is ``leaving``, with the words themselves in ``leaving.toml``; the measures are
 in ``analytics.measures``.
@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError
-from analytics.measures.leaving.churn_views import Listening, compare_listening, rank_customers
+from analytics.measures.leaving.churn_views import worth_calling
 from analytics.measures.leaving.features import build_customer_features, choose_cutoffs
 from analytics.report.story import Story
 from analytics.tables.schema import STAMPS, NotMeasured, Tables
@@ -104,14 +104,9 @@ class Study:
         return self._fitted
 
     @cached_property
-    def listening(self) -> Listening:
-        """What customers' words and scores add to internal figures."""
-        return compare_listening(self.model, self.features)
-
-    @cached_property
     def calls(self) -> pd.DataFrame:
-        """Whom a call is worth, ids and reasons only."""
-        return rank_customers(self.model, self.now, self.story.config.costs, self.story.k)
+        """Whom a call is worth, ids only."""
+        return worth_calling(self.model, self.now, self.story.config.costs)
 
 
 def _sample(tables: Tables) -> Tables:

@@ -11,9 +11,12 @@ import pandas as pd
 
 from analytics.measures.actions import score_actions
 from analytics.measures.discoveries import control_false_discoveries
+from analytics.measures.leaving import leavers, ratios
+from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.measures.promises import Verdict, score_promises
 from analytics.measures.recovery import Recovery, score_recovery
 from analytics.report.story import Story
+from analytics.report.study import Study
 from analytics.tables.schema import NotMeasured
 
 RATE = 0.05  # share of false findings accepted among all that a report tells
@@ -84,10 +87,44 @@ def _of_recovery(story: Story) -> pd.Series:
     return pd.Series([compared.p_value for compared in recovery(story).leaving[:1]], dtype=float)
 
 
+@once
+def leaving_study(story: Story) -> Study:
+    """What is known of customers at past cut-offs, and the model of leaving."""
+    return Study(story)
+
+
+@once
+def leaving_ratios(story: Story) -> pd.DataFrame:
+    """How many times as often customers leave after each thing that happened to `k` people or more."""
+    table = ratios.leaving_ratios(leaving_study(story).features, story.confidence)
+    table = table[table["people"] >= story.k].reset_index(drop=True)
+    if table.empty:
+        raise NotMeasured("nothing recorded of enough customers", needed_for="leaving after something")
+    return table
+
+
+@once
+def silent_leavers(story: Story) -> leavers.SilentLeavers:
+    """Leavers of the last 90 days who had not spoken in the year before they left."""
+    end = story.period.end
+    return leavers.estimate_silent_leavers(story.tables, start=end - pd.Timedelta(days=HORIZON_DAYS), end=end)
+
+
+def _of_leaving(story: Story) -> pd.Series:
+    p: pd.Series = leaving_ratios(story)["p_value"]
+    return p
+
+
+def _of_silence(story: Story) -> pd.Series:
+    return pd.Series([silent_leavers(story).p_value])
+
+
 TESTS: tuple[Callable[[Story], pd.Series], ...] = (
     _of_actions,
     _of_promises,
     _of_recovery,
+    _of_leaving,
+    _of_silence,
 )  # each gives the p-values of one kind of test, all of them
 
 

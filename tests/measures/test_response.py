@@ -3,7 +3,6 @@ import pandas as pd
 import pytest
 
 from analytics.measures.invitations import REOPENED, UNRESOLVED, Asking, audit_invitations
-from analytics.measures.leaving.leavers import estimate_silent_leavers
 from analytics.measures.response import bound_score, weight_responses
 from analytics.measures.scores import mean_score, net_promoter_score, top_box_share
 from analytics.tables.schema import NotMeasured, Tables
@@ -271,56 +270,7 @@ def test_nobody_answering_is_refused():
         bound_score(pd.Series([None, None]))
 
 
-def leavers():
-    customers = pd.DataFrame(
-        {
-            "customer_id": list("abcdef"),
-            "left_at": pd.to_datetime(["2025-03-01", "2025-03-05", "2025-03-09", "2025-06-01", None, None], utc=True),
-        }
-    )
-    complaints = pd.DataFrame(
-        {
-            "complaint_id": ["1", "2", "3"],
-            "customer_id": ["a", "b", "e"],
-            "received_at": pd.to_datetime(["2024-02-01", "2025-03-07", "2025-01-01"]),
-        }
-    )
-    surveys = pd.DataFrame(
-        {
-            "response_id": ["1", "2", "3"],
-            "customer_id": ["c", "f", None],
-            "responded_at": pd.to_datetime([None, None, "2025-02-01"]),
-        }
-    )
-    return Tables(customers=customers, complaints=complaints, surveys=surveys)
-
-
-def test_silent_leavers_by_hand():
-    found = estimate_silent_leavers(leavers())
-    # a complained in time; b only after leaving; c was asked and stayed silent; d never spoke
-    assert (found.silent, found.left, found.share.value) == (3, 4, 0.75)
-    assert found.nameless == 1
-    assert (found.low, found.high) == (0.5, 0.75)
-    assert found.rate_silent.value == pytest.approx(3 / 4)
-    assert found.rate_spoke.value == pytest.approx(1 / 2)
-
-
-def test_silent_leavers_of_a_window():
-    march = estimate_silent_leavers(leavers(), start=pd.Timestamp("2025-03-01"), end=pd.Timestamp("2025-04-01"))
-    assert (march.silent, march.left) == (2, 3)
-    with pytest.raises(ValueError, match="no customer left in this window"):
-        estimate_silent_leavers(leavers(), start=pd.Timestamp("2026-01-01"))
-
-
-def test_silent_leavers_without_dates_or_names_are_not_measured():
-    tables = leavers()
-    with pytest.raises(NotMeasured, match="left_at"):
-        estimate_silent_leavers(Tables(customers=tables.customers.drop(columns="left_at"), surveys=tables.surveys))
-    with pytest.raises(NotMeasured, match="neither complaints nor surveys name the customer"):
-        estimate_silent_leavers(Tables(customers=tables.customers))
-
-
-def test_the_planted_pickers_and_silent_leavers_of_the_demo_are_found(demo):
+def test_the_planted_pickers_of_the_demo_are_found(demo):
     tables, truth = demo
     audit = audit_invitations(tables)
     agents = audit.table[(audit.table["by"] == "agent_id") & audit.table["invited_unusual"]]

@@ -5,17 +5,19 @@ risks mean for people and money is in ``churn_views``.
 """
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from scipy.special import expit
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 from analytics.measures.estimate import Estimate
-from analytics.measures.leaving.discrimination import DECIMALS, calibration_table, compare_auc, evaluate_risk
+from analytics.measures.leaving.discrimination import DECIMALS, calibration_table, evaluate_risk
 from analytics.measures.leaving.features import GROUPS, HORIZON_DAYS, feature_columns
 from analytics.measures.leaving.leakage import LeakageError, leakage_report, moments_of
 from analytics.tables.schema import NotMeasured
@@ -24,12 +26,15 @@ __all__ = ["ChurnRiskModel", "LeakageError", "TooFewLeaversError", "leakage_repo
 
 LEAVERS_NEEDED = 50  # fewer, and no model: ten or so per effect that it can tell (Peduzzi et al. 1996), five effects
 LEAVERS_PER_PART = 10  # to calibrate and to judge: with fewer, neither means anything
-CALIBRATED = 0.05  # largest calibration error of a probability; beyond it the model only ranks
-ISOTONIC = 1_000  # leavers from which isotonic calibration is preferred to a sigmoid (scikit-learn's guide, 1.16.3)
+CALIBRATED = 0.05  # largest mean difference of predicted and observed shares; beyond it the model only ranks
+RIDGE = 0.1  # inverse strength of the penalty on standardised columns
 LEVEL_ROWS, LEVELS = 50, 20  # a word becomes a column from this many rows on; this many words at most
 TENURE = "account_tenure_days"
-KINDS = ("logistic", "boosting")
+MISSING = "missing"
 PARTS = ("training", "calibration", "test")
+FORMAT = 2  # of a stored model, and all that stands in it
+STORED = ("horizon_days", "groups", "confidence", "columns_", "levels_", "blank_", "typical_", "weights_", "intercept_",
+          "cutoffs_", "counts_", "evaluation_", "baseline_", "calibrated_")  # fmt: skip
 
 
 class TooFewLeaversError(NotMeasured):
@@ -47,8 +52,8 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     """Probability that a customer leaves within the horizon, with its evaluation on a later cut-off.
 
     Columns that know the outcome stop the fit first. Of the cut-offs, the last is for judging, the latest whose horizon
-    is over by then for choosing and calibrating, and all whose horizon is over by that one for learning. Boosting is
-    chosen over logistic regression only if its AUC on the calibration cut-off is higher with its whole interval.
+    is over by then for calibrating, and all whose horizon is over by that one for learning a ridge-penalised logistic
+    regression.
 
     Parameters
     ----------
@@ -56,19 +61,14 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         Days after the cut-off within which leaving counts.
     groups
         Features to use: 'perception', 'operations', 'account' (see `build_customer_features`).
-    kind
-        'logistic', 'boosting', or 'auto' to choose.
     confidence
         Level of all intervals.
-    seed
-        Of boosting and bootstrap.
 
     Attributes
     ----------
-    classes_
-        False (stays), True (leaves).
-    chosen_, model_
-        Name of the kind, and the calibrated scikit-learn classifier.
+    weights_, intercept_
+        Per feature and part of it ('' for its number, a word, or 'missing'): weight in log odds and mean; and the log
+        odds of a customer who is average in all. Calibrated.
     cutoffs_
         'training' (list), 'calibration', 'test'.
     counts_
@@ -77,13 +77,14 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         Name -> `Estimate` on the test cut-off (see `evaluate_risk`), for the model and for tenure alone (empty where
         tenure is not recorded).
     calibrated_
-        Calibration error at most .05 and at most half of the observed share; else the model only ranks.
+        Mean difference of predicted and observed share over ten groups, chance included, at most .05 and at most half
+        of the observed share; else the model only ranks.
     test_
         The test cut-off's customer_id, left and risk.
 
     References
     ----------
-    Friedman (2001), Annals of Statistics 29, for boosting. Platt (1999) and Zadrozny and Elkan (2002), for calibration.
+    Platt (1999) and Zadrozny and Elkan (2002), for calibration.
     Neslin et al. (2006), Journal of Marketing Research 43, for judging churn models on later data.
 
     Examples
@@ -99,14 +100,12 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     """
 
     def __init__(
-        self, horizon_days: int = HORIZON_DAYS, groups: Iterable[str] = GROUPS, kind: str = "auto",
-        confidence: float = 0.95, seed: int = 0,
-    ) -> None:  # fmt: skip
-        self.horizon_days, self.groups, self.kind = horizon_days, groups, kind
-        self.confidence, self.seed = confidence, seed
+        self, horizon_days: int = HORIZON_DAYS, groups: Iterable[str] = GROUPS, confidence: float = 0.95
+    ) -> None:
+        self.horizon_days, self.groups, self.confidence = horizon_days, groups, confidence
 
     def fit(self, features: pd.DataFrame, left: ArrayLike | None = None, cutoff: ArrayLike | None = None) -> Self:
-        """Check for leaks, learn, choose, calibrate and judge, each on later customers than the one before.
+        """Check for leaks, learn, calibrate and judge, each on later customers than the one before.
 
         Parameters
         ----------
@@ -135,9 +134,12 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         ValueError
             If a column holds stamps, or the outcome is not one.
         """
-        if self.kind not in ("auto", *KINDS):
-            raise ValueError(f"kind is {self.kind!r}. Expected one of: auto, {', '.join(KINDS)}.")
-        frame, y, moments = self._labelled(features, left, cutoff)
+        if cutoff is None and "cutoff" not in features:
+            raise ValueError("fit needs each row's cut-off, as cutoff= or a column 'cutoff': the split is by time.")
+        moments = moments_of(features, "cutoff" if cutoff is None else cutoff)
+        outcome = _outcome(features, left, moments, self.horizon_days)
+        labelled = outcome.notna().to_numpy()
+        frame, y, moments = features[labelled], outcome[labelled].to_numpy(bool), moments[labelled]
         columns = feature_columns(frame, self.groups)
         ids = [c for c in ("customer_id",) if c in frame]
         if y.any() and not y.all():
@@ -147,40 +149,11 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         leavers = frame.loc[y, "customer_id"].nunique() if ids else int(y.sum())
         if leavers < LEAVERS_NEEDED:
             raise TooFewLeaversError(leavers, LEAVERS_NEEDED, f"within {self.horizon_days} days of a cut-off")
-        self._judge(frame, y, self._fit_checked(frame, y, moments, columns))
-        return self
-
-    def risk_by(self, groups: Iterable[str], features: pd.DataFrame) -> np.ndarray:
-        """Risk of the test cut-off's customers by another model of the chosen kind, fitted on some of the groups.
-
-        Parameters
-        ----------
-        groups
-            Some of this model's groups, which it has checked for leaks.
-        features
-            Those this model was fitted on, with `cutoff` and `left_within`.
-        """
-        other: ChurnRiskModel = clone(self).set_params(kind=self.chosen_)
-        return other._fit_checked(*other._labelled(features, None, None), feature_columns(features, groups))
-
-    def _labelled(
-        self, features: pd.DataFrame, left: ArrayLike | None, cutoff: ArrayLike | None
-    ) -> tuple[pd.DataFrame, np.ndarray, pd.Series]:
-        """Rows whose outcome is known, with it and their cut-off."""
-        if cutoff is None and "cutoff" not in features:
-            raise ValueError("fit needs each row's cut-off, as cutoff= or a column 'cutoff': the split is by time.")
-        moments = moments_of(features, "cutoff" if cutoff is None else cutoff)
-        y = _outcome(features, left, moments, self.horizon_days)
-        labelled = y.notna().to_numpy()
-        return features[labelled], y[labelled].to_numpy(bool), moments[labelled]
-
-    def _fit_checked(self, frame: pd.DataFrame, y: np.ndarray, moments: pd.Series, columns: list[str]) -> np.ndarray:
-        """Split, learn, choose and calibrate, once no column knows the outcome; the test customers' risk."""
         self._split(moments, y)
         self._learn_columns(frame[self.part_ == "training"], columns)
-        x = self._matrix(frame)
-        self._fit_parts(x, y)
-        return np.asarray(self.model_.predict_proba(x[self.part_ == "test"])[:, 1])
+        self._fit_parts(self._matrix(frame), y)
+        self._judge(frame, y, self.predict_proba(frame[self.part_ == "test"])[:, 1])
+        return self
 
     def predict_proba(self, features: pd.DataFrame) -> np.ndarray:
         """Probability of staying and of leaving within the horizon, shape (n, 2).
@@ -197,26 +170,24 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         ndarray
             Rows in the order of `features`; each sums to 1.
         """
-        return np.asarray(self.model_.predict_proba(self._matrix(features)))
+        risk = expit(self.intercept_ + self._weighed(features).sum(axis=1).to_numpy())
+        return np.column_stack([1 - risk, risk])
 
-    def typical_risks(self, features: pd.DataFrame, columns: Sequence[Collection[str]]) -> np.ndarray:
-        """Risk of leaving with some columns at their typical value: one row per customer, one column per set of them.
+    def contributions(self, features: pd.DataFrame) -> pd.DataFrame:
+        """By how much each column raises a customer's log odds of leaving above those of a typical customer.
 
         Parameters
         ----------
         features
             As for `predict_proba`.
-        columns
-            Sets of columns; names that the model did not learn from change nothing.
+
+        Returns
+        -------
+        DataFrame
+            One row per customer, one column per feature the model learnt from.
         """
-        risks = np.empty((len(features), len(columns)))
-        if risks.size:
-            x, typical = self._matrix(features), self._matrix(pd.DataFrame([self.typical_]))
-            width = [len(self.levels_[c]) if c in self.levels_ else 1 for c in self.columns_]
-            names = np.repeat(self.columns_, width)
-            for j, some in enumerate(columns):
-                risks[:, j] = self.model_.predict_proba(np.where(np.isin(names, list(some)), typical, x))[:, 1]
-        return risks
+        typical = self._weighed(pd.DataFrame([self.typical_])).iloc[0]
+        return (self._weighed(features) - typical).T.groupby(level=0, sort=False).sum().T
 
     def predict(self, features: pd.DataFrame) -> np.ndarray:
         """Whether a customer is more likely to leave than not; for calls use `rank_customers`."""
@@ -227,34 +198,46 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         return calibration_table(self.test_["left"].to_numpy(), self.test_["risk"].to_numpy(), self.confidence)
 
     def save(self, path: str | Path) -> None:
-        """Write the model without pickle; the test cut-off's customers are not written."""
-        from skops.io import dump
-
-        state = {name: value for name, value in vars(self).items() if name not in ("model_", "part_", "test_")}
-        dump({"model": self.model_, "state": json.dumps(state, default=_plain)}, path)
+        """Write the model as JSON, with its format and a hash; the test cut-off's customers are not written."""
+        state = json.dumps({name: getattr(self, name) for name in STORED}, default=_plain)
+        Path(path).write_text(json.dumps(_stamp(state) | {"state": state}), encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path) -> "ChurnRiskModel":
-        """Read a model that `save` wrote.
+        """Read a model that `save` wrote: numbers and words only, so that no file can run anything.
 
         Raises
         ------
         ValueError
-            If the file holds anything but scikit-learn models, arrays and plain values.
+            If the file is damaged, of another format, or anything else than a model of leaving.
         """
-        from skops.io import get_untrusted_types, load
-
-        types = get_untrusted_types(file=path)
-        if foreign := [kind for kind in types if not kind.startswith(("sklearn.", "numpy.dtype"))]:
-            raise ValueError(f"{path}: holds {', '.join(foreign)}, which a model of leaving does not. Do not load it.")
-        stored = load(path, trusted=types)
-        model, state = cls(), json.loads(stored["state"])
+        try:
+            file = json.loads(Path(path).read_bytes())
+            state = json.loads(file["state"])
+            if file != _stamp(file["state"]) | {"state": file["state"]} or set(state) != set(STORED):
+                raise ValueError("format, hash or names differ")
+        except (ValueError, KeyError, TypeError, RecursionError) as fault:
+            raise ValueError(
+                f"{path}: not a whole model of leaving, format {FORMAT}. Fit it again and save it."
+            ) from fault
+        model = cls()
         for name in ("evaluation_", "baseline_"):
             state[name] = {key: Estimate(**fields) for key, fields in state[name].items()}
-        model.__dict__.update(state, model_=stored["model"], counts_=pd.DataFrame(state["counts_"]))
-        model.cutoffs_ = {key: pd.to_datetime(value) for key, value in state["cutoffs_"].items()}
-        model.classes_ = np.array([False, True])
+        state["cutoffs_"] = {key: pd.to_datetime(value) for key, value in state["cutoffs_"].items()}
+        state["counts_"] = pd.DataFrame(state["counts_"])
+        state["weights_"] = pd.DataFrame(state["weights_"]).set_index(["feature", "part"])
+        model.__dict__.update(state)
         return model
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """False (stays), True (leaves)."""
+        return np.array([False, True])
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the features that the model learnt from."""
+        return np.array(self.columns_, dtype=object)
 
     def _split(self, moments: pd.Series, y: np.ndarray) -> None:
         """Give each row its part: training, calibration, test or none, by time alone."""
@@ -280,6 +263,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
     def _learn_columns(self, frame: pd.DataFrame, columns: list[str]) -> None:
         """Keep what varies in training, with the words that become columns and each feature's typical value."""
         self.levels_: dict[str, list[str]] = {}
+        self.blank_: list[str] = []
         self.typical_: dict[str, Any] = {}
         for name in columns:
             column = frame[name]
@@ -288,6 +272,8 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             if column.nunique(dropna=False) < 2:
                 continue
             if pd.api.types.is_numeric_dtype(column):
+                if column.isna().any():
+                    self.blank_.append(name)
                 x = column.astype("Float64").to_numpy(float, na_value=np.nan)
                 self.typical_[name] = float(np.nanmedian(x)) if np.isnan(x).mean() < 0.5 else np.nan
                 continue
@@ -295,50 +281,51 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             self.levels_[name] = [str(word) for word in counts.index[counts >= LEVEL_ROWS]]
             self.typical_[name] = str(counts.index[0])
         self.columns_ = list(self.typical_)
-        self.feature_names_in_ = np.array(self.columns_, dtype=object)
-        self.n_features_in_ = len(self.columns_)
 
-    def _matrix(self, features: pd.DataFrame) -> np.ndarray:
-        """Numbers on a signed log scale (counts, hours and money are skewed), one column per word; missing is NaN."""
+    def _matrix(self, features: pd.DataFrame) -> pd.DataFrame:
+        """Numbers on a signed log scale (counts, hours and money are skewed), words and what is missing as 0 and 1."""
         if absent := [c for c in self.columns_ if c not in features]:
             raise ValueError(f"the features lack columns the model learnt from: {', '.join(absent)}.")
-        parts = []
+        parts: dict[tuple[str, str], np.ndarray] = {}
         for name in self.columns_:
             column = features[name]
             if name in self.levels_:
-                parts += [column.eq(word).fillna(False).to_numpy(float) for word in self.levels_[name]]
-            else:
-                plain = column.dtype == "float64"
-                x = column.to_numpy() if plain else column.astype("Float64").to_numpy(float, na_value=np.nan)
-                parts.append(np.sign(x) * np.log1p(np.abs(x)))
-        return np.column_stack(parts) if parts else np.zeros((len(features), 1))
+                parts |= {(name, word): column.eq(word).fillna(False).to_numpy(float) for word in self.levels_[name]}
+                continue
+            x = column.astype("Float64").to_numpy(float, na_value=np.nan)
+            parts[name, ""] = np.sign(x) * np.log1p(np.abs(x))
+            if name in self.blank_:
+                parts[name, MISSING] = np.isnan(x).astype(float)
+        return pd.DataFrame(parts, index=features.index)
 
-    def _fit_parts(self, x: np.ndarray, y: np.ndarray) -> None:
-        from sklearn.calibration import CalibratedClassifierCV
-        from sklearn.frozen import FrozenEstimator
+    def _weighed(self, features: pd.DataFrame) -> pd.DataFrame:
+        """What each part of each feature adds to the log odds of an average customer; a missing number adds nothing."""
+        return ((self._matrix(features) - self.weights_["mean"]) * self.weights_["weight"]).fillna(0.0)
+
+    def _fit_parts(self, matrix: pd.DataFrame, y: np.ndarray) -> None:
+        """Learn on the training part, then fit level and slope on the calibration part (Platt)."""
+        from sklearn.linear_model import LogisticRegression
         from threadpoolctl import threadpool_limits
 
         train, hold = self.part_ == "training", self.part_ == "calibration"
-        kinds = KINDS if self.kind == "auto" else (self.kind,)
-        with threadpool_limits(1):  # on a busy machine, boosting's threads wait for each other ten times longer
-            fitted = {kind: _estimator(kind, self.seed).fit(x[train], y[train]) for kind in kinds}
-            self.chosen_ = kinds[0]
-            if len(kinds) > 1:
-                simple, boosted = (model.predict_proba(x[hold])[:, 1] for model in fitted.values())
-                gain, _ = compare_auc(y[hold], boosted, simple, self.confidence, self.seed)
-                self.chosen_ = "boosting" if round(gain.low, DECIMALS) > 0 else "logistic"
-            method = "isotonic" if y[hold].sum() >= ISOTONIC else "sigmoid"
-            calibrated = CalibratedClassifierCV(FrozenEstimator(fitted[self.chosen_]), method=method)
-            self.model_ = calibrated.fit(x[hold], y[hold])
-        self.classes_ = np.array([False, True])
+        mean, scale = matrix[train].mean(), matrix[train].std(ddof=0).replace(0, np.nan)
+        x = ((matrix - mean) / scale).fillna(0.0).to_numpy()
+        with threadpool_limits(1):  # on a busy machine, threads wait for each other ten times longer
+            weights = LogisticRegression(C=RIDGE, solver="newton-cholesky").fit(x[train], y[train]).coef_[0]
+            score = (x @ weights)[:, None]
+            platt = LogisticRegression(C=np.inf, solver="newton-cholesky").fit(score[hold], y[hold])
+        self.intercept_ = float(platt.intercept_[0])
+        weight = (platt.coef_[0, 0] * weights / scale).fillna(0.0)
+        self.weights_ = pd.DataFrame({"weight": weight, "mean": mean.fillna(0.0)}).rename_axis(["feature", "part"])
 
     def _judge(self, frame: pd.DataFrame, y: np.ndarray, risk: np.ndarray) -> None:
         """Evaluate on the test cut-off, beside the share that left in each tenth of tenure (missing apart)."""
         train, test = self.part_ == "training", self.part_ == "test"
         self.test_ = frame.loc[test, frame.columns.intersection(["customer_id"])].assign(left=y[test], risk=risk)
-        self.evaluation_ = evaluate_risk(y[test], risk, self.confidence, self.seed)
-        error = round(self.evaluation_["calibration_error"].value, DECIMALS)
-        self.calibrated_ = bool(error <= min(CALIBRATED, float(y[test].mean()) / 2))
+        self.evaluation_ = evaluate_risk(y[test], risk, self.confidence)
+        table = self.calibration()
+        gap = np.average((table["value"] - table["predicted"]).abs(), weights=table["n"])
+        self.calibrated_ = bool(round(float(gap), DECIMALS) <= min(CALIBRATED, float(y[test].mean()) / 2))
         self.baseline_: dict[str, Estimate] = {}
         if TENURE in frame and frame[TENURE].notna().any():
             tenure = frame[TENURE].to_numpy(float)
@@ -346,24 +333,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
             group = np.where(np.isnan(tenure), 10, np.searchsorted(edges, tenure))
             n, hits = np.bincount(group[train], minlength=11), np.bincount(group[train], y[train], minlength=11)
             rate = (hits + y[train].mean()) / (n + 1)
-            self.baseline_ = evaluate_risk(y[test], rate[group[test]], self.confidence, self.seed)
-
-
-def _estimator(kind: str, seed: int) -> Any:  # noqa: ANN401  scikit-learn carries no types
-    """One of the two kinds, plain: few shallow trees, or a ridge-penalised logistic regression."""
-    from sklearn.ensemble import HistGradientBoostingClassifier
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    if kind == "boosting":  # no early stopping: it would split at random
-        return HistGradientBoostingClassifier(
-            learning_rate=0.08, max_iter=60, max_leaf_nodes=8, min_samples_leaf=100, l2_regularization=5.0,
-            early_stopping=False, random_state=seed,
-        )  # fmt: skip
-    impute = SimpleImputer(strategy="mean", add_indicator=True, keep_empty_features=True)
-    return make_pipeline(impute, StandardScaler(), LogisticRegression(C=0.1, solver="newton-cholesky"))
+            self.baseline_ = evaluate_risk(y[test], rate[group[test]], self.confidence)
 
 
 def _outcome(features: pd.DataFrame, left: ArrayLike | None, moments: pd.Series, days: int) -> pd.Series:
@@ -380,10 +350,12 @@ def _outcome(features: pd.DataFrame, left: ArrayLike | None, moments: pd.Series,
     return values.astype("boolean")
 
 
+def _stamp(state: str) -> dict[str, object]:
+    return {"format": FORMAT, "sha256": sha256(state.encode()).hexdigest()}
+
+
 def _plain(value: Any) -> Any:  # noqa: ANN401  whatever an attribute holds
     """What JSON cannot write as plain values."""
     if isinstance(value, pd.DataFrame):
-        return value.to_dict()
-    if isinstance(value, Estimate):
-        return vars(value)
-    return value.isoformat() if isinstance(value, pd.Timestamp) else value.tolist()
+        return (value.reset_index() if value.index.nlevels > 1 else value).to_dict()
+    return vars(value) if isinstance(value, Estimate) else value.isoformat()

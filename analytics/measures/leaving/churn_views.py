@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.special import logit
+from sklearn.base import clone
 
 from analytics.config import Costs
 from analytics.measures.discoveries import control_false_discoveries
@@ -20,7 +20,7 @@ from analytics.tables.schema import NotMeasured
 
 VALUE = "account_value_per_year"
 SAID, OTHERWISE, SILENT = "said", "otherwise", "silent"  # leaving, or a complaint; something else; nothing
-ANSWERS = ("answered", "asked_silent", "never_asked")
+GROUPED = {"words": (SAID, OTHERWISE, SILENT), "answers": ("answered", "asked_silent", "never_asked")}
 ERRORS = ("missed", "in_vain")  # leavers outside the tenth with the highest risk, stayers in it
 INTENT = 0.5  # a comment says that its writer is leaving when this is more likely than not
 REASONS_NAMED = 3
@@ -74,18 +74,19 @@ def compare_listening(model: ChurnRiskModel, features: pd.DataFrame) -> Listenin
     for group in ("perception", "operations"):
         if not any(c.startswith(f"{group}_") for c in model.columns_):
             raise NotMeasured(f"no feature of {group}", needed_for="what listening adds")
-    without = model.risk_by(("operations", "account"), features)
-    gain, internal = compare_auc(model.test_["left"], model.test_["risk"], without, model.confidence, model.seed)
-    spoke = _speech(features.loc[model.test_.index]) != SILENT
+    other = clone(model).set_params(groups=("operations", "account")).fit(features)
+    gain, internal = compare_auc(model.test_["left"], model.test_["risk"], other.test_["risk"], model.confidence)
+    spoke = _words(features.loc[model.test_.index]) != SILENT
     heard = share_of(spoke, np.ones(len(spoke), bool), model.confidence)
     return Listening(internal, model.evaluation_["auc"], gain, heard)
 
 
-def said_and_silent(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFrame:
-    """Set those who said that they are leaving against those who never spoke: who left, at what cost, who was found.
+def leaving_by(model: ChurnRiskModel, features: pd.DataFrame, by: str = "words") -> pd.DataFrame:
+    """Set groups of customers against each other: who left, at what cost, who was found.
 
-    Spoken is what the year before the test cut-off holds: an answer, a comment, a complaint; said to leave is a
-    complaint or a comment that more likely than not says so.
+    By words: said to leave (a complaint, or a comment that more likely than not says so), spoke otherwise, never spoke
+    (no answer, comment or complaint). By answers: answered, asked but silent, never asked. Both in the year before the
+    test cut-off: what a customer said after it, before leaving, does not count.
 
     Parameters
     ----------
@@ -93,11 +94,13 @@ def said_and_silent(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFra
         Fitted on `features`; they are judged at its test cut-off.
     features
         With perception columns.
+    by
+        'words' or 'answers'.
 
     Returns
     -------
     DataFrame
-        One row per group: group ('said', 'otherwise', 'silent'), customers, left, value, low, high (share that left),
+        One row per group of `GROUPED`: group, customers, left, value, low, high (share that left within the horizon),
         expected (mean risk), value_left (a year's value of those who left), value_at_risk (risk times value, NaN where
         the model only ranks or no value is known), found, found_low, found_high (share of the group's leavers in the
         model's top tenth), n, unit, source.
@@ -105,17 +108,18 @@ def said_and_silent(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFra
     Raises
     ------
     NotMeasured
-        If neither answers nor complaints of customers are recorded.
+        If neither answers nor complaints of customers, or no dated invitations, are recorded.
 
     References
     ----------
     Hirschman (1970), Exit, Voice, and Loyalty. Wilson (1927), JASA 22, for the intervals.
     """
-    test = model.test_
-    group, top = _speech(features.loc[test.index]), _top(test["risk"].to_numpy())
-    value = features[VALUE].loc[test.index] if VALUE in features else pd.Series(np.nan, test.index)
+    test, here_now = model.test_, features.loc[model.test_.index]
+    group = _words(here_now) if by == "words" else _answers(here_now)
+    top = _top(test["risk"].to_numpy())
+    value = here_now[VALUE] if VALUE in features else pd.Series(np.nan, test.index)
     rows = []
-    for name in (SAID, OTHERWISE, SILENT):
+    for name in GROUPED[by]:
         here = group == name
         left = test["left"].to_numpy() & here
         share, top_share = share_of(left, here, model.confidence), share_of(top, left, model.confidence)
@@ -128,39 +132,11 @@ def said_and_silent(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFra
     return pd.DataFrame(rows)
 
 
-def leaving_by_answer(model: ChurnRiskModel, features: pd.DataFrame) -> pd.DataFrame:
-    """Share that left of customers who were never asked, asked and silent, and answered, in the year before.
-
-    Parameters
-    ----------
-    model, features
-        As for `said_and_silent`; needs dated invitations.
-
-    Returns
-    -------
-    DataFrame
-        group ('answered', 'asked_silent', 'never_asked'), value, low, high, n, unit, source.
-
-    Raises
-    ------
-    NotMeasured
-        If invitations are not recorded.
-    """
-    test = features.loc[model.test_.index]
-    if "perception_invited" not in test:
-        raise NotMeasured(table="surveys", columns=["invited_at"], needed_for="leaving by answer")
-    sides = [test["perception_answered"] > 0, test["perception_invited"] > 0]
-    group, left = np.select(sides, ANSWERS[:2], ANSWERS[2]), model.test_["left"].to_numpy()
-    return pd.DataFrame([{"group": a, **vars(share_of(left, group == a, model.confidence))} for a in ANSWERS])
-
-
-def rank_customers(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, k: int = 10) -> pd.DataFrame:
-    """List whom to call, the most worthwhile first, and why.
+def worth_calling(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs) -> pd.DataFrame:
+    """List whom to call, the most worthwhile first.
 
     A call is worth it when risk × value per year × years kept × share saved exceeds its cost. Where the model only
-    ranks, or no value is known, the tenth with the highest risk is listed instead. Reasons are what raises the model's
-    risk most against a typical customer (the columns set to their typical value); one that fewer than k customers share
-    is left out, as it could tell who they are.
+    ranks, or no value is known, the tenth with the highest risk is listed instead.
 
     Parameters
     ----------
@@ -170,14 +146,12 @@ def rank_customers(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, 
         Customers to rank, one row each (`build_customer_features` at one cut-off).
     costs
         Cost of a call, share of those called who stay, years of value kept.
-    k
-        Smallest number of customers who share a reason that is named.
 
     Returns
     -------
     DataFrame
-        rank, customer_id, risk and expected_gain (money; both NaN where the model only ranks), reasons (up to three
-        names of `REASONS`, a tuple). No names of people, no texts.
+        rank, customer_id, risk and expected_gain (money; both NaN where the model only ranks), on the index of
+        `features`.
 
     Raises
     ------
@@ -186,8 +160,7 @@ def rank_customers(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, 
 
     References
     ----------
-    Elkan (2001), The foundations of cost-sensitive learning, IJCAI, for the threshold. Štrumbelj and Kononenko (2014),
-    Knowledge and Information Systems 41, for contributions by leaving values out.
+    Elkan (2001), The foundations of cost-sensitive learning, IJCAI, for the threshold.
     """
     if features["customer_id"].duplicated().any():
         raise ValueError("a customer occurs twice in the features: rank them at one cut-off.")
@@ -199,10 +172,34 @@ def rank_customers(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, 
     chosen = np.flatnonzero(_top(risk) if by_risk else gain.round(DECIMALS) > 0)
     chosen = chosen[np.argsort(-worth[chosen].round(DECIMALS), kind="stable")]
     level, net = (figure[chosen] if model.calibrated_ else np.nan for figure in (risk, gain))
-    return pd.DataFrame(
-        {"rank": np.arange(1, len(chosen) + 1), "customer_id": features["customer_id"].to_numpy()[chosen],
-         "risk": level, "expected_gain": net, "reasons": _reasons(model, features, chosen, risk, k)}
-    )  # fmt: skip
+    ids = features["customer_id"].iloc[chosen]
+    return pd.DataFrame({"rank": np.arange(1, len(ids) + 1), "customer_id": ids, "risk": level, "expected_gain": net})
+
+
+def rank_customers(model: ChurnRiskModel, features: pd.DataFrame, costs: Costs, k: int = 10) -> pd.DataFrame:
+    """List whom to call as `worth_calling` does, and why.
+
+    Reasons are what raises the model's log odds most above a typical customer's; one that fewer than k customers share
+    is left out, as it could tell who they are.
+
+    Parameters
+    ----------
+    model, features, costs
+        As for `worth_calling`.
+    k
+        Smallest number of customers who share a reason that is named.
+
+    Returns
+    -------
+    DataFrame
+        As `worth_calling`, with reasons (up to three names of `REASONS`, a tuple). No names of people, no texts.
+
+    References
+    ----------
+    Štrumbelj and Kononenko (2014), Knowledge and Information Systems 41: contributions in a model that adds them up.
+    """
+    calls = worth_calling(model, features, costs)
+    return calls.assign(reasons=pd.Series(_reasons(model, features, calls.index, k), calls.index, dtype=object))
 
 
 def fairness(model: ChurnRiskModel, features: pd.DataFrame, by: str = "account_segment") -> pd.DataFrame:
@@ -246,7 +243,7 @@ def fairness(model: ChurnRiskModel, features: pd.DataFrame, by: str = "account_s
     return pd.DataFrame(rows).assign(differs=control_false_discoveries(p_values))
 
 
-def _speech(features: pd.DataFrame) -> np.ndarray:
+def _words(features: pd.DataFrame) -> np.ndarray:
     """What each customer had said in the year before the cut-off."""
     columns = [f"perception_{c}" for c in ("complaints", "churn_intent", "answered", "comments")]
     spoken = features.reindex(columns=columns).astype(float)
@@ -257,6 +254,14 @@ def _speech(features: pd.DataFrame) -> np.ndarray:
     return np.select(sides, [SAID, OTHERWISE], SILENT)
 
 
+def _answers(features: pd.DataFrame) -> np.ndarray:
+    """What had become of the surveys of each customer in the year before the cut-off."""
+    if "perception_invited" not in features:
+        raise NotMeasured(table="surveys", columns=["invited_at"], needed_for="leaving by answer")
+    sides = [features["perception_answered"] > 0, features["perception_invited"] > 0]
+    return np.select(sides, GROUPED["answers"][:2], GROUPED["answers"][2])
+
+
 def _top(risk: np.ndarray) -> np.ndarray:
     """The tenth of customers with the highest risk; ties in order of the rows."""
     chosen = np.zeros(len(risk), dtype=bool)
@@ -264,17 +269,14 @@ def _top(risk: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def _reasons(
-    model: ChurnRiskModel, features: pd.DataFrame, chosen: np.ndarray, risk: np.ndarray, k: int
-) -> list[tuple[str, ...]]:
+def _reasons(model: ChurnRiskModel, features: pd.DataFrame, calls: pd.Index, k: int) -> list[tuple[str, ...]]:
     """The reasons of some customers: those that hold and raise the model's risk most."""
     reasons = {name: reason for name, reason in REASONS.items() if name in model.columns_}
-    names, first = list(reasons), features[list(reasons)].to_numpy(float, na_value=np.nan)
-    holds = first >= [reason.get("at_least", -np.inf) for reason in reasons.values()]
-    holds &= first <= [reason.get("at_most", np.inf) for reason in reasons.values()]
-    holds = np.where(holds.sum(axis=0) >= k, holds[chosen], False)
-    without = model.typical_risks(features.iloc[chosen], [reason["columns"] for reason in reasons.values()])
-    now, then = (logit(np.clip(risks, 1e-9, 1 - 1e-9)) for risks in (risk[chosen, None], without))
-    lifts = np.where(holds, now - then, 0.0).round(DECIMALS)
+    names, first = list(reasons), features[list(reasons)].astype(float)
+    holds = first.ge([reason.get("at_least", -np.inf) for reason in reasons.values()])
+    holds &= first.le([reason.get("at_most", np.inf) for reason in reasons.values()])
+    raised = model.contributions(features.loc[calls])
+    whole = [raised[raised.columns.intersection(reason["columns"])].sum(axis=1) for reason in reasons.values()]
+    lifts = np.where(holds.loc[calls] & (holds.sum() >= k), np.column_stack(whole), 0.0).round(DECIMALS)
     best = np.argsort(-lifts, axis=1, kind="stable")[:, :REASONS_NAMED]
     return [tuple(names[j] for j in order if lift[j] > 0) for order, lift in zip(best, lifts, strict=True)]

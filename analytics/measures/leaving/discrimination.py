@@ -1,10 +1,10 @@
-"""How well a risk tells those who left from those who stayed, with bootstrap intervals over customers.
+"""How well a risk tells those who left from those who stayed: three figures of one list of risks and outcomes.
 
-Four figures of one list of risks and outcomes; what made the risks is not known here.
+All intervals follow from formulas, so that the same risks give the same figures; what made the risks is not known here.
 """
 
-from collections.abc import Sequence
-from functools import lru_cache
+import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,54 +14,19 @@ from analytics.measures.estimate import OBSERVED, Estimate
 from analytics.measures.intervals import estimate_share, wilson_bounds
 from analytics.tables.schema import NotMeasured
 
-DRAWS = 300  # bootstrap draws: the Monte Carlo error of a 95 % bound is about a tenth of the interval's half width
 BINS = 10  # groups of customers of equal size, by risk, in which predicted and observed shares are compared
 TOP = 0.10  # the top decile
 DECIMALS = 10  # of a risk that tell customers apart: processors differ in the last bits
-UNITS = {"auc": "share", "average_precision": "share", "top_decile_lift": "times", "calibration_error": "share"}
+Placements = tuple[np.ndarray, np.ndarray]  # of each leaver among the stayers, and of each stayer among the leavers
 
 
-class _Ranking:
-    """Customers in falling order of risk, ties taken together: what a draw of them gives follows from its leavers."""
-
-    def __init__(self, left: ArrayLike, risk: ArrayLike) -> None:
-        risk = np.round(np.asarray(risk, float), DECIMALS)
-        self.n, self.order = len(risk), np.argsort(-risk, kind="stable")
-        risk, left = risk[self.order], np.asarray(left, bool)[self.order]
-        self.gaps, self.leavers = left - risk, np.flatnonzero(left)
-        ends = np.append(np.flatnonzero(np.diff(risk)) + 1, self.n)
-        self.bounds = np.append(0, ends)  # of each group of ties
-        self.caught = np.searchsorted(self.leavers, self.bounds)  # leavers ahead of each bound
-        self.group = np.searchsorted(ends, self.leavers, side="right")  # of ties, that each leaver is in
-        self.bins = np.unique(np.linspace(0, self.n, BINS + 1).astype(int)[:-1])
-
-    def measure(self, weights: np.ndarray, only_auc: bool = False) -> tuple[float, ...]:
-        """All four figures in the order of `UNITS`, or the first, with each customer counted `weights` times."""
-        w = weights[self.order]
-        mine = w[self.leavers]
-        seen = np.append(0, np.cumsum(w, dtype=int))[self.bounds]
-        caught = np.append(0, np.cumsum(mine, dtype=int))[self.caught]
-        n, leavers = int(seen[-1]), int(caught[-1])
-        if not 0 < leavers < n:
-            return (np.nan,) * len(UNITS)
-        stayed = seen - caught
-        above = stayed[self.group] + stayed[self.group + 1]  # twice the stayers ahead, those tied counted once
-        auc = 1 - int(mine @ above) / (2 * leavers * (n - leavers))
-        if only_auc:
-            return (auc,)
-        precision = (mine * caught[self.group + 1] / np.maximum(seen[self.group + 1], 1)).sum() / leavers
-        top = np.interp(TOP * n, seen, caught) / leavers
-        gaps = np.add.reduceat(w * self.gaps, self.bins)
-        return auc, float(precision), float(top / TOP), float(np.abs(gaps).sum() / n)
-
-
-def evaluate_risk(left: ArrayLike, risk: ArrayLike, confidence: float = 0.95, seed: int = 0) -> dict[str, Estimate]:
+def evaluate_risk(left: ArrayLike, risk: ArrayLike, confidence: float = 0.95) -> dict[str, Estimate]:
     """Measure how well a risk ranks and how well its level fits.
 
-    AUC: share of pairs of a leaver and a stayer in which the leaver has the higher risk, ties half. Average precision:
-    mean share of leavers among those ranked at least as high as each leaver. Top-decile lift: share of leavers among
-    the tenth with the highest risk, over the share among all. Calibration error: in ten groups of equal size by risk,
-    the mean absolute difference of predicted and observed share, which chance alone makes larger than 0.
+    AUC: share of pairs of a leaver and a stayer in which the leaver has the higher risk, ties half. Top-decile lift:
+    share of leavers among the tenth with the highest risk, over the share among all. Calibration error: root mean
+    squared difference of predicted and observed share in ten groups of equal size by risk, less what chance alone
+    makes of it.
 
     Parameters
     ----------
@@ -71,14 +36,12 @@ def evaluate_risk(left: ArrayLike, risk: ArrayLike, confidence: float = 0.95, se
         Probability of leaving, 0 to 1, in the same order.
     confidence
         Level of the intervals.
-    seed
-        Of the bootstrap; the same seed and number of customers give the same draws, so figures can be paired.
 
     Returns
     -------
     dict of Estimate
-        auc, average_precision, top_decile_lift, calibration_error; percentile intervals of a Poisson bootstrap of
-        customers, widened to hold the figure itself.
+        auc (DeLong's interval), top_decile_lift (Wilson's), calibration_error (by the noncentral chi-square of the ten
+        groups: from 0 for a risk that fits).
 
     Raises
     ------
@@ -87,8 +50,8 @@ def evaluate_risk(left: ArrayLike, risk: ArrayLike, confidence: float = 0.95, se
 
     References
     ----------
-    Fawcett (2006), Pattern Recognition Letters 27, for AUC. Naeini, Cooper and Hauskrecht (2015), AAAI, for the
-    calibration error. Efron and Tibshirani (1993), chapter 13, for percentile intervals.
+    DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845. Hosmer and Lemeshow (1980), Communications in
+    Statistics 9, and Bröcker (2012), Climate Dynamics 39, for the calibration error.
 
     Examples
     --------
@@ -96,19 +59,22 @@ def evaluate_risk(left: ArrayLike, risk: ArrayLike, confidence: float = 0.95, se
     >>> round(figures["auc"].value, 3), round(figures["top_decile_lift"].value, 1)
     (0.917, 2.5)
     """
-    ranking = _Ranking(left, risk)
-    exact = ranking.measure(np.ones(ranking.n, np.uint8))
-    if np.isnan(exact[0]):
+    left, risk = np.asarray(left, bool), np.round(np.asarray(risk, float), DECIMALS)
+    n, leavers = len(left), int(left.sum())
+    if not 0 < leavers < n:
         raise NotMeasured("nobody left, or nobody stayed: a risk cannot be judged. Choose a cut-off with both.")
-    draws = zip(*(ranking.measure(w) for w in _weights(ranking.n, seed)), strict=True)
+    caught = estimate_share(_caught(left, risk), leavers, OBSERVED, confidence)
     return {
-        name: _estimate(value, figures, confidence, ranking.n, unit)
-        for (name, unit), value, figures in zip(UNITS.items(), exact, draws, strict=True)
+        "auc": _auc(_placements(left, risk), confidence),
+        "top_decile_lift": replace(
+            caught, value=caught.value / TOP, low=caught.low / TOP, high=caught.high / TOP, n=n, unit="times"
+        ),
+        "calibration_error": _calibration_error(calibration_table(left, risk), confidence),
     }
 
 
 def compare_auc(
-    left: ArrayLike, risk: ArrayLike, other: ArrayLike, confidence: float = 0.95, seed: int = 0
+    left: ArrayLike, risk: ArrayLike, other: ArrayLike, confidence: float = 0.95
 ) -> tuple[Estimate, Estimate]:
     """AUC of one risk less that of another, for the same customers: the interval is that of the paired difference.
 
@@ -116,7 +82,7 @@ def compare_auc(
     ----------
     left, risk, other
         Outcome and two risks, in the same order.
-    confidence, seed
+    confidence
         As for `evaluate_risk`.
 
     Returns
@@ -127,7 +93,7 @@ def compare_auc(
 
     References
     ----------
-    Efron and Tibshirani (1993), An Introduction to the Bootstrap, chapter 13.
+    DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44, 837-845, for correlated curves.
 
     Examples
     --------
@@ -135,11 +101,10 @@ def compare_auc(
     >>> compare_auc(left, np.array([0.9, 0.1, 0.2, 0.8] * 25), np.array([0.1, 0.9, 0.8, 0.2] * 25))[0].value
     1.0
     """
-    one, two = _Ranking(left, risk), _Ranking(left, other)
-    weights = [np.ones(one.n, np.uint8), *_weights(one.n, seed)]
-    ours, theirs = (np.array([ranking.measure(w, only_auc=True)[0] for w in weights]) for ranking in (one, two))
-    gain, auc = (_estimate(value, draws, confidence, one.n, "share") for value, *draws in (ours - theirs, theirs))
-    return gain, auc
+    left = np.asarray(left, bool)
+    ours, theirs = (_placements(left, np.round(np.asarray(r, float), DECIMALS)) for r in (risk, other))
+    gain = _auc((ours[0] - theirs[0], ours[1] - theirs[1]), confidence, lowest=-1.0)
+    return gain, _auc(theirs, confidence)
 
 
 def calibration_table(left: np.ndarray, risk: np.ndarray, confidence: float = 0.95) -> pd.DataFrame:
@@ -176,17 +141,51 @@ def share_of(hits: np.ndarray, among: np.ndarray, confidence: float = 0.95) -> E
     return estimate_share((hits & among).sum(), int(among.sum()), OBSERVED, confidence)
 
 
-@lru_cache(maxsize=1)
-def _weights(n: int, seed: int) -> np.ndarray:
-    """Poisson weights of each draw, each customer drawn once on average, from a table of 65,536 quantiles for speed."""
-    chances = np.cumsum(np.exp(-1) / np.cumprod(np.r_[1.0, np.arange(1, 12)]))
-    table = np.searchsorted(chances, (np.arange(2**16) + 0.5) / 2**16).astype(np.uint8)
-    rng = np.random.default_rng(seed)
-    return np.stack([table[rng.integers(0, 2**16, n, dtype=np.uint16)] for _ in range(DRAWS)])
+def _placements(left: np.ndarray, risk: np.ndarray) -> Placements:
+    """Share of the stayers below each leaver, and of the leavers above each stayer, ties half."""
+    from scipy.stats import rankdata
+
+    rank = rankdata(risk)
+    below = (rank[left] - rankdata(risk[left])) / (~left).sum()
+    return below, 1 - (rank[~left] - rankdata(risk[~left])) / left.sum()
 
 
-def _estimate(value: float, draws: Sequence[float], confidence: float, n: int, unit: str) -> Estimate:
-    """A figure with the percentiles of its draws, widened to hold the figure itself."""
-    tail = (1 - confidence) / 2
-    low, high = np.nanquantile(draws, [tail, 1 - tail])
-    return Estimate(float(value), float(min(low, value)), float(max(high, value)), n, unit, OBSERVED)
+def _auc(placements: Placements, confidence: float, lowest: float = 0.0) -> Estimate:
+    """The mean placement; Student's quantile, as either side may be small."""
+    from scipy.special import stdtrit
+
+    value, sizes = float(placements[0].mean()), [len(side) for side in placements]
+    spread = math.sqrt(sum(side.var(ddof=1) / len(side) if len(side) > 1 else 0.0 for side in placements))
+    half = spread * float(stdtrit(max(min(sizes) - 1, 1), (1 + confidence) / 2))
+    return Estimate(value, max(value - half, lowest), min(value + half, 1.0), sum(sizes), "share", OBSERVED)
+
+
+def _caught(left: np.ndarray, risk: np.ndarray) -> float:
+    """Leavers among the tenth with the highest risk; those tied at its edge in proportion."""
+    room = TOP * len(risk)
+    edge = np.sort(risk)[len(risk) - math.ceil(room)]
+    sure, tied = risk > edge, risk == edge
+    return float(left[sure].sum() + left[tied].mean() * (room - sure.sum()))
+
+
+def _calibration_error(table: pd.DataFrame, confidence: float) -> Estimate:
+    """Root mean squared difference over the groups, its square less that of chance; bounds by inverting its test.
+
+    The squared difference is a scaled noncentral chi-square; scale and degrees of freedom are matched to it.
+    """
+    from scipy.special import chndtr, chndtrinc
+
+    predicted, observed, n = (table[c].to_numpy(float) for c in ("predicted", "value", "n"))
+    chance = np.maximum(predicted * (1 - predicted), observed * (1 - observed)) / n.sum()
+    gap = n / n.sum() * (predicted - observed) ** 2
+    square, by_chance, tail = gap.sum(), chance.sum(), (1 - confidence) / 2
+    low = high = 0.0
+    if by_chance > 0:
+        scale = max((chance**2).sum() / by_chance, (gap * chance).sum() / square if square else 0.0)
+        freedom = by_chance / scale
+        if chndtr(square / scale, freedom, 0) > 1 - tail:
+            low = scale * chndtrinc(square / scale, freedom, 1 - tail)
+        high = scale * chndtrinc(max(square, by_chance) / scale, freedom, tail)
+    value = math.sqrt(max(square - by_chance, 0.0))
+    bounds = min(math.sqrt(low), value), max(math.sqrt(high), value)
+    return Estimate(value, *bounds, int(n.sum()), "share", OBSERVED)

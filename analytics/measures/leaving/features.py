@@ -50,11 +50,11 @@ def choose_cutoffs(tables: Tables, horizon_days: int = HORIZON_DAYS, until: obje
     >>> [f"{c:%Y-%m-%d}" for c in choose_cutoffs(Tables(contacts=contacts, customers=customers))]
     ['2025-07-04', '2025-10-02']
     """  # noqa: E501
-    first, last = _span(tables)
+    first, last = span_of(tables)
     end = last if until is None else float(_days([until])[0])
     times = end - horizon_days * np.arange(1, most + 1)
     days = times[times >= first + HISTORY_DAYS][::-1]
-    return [pd.Timestamp(round(day * 86_400e6), unit="us", tz="UTC") for day in days]
+    return [moment(day) for day in days]
 
 
 def build_customer_features(
@@ -108,7 +108,7 @@ def build_customer_features(
     people = require(tables.customers, ["customer_id", "left_at"], "who may leave")
     ids = pd.Index(people["customer_id"])
     left, joined = _days(people["left_at"]), _column(people, "joined_at")
-    known_until = _span(tables)[1] if until is None else float(_days([until])[0])
+    known_until = span_of(tables)[1] if until is None else float(_days([until])[0])
     sources = [_answers(tables, ids), _words(comments, ids), _complaints(tables, ids), _contacts(tables, ids)]
     zone = getattr(people["left_at"].dtype, "tz", None)
     parts = []
@@ -310,8 +310,8 @@ def _last(who: pd.Series, values: pd.Series, n: int) -> np.ndarray:
     return last
 
 
-def _span(tables: Tables) -> tuple[float, float]:
-    """First and last day on which anything happened."""
+def span_of(tables: Tables) -> tuple[float, float]:
+    """First and last moment at which anything happened, in days since 1970."""
     stamps = ((tables.contacts, "started_at"), (tables.surveys, "invited_at"), (tables.surveys, "responded_at"))
     days = [_column(table, c) for table, c in (*stamps, (tables.complaints, "received_at")) if table is not None]
     days = [d for d in days if np.isfinite(d).any()]
@@ -319,6 +319,11 @@ def _span(tables: Tables) -> tuple[float, float]:
         raise NotMeasured("no dated contact, survey or complaint", needed_for="who may leave")
     last = [*days, _column(tables.customers, "left_at")] if tables.customers is not None else days
     return min(float(np.nanmin(d)) for d in days), max(float(np.nanmax(d)) for d in last if np.isfinite(d).any())
+
+
+def moment(day: float) -> pd.Timestamp:
+    """A moment given in days since 1970."""
+    return pd.Timestamp(round(day * 86_400e6), unit="us", tz="UTC")
 
 
 def _column(frame: pd.DataFrame, name: str) -> np.ndarray:

@@ -10,25 +10,35 @@ import pandas as pd
 
 from analytics.measures.estimate import Estimate
 from analytics.measures.leaving.discrimination import share_of
+from analytics.measures.leaving.features import HORIZON_DAYS, moment, span_of
 from analytics.tables.schema import NotMeasured, Tables, find_rows, require
+
+LOOK_BACK = pd.Timedelta(days=365)  # before leaving, in which a word counts
+QUIET_DAYS = 30  # a record may begin this much later than the look-back: quiet ones do
 
 
 @dataclass(frozen=True)
 class SilentLeavers:
-    """Leavers who never spoke.
+    """Leavers of a window who had not spoken in the twelve months before they left.
 
     Parameters
     ----------
+    start, end
+        The window, its end not included.
     share
-        Share of leavers with neither a complaint nor an answered survey before they left.
+        Share of leavers with neither a complaint nor an answered survey in the twelve months before they left.
     low, high
         The share if as many complaints and answers without a name as possible were theirs, and as it stands.
     left, silent, nameless
         Leavers, those of them who said nothing, complaints and answers without a name.
     rate_silent, rate_spoke
-        Share that left of the customers who said nothing, and of those who spoke.
+        Share that left within the window of the customers who said nothing, and of those who spoke.
+    p_value
+        Of no difference between the two (Fisher's exact test).
     """
 
+    start: pd.Timestamp
+    end: pd.Timestamp
     share: Estimate
     low: float
     high: float
@@ -37,23 +47,24 @@ class SilentLeavers:
     nameless: int
     rate_silent: Estimate
     rate_spoke: Estimate
+    p_value: float
 
 
-class NobodyLeftError(ValueError):
+class NobodyLeftError(NotMeasured):
     """No customer left in the window."""
 
 
 def estimate_silent_leavers(
     tables: Tables, *, start: pd.Timestamp | None = None, end: pd.Timestamp | None = None
 ) -> SilentLeavers:
-    """Count the customers who left without having told anybody.
+    """Count the customers who left in a window without having told anybody in the twelve months before.
 
     Parameters
     ----------
     tables
         Needs customers with `left_at`; complaints and surveys with `customer_id` where there are any.
     start, end
-        Leavers from `start` up to but not including `end`; all of them when left out.
+        Leavers from `start` up to but not including `end`; by default the last 90 days of the data.
 
     Returns
     -------
@@ -63,7 +74,8 @@ def estimate_silent_leavers(
     Raises
     ------
     NotMeasured
-        If leaving dates are not in the data, or neither complaints nor surveys name the customer.
+        If leaving dates are not in the data, neither complaints nor surveys name the customer, or these do not reach
+        back twelve months before the window.
     NobodyLeftError
         If nobody left in the window.
     ValueError
@@ -77,42 +89,58 @@ def estimate_silent_leavers(
     --------
     >>> customers = pd.DataFrame({"customer_id": ["a", "b", "c"],
     ...                           "left_at": pd.to_datetime(["2025-03-01", "2025-03-09", None])})
-    >>> complaints = pd.DataFrame({"complaint_id": ["1"], "customer_id": ["a"],
-    ...                            "received_at": pd.to_datetime(["2025-02-01"])})
+    >>> complaints = pd.DataFrame({"complaint_id": ["1", "2"], "customer_id": ["c", "a"],
+    ...                            "received_at": pd.to_datetime(["2023-12-01", "2025-02-01"])})
     >>> estimate_silent_leavers(Tables(customers=customers, complaints=complaints)).share.value
     0.5
     """
+    from scipy.stats import fisher_exact
+
     people = require(tables.customers, ["customer_id", "left_at"], "silent leavers")
     if people["customer_id"].duplicated().any():
         raise ValueError("customers: a customer_id stands on more than one row. Keep one row for each customer.")
     people = people.set_index("customer_id")
     left = pd.to_datetime(people["left_at"], utc=True)
-    words, nameless = _words(tables)
-    inside = left.notna()
-    inside &= left.ge(pd.to_datetime(start, utc=True)) if start is not None else True
-    inside &= left.lt(pd.to_datetime(end, utc=True)) if end is not None else True
-    if not inside.any():
+    words = _words(tables)
+    end = moment(span_of(tables)[1]) + pd.Timedelta(seconds=1) if end is None else pd.to_datetime(end, utc=True)
+    start = end - pd.Timedelta(days=HORIZON_DAYS) if start is None else pd.to_datetime(start, utc=True)
+    _refuse_short(words, start - LOOK_BACK)
+    leavers = (left.ge(start) & left.lt(end)).to_numpy(bool)
+    if not leavers.any():
         raise NobodyLeftError("no customer left in this window: there are no leavers to describe.")
     row = pd.Series(find_rows(words["customer_id"], people.index.to_series()), words.index)  # of the customer
     departure = left.iloc[row].set_axis(words.index).where(row >= 0)
-    voices = words[row.ge(0) & ~(words["at"] > departure)]
-    spoke = np.isin(np.arange(len(people)), row[voices.index])
-    leavers = inside.to_numpy(bool)
-    share, here = share_of(~spoke, leavers), leavers | left.isna().to_numpy()
-    silent = int((leavers & ~spoke).sum())
+    departure = departure.where(departure.lt(end), end)  # until now, of who stayed
+    recent = words["at"].le(departure) & words["at"].gt(departure - LOOK_BACK)
+    spoke = np.isin(np.arange(len(people)), row[recent & row.ge(0)])
+    share, here = share_of(~spoke, leavers), leavers | ~left.lt(end).to_numpy(bool)
+    silent, nameless = int((leavers & ~spoke).sum()), int((recent & words["customer_id"].isna()).sum())
     low = max(silent - nameless, 0) / share.n
-    rates = [share_of(leavers, here & side) for side in (~spoke, spoke)]
-    return SilentLeavers(share, low, share.value, share.n, silent, nameless, *rates)
+    quiet, heard = (share_of(leavers, here & side) for side in (~spoke, spoke))
+    cells = [[int((here & side & gone).sum()) for gone in (leavers, ~leavers)] for side in (~spoke, spoke)]
+    p_value = float(fisher_exact(cells).pvalue)
+    return SilentLeavers(start, end, share, low, share.value, share.n, silent, nameless, quiet, heard, p_value)
 
 
-def _words(tables: Tables) -> tuple[pd.DataFrame, int]:
-    """When each customer spoke (complaint or answered survey), and how many words carry no name."""
+def _words(tables: Tables) -> pd.DataFrame:
+    """When each customer spoke (complaint or answered survey), with the table; nobody's words have no customer."""
     parts = []
     for table, stamp in ((tables.complaints, "received_at"), (tables.surveys, "responded_at")):
         if table is not None and {"customer_id", stamp} <= set(table.columns):
             part = table.loc[table[stamp].notna(), ["customer_id", stamp]].rename(columns={stamp: "at"})
-            parts.append(part.assign(at=pd.to_datetime(part["at"], utc=True)))
+            parts.append(part.assign(at=pd.to_datetime(part["at"], utc=True), table=stamp))
     if not parts:
         raise NotMeasured("neither complaints nor surveys name the customer", needed_for="silent leavers")
-    words = pd.concat(parts, ignore_index=True)
-    return words[words["customer_id"].notna()], int(words["customer_id"].isna().sum())
+    return pd.concat(parts, ignore_index=True)
+
+
+def _refuse_short(words: pd.DataFrame, needed: pd.Timestamp) -> None:
+    """Stop where a record of words begins too late: its length, not the customers' silence, would be measured."""
+    for _, at in words.groupby("table")["at"]:
+        usual_gap = (at.max() - at.min()) / len(at)
+        if at.min() > needed + max(pd.Timedelta(days=QUIET_DAYS), 3 * usual_gap):
+            raise NotMeasured(
+                f"what customers said is on record from {at.min():%-d %B %Y} on, and the twelve months before those "
+                f"who left begin on {needed:%-d %B %Y}",
+                needed_for="silent leavers",
+            )
