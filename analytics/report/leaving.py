@@ -5,7 +5,7 @@ call, which a report never carries. What the measures' codes are called stands i
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -255,67 +255,39 @@ def model_sentence(model: ChurnRiskModel) -> str:
 
 def describe_model(model: ChurnRiskModel) -> str:
     """Write the model card in Markdown, for whoever has to decide about the model's use."""
-    tenure = {name: f"{estimate.value:.3f}" for name, estimate in model.baseline_.items()}
-    rows = [
-        f"| {name.replace('_', ' ')} | {e.value:.3f} | {e.low:.3f} to {e.high:.3f} | {tenure.get(name, '–')} |"
-        for name, e in model.evaluation_.items()
-    ]
-    parts = [f"| {part} | {row.customers:,} | {row.leavers:,} |" for part, row in model.counts_.iterrows()]
+    figures_of = {"model": model.evaluation_, "tenure alone": model.baseline_}
+    rows = {(who, name): vars(e) for who, figures in figures_of.items() for name, e in figures.items()}
+    figures_table = pd.DataFrame.from_dict(rows, orient="index")[["value", "low", "high"]].round(3).to_string()
     return Path(__file__).with_name("model_card.md").read_text(encoding="utf-8").format(
-        days=model.horizon_days, sentence=model_sentence(model),
-        parts="\n".join(parts), figures="\n".join(rows), test=model.cutoffs_["test"],
-        features=", ".join(model.columns_),
+        days=model.horizon_days, sentence=model_sentence(model), parts=model.counts_.to_string(),
+        figures=figures_table, test=model.cutoffs_["test"], features=", ".join(model.columns_),
     )  # fmt: skip
 
 
 @section
 def show_said_against_silent(story: Story) -> Section:
     """Who left of those who said so and of those who never spoke, what it was worth, and whom the model found."""
-    return section_of(*gather(lambda: _by_words(story), lambda: _by_answer(story)))
+    return section_of(*gather(lambda: _groups(story, "words"), lambda: _groups(story, "answers")))
 
 
-def _by_words(story: Story) -> list[blocks.Block]:
-    """The two ways of leaving, set against each other."""
+def _groups(story: Story, by: str) -> list[blocks.Block]:
+    """Groups of customers by what they had said, or by what had become of our surveys, set against each other."""
     study, silent = leaving_study(story), tested.silent_leavers(story)
-    model, money = study.model, story.config.costs.currency
-    table = views.leaving_by(model, study.features).assign(label=lambda t: t["group"].map(WORDS["groups"]))
-    two = table[table["group"].isin([views.SAID, views.SILENT])]
-    rates = _estimates(two)
-    top = _estimates(two.assign(value=two["found"], low=two["found_low"], high=two["found_high"], n=two["left"]))
-    parts: list[blocks.Block] = []
-    if (people := min(e.n for e in top)) >= story.k:
-        sentence = say(
-            "groups", who=two["label"].tolist(), rates=[figure_of(e) for e in rates], days=model.horizon_days,
-            top=[figure_of(e) for e in top], n=top[1].n, leavers=table["left"].sum(), date=model.cutoffs_["test"],
-        )  # fmt: skip
-        parts = [blocks.finding(sentence, [*rates, *top], people=people)]
-    heads = {c: head.format(money=money) for c, head in WORDS["group_heads"].items() if table[c].notna().any()}
-    return [*parts, blocks.table(
+    model = study.model
+    table = views.leaving_by(model, study.features, by).assign(label=lambda t: t["group"].map(WORDS[by]))
+    heads = {c: head.format(money=story.config.costs.currency) for c, head in WORDS["group_heads"].items()}
+    heads["label"] = WORDS["label_heads"][by]
+    return [blocks.table(
         suppress(table, story.k, by=["group"], count="left"), source=OBSERVED, n=int(table["customers"].sum()),
-        caption=f"Who left within {model.horizon_days} days of {model.cutoffs_['test']:%-d %B %Y}.", columns=heads,
+        caption=say("groups", head=heads["label"], days=model.horizon_days, date=model.cutoffs_["test"]),
+        columns={c: head for c, head in heads.items() if table[c].notna().any()},
         formats={"expected": "share1", "value_left": "count", "value_at_risk": "count", "found": "share"},
         note=say("groups_note", silent=silent.silent) + study.drawn, people=["customers", "left"],
     )]  # fmt: skip
 
 
-def _by_answer(story: Story) -> list[blocks.Block]:
-    study = leaving_study(story)
-    table = views.leaving_by(study.model, study.features, "answers")
-    table, date = table[table["n"] >= story.k], study.model.cutoffs_["test"]
-    names = table["group"].map(WORDS["answers"])
-    return _compared("by_answer", table, names, days=study.model.horizon_days, date=date)
-
-
 def _estimates(table: pd.DataFrame) -> list[Estimate]:
     return [estimate_of(row) for _, row in table.iterrows()]
-
-
-def _compared(sentence: str, table: pd.DataFrame, names: Iterable[str], **facts: object) -> list[blocks.Block]:
-    """A sentence that lists the rows of a tidy table, each with its name; none where there are none."""
-    estimates = _estimates(table)
-    listing = listed([f"{name} {figure_of(e)}" for name, e in zip(names, estimates, strict=True)])
-    people = min((e.n for e in estimates), default=0)
-    return [blocks.finding(say(sentence, rows=listing, **facts), estimates, people=people)] if estimates else []
 
 
 @section
@@ -395,9 +367,11 @@ def show_fairness(story: Story) -> Section:
     if (table["measure"] == views.ERRORS[0]).sum() < 2:
         raise NotMeasured("fewer than two segments with enough leavers", needed_for="a look at fairness")
     apart = [name for name in views.ERRORS if table.loc[table["measure"] == name, "differs"].any()]
-    parts: list[blocks.Block] = []
+    parts = []
     for name in apart or views.ERRORS[:1]:
         rows = table[table["measure"] == name]
+        named = listed([f"{row['group']} {figure_of(estimate_of(row))}" for _, row in rows.iterrows()])
         verdict = say("unequal" if apart else "equal")
-        parts += _compared("fairness", rows, rows["group"], error=WORDS["errors"][name], verdict=verdict)
+        sentence = say("fairness", error=WORDS["errors"][name], rows=named, verdict=verdict)
+        parts.append(blocks.finding(sentence, _estimates(rows), people=int(rows["n"].min())))
     return section_of(parts)

@@ -180,7 +180,9 @@ def test_segments_are_said_to_differ_with_the_figure_that_differs(study, story, 
 def test_the_model_card_says_what_it_must_not_be_used_for(study):
     model, card = study.model, describe_model(study.model)
     assert "not to price, refuse or rank people otherwise" in card
-    assert f"| test | {len(model.test_):,} | {int(model.test_['left'].sum()):,} |" in card
+    assert ["test", str(len(model.test_)), str(int(model.test_["left"].sum()))] in [
+        line.split() for line in card.splitlines()
+    ]
     assert model_sentence(model) in card
 
 
@@ -196,7 +198,7 @@ def test_every_code_of_the_measures_has_its_words():
     assert set(WORDS["leaks"]) == set(Leak)
     assert set(WORDS["events"]) == {*churn_views.REASONS, ratios.UNANSWERED, ratios.HANDLE_TIME}
     assert set(WORDS["errors"]) == set(churn_views.ERRORS)
-    assert {*WORDS["groups"], *WORDS["answers"]} == {*churn_views.GROUPED["words"], *churn_views.GROUPED["answers"]}
+    assert all(set(WORDS[by]) == set(names) for by, names in churn_views.GROUPED.items())
 
 
 def test_a_leak_stops_the_model_and_is_named_to_the_analyst_only(tables, tmp_path):
