@@ -27,7 +27,7 @@ from analytics.report import tested
 from analytics.report.checked import label_errors
 from analytics.report.limits import refuse_long
 from analytics.report.story import Story
-from analytics.report.study import WORDS, Study, leak_words, say
+from analytics.report.study import WORDS, leak_words, say
 from analytics.report.words import (
     Section,
     Stake,
@@ -152,7 +152,7 @@ def _oftener(story: Story) -> Section:
     apart = apart.sort_values("more_low", ascending=False, kind="stable")
     first = apart.head(NAMED)
     named = listed([f"{row['event']}, {figure_of(estimate_of(row))}" for _, row in first.iterrows()])
-    sentence = say("oftener", events=named, days=HORIZON_DAYS) + leaving_study(story).drawn
+    sentence = say("oftener", events=named, days=HORIZON_DAYS) + tested.leaving_study(story).drawn
     people = int(first["people"].min())
     line = blocks.finding(sentence, _estimates(first), key="leaving:oftener", people=people)
     return Section([line], line, stakes=[_stake(row) for _, row in apart.iterrows()])
@@ -165,15 +165,9 @@ def _stake(row: pd.Series) -> Stake:
     return Stake(line, row["more"], row["more_low"], row["touched"], row["p_value"])
 
 
-def leaving_study(story: Story) -> Study:
-    """The study of leaving of this report."""
-    study: Study = tested.leaving_study(story)
-    return study
-
-
 def _calls(story: Story) -> Section:
     """For how many a call is worth its cost, where the model's risks can be relied on."""
-    study = leaving_study(story)
+    study = tested.leaving_study(story)
     try:
         model = study.model
     except TooFewLeaversError as few:
@@ -212,7 +206,7 @@ def show_leaks(story: Story) -> Section:
 @section
 def show_risk(story: Story) -> Section:
     """Whether a model can tell who leaves, against tenure alone and a coin, and whether its probabilities fit."""
-    study = leaving_study(story)
+    study = tested.leaving_study(story)
     model = study.model
     evidence = [model.evaluation_["auc"], *([model.baseline_["auc"]] if model.baseline_ else [])]
     sentence, n = f"{model_sentence(model)}{study.drawn}", evidence[0].n
@@ -272,7 +266,7 @@ def show_said_against_silent(story: Story) -> Section:
 
 def _groups(story: Story, by: str) -> list[blocks.Block]:
     """Groups of customers by what they had said, or by what had become of our surveys, set against each other."""
-    study, silent = leaving_study(story), tested.silent_leavers(story)
+    study, silent = tested.leaving_study(story), tested.silent_leavers(story)
     model = study.model
     table = views.leaving_by(model, study.features, by).assign(label=lambda t: t["group"].map(WORDS[by]))
     heads = {c: head.format(money=story.config.costs.currency) for c, head in WORDS["group_heads"].items()}
@@ -293,7 +287,7 @@ def _estimates(table: pd.DataFrame) -> list[Estimate]:
 @section
 def show_listening(story: Story) -> Section:
     """What customers' words and scores add to internal figures."""
-    study = leaving_study(story)
+    study = tested.leaving_study(story)
     listening = views.compare_listening(study.model, study.features)
     gain = listening.gain
     points = replace(gain, value=100 * gain.value, low=100 * gain.low, high=100 * gain.high, unit="points")
@@ -314,7 +308,7 @@ def show_leaving_after(story: Story) -> Section:
     table = tested.leaving_ratios(story)
     table = table.assign(event=table["event"].map(WORDS["events"]))
     apart = int((table["p_value"] <= tested.cut(story)).sum())
-    rows = leaving_study(story).features["left_within"].notna().sum()
+    rows = tested.leaving_study(story).features["left_within"].notna().sum()
     drawing = blocks.figure(
         figures.plot_intervals(table, by="event", unit="times", reference=1.0, label="times as often as without it"),
         alt=f"Ratios of leaving for {len(table)} things that happened to customers; {apart} stand.", source=OBSERVED,
@@ -340,7 +334,7 @@ def show_call_list(story: Story) -> Section:
 
 def _call_list(story: Story) -> pd.DataFrame:
     """Whom a call is worth, with the reasons written out."""
-    study, words = leaving_study(story), WORDS["events"]
+    study, words = tested.leaving_study(story), WORDS["events"]
     calls = views.rank_customers(study.model, study.now, story.config.costs, story.k)
     return calls.assign(reasons=["; ".join(words[name] for name in names) for names in calls["reasons"]])
 
@@ -350,7 +344,7 @@ def keep_call_list(story: Story) -> Section:
     """Write the call list, the model and its card into data/derived/leaving/<period>, which no report carries."""
     folder = f"data/derived/leaving/{story.period.name}"
     target = story.config.resolve(folder)
-    model, calls = leaving_study(story).model, _call_list(story)  # NotMeasured before a folder is made
+    model, calls = tested.leaving_study(story).model, _call_list(story)  # NotMeasured before a folder is made
     target.mkdir(parents=True, exist_ok=True)
     defuse(calls).to_csv(target / "call_list.csv", index=False)
     model.save(target / "model.json")
@@ -361,7 +355,7 @@ def keep_call_list(story: Story) -> Section:
 @section
 def show_fairness(story: Story) -> Section:
     """Whether the model errs more often for some segments: every error that differs, with its figures."""
-    study = leaving_study(story)
+    study = tested.leaving_study(story)
     table = views.fairness(study.model, study.features)
     table = table[table["n"] >= story.k]
     if (table["measure"] == views.ERRORS[0]).sum() < 2:

@@ -1,1 +1,1 @@
-"""Who may leave: what is known of customers, models of leaving, survival, silent leavers."""
+"""Who may leave: what is known of customers, the model of leaving, ratios, silent leavers."""

@@ -234,11 +234,6 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """False (stays), True (leaves)."""
         return np.array([False, True])
 
-    @property
-    def feature_names_in_(self) -> np.ndarray:
-        """Names of the features that the model learnt from."""
-        return np.array(self.columns_, dtype=object)
-
     def _split(self, moments: pd.Series, y: np.ndarray) -> None:
         """Give each row its part: training, calibration, test or none, by time alone."""
         times = sorted(moments.unique())
