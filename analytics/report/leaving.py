@@ -22,7 +22,7 @@ from analytics.measures.leaving.leavers import NobodyLeftError, SilentLeavers
 from analytics.measures.leaving.ratios import MONTH_DAYS
 from analytics.measures.suppress import count_people, names_people, suppress
 from analytics.publish import blocks, figures
-from analytics.publish.format import format_value
+from analytics.publish.format import format_interval, format_value
 from analytics.report import tested
 from analytics.report.checked import label_errors
 from analytics.report.limits import refuse_long
@@ -151,7 +151,8 @@ def _oftener(story: Story) -> Section:
         return section_of([line])
     apart = apart.sort_values("more_low", ascending=False, kind="stable")
     first = apart.head(NAMED)
-    named = listed([f"{row['event']}, {figure_of(estimate_of(row))}" for _, row in first.iterrows()])
+    figures_of = (format_interval(row["value"], row["low"], row["high"], row["unit"]) for _, row in first.iterrows())
+    named = listed([f"{event} ({x}, {span})" for event, (x, span) in zip(first["event"], figures_of, strict=True)])
     sentence = say("oftener", events=named, days=HORIZON_DAYS) + tested.leaving_study(story).drawn
     people = int(first["people"].min())
     line = blocks.finding(sentence, _estimates(first), key="leaving:oftener", people=people)
