@@ -40,17 +40,9 @@ from .tables.read import read_tables as read_tables
 from .tables.schema import DataContractError as DataContractError
 from .tables.schema import NotMeasured as NotMeasured
 from .tables.schema import Tables as Tables
+from .text.agreement import measure_agreement as measure_agreement
 from .text.churn_intent import load_churn_intent_model as load_churn_intent_model
-from .text.learning_curve import measure_learning_curve as measure_learning_curve
-from .text.readings import (
-    agreed_labels as agreed_labels,
-)
-from .text.readings import (
-    measure_agreement as measure_agreement,
-)
-from .text.readings import (
-    open_session as open_session,
-)
+from .text.readings import open_session as open_session
 from .text.redact import redact as redact
 from .text.scored import score_texts as score_texts
 from .text.sentiment import SentimentClassifier as SentimentClassifier

@@ -201,10 +201,14 @@ def demo(
 ) -> None:
     """Generate the demo operation: a broadband company whose truths are known, to try everything on."""
     from analytics.tables.demo.simulate import write_demo
+    from analytics.text.demo_readings import write_readings
 
     with err.status("Simulating the operation …"):
-        write_demo(folder, seed=seed, months=months, customers=customers)
-    out.print(f"{folder}: contacts, surveys, complaints, customers; what is true of them in truth.json")
+        write_readings(folder, write_demo(folder, seed=seed, months=months, customers=customers))
+    out.print(
+        f"{folder}: contacts, surveys, complaints, customers; readings.csv: 150 of their texts as a reader labelled "
+        "them; what is true of them in truth.json"
+    )
 
 
 @app.command()

@@ -152,10 +152,14 @@ class ReportSettings(Section):
 
 
 class TextSettings(Section):
-    """Which sentiment model reads the comments; 'auto': the accurate one up to `accurate_limit` new short texts."""
+    """Which sentiment model reads the comments; 'auto': the accurate one up to `accurate_limit` new short texts.
+
+    `readings` is the file that keeps what people read of them (see the notebook label_texts).
+    """
 
     model: Literal["auto", "fast", "accurate"] = "auto"
     accurate_limit: int = Field(default=3_000, ge=0)
+    readings: str | None = None
 
 
 class Strategy(Section):

@@ -1,28 +1,24 @@
 """Which problems customers name in a period, how often, and whether that moved."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from analytics.contrast.signals import detect_group_signals
 from analytics.measures.intervals import wilson_bounds
-from analytics.measures.read_shares import SetErrors
-from analytics.measures.suppress import count_people
+from analytics.measures.read_shares import CheckedShare
 
 OPEN_SHARE = 0.02  # open: the whole interval lies above this share of those who wrote
 NAMED, OTHER = "named", "other"  # labels of a share of one thing
 
 
 def measure_problems(
-    now: pd.DataFrame, comments: pd.DataFrame, history: Sequence[str], themes: Sequence[str], errors: SetErrors,
-    confidence: float = 0.95,
-) -> pd.DataFrame:  # fmt: skip
-    """Share of a period's comments that name each theme as a problem, as readers would count it.
+    now: pd.DataFrame, comments: pd.DataFrame, history: Sequence[str], shares: Mapping[str, CheckedShare]
+) -> pd.DataFrame:
+    """Each theme's share of a period's comments that name it as a problem, its place, and whether it moved.
 
-    The count of labels is corrected by what readers found in other organisations' texts, or stands with the margin
-    that these show, and the interval holds the spread between them (`SetErrors`). A share that this leaves open by
-    more than 15 points is not known. Movement is judged on the counted labels over all themes together
-    (`detect_group_signals`).
+    Movement is judged on the counted labels over all themes together (`detect_group_signals`).
 
     Parameters
     ----------
@@ -32,20 +28,16 @@ def measure_problems(
         Those of the period and of the ones before it, with `period`, all read by one model: for movement.
     history
         Names of the periods in order, the period reported last.
-    themes
-        Names of the themes.
-    errors
-        Of the classifier that read `now`, fitted on each theme.
-    confidence
-        Level of the intervals.
+    shares
+        Of each theme, as readers would count it.
 
     Returns
     -------
     pandas.DataFrame
         One row per theme, most named first: theme, value, low, high (shares 0 to 1; NaN where not known), n (people),
-        unit, source, counted (the share of labels as they stand), method ('corrected', 'counted' or 'not known'), word
-        and rule of its movement (of labels of one model for all periods: latest, low limit, high limit), and open (the
-        whole interval above 2 %).
+        unit, source, method, read, periods and alike (see `CheckedShare`), counted (the share of labels as they stand),
+        word and rule of its movement (of labels of one model for all periods: latest, low limit, high limit), open (the
+        whole interval above 2 %), and leads (no other theme is shown to be named more; see `leading`).
 
     Raises
     ------
@@ -54,28 +46,50 @@ def measure_problems(
 
     References
     ----------
-    See `SetErrors`.
+    See `share_with_readings` and `SetErrors`.
 
     Examples
     --------
+    >>> from analytics.measures.estimate import Estimate
     >>> comments = pd.DataFrame({"period": "2026-10", "negative_themes": [["waiting"]] * 20 + [[]] * 60})
-    >>> sets = [(name, "waiting", 30, 100, 0.3) for name in "abcdef"]
-    >>> errors = SetErrors.fit(pd.DataFrame(sets, columns=["set", "label", "named", "read", "counted"]))
-    >>> table = measure_problems(comments, comments, ["2026-10"], ["waiting"], errors)
-    >>> table[["theme", "counted", "method", "word", "open"]].values.tolist()
-    [['waiting', 0.25, 'counted', 'cannot tell yet', True]]
+    >>> share = CheckedShare(Estimate(0.25, 0.17, 0.36, 80, "share", "said by customers"), "read", 80)
+    >>> table = measure_problems(comments, comments, ["2026-10"], {"waiting": share})
+    >>> table[["theme", "counted", "method", "word", "open", "leads"]].values.tolist()
+    [['waiting', 0.25, 'read', 'cannot tell yet', True, True]]
     """
     if now.empty:
         raise ValueError(f"{history[-1]}: no comment to read problems from.")
     rows = []
-    n = count_people(now)
-    for theme in themes:
+    for theme, share in shares.items():
         counted = float(now["negative_themes"].map(lambda names, t=theme: t in names).mean())
-        share, method = errors.share(counted, n, theme, confidence)
-        rows.append({"theme": theme, **vars(share), "counted": counted, "method": method})
-    table = pd.DataFrame(rows).merge(_movement(comments, history, themes), on="theme", how="left", validate="1:1")
+        rows.append({"theme": theme, **vars(share.estimate), **share._asdict(), "counted": counted})
+    table = pd.DataFrame(rows).drop(columns="estimate")
+    table = table.merge(_movement(comments, history, [*shares]), on="theme", how="left", validate="1:1")
     table["open"] = table["low"] > OPEN_SHARE
+    table["leads"] = leading(table)
     return table.sort_values("value", key=lambda v: -v.round(9), kind="stable", ignore_index=True)
+
+
+def leading(table: pd.DataFrame) -> pd.Series:
+    """Which themes may be the one named most: no other is shown to be named by more.
+
+    The difference of two shares has the interval that follows from theirs and from the least favourable dependence:
+    that nobody names both. A theme whose share is not known may lead where its labels are at least as many as those of
+    the largest known share.
+
+    References
+    ----------
+    Zou & Donner (2008), Statistics in Medicine 27, 1693-1702 (MOVER), with the correlation of Zou (2007).
+    """
+    value, low, high = (table[column].to_numpy(float) for column in ("value", "low", "high"))
+    odds = np.sqrt(value / (1 - np.minimum(value, 1 - 1e-9)))
+    together = -np.clip(np.outer(odds, odds), 0, 1)  # [other, own]
+    above, below = (value - low)[:, None], (high - value)[None, :]
+    least = value[:, None] - value[None, :] - np.sqrt(above**2 + below**2 - 2 * together * above * below)
+    beaten = (least > 0).any(axis=0)
+    counted, unknown = table["counted"].to_numpy(float), np.isnan(value)
+    largest = 0.0 if unknown.all() else counted[int(np.nanargmax(value))]
+    return pd.Series(np.where(unknown, counted >= largest, ~beaten), table.index)
 
 
 def _movement(comments: pd.DataFrame, history: Sequence[str], themes: Sequence[str]) -> pd.DataFrame:

@@ -26,10 +26,7 @@ from .exploring import (
     show_phrases as show_phrases,
 )
 from .exploring import (
-    show_sentiment as show_sentiment,
-)
-from .exploring import (
-    show_themes as show_themes,
+    show_shares as show_shares,
 )
 from .exploring import (
     show_weighted as show_weighted,
@@ -39,9 +36,6 @@ from .labelling import (
 )
 from .labelling import (
     show_labelling as show_labelling,
-)
-from .labelling import (
-    show_learning_curve as show_learning_curve,
 )
 from .last_time import show_last_time as show_last_time
 from .leaving import (

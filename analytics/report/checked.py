@@ -1,52 +1,152 @@
 """Shares of labels as readers would count them: by readings of these texts, else with what other sets showed."""
 
+from dataclasses import replace
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Literal
 
+import numpy as np
 import pandas as pd
 
-from analytics.config import Config
-from analytics.measures.estimate import Estimate
-from analytics.measures.read_shares import SetErrors, share_with_readings
+from analytics.measures.estimate import SAID, Estimate
+from analytics.measures.read_shares import (
+    ALIKE,
+    CheckedShare,
+    SetErrors,
+    share_alike,
+    share_with_earlier_readings,
+    share_with_readings,
+    told,
+)
+from analytics.measures.suppress import count_people
+from analytics.report.limits import TESTED_WORDS, refuse_long
+from analytics.tables.periods import parse_period
 from analytics.text.linear import CLASSES
 from analytics.text.read_sets import LEAVING, load_read_sets
-from analytics.text.readings import find_labels
+from analytics.text.readings import PRAISE
+from analytics.text.themes import THEMES
 
 FEWEST_READ = 50  # random readings from which on the interval's coverage was tested
+MONTHLY = 20  # readings of each further period that keep those of earlier ones valid
+READ_150 = "reading 150 of these texts in the notebook label_texts (about an hour)"  # what settles a share
+UNKNOWN = Estimate(np.nan, np.nan, np.nan, 0, "share", SAID)
 
 
-class SentimentShare(NamedTuple):
-    """A share, NaN where not known, and how many of these texts people read for it (0: only texts elsewhere)."""
-
-    estimate: Estimate
-    read: int
-
-
-@lru_cache(maxsize=2)
-def label_errors(model: Literal["accurate", "fast"]) -> SetErrors:
-    """How far counts of themes, and of those who say that they leave, were from what readers found elsewhere."""
-    from analytics.text.themes import THEMES
-
+@lru_cache(maxsize=8)
+def label_errors(model: Literal["accurate", "fast"], label: str) -> SetErrors:
+    """How far counts of a label were from what readers found elsewhere; a sentiment stands by itself."""
+    together = [*THEMES, LEAVING]
+    if label in together[1:]:
+        return label_errors(model, together[0])
     sets = load_read_sets(model)
-    return SetErrors.fit(sets[sets["label"].isin([*THEMES, LEAVING])])
+    return SetErrors.fit(sets[sets["label"].isin(together if label in together else [label])])
 
 
-def sentiment_shares(
-    config: Config, period: str, written: pd.DataFrame, model: Literal["accurate", "fast"]
-) -> dict[str, SentimentShare]:
-    """Share of each sentiment among scored texts with `text` and `sentiment`, by class.
+def flag_texts(scored: pd.DataFrame, label: str) -> pd.Series:
+    """What the models say of scored texts: 1 where they give the label, else 0; 0 for a label they do not know."""
+    if label == LEAVING:
+        return scored["churn_intent"].ge(0.5).where(scored["churn_intent"].notna()).astype(float)
+    if label in CLASSES:
+        return scored["sentiment"].eq(label).astype(float)
+    if label in THEMES:
+        return scored["negative_themes"].map(lambda names: label in names).astype(float)
+    praised = label.removeprefix(PRAISE)
+    return scored["themes"].map(lambda tags: any(t == praised and t.polarity == "positive" for t in tags)).astype(float)
 
-    Readings of the period's own texts speak where there are 50 or more; those of other organisations otherwise.
+
+def check_share(
+    label: str, texts: pd.DataFrame, past: pd.DataFrame, readings: pd.DataFrame, model: Literal["accurate", "fast"],
+    confidence: float,
+) -> CheckedShare:  # fmt: skip
+    """Share of a period's texts that readers would give a label.
+
+    Where people read 50 or more of these texts, drawn at random, their readings speak. Else those of earlier periods do
+    (with the period's own), as long as four in five of these texts are like the texts read, or readings of other
+    organisations' texts, whichever tells more. Of long texts only readings of their own kind speak.
+
+    Parameters
+    ----------
+    label
+        One of `LABELS`.
+    texts
+        The period's scored texts, redacted.
+    past
+        Texts of the same kind of this period and the earlier ones, all scored by one model, with their `words`.
+    readings
+        See `find_readings`; rows as in `past`.
+    model
+        The one that read `texts`.
+    confidence
+        Level of the interval.
+
+    Raises
+    ------
+    NotMeasured
+        If the texts are long and too few of their kind were read.
     """
-    labels = find_labels(config, period, written["text"]).dropna()
-    own = len(labels) >= FEWEST_READ
-    sets, shares = load_read_sets(model), {}
-    for name in CLASSES:
-        predicted = written["sentiment"].eq(name)
-        if own:
-            share = share_with_readings(predicted, labels.eq(name), confidence=config.report.confidence)
+    people = count_people(texts)
+    own = readings[label].reindex(texts.index).dropna()
+    if len(own) >= FEWEST_READ:
+        estimate = share_with_readings(flag_texts(texts, label), own, confidence=confidence)
+        share = told(estimate, "read", len(own), _periods(past, own))
+    else:
+        earlier = _by_earlier(label, texts, past, readings[label], confidence)
+        if earlier.method == "not known":
+            refuse_long(texts["text"], "shares of what texts say")
+        if earlier.method == "not known" or not past.loc[texts.index, "words"].median() > TESTED_WORDS:
+            by_others = _by_others(label, texts, model, confidence)
+            share = min(
+                by_others, earlier, key=lambda share: np.nan_to_num(share.estimate.high - share.estimate.low, nan=2)
+            )
+            share = CheckedShare(share.estimate, share.method, *earlier[2:])
         else:
-            errors = SetErrors.fit(sets[sets["label"] == name])
-            share = errors.share(float(predicted.mean()), len(predicted), name, config.report.confidence).estimate
-        shares[name] = SentimentShare(share, len(labels) if own else 0)
-    return shares
+            share = earlier
+    return share._replace(estimate=replace(share.estimate, n=people))
+
+
+def _by_earlier(
+    label: str, texts: pd.DataFrame, past: pd.DataFrame, readings: pd.Series, confidence: float
+) -> CheckedShare:
+    """The share by readings of earlier periods and the few of this one; not known where they are few or too old."""
+    read = readings.reindex(past.index).dropna()
+    if len(read) < FEWEST_READ:
+        return told(UNKNOWN, "read")
+    now, seen = past.loc[texts.index], past.loc[read.index]
+    alike = share_alike(_kinds(now), _kinds(seen))
+    estimate = UNKNOWN
+    if alike >= ALIKE:
+        flags = flag_texts(now, label), flag_texts(seen, label)
+        estimate = share_with_earlier_readings(*flags, read, confidence=confidence)
+    return told(estimate, "read", len(read), _periods(past, read), alike)
+
+
+def _by_others(label: str, texts: pd.DataFrame, model: Literal["accurate", "fast"], confidence: float) -> CheckedShare:
+    """The share by readings of other organisations' texts; not known for labels that nobody counted there."""
+    if label not in (*THEMES, LEAVING, *CLASSES):
+        return told(UNKNOWN, "counted")
+    counted = float(flag_texts(texts, label).mean())
+    return label_errors(model, label).share(counted, count_people(texts), label, confidence)
+
+
+def _width(share: CheckedShare) -> float:
+    return 1.0 if share.method == "not known" else share.estimate.high - share.estimate.low
+
+
+def _kinds(scored: pd.DataFrame) -> pd.Series:
+    """A kind for each text: the first theme it names as a problem, else its sentiment; long ones apart."""
+    kinds = scored["negative_themes"].map(lambda names: names[0] if names else "").where(lambda name: name != "")
+    return kinds.fillna(scored["sentiment"]) + scored["words"].gt(TESTED_WORDS).map({True: " long", False: ""})
+
+
+def _periods(past: pd.DataFrame, read: pd.Series) -> tuple[str, ...]:
+    return tuple(sorted(past.loc[read.index, "period"].unique()))
+
+
+def describe_check(share: CheckedShare) -> str:
+    """Who checked a share: 'checked by 150 texts read in October 2026'."""
+    months = [parse_period(name).label for name in share.periods]
+    texts = f"{share.read:,} texts read in {' to '.join(dict.fromkeys([*months[:1], *months[-1:]]))}"
+    alike = f"{share.alike:.0%} of this period's texts are like those"
+    if share.method == "read":
+        return f"checked by {texts}" + ("" if np.isnan(share.alike) else f": {alike}")
+    others = "with the margin that readers of other organisations' texts found"
+    return f"{others}; the {texts} are too old: only {alike}" if share.too_old else others

@@ -3,8 +3,6 @@
 Like the report's sections they take a `Story` and return a `Section`; a column that is missing becomes one honest line.
 """
 
-import math
-
 import numpy as np
 import pandas as pd
 
@@ -18,7 +16,7 @@ from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import word_invitations
-from analytics.report.checked import sentiment_shares
+from analytics.report.checked import MONTHLY, READ_150, describe_check
 from analytics.report.perception import judge, name_score, score_chart, shown_scores
 from analytics.report.provenance import table_cuts
 from analytics.report.story import RECENT, Story
@@ -38,6 +36,9 @@ from analytics.tables.schema import NotMeasured
 from analytics.text.comments import whole_texts
 from analytics.text.phrases import distinctive_phrases
 from analytics.text.quotes import pick_quotes
+from analytics.text.read_sets import COMPLAINT, LEAVING
+from analytics.text.readings import LABELS, OTHER, PRAISE
+from analytics.text.themes import THEMES
 
 EXAMPLES, LONGEST_EXAMPLE = 3, 400  # texts shown of each kind of cut, and characters of each
 GROUPS = ("segment", "channel", "team", "site", "reason", "loyalty", "shift", "tenure_band")
@@ -210,70 +211,38 @@ def show_own_words(story: Story) -> Section:
 
 
 @section
-def show_sentiment(story: Story) -> Section:
-    """Shares of sentiment, checked by readers of these texts or of others, beside the classifier's error matrix."""
-    from analytics.text.sentiment import load_sentiment_model
-
-    written, names = story.written, ["negative", "neutral", "positive"]
-    people, n = count_people(written), len(written)
-    shares = sentiment_shares(story.config, story.period.name, written, story.sentiment_model)
-    table = pd.DataFrame([{"sentiment": label, **vars(share)} for label, (share, _) in shares.items()])
-    table["counted"] = [float(written["sentiment"].eq(label).mean()) for label in names]
-    errors = pd.DataFrame(load_sentiment_model(story.sentiment_model).errors, names, names)
-    test = blocks.table(
-        errors.rename_axis("true").reset_index(), source=OBSERVED,
-        caption="How often the classifier was right on texts it had not seen.",
-        n=int(errors.to_numpy().sum()), people=blocks.RECORDS,
-        note="Rows are what the text says, columns what the classifier said.",
-    )  # fmt: skip
-    negative, counted = estimate_of(table.iloc[0]), float(table["counted"].iloc[0])
-    if math.isnan(negative.value):
-        open_share = blocks.unknown(
-            f"How many of {n:,} comments are negative is not known: {counted:.0%} are labelled so, and in other "
-            "organisations such counts were too far from what readers found.",
-            settle="labelling 150 of them in the notebook label_texts",
-        )
-        return Section([open_share, test], open_share)
-    read = shares["negative"].read
-    checked = f"checked by {read:,} of them read" if read else "with the margin that readers of other texts found"
-    finding = blocks.finding(
-        f"{figure_of(negative)} of {n:,} comments are negative, {checked}.", [negative], better="lower", people=people
-    )
-    chart = blocks.figure(
-        figures.plot_shares(
-            table.dropna(subset="value"), by="sentiment", label="share of comments", highlight="negative"
-        ),
-        alt=f"Shares of sentiment; negative {figure_of(negative)}.",
-        caption=f"{figure_of(negative)} of comments are negative.", source=SAID, n=n, people=people,
-        note=f"Labels as counted: {counted:.0%} negative. {unread_sentence(story.unread)}",
-    )  # fmt: skip
-    return Section([finding, chart, test], finding)
+def show_shares(story: Story) -> Section:
+    """Shares of what texts say, as readers would count them, and whether more texts are to be read."""
+    shares = story.shares_of([label for label in LABELS if label not in THEMES], story.written)
+    shares |= story.shares_of(THEMES, story.critical)
+    label, own = story.period.label, int(story.readings.index.isin(story.current.index).sum())
+    state = f"{own:,} texts of {label} are read."
+    if own < MONTHLY:
+        state += f" Reading {MONTHLY} of each period's texts keeps the shares valid."
+    if too_old := [share for share in shares.values() if share.too_old]:
+        state += f" Earlier readings are too old: {too_old[0].alike:.0%} of the texts of {label} are like those."
+    content = [blocks.finding(state)]
+    rows = [
+        {"label": _word_label(name), **vars(share.estimate), "check": describe_check(share)}
+        for name, share in shares.items() if share.method != "not known"
+    ]  # fmt: skip
+    if rows:
+        content.append(blocks.table(
+            pd.DataFrame(rows), caption="What texts say, as readers would count it.", source=SAID,
+            n=len(story.written), people=count_people(story.written),
+            columns={"label": "What is said", "value": "Share", "check": "Checked"},
+            note=f"Problems: of those who may name one. All else: of all who wrote. {unread_sentence(story.unread)}",
+        ))  # fmt: skip
+    unknown = [_word_label(name) for name, share in shares.items() if share.method == "not known"]
+    if unknown:
+        content.append(blocks.unknown(f"How many say this is not known: {', '.join(unknown)}.", settle=READ_150))
+    return Section(content, content[0])
 
 
-@section
-def show_themes(story: Story) -> Section:
-    """Each theme by what is said about it."""
-    written = story.written
-    named = [(i, str(tag), tag.polarity) for i, tags in written["themes"].items() for tag in tags]
-    if not named:
-        raise NotMeasured("no theme was found in the period's comments")
-    tags = pd.DataFrame(named, columns=["row", "theme", "polarity"])
-    tags = tags.join(written[[c for c in ("customer_id",) if c in written]], on="row")
-    table = pd.crosstab(tags["theme"], tags["polarity"])
-    table = table.reindex(columns=["negative", "neutral", "positive"], fill_value=0)
-    people = pd.Series({theme: count_people(part) for theme, part in tags.groupby("theme")})
-    table = table.assign(people=people)[people >= story.k].sort_values("negative", ascending=False, kind="stable")
-    counts = table[["negative", "neutral", "positive"]]
-    table = table.assign(**counts.where(counts.eq(0) | counts.ge(story.k)))
-    finding = blocks.finding(f"{len(table)} themes are named by {story.k} customers or more.")
-    listing = blocks.table(
-        table.rename(index=THEME_WORDS).reset_index(), caption="Themes by what is said about them, labels as counted.",
-        source=SAID, n=len(written), people="people",
-        columns={name: name for name in ("theme", "negative", "neutral", "positive")},
-        note=f"Counts under {story.k} are not shown. Counts misstate shares; the report tells them as readers would "
-        "count them.",
-    )  # fmt: skip
-    return Section([finding, listing], finding)
+def _word_label(label: str) -> str:
+    theme = label.removeprefix(PRAISE)
+    words = {OTHER: "a problem not in the list", LEAVING: "leaves", COMPLAINT: "complains"} | THEME_WORDS
+    return f"{words.get(theme, theme)}{': thanked for' if theme != label else ''}"
 
 
 @section

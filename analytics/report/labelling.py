@@ -1,4 +1,4 @@
-"""The labelling notebook: its buttons, and what is said about agreement and about what more labels would add.
+"""The labelling notebook: its buttons and keys, and what is said about readings so far.
 
 Nothing is decided or stored here. Customers' text is escaped: it can neither run nor format anything.
 """
@@ -11,26 +11,36 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analytics.publish import blocks
-from analytics.text.learning_curve import MORE, LearningCurve
-from analytics.text.readings import SKIPPED, Agreement, LabellingSession, measure_agreement
+from analytics.report.words import THEME_WORDS, capital
+from analytics.text.agreement import Agreement, measure_agreement
+from analytics.text.read_sets import COMPLAINT, LEAVING
+from analytics.text.readings import OTHER, SKIPPED, LabellingSession, Reading
+from analytics.text.themes import THEMES
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
 
 BUTTONS = {"Negative": "negative", "Neutral": "neutral", "Positive": "positive", "Skip": SKIPPED}
-FEWEST_SHARED = 30  # texts labelled by both; with fewer the interval of kappa, which rests on large samples, misleads
-WORTH = 0.01  # macro-F1: less than this from more labels is not worth an afternoon
+FLAGS = {"x": (OTHER, "A problem not in the list"), "l": (LEAVING, "Leaves"), "c": (COMPLAINT, "Complains")}
+KEYS = {"n": "Negative", "o": "Neutral", "p": "Positive", "s": "Skip"}
+STYLES = {"": "", "blame": "danger", "praise": "success", "yes": "warning"}  # of a chip in each state
+SIGNS = {"": "", "blame": "− ", "praise": "+ ", "yes": "✓ "}
+FEWEST_SHARED = 30  # texts read by both; with fewer the interval of kappa, which rests on large samples, misleads
 TOO_SOON = 0.3  # seconds: a click within it was meant for the text before, the second half of a double click
 _TEXT = (
     '<div dir="auto" style="font-size:18px;line-height:1.5;max-width:44em;min-height:6em;max-height:24em;'
     'overflow-y:auto;padding:12px 16px;border:1px solid #999;overflow-wrap:anywhere">{}</div>'
 )
+_HELP = (
+    "Click a theme once where it is blamed, twice where it is thanked. The mood saves and goes on. Keys, then Enter: "
+    "3 blames theme 3, +3 thanks it, x, l and c as marked; n, o, p or s for the mood ends the text, z undoes."
+)
 
 
 def show_labelling(session: LabellingSession) -> "VBox":
-    """Show a session as text, buttons, progress and the labeller's name.
+    """Show a session as text, a chip for each theme, buttons of the mood, keys, progress and the reader's name.
 
-    The model's own opinion is not shown, nor another labeller's: it would colour the answer.
+    The model's own opinion is not shown, nor another reader's: it would colour the answer.
 
     Parameters
     ----------
@@ -51,83 +61,118 @@ class _Panel:
 
         self.session, self.message, self.shown_at = session, "", 0.0
         wide, wrap = widgets.Layout(width="9em", height="40px"), widgets.Layout(flex_flow="row wrap")
-        naming = {"description": "Labeller", "placeholder": "your name", "continuous_update": False}
+        naming = {"description": "Reader", "placeholder": "your name", "continuous_update": False}
         self.name = widgets.Text(session.labeller, **naming)
-        self.text, self.status = widgets.HTML(), widgets.HTML()
+        self.keys = widgets.Text(description="Keys", placeholder="3 +5 c n", continuous_update=False)
+        self.text, self.status, self.help = widgets.HTML(), widgets.HTML(), widgets.HTML(f"<small>{_HELP}</small>")
         self.progress = widgets.IntProgress(layout=widgets.Layout(width="20em"))
+        self.names = {theme: f"{k} {THEME_WORDS[theme]}" for k, theme in enumerate(THEMES, 1)}
+        self.names |= {label: f"{key} {words}" for key, (label, words) in FLAGS.items()}
+        self.state = dict.fromkeys(self.names, "")
+        chip = widgets.Layout(width="auto", height="34px")
+        self.chips = {label: widgets.Button(description=name, layout=chip) for label, name in self.names.items()}
         self.buttons = [widgets.Button(description=name, layout=wide) for name in BUTTONS]
         self.undo = widgets.Button(description="Undo", layout=wide)
+        for label, button in self.chips.items():
+            button.on_click(lambda _, label=label: self._turn(label))
         for button in (*self.buttons, self.undo):
-            button.on_click(self._click)
+            button.on_click(lambda button: self._end(button.description))
         self.name.observe(self._rename, "value")
-        rows = [[*self.buttons, self.undo], [self.progress, self.status]]
-        self.box = widgets.VBox([self.name, self.text, *(widgets.HBox(row, layout=wrap) for row in rows)])
+        self.keys.observe(self._type, "value")
+        rows = [[*self.chips.values()], [*self.buttons, self.undo], [self.keys, self.progress, self.status]]
+        boxes = (widgets.HBox(row, layout=wrap) for row in rows)
+        self.box = widgets.VBox([self.name, self.text, *boxes, self.help])
         self._show()
 
-    def _click(self, button: Any) -> None:  # noqa: ANN401
+    def _turn(self, label: str, state: str | None = None) -> None:
+        """Put a chip into a state, or into its next one."""
+        states = ["", "yes"] if label not in THEMES else ["", "blame", "praise"]
+        after = states[(states.index(self.state[label]) + 1) % len(states)]
+        self.state[label] = after if state is None or state == self.state[label] else state
+        self._paint()
+
+    def _end(self, name: str) -> None:
+        """Save the text's reading with this mood, or take the last one back."""
         if time.monotonic() - self.shown_at < TOO_SOON:
             return
         self.message = ""
         try:
-            if button is not self.undo:
-                self.session.label(BUTTONS[button.description])
+            if name != self.undo.description:
+                self.session.keep(self._reading(BUTTONS[name]))
             elif not self.session.undo():
                 self.message = "There is nothing to undo."
         except (OSError, ValueError) as error:
             self.message = f"Not saved: {error}"
+        else:
+            self.state = dict.fromkeys(self.state, "")
         self._show()
+
+    def _reading(self, sentiment: str) -> Reading:
+        blame, praise = (tuple(t for t in THEMES if self.state[t] == kind) for kind in ("blame", "praise"))
+        return Reading(sentiment, blame, praise, *(bool(self.state[label]) for label, _ in FLAGS.values()))
+
+    def _type(self, change: dict[str, Any]) -> None:
+        """Do what typed keys say, in order; nothing is saved where one of them is not known."""
+        words = change["new"].lower().split()
+        self.keys.value, self.message = "", ""
+        themes = {f"{sign}{k}": (t, sign) for k, t in enumerate(THEMES, 1) for sign in ("", "-", "+")}
+        ends = {**KEYS, "z": self.undo.description}
+        if unknown := [word for word in words if word not in {**themes, **FLAGS, **ends}]:
+            self.message = f"Key {unknown[0]} is not known."
+            return self._show()
+        for word in words:
+            if word in ends:
+                self.shown_at = 0.0  # nobody types twice what they meant once
+                return self._end(ends[word])
+            label, sign = themes.get(word) or (FLAGS[word][0], None)
+            self._turn(label, None if sign is None else "praise" if sign == "+" else "blame")
+        return None
 
     def _rename(self, change: dict[str, Any]) -> None:
         self.message = ""
         self.session.become(change["new"])
         self._show()
 
+    def _paint(self) -> None:
+        for label, button in self.chips.items():
+            button.button_style = STYLES[self.state[label]]
+            button.description = SIGNS[self.state[label]] + self.names[label]
+
     def _show(self) -> None:
         session, text = self.session, self.session.text
         ready = bool(session.labeller)
-        for button in self.buttons:
+        for button in (*self.buttons, *self.chips.values(), self.keys):
             button.disabled = not ready or text is None
         self.undo.disabled = not ready or session.done == 0
-        end = "All done. Raise count in the parameters to label more."
+        self.keys.disabled = not ready
+        end = "All done. Raise count in the parameters to read more."
         self.text.value = _TEXT.format(escape(end if text is None else text))
         self.progress.max, self.progress.value = max(1, session.done + session.left), session.done
         message = self.message or ("" if ready else "Enter your name first.")
         where = f"{session.done} of {session.done + session.left}, saved in {session.store.path.name}"
         self.status.value = f"<span>{escape(where)}</span> <b>{escape(message)}</b>"
+        self._paint()
         self.shown_at = time.monotonic()
 
 
 def show_agreement(labels: pd.DataFrame) -> blocks.Block:
-    """Say how far every two labellers agree, or that a second labeller is needed."""
+    """Say how far every two readers agree, or that a second reader is needed."""
     sentences = [_describe_agreement(pair) for pair in measure_agreement(labels)]
-    return blocks.prose(" ".join(sentences) or "Agreement is not known: it takes two labellers of the same texts.")
+    return blocks.prose(" ".join(sentences) or "Agreement is not known: it takes two readers of the same texts.")
 
 
 def _describe_agreement(pair: Agreement) -> str:
     who = f"{pair.first} and {pair.second}"
     if pair.n == 0:
-        return f"{who} have labelled no text in common: agreement is not known."
+        return f"{who} have read no text in common: agreement is not known."
+    what = "themes (each text with each theme)" if pair.about == "themes" else pair.about
     if math.isnan(pair.kappa):
-        return f"{who} gave all {pair.n} texts one and the same label: kappa is undefined."
-    text = f"{who} gave the same label to {pair.same} of {pair.n} texts."
+        return f"{capital(what)}: {who} gave all {pair.n} the same answer, kappa is undefined."
+    text = f"{capital(what)}: {who} agree on {pair.same:,} of {pair.n:,}."
     if pair.n < FEWEST_SHARED:
-        return f"{text} Cannot tell yet how far beyond chance: both need to label at least {FEWEST_SHARED} texts."
+        return f"{text} Cannot tell yet how far beyond chance: both need to read at least {FEWEST_SHARED} texts."
     interval = f"{_two(pair.kappa)} ({_two(pair.low)} to {_two(pair.high)})"
     return f"{text} Cohen's kappa is {interval}; 1 is full agreement, 0 is chance."
-
-
-def show_learning_curve(curve: LearningCurve) -> blocks.Block:
-    """Say how well the labels so far teach, and whether more are worth it; intervals are rounded outwards."""
-    if curve.needed:
-        return blocks.prose(f"Cannot tell yet what more labels would add: label at least {curve.needed} texts in all.")
-    now, shipped = curve.points.iloc[-1], curve.points.iloc[0]
-    interval = f"({_two(now['low'])} to {_two(now['high'])}, {curve.n} texts)"
-    low, high = math.floor(100 * curve.low) / 100, math.ceil(100 * curve.high - 1e-9) / 100
-    return blocks.prose(
-        f"With {now['labels']:.0f} labels macro-F1 is {_two(now['macro_f1'])} {interval}, with none"
-        f" {_two(shipped['macro_f1'])}. {MORE} more would add about {_two(curve.gain)} ({_two(low)} to {_two(high)})"
-        + (": hardly worth it." if curve.high < WORTH else ".")
-    )
 
 
 def _two(number: float) -> str:

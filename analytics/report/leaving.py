@@ -24,8 +24,7 @@ from analytics.measures.suppress import count_people, names_people, suppress
 from analytics.publish import blocks, figures
 from analytics.publish.format import format_interval, format_value
 from analytics.report import tested
-from analytics.report.checked import label_errors
-from analytics.report.limits import refuse_long
+from analytics.report.checked import READ_150, describe_check
 from analytics.report.story import Story
 from analytics.report.study import WORDS, leak_words, say
 from analytics.report.words import (
@@ -88,7 +87,6 @@ def _said(story: Story) -> Section:
 
     if not story.has_texts:
         raise NotMeasured(table="surveys")
-    refuse_long(story.written["text"], "who says that they are leaving")
     written = story.written[story.written["churn_intent"].notna()]
     if written.empty:
         return _unknown(say("none_read", period=story.period.label))
@@ -97,13 +95,13 @@ def _said(story: Story) -> Section:
         few = say("few_wrote", k=story.k, period=story.period.label, who="customers wrote" if named else "texts came")
         return _unknown(few, "more comments, or a longer period")
     counted = float((written["churn_intent"] >= views.INTENT).mean())
-    share, _ = label_errors(story.sentiment_model).share(counted, people, LEAVING, story.confidence)
+    check = story.shares_of([LEAVING], written)[LEAVING]
+    share = check.estimate
     if math.isnan(share.value):
-        return _unknown(say("said_open", counted=counted, n=len(written)), say("said_settle"))
+        return _unknown(say("said_open", counted=counted, n=len(written)), READ_150)
     who = "customers who wrote" if named else "texts"
     sentence = say("said", share=figure_of(share), n=share.n, who=who, period=story.period.label)
-    sentence += "." if share.value else ": no more than the classifier's own error explains."
-    line = blocks.finding(sentence, [share], key="leaving:said", better="lower", people=people)
+    line = blocks.finding(f"{sentence}, {describe_check(check)}.", [share], key="leaving:said", better="lower", people=people)
     months = max((story.period.end - story.period.start).days / MONTH_DAYS, 1 / MONTH_DAYS)
     more, low = share.value * people / months, share.low * people / months
     return Section([line], line, stakes=[Stake(line, more, low, people / months, 0.0)] if low > 0 else [])

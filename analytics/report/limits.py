@@ -16,6 +16,6 @@ def refuse_long(texts: pd.Series, figure: str) -> None:
     if words > TESTED_WORDS:
         raise NotMeasured(
             f"half of these texts have {words:.0f} words or more, and the classifier's errors are known "
-            "for short comments only",
+            "for short comments only: reading 150 of these in the notebook label_texts would tell",
             needed_for=figure,
         )

@@ -3,6 +3,7 @@
 Every section reads from the `Story`; nothing here draws or words anything.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,11 +15,11 @@ import pandas as pd
 
 from analytics.config import Config, load_config
 from analytics.contrast.problems import measure_problems
+from analytics.measures.read_shares import CheckedShare
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import names_people
-from analytics.report.checked import label_errors
+from analytics.report.checked import check_share
 from analytics.report.cutoff import Coverage, days_covered, refuse_empty, refuse_unfinished, since, spanning, tables_at
-from analytics.report.limits import refuse_long
 from analytics.report.score import DISPUTED, SCORES, Score, repeated_scores
 from analytics.tables.cases import build_cases
 from analytics.tables.parts import only_part
@@ -29,6 +30,7 @@ from analytics.text.clean import normalise
 from analytics.text.comments import collect_comments, complained_about, redact_comments, score_comments
 from analytics.text.mood import heed_mood
 from analytics.text.pages import Pages
+from analytics.text.readings import find_readings, find_store
 from analytics.text.scored import Reader
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
@@ -183,12 +185,7 @@ class Story:
     def prepare(self) -> "Story":
         """Read, score and tag every text and build the cases, on two cores where there are two.
 
-        Whatever is asked for without it is made then, one thing after the other, and is the same.
-
-        Returns
-        -------
-        Story
-            This one.
+        Whatever is asked for without it is made then, one thing after the other, and is the same. Returns this story.
         """
         with suppress(NotMeasured), ThreadPoolExecutor(1) as aside:
             _ = self._texts, self._top_marks  # what both threads need
@@ -301,13 +298,30 @@ class Story:
         """Each theme's share of the period's `critical` writers who name it as a problem, and its movement."""
         from analytics.text.themes import THEMES
 
-        refuse_long(self.critical["text"], "shares of problems")
-        past = self._without_top_marks(self.comments)
-        errors = label_errors(self.theme_model)
-        table = measure_problems(self.critical, past, self.history, THEMES, errors, self.confidence)
+        shares = self.shares_of(THEMES, self.critical)
+        table = measure_problems(self.critical, self._without_top_marks(self.comments), self.history, shares)
         if table["value"].isna().all():
             raise NotMeasured("no theme's share can be told within 15 points", needed_for="shares of problems")
         return table
+
+    def shares_of(self, labels: Sequence[str], texts: pd.DataFrame) -> dict[str, CheckedShare]:
+        """Share of the period's `written` or `critical` texts that readers would give each of some `LABELS`."""
+        same = self.comments["source"].isin(texts["source"].unique()) & self.comments["sentiment"].ne("unknown")
+        past = self.comments[same].assign(words=self._texts["text"].str.count(r"\S+"))
+        critical = self._without_top_marks(past)
+        marked = not texts.index.isin(critical.index).all()
+        past, model = (past, self.sentiment_model) if marked else (critical, self.theme_model)
+        return {label: check_share(label, texts, past, self.readings, model, self.confidence) for label in labels}
+
+    @cached_property
+    def readings(self) -> pd.DataFrame:
+        """What people read of texts drawn at random in the recent periods, by row of `comments` (`find_readings`)."""
+        rows = find_store(self.config).read()
+        rows = rows[rows["period"].isin(self.history[-RECENT:])]
+        texts = self._texts[self._texts["period"].isin(rows["period"])]
+        earlier = texts[texts["period"] != self.period.name]
+        redacted = self.redact(earlier, self.period.previous(RECENT - 1).start).reindex(texts.index)
+        return find_readings(rows, texts.assign(text=redacted.fillna(texts["redacted"])))
 
     @cached_property
     def critical(self) -> pd.DataFrame:

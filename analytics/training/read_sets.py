@@ -124,7 +124,7 @@ def leave_out(sets: pd.DataFrame) -> pd.DataFrame:
     for name in sets["set"].unique():
         errors = SetErrors.fit(sets[sets["set"] != name])
         for row in sets[sets["set"] == name].to_dict("records"):
-            share, method = errors.share(row["counted"], row["texts"], row["label"])
+            share, method, *_ = errors.share(row["counted"], row["texts"], row["label"])
             read = row["named"] / row["read"]
             rows.append([name, row["label"], read, row["counted"], share.value, share.low, share.high, method])
     return pd.DataFrame(rows, columns=["set", "label", "read_share", "counted", "value", "low", "high", "method"])

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.contrast.problems import measure_problems
-from analytics.measures.read_shares import SetErrors
+from analytics.contrast.problems import leading, measure_problems
+from analytics.measures.estimate import Estimate
+from analytics.measures.intervals import wilson_bounds
+from analytics.measures.read_shares import CheckedShare, SetErrors
 
 HISTORY = [f"{year}-{month:02d}" for year in (2025, 2026) for month in range(1, 13)][:22]
 NOW = HISTORY[-1]
@@ -41,8 +43,11 @@ def simulate(rng, shares, written=300, last=None):
 
 def judged(comments, **error):
     now = comments[comments["period"] == NOW]
-    table = measure_problems(now, comments, HISTORY, THEMES, errors(**error))
-    return table.set_index("theme")
+    counts = {theme: now["negative_themes"].map(lambda names, t=theme: t in names).mean() for theme in THEMES}
+    unknown = CheckedShare(Estimate(np.nan, np.nan, np.nan, 0, "share", "said by customers"), "not known")
+    sets = errors(**error)
+    shares = {t: sets.share(count, len(now), t) if len(now) else unknown for t, count in counts.items()}
+    return measure_problems(now, comments, HISTORY, shares).set_index("theme")
 
 
 def test_where_readers_agreed_with_the_count_the_share_is_the_count():
@@ -105,3 +110,28 @@ def test_a_share_that_other_sets_leave_open_is_not_known():
     assert table.loc["waiting", ["value", "low", "high"]].isna().all()
     assert table.loc["waiting", ["counted", "n", "method"]].tolist() == [0.4, 200, "not known"]
     assert not table.loc["waiting", "open"]
+
+
+def shares_of(*rows):
+    table = pd.DataFrame(rows, columns=["value", "low", "high", "counted"])
+    return leading(table).tolist()
+
+
+def test_a_theme_leads_alone_only_where_its_difference_to_every_other_is_shown():
+    assert shares_of((0.3, 0.25, 0.36, 0.3), (0.1, 0.07, 0.14, 0.1)) == [True, False]
+    assert shares_of((0.2, 0.14, 0.27, 0.2), (0.15, 0.1, 0.22, 0.15), (0.02, 0.01, 0.05, 0.02)) == [True, True, False]
+
+
+def test_a_theme_whose_share_is_not_known_may_lead_where_it_is_tagged_as_often():
+    nan = float("nan")
+    assert shares_of((0.3, 0.25, 0.36, 0.2), (nan, nan, nan, 0.25), (nan, nan, nan, 0.1)) == [True, True, False]
+    assert shares_of((nan, nan, nan, 0.3), (nan, nan, nan, 0.1)) == [True, True]
+
+
+def test_of_two_themes_named_alike_one_is_seldom_said_to_lead():
+    rng, alone = np.random.default_rng(3), 0
+    for _ in range(400):
+        first, second, _ = rng.multinomial(150, [0.2, 0.2, 0.6])
+        rows = [(k / 150, *wilson_bounds(k / 150, 150), k / 150) for k in (first, second)]
+        alone += sum(shares_of(*rows)) == 1
+    assert alone <= 28  # 5 % of 400 and two standard errors

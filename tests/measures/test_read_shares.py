@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analytics.measures.intervals import wilson_bounds
-from analytics.measures.read_shares import SetErrors, share_with_readings
+from analytics.measures.read_shares import SetErrors, share_alike, share_with_earlier_readings, share_with_readings
 
 CLASSIFIERS = {  # rate of labels among texts that readers do and do not name
     "faultless": (1.0, 0.0),
@@ -54,6 +54,53 @@ def test_the_interval_holds_the_share_whatever_the_classifier_errs(n):
             held[name, share] = np.mean(inside)
     assert min(held.values()) >= 0.85, held  # 80 draws at 94 %: more than three standard errors
     assert np.mean(list(held.values())) >= 0.94
+
+
+MOVES = [(0.03, 0.03), (0.03, 0.08), (0.1, 0.2), (0.2, 0.1)]  # share when texts were read, and now
+
+
+@pytest.mark.parametrize("n", [50, 150, 400])
+def test_earlier_readings_hold_the_share_of_now_though_it_moved_whatever_the_classifier_errs(n):
+    held = {}
+    for name, (hits, false) in CLASSIFIERS.items():
+        for before, share in MOVES:
+            rng, inside = np.random.default_rng(2), []
+            for _ in range(60):
+                truth, today = rng.random(n) < before, rng.random(600) < share
+                seen = rng.random(n) < np.where(truth, hits, false)
+                now = rng.random(600) < np.where(today, hits, false)
+                found = share_with_earlier_readings(pd.Series(now), pd.Series(seen), pd.Series(truth.astype(float)))
+                inside.append(found.low <= share <= found.high)
+            held[name, before, share] = np.mean(inside)
+    assert min(held.values()) >= 0.83, held  # 60 draws at 94 %: more than three standard errors
+    assert np.mean(list(held.values())) >= 0.94
+
+
+def test_earlier_readings_hold_the_share_where_only_the_mix_of_texts_moved():
+    """Of texts with the label 70 % are named whenever they come, of the others 5 %; labels grow from 20 to 45 %."""
+    rng, inside = np.random.default_rng(4), []
+    for _ in range(200):
+        seen, now = rng.random(150) < 0.2, rng.random(600) < 0.45
+        read = rng.random(150) < np.where(seen, 0.7, 0.05)
+        found = share_with_earlier_readings(pd.Series(now), pd.Series(seen), pd.Series(read.astype(float)))
+        inside.append(found.low <= 0.45 * 0.7 + 0.55 * 0.05 <= found.high)
+    assert np.mean(inside) >= 0.92
+
+
+def test_a_classifier_that_tells_nothing_cannot_vouch_for_earlier_readings():
+    rng = np.random.default_rng(5)
+    read = pd.Series((rng.random(150) < 0.2).astype(float))
+    found = share_with_earlier_readings(pd.Series(rng.random(600) < 0.3), pd.Series(rng.random(150) < 0.3), read)
+    assert found.high - found.low > 0.5
+
+
+def test_texts_drawn_from_the_same_kinds_are_alike_and_others_are_not():
+    rng, kinds = np.random.default_rng(6), [f"kind {k}" for k in range(18)]
+    same = [share_alike(*(pd.Series(rng.choice(kinds, n)) for n in (500, 120))) for _ in range(50)]
+    assert min(same) > 0.85 and np.mean(same) > 0.95
+    other = np.r_[np.full(9, 0.01), np.full(9, 0.91 / 9)]
+    moved = share_alike(pd.Series(rng.choice(kinds, 500)), pd.Series(rng.choice(kinds, 150, p=other)))
+    assert moved < 0.75
 
 
 def test_it_is_never_wider_than_the_readings_alone_and_narrower_where_the_labels_help():
@@ -133,7 +180,7 @@ def test_the_interval_holds_the_share_of_a_set_that_was_not_read(spread):
         every = world(rng, sets=7, spread=spread)
         errors = SetErrors.fit(every[every["set"] != "set 6"])
         for row in every[every["set"] == "set 6"].to_dict("records"):
-            share, method = errors.share(row["counted"], 5000, row["label"])
+            share, method, *_ = errors.share(row["counted"], 5000, row["label"])
             if method != "not known":
                 held.append(share.low <= row["true"] <= share.high)
                 distance.append(abs(share.value - row["true"]))
@@ -153,7 +200,7 @@ def test_an_interval_is_as_wide_as_the_sets_differ():
 
 def test_a_share_open_by_more_than_fifteen_points_is_not_known():
     rows = [(name, "waiting", named, 100, 0.3) for name, named in zip("abcdef", (5, 20, 35, 50, 65, 80), strict=True)]
-    share, method = SetErrors.fit(pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"])).share(
+    share, method, *_ = SetErrors.fit(pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"])).share(
         0.3, 400, "waiting"
     )
     assert method == "not known" and np.isnan([share.value, share.low, share.high]).all() and share.n == 400
@@ -162,7 +209,7 @@ def test_a_share_open_by_more_than_fifteen_points_is_not_known():
 def test_counts_that_readers_confirmed_everywhere_stand_as_counted():
     rows = [(name, label, 20, 100, 0.2) for name in "abcdef" for label in LABELS]
     errors = SetErrors.fit(pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"]))
-    share, method = errors.share(0.3, 400, LABELS[0])
+    share, method, *_ = errors.share(0.3, 400, LABELS[0])
     assert method == "counted" and share.value == pytest.approx(0.3)
     low, high = wilson_bounds(0.3, 400)
     assert share.low < low + 0.01 and share.high > high - 0.01
@@ -170,7 +217,7 @@ def test_counts_that_readers_confirmed_everywhere_stand_as_counted():
 
 def test_none_counted_among_few_is_not_none_for_certain():
     errors = SetErrors.fit(world(np.random.default_rng(6), spread=0.01))
-    share, _ = errors.share(0.0, 20, LABELS[0])
+    share, *_ = errors.share(0.0, 20, LABELS[0])
     assert share.high >= wilson_bounds(0.0, 20)[1]
 
 

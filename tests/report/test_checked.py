@@ -1,62 +1,109 @@
-"""Shares of sentiment: readings of the period's own texts speak where there are enough, else they are not known."""
+"""Shares by readings: the period's own where there are enough, else earlier ones while they hold, else other sets."""
 
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.report.checked import FEWEST_READ, sentiment_shares
-from analytics.text.readings import COLUMNS, LabelStore, find_labels, text_hash
+from analytics.report.checked import FEWEST_READ, check_share, describe_check, flag_texts
+from analytics.tables.schema import NotMeasured
+from analytics.text.read_sets import COMPLAINT, LEAVING
+from analytics.text.readings import LABELS, OTHER, PRAISE
+from analytics.text.themes import THEMES, ThemeTag
 
-PERIOD = "2026-10"
-
-
-@pytest.fixture
-def config(tmp_path):
-    return SimpleNamespace(
-        organisation=SimpleNamespace(name="Acme"), report=SimpleNamespace(confidence=0.95), resolve=tmp_path.joinpath
-    )
+NOW, BEFORE = "2026-10", "2026-07"
 
 
-def label(config, texts, truth, *, drawn="random", period=PERIOD):
-    """Write labels of texts, as the labelling notebook does."""
-    store = LabelStore(config.resolve("data/derived/labels/acme.csv"))
-    rows = [(text_hash(t), t, name, "Ann", "2026-11-01", drawn, period) for t, name in zip(texts, truth, strict=True)]
-    earlier = store.read()
-    store.path.parent.mkdir(parents=True, exist_ok=True)
-    pd.concat([earlier, pd.DataFrame(rows, columns=COLUMNS)]).to_csv(store.path, index=False)
+def scored(rng, share, n=500, period=NOW, start=0, words=12):
+    """Texts of which a share blames waiting, by a model that misses half of these and names no other."""
+    truth = rng.random(n) < share
+    seen = truth & (rng.random(n) < 0.5)
+    frame = pd.DataFrame({
+        "period": period, "truth": truth.astype(float), "sentiment": np.where(truth, "negative", "positive"),
+        "negative_themes": [["waiting"] if flag else [] for flag in seen], "churn_intent": 0.1,
+        "text": "word " * words, "words": words,
+    }, range(start, start + n))  # fmt: skip
+    return frame.assign(themes=[[]] * n)
 
 
-def written(rng, share, n=600):
-    """Texts of which a share is negative, with a model that misses half of these."""
-    truth = np.where(rng.random(n) < share, "negative", "positive")
-    seen = np.where((truth == "negative") & (rng.random(n) < 0.5), "positive", truth)
-    return pd.DataFrame({"text": [f"text number {i}" for i in range(n)], "sentiment": seen, "truth": truth})
+def read(*parts):
+    """Readings of texts, of the theme of waiting alone."""
+    rows = pd.concat(parts) if parts else pd.DataFrame({"truth": []})
+    frame = pd.DataFrame(np.nan, rows.index, [*LABELS])
+    return frame.assign(waiting=rows["truth"])
 
 
-def test_without_readings_of_its_own_a_share_of_sentiment_is_not_known(config):
-    shares = sentiment_shares(config, PERIOD, written(np.random.default_rng(0), 0.3), "fast")
-    assert math.isnan(shares["negative"].estimate.value) and shares["negative"].read == 0
+def share(now, readings, before=None, label="waiting", model="fast"):
+    return check_share(label, now, now if before is None else pd.concat([before, now]), readings, model, 0.95)
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_readings_of_its_own_texts_take_the_model_s_error_out(config, seed):
-    texts = written(np.random.default_rng(seed), 0.5)
-    label(config, texts["text"][:150], texts["truth"][:150])
-    share, read = sentiment_shares(config, PERIOD, texts, "fast")["negative"]
-    assert read == 150 == share.n
-    assert share.low > texts["sentiment"].eq("negative").mean()  # about 25 %
-    assert abs(share.value - 0.5) < 0.14
+def test_readings_of_its_own_texts_take_the_model_s_error_out(seed):
+    now = scored(np.random.default_rng(seed), 0.5)
+    checked = share(now, read(now[:150]))
+    assert (checked.method, checked.read, checked.periods) == ("read", 150, (NOW,))
+    assert checked.estimate.n == 500 and math.isnan(checked.alike)
+    assert checked.estimate.low > flag_texts(now, "waiting").mean()  # about 25 %
+    assert abs(checked.estimate.value - 0.5) < 0.14
+    assert describe_check(checked) == "checked by 150 texts read in October 2026"
 
 
-def test_only_random_readings_of_the_period_count(config):
-    texts = written(np.random.default_rng(1), 0.3)
-    label(config, texts["text"][:100], texts["truth"][:100], drawn="teaching")
-    label(config, texts["text"][100:200], texts["truth"][100:200], period="2026-09")
-    label(config, texts["text"][200:210], texts["truth"][200:210])
-    labels = find_labels(config, PERIOD, texts["text"])
-    assert labels.notna().sum() == 10 < FEWEST_READ
-    assert labels[200:210].tolist() == texts["truth"][200:210].tolist()
-    assert sentiment_shares(config, PERIOD, texts, "fast")["negative"].read == 0
+def test_few_readings_of_its_own_leave_the_word_to_other_organisations():
+    now = scored(np.random.default_rng(0), 0.1)
+    checked = share(now, read(now[: FEWEST_READ - 1]))
+    assert checked.method in ("corrected", "counted") and checked.read == 0
+    assert describe_check(checked) == "with the margin that readers of other organisations' texts found"
+
+
+def test_earlier_readings_speak_while_the_texts_are_like_those_read():
+    rng = np.random.default_rng(1)
+    before, now = scored(rng, 0.5, period=BEFORE, start=1000), scored(rng, 0.5)
+    checked = share(now, read(before[:150], now[:20]), before, label="waiting")
+    assert (checked.read, checked.periods) == (170, (BEFORE, NOW)) and checked.alike > 0.9
+    words = "checked by 170 texts read in July 2026 to October 2026: 100% of this period's texts are like those"
+    assert checked.alike < 1 or describe_check(checked) == words
+    assert checked.estimate.low < 0.5 < checked.estimate.high
+
+
+def test_earlier_readings_of_other_texts_are_too_old():
+    rng = np.random.default_rng(2)
+    before, now = scored(rng, 0.9, period=BEFORE, start=1000), scored(rng, 0.05)
+    checked = share(now, read(before[:150]), before)
+    assert checked.too_old and checked.method != "read" and checked.read == 150
+    assert "are too old: only" in describe_check(checked)
+
+
+def test_long_texts_carry_no_share_of_any_label_until_texts_like_them_are_read():
+    rng = np.random.default_rng(3)
+    now = scored(rng, 0.3, words=200)
+    for label in ("waiting", LEAVING, "negative", PRAISE + "waiting", COMPLAINT):
+        with pytest.raises(NotMeasured, match="200 words or more.*reading 150 of these"):
+            share(now, read(), label=label)
+    assert share(now, read(now[:150])).method == "read"
+    before = scored(rng, 0.3, period=BEFORE, start=1000, words=200)
+    assert share(now, read(before[:400]), before).method == "read"
+    short = scored(rng, 0.3, period=BEFORE, start=1000)
+    with pytest.raises(NotMeasured):
+        share(now, read(short[:400]), short)
+
+
+def test_without_readings_what_no_model_marks_and_what_differs_too_much_are_not_known():
+    now = scored(np.random.default_rng(4), 0.3)
+    for label in ("negative", PRAISE + "courtesy", OTHER, COMPLAINT):
+        assert share(now, read(), label=label).method == "not known", label
+
+
+def test_what_no_model_marks_is_told_by_readings_alone():
+    now = scored(np.random.default_rng(5), 0.3)
+    readings = read(now[:150]).assign(complaint=now["truth"][:150])
+    assert share(now, readings, label=COMPLAINT).estimate.value == pytest.approx(now["truth"][:150].mean())
+
+
+def test_each_label_has_its_mark_on_a_scored_text():
+    tags = [ThemeTag("waiting", "negative", 0.9), ThemeTag("courtesy", "positive", 0.9)]
+    row = {"themes": tags, "negative_themes": ["waiting"], "sentiment": "negative", "churn_intent": 0.7}
+    frame = pd.DataFrame([row])
+    marked = {label for label in LABELS if flag_texts(frame, label)[0]}
+    assert marked == {"waiting", PRAISE + "courtesy", "negative", LEAVING}
+    assert {*THEMES} < {*LABELS}

@@ -1,0 +1,52 @@
+"""The demo organisation's own readings: 150 texts of its last month, read from the truth with a reader's slips."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from analytics.tables.demo import world
+from analytics.tables.demo.simulate import Truth
+from analytics.tables.periods import parse_period
+from analytics.tables.schema import TABLE_NAMES, Tables
+from analytics.text.linear import CLASSES
+from analytics.text.readings import COLUMNS, RANDOM, SKIPPED, LabelStore, Reading, draw_pool
+from analytics.text.themes import THEMES
+
+READ = 150
+ORDERS = [r"\bNW-\d{6,}\b"]  # as in perception.toml: what is read is redacted
+MISSED, MISTAKEN = 0.05, 0.02  # chance that a named theme is not marked; that one too many is
+
+
+def write_readings(folder: Path | str, truth: Truth, count: int = READ) -> Path:
+    """Write ``readings.csv`` beside the demo's four tables: random texts of its last month, read from the truth."""
+    folder = Path(folder)
+    contacts, surveys, complaints, customers = (pd.read_parquet(folder / f"{name}.parquet") for name in TABLE_NAMES)
+    tables = Tables(contacts, surveys, complaints, customers)
+    period = parse_period(truth.until[:7]).localise(world.ZONE)
+    drawn = draw_pool(tables, period, ORDERS).head(count)
+    planted = pd.concat([truth.comments, truth.complaints])
+    rng = np.random.default_rng(truth.seed)
+    rows = [
+        dict(zip(COLUMNS, (text, "analyst", f"{truth.until}T18:00:00+00:00", RANDOM, period.name), strict=False))
+        | read_planted(planted.loc[comment], rng).as_row()
+        for text, comment in zip(drawn["text_hash"], drawn["comment_id"], strict=True)
+    ]
+    (folder / "readings.csv").unlink(missing_ok=True)
+    store = LabelStore(folder / "readings.csv")
+    store.add(*rows)
+    return store.path
+
+
+def read_planted(planted: pd.Series, rng: np.random.Generator) -> Reading:
+    """What a reader says of a text whose theme, second_theme, polarity, leaving and kind are planted."""
+    if planted["polarity"] not in CLASSES:
+        return Reading(SKIPPED)
+    themes = [name for name in (planted["theme"], planted["second_theme"]) if name and rng.random() >= MISSED]
+    if rng.random() < MISTAKEN:
+        themes.append(THEMES[int(rng.integers(len(THEMES)))])
+    themes, blamed = list(dict.fromkeys(themes)), planted["polarity"] == "negative"
+    return Reading(
+        planted["polarity"], tuple(themes) if blamed else (), () if blamed else tuple(themes),
+        planted["kind"] == "not_offered", bool(planted["leaving"]), blamed,
+    )  # fmt: skip
