@@ -182,9 +182,14 @@ def test_demo_writes_four_tables_and_their_truth(perception, root):
     code, out, _ = perception("demo", "--folder", "small", "--months", "3", "--customers", "1000")
     assert code == 0
     assert out.startswith("small: contacts, surveys, complaints, customers")
-    assert {"contacts.parquet", "surveys.parquet", "complaints.parquet", "customers.parquet", "truth.json"} <= {
-        path.name for path in (root / "small").iterdir()
-    }
+    assert {
+        "contacts.parquet",
+        "surveys.parquet",
+        "complaints.parquet",
+        "customers.parquet",
+        "truth.json",
+        "readings.csv",
+    } <= {path.name for path in (root / "small").iterdir()}
 
 
 def test_demo_on_a_place_that_is_no_folder_says_so(perception, root):

@@ -15,7 +15,6 @@ from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import wilson_bounds
 
 UNSEEN = 1.0  # reading added that contradicts the classifier: none among few is no proof that it never errs
-ALIKE = 0.8  # share of this period's texts like those read earlier, below which their readings are too old
 TELLABLE = 0.15  # half an interval wider than this tells nothing that a reader could use
 PRIOR = 4.0  # sets that the spread common to all labels counts for beside a label's own
 LEAST_SPREAD = 0.25  # of the common variance: few sets that agree by chance do not make a label certain
@@ -211,11 +210,6 @@ class CheckedShare(NamedTuple):
     read: int = 0
     periods: tuple[str, ...] = ()
     alike: float = np.nan
-
-    @property
-    def too_old(self) -> bool:
-        """Whether there are readings that no longer hold."""
-        return self.alike < ALIKE
 
 
 def told(

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.read_shares import (
-    ALIKE,
     CheckedShare,
     SetErrors,
     share_alike,
@@ -25,6 +24,7 @@ from analytics.text.read_sets import LEAVING, load_read_sets
 from analytics.text.readings import PRAISE
 from analytics.text.themes import THEMES
 
+ALIKE = 0.8  # share of a period's texts like those read earlier, below which their readings are too old
 FEWEST_READ = 50  # random readings from which on the interval's coverage was tested
 MONTHLY = 20  # readings of each further period that keep those of earlier ones valid
 READ_150 = "reading 150 of these texts in the notebook label_texts (about an hour)"  # what settles a share
@@ -92,14 +92,9 @@ def check_share(
         earlier = _by_earlier(label, texts, past, readings[label], confidence)
         if earlier.method == "not known":
             refuse_long(texts["text"], "shares of what texts say")
-        if earlier.method == "not known" or not past.loc[texts.index, "words"].median() > TESTED_WORDS:
-            by_others = _by_others(label, texts, model, confidence)
-            share = min(
-                by_others, earlier, key=lambda share: np.nan_to_num(share.estimate.high - share.estimate.low, nan=2)
-            )
-            share = CheckedShare(share.estimate, share.method, *earlier[2:])
-        else:
-            share = earlier
+        long = past.loc[texts.index, "words"].median() > TESTED_WORDS
+        best = earlier if long else min(_by_others(label, texts, model, confidence), earlier, key=_width)
+        share = CheckedShare(best.estimate, best.method, *earlier[2:])
     return share._replace(estimate=replace(share.estimate, n=people))
 
 
@@ -141,12 +136,12 @@ def _periods(past: pd.DataFrame, read: pd.Series) -> tuple[str, ...]:
     return tuple(sorted(past.loc[read.index, "period"].unique()))
 
 
-def describe_check(share: CheckedShare) -> str:
-    """Who checked a share: 'checked by 150 texts read in October 2026'."""
+def describe_check(share: Any) -> str:  # noqa: ANN401
+    """Who checked a share (a `CheckedShare`, a row of problems): 'checked by 150 texts read in October 2026'."""
     months = [parse_period(name).label for name in share.periods]
     texts = f"{share.read:,} texts read in {' to '.join(dict.fromkeys([*months[:1], *months[-1:]]))}"
     alike = f"{share.alike:.0%} of this period's texts are like those"
     if share.method == "read":
         return f"checked by {texts}" + ("" if np.isnan(share.alike) else f": {alike}")
     others = "with the margin that readers of other organisations' texts found"
-    return f"{others}; the {texts} are too old: only {alike}" if share.too_old else others
+    return f"{others}; the {texts} are too old: only {alike}" if share.alike < ALIKE else others

@@ -16,7 +16,7 @@ from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import word_invitations
-from analytics.report.checked import MONTHLY, READ_150, describe_check
+from analytics.report.checked import ALIKE, MONTHLY, READ_150, describe_check
 from analytics.report.perception import judge, name_score, score_chart, shown_scores
 from analytics.report.provenance import table_cuts
 from analytics.report.story import RECENT, Story
@@ -219,7 +219,7 @@ def show_shares(story: Story) -> Section:
     state = f"{own:,} texts of {label} are read."
     if own < MONTHLY:
         state += f" Reading {MONTHLY} of each period's texts keeps the shares valid."
-    if too_old := [share for share in shares.values() if share.too_old]:
+    if too_old := [share for share in shares.values() if share.alike < ALIKE]:
         state += f" Earlier readings are too old: {too_old[0].alike:.0%} of the texts of {label} are like those."
     content = [blocks.finding(state)]
     rows = [

@@ -14,6 +14,7 @@ from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
+from analytics.report.checked import READ_150, describe_check
 from analytics.report.story import Story
 from analytics.report.words import (
     EXPLAINED,
@@ -59,9 +60,7 @@ def show_problems(story: Story) -> Section:
         most = table.iloc[0]
         none_open = blocks.finding(
             f"Of no theme can we say that more than {OPEN_SHARE:.0%} of the {n:,} {name_writers(story.writers)} name "
-            f"it as a problem: named most, as far as is known, is {THEME_WORDS[most['theme']]}, "
-            f"{figure_of(estimate_of(most))}"
-            f"{_not_counted(table)}.",
+            f"it as a problem. {_name_leaders(table)}, {describe_check(most)}{_not_counted(table)}.",
             [estimate_of(most)],
             people=people,
         )
@@ -71,7 +70,8 @@ def show_problems(story: Story) -> Section:
     first, theme = estimate_of(top), THEME_WORDS[top["theme"]]
     largest = _judged(
         top,
-        f" is named as a problem by {figure_of(first)} of the {first.n:,} {name_writers(story.writers)}.",
+        f" is named as a problem by {figure_of(first)} of the {first.n:,} {name_writers(story.writers)}, "
+        f"{describe_check(top)}.",
         keyed=True,
     )
     next_named = [name_problem(row) for _, row in named.iloc[1:EXPLAINED].iterrows()]
@@ -90,7 +90,7 @@ def show_problems(story: Story) -> Section:
             label=f"share of {name_writers(story.writers)}",
         ),
         alt=f"Shares of customers who name each theme as a problem; the largest is {theme}, {figure_of(first)}.",
-        caption=f"{capital(theme)} is named most.",
+        caption=f"{_name_leaders(table)}.",
         source=SAID,
         n=n,
         note="Shares as readers would count them; bars carry their interval.",
@@ -122,9 +122,19 @@ def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
     return [
         blocks.unknown(
             f"How many name {tagged} is not known: it may be more.",
-            settle="the accurate model ([text] model), or labelling 300 comments in the notebook label_texts",
+            settle=READ_150,
         )
     ]
+
+
+def _name_leaders(table: pd.DataFrame) -> str:
+    """Which theme is named most, or between which that cannot be told."""
+    leaders = table[table["leads"] & table["value"].notna()]
+    names = [f"{THEME_WORDS[row['theme']]}, {figure_of(estimate_of(row))}" for _, row in leaders.iterrows()]
+    if len(names) == 1:
+        return f"Named most is {names[0]}"
+    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
+    return f"Named most is {names[0]}, or {names[1]}{more}, which we cannot order"
 
 
 def _not_counted(table: pd.DataFrame) -> str:
@@ -181,8 +191,8 @@ def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
         table.assign(theme=table["theme"].map(THEME_WORDS)), caption="Themes named as a problem.", source=SAID, n=n,
         columns={"theme": "Theme", "value": "Named by", "counted": "Labels as counted", "word": "Movement"},
         formats={"counted": "share"}, people=count_people(story.critical),
-        note=f"Named by: as readers would count, by what they found in other organisations' texts; not known where "
-        f"that leaves it open by more than 15 points. {unread_sentence(story.unread)} Movement is judged over all "
+        note=f"Named by: as readers would count, {describe_check(table.iloc[0])}; not known where that leaves it open "
+        f"by more than 15 points. {unread_sentence(story.unread)} Movement is judged over all "
         f"themes together (false discoveries at most {1 - story.confidence:.0%}). "
         f"Read by the {story.theme_model} theme heads.",
     )  # fmt: skip

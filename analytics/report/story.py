@@ -151,17 +151,15 @@ class Story:
 
     def over_time(self, score: Score) -> pd.DataFrame:
         """A score by period over the history: period, value, low, high, n; periods without an answer are NaN."""
-        if score.column not in self._series:
-            self._series[score.column] = self._measure_over_time(score)
-        return self._series[score.column].copy()
+        key = "over time", score.column
+        if key not in self.facts:
+            self.facts[key] = self._measure_over_time(score)
+        frame: pd.DataFrame = self.facts[key].copy()
+        return frame
 
     @cached_property
     def facts(self) -> dict[tuple[object, ...], Any]:
         """What sections have found so far, by name (`tested.once`)."""
-        return {}
-
-    @cached_property
-    def _series(self) -> dict[str, pd.DataFrame]:
         return {}
 
     def _measure_over_time(self, score: Score) -> pd.DataFrame:

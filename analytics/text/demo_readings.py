@@ -13,7 +13,7 @@ from analytics.text.linear import CLASSES
 from analytics.text.readings import COLUMNS, RANDOM, SKIPPED, LabelStore, Reading, draw_pool
 from analytics.text.themes import THEMES
 
-READ = 150
+READ, READER = 150, "demo reader"
 ORDERS = [r"\bNW-\d{6,}\b"]  # as in perception.toml: what is read is redacted
 MISSED, MISTAKEN = 0.05, 0.02  # chance that a named theme is not marked; that one too many is
 
@@ -28,13 +28,14 @@ def write_readings(folder: Path | str, truth: Truth, count: int = READ) -> Path:
     planted = pd.concat([truth.comments, truth.complaints])
     rng = np.random.default_rng(truth.seed)
     rows = [
-        dict(zip(COLUMNS, (text, "analyst", f"{truth.until}T18:00:00+00:00", RANDOM, period.name), strict=False))
+        dict(zip(COLUMNS, (text, READER, f"{truth.until}T18:00:00+00:00", RANDOM, period.name), strict=False))
         | read_planted(planted.loc[comment], rng).as_row()
         for text, comment in zip(drawn["text_hash"], drawn["comment_id"], strict=True)
     ]
-    (folder / "readings.csv").unlink(missing_ok=True)
     store = LabelStore(folder / "readings.csv")
-    store.add(*rows)
+    others = store.read().query("labeller != @READER").to_dict("records")  # what a user read of the demo
+    store.path.unlink(missing_ok=True)
+    store.add(*rows, *others)
     return store.path
 
 

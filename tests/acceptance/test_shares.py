@@ -73,7 +73,7 @@ def test_the_demo_s_intervals_hold_the_planted_shares(small_demo):
     errors, held = SetErrors.fit(sets_of("fast", [*THEMES, LEAVING])), {}
     for theme in THEMES:
         counted = float(blamed.map(lambda names, t=theme: t in names).mean())
-        share, method = errors.share(counted, len(planted), theme)
+        share, method, *_ = errors.share(counted, len(planted), theme)
         true = (planted["theme"].eq(theme) | planted["second_theme"].eq(theme)).mean()
         if method != "not known":
             held[theme] = share.low <= true <= share.high

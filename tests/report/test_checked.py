@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.report.checked import FEWEST_READ, check_share, describe_check, flag_texts
+from analytics.report.checked import ALIKE, FEWEST_READ, check_share, describe_check, flag_texts
 from analytics.tables.schema import NotMeasured
 from analytics.text.read_sets import COMPLAINT, LEAVING
 from analytics.text.readings import LABELS, OTHER, PRAISE
@@ -70,7 +70,7 @@ def test_earlier_readings_of_other_texts_are_too_old():
     rng = np.random.default_rng(2)
     before, now = scored(rng, 0.9, period=BEFORE, start=1000), scored(rng, 0.05)
     checked = share(now, read(before[:150]), before)
-    assert checked.too_old and checked.method != "read" and checked.read == 150
+    assert checked.alike < ALIKE and checked.method != "read" and checked.read == 150
     assert "are too old: only" in describe_check(checked)
 
 

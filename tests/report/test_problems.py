@@ -17,6 +17,7 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
     ]
     table = pd.DataFrame(rows, columns=["theme", "value", "low", "high", "counted"])
     table = table.assign(n=200, unit="share", source="said by customers", word="no change", open=table["low"] > 0.02)
+    table = table.assign(method="counted", read=0, periods="", alike=nan, leads=[True, False, True])
     story = SimpleNamespace(
         problem_table=table, critical=pd.DataFrame({"customer_id": range(200)}), writers={"people", "surveys"}, k=10,
         period=SimpleNamespace(label="May 2026"), unread=Unread(0, 200), confidence=0.95, theme_model="fast",
@@ -24,9 +25,12 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
     section = report.show_problems(story)
     sentence = section.answer.data["sentence"]
     assert sentence.startswith("Of no theme can we say that more than 2 % of the 200 customers who wrote name it")
+    table["leads"] = [True, True, True]
+    pair = report.show_problems(story).answer.data["sentence"]
+    assert "Named most is bills and prices, 7 % (1–18), or waiting, 1 % (0–5), which we cannot order" in pair
     assert (
-        "named most, as far as is known, is bills and prices, 7 % (1–18); of 1 theme the share is not known."
-        in sentence
+        "Named most is bills and prices, 7 % (1–18), with the margin that readers of other organisations' texts found; "
+        "of 1 theme the share is not known." in sentence
     )
     (larger,) = section.unknowns
     assert "14 % of labels" in larger.data["sentence"] and larger.data["settle"]
