@@ -56,12 +56,13 @@ def show_problems(story: Story) -> Section:
     if people < story.k:
         raise NotMeasured(f"fewer than {story.k} {name_writers(story.writers)} in {story.period.label}")
     listing = _problem_table(table, n, story)
+    leaders = table[table["leads"] & table["value"].notna()]
     if named.empty:
         most = table.iloc[0]
         none_open = blocks.finding(
             f"Of no theme can we say that more than {OPEN_SHARE:.0%} of the {n:,} {name_writers(story.writers)} name "
-            f"it as a problem. {_name_leaders(table)}, {describe_check(most)}{_not_counted(table)}.",
-            [estimate_of(most)],
+            f"it as a problem. {_name_leaders(leaders, figures=True)}, {describe_check(most)}{_not_counted(table)}.",
+            [estimate_of(row) for _, row in leaders.head(2).iterrows()],
             people=people,
         )
         open_ends = _perhaps_larger(table, float(most["counted"]))
@@ -90,7 +91,7 @@ def show_problems(story: Story) -> Section:
             label=f"share of {name_writers(story.writers)}",
         ),
         alt=f"Shares of customers who name each theme as a problem; the largest is {theme}, {figure_of(first)}.",
-        caption=f"{_name_leaders(table)}.",
+        caption=f"{_name_leaders(leaders)}.",
         source=SAID,
         n=n,
         note="Shares as readers would count them; bars carry their interval.",
@@ -127,14 +128,14 @@ def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
     ]
 
 
-def _name_leaders(table: pd.DataFrame) -> str:
+def _name_leaders(leaders: pd.DataFrame, *, figures: bool = False) -> str:
     """Which theme is named most, or between which that cannot be told."""
-    leaders = table[table["leads"] & table["value"].notna()]
-    names = [f"{THEME_WORDS[row['theme']]}, {figure_of(estimate_of(row))}" for _, row in leaders.iterrows()]
-    if len(names) == 1:
-        return f"Named most is {names[0]}"
-    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    return f"Named most is {names[0]}, or {names[1]}{more}, which we cannot order"
+    names = [
+        THEME_WORDS[row["theme"]] + (f", {figure_of(estimate_of(row))}" if figures else "")
+        for _, row in leaders.head(2).iterrows()
+    ]
+    more = f" and {len(leaders) - 2} more" if len(leaders) > 2 else ""
+    return f"Named most is {' or '.join(names)}{more}{', which we cannot order' if len(leaders) > 1 else ''}"
 
 
 def _not_counted(table: pd.DataFrame) -> str:

@@ -33,9 +33,9 @@ def write_readings(folder: Path | str, truth: Truth, count: int = READ) -> Path:
         for text, comment in zip(drawn["text_hash"], drawn["comment_id"], strict=True)
     ]
     store = LabelStore(folder / "readings.csv")
-    others = store.read().query("labeller != @READER").to_dict("records")  # what a user read of the demo
+    others = store.read().query("labeller != @READER")  # what a user read of the demo
     store.path.unlink(missing_ok=True)
-    store.add(*rows, *others)
+    store.add(*rows, *({str(k): v for k, v in row.items()} for row in others.to_dict("records")))
     return store.path
 
 
