@@ -101,7 +101,9 @@ def _said(story: Story) -> Section:
         return _unknown(say("said_open", counted=counted, n=len(written)), READ_150)
     who = "customers who wrote" if named else "texts"
     sentence = say("said", share=figure_of(share), n=share.n, who=who, period=story.period.label)
-    line = blocks.finding(f"{sentence}, {describe_check(check)}.", [share], key="leaving:said", better="lower", people=people)
+    line = blocks.finding(
+        f"{sentence}, {describe_check(check)}.", [share], key="leaving:said", better="lower", people=people
+    )
     months = max((story.period.end - story.period.start).days / MONTH_DAYS, 1 / MONTH_DAYS)
     more, low = share.value * people / months, share.low * people / months
     return Section([line], line, stakes=[Stake(line, more, low, people / months, 0.0)] if low > 0 else [])
