@@ -1,38 +1,84 @@
-"""Which words the report may use about change over time: XmR rules, and one false-alarm rate for a whole report.
+"""Which words the report may use about change over time: how far a period lies from others, sampling error known.
 
 Why something changed is asked elsewhere (`drivers`, `diagnosis`); here it is only judged whether it did.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from math import factorial
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtr, stdtrit
+from scipy.special import ndtr, ndtri
 
 from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.intervals import z_score
 
 ROSE, FELL, NO_CHANGE, CANNOT_TELL = "rose", "fell", "no change", "cannot tell yet"
-SHORTEST = 8  # measured periods before anything is said: with fewer, the limits below exceed five sigma
-RUN = 8  # periods in a row on one side of the mean (Wheeler's third rule)
-TREND = 7  # periods in a row each above, or each below, the one before (NHS "plot the dots")
-SIGMAS = 3.0  # 3 sigma = 2.66 times the mean moving range
+SHORTEST = 4  # measured periods before anything is said, the latest included
+RUN = 3  # latest periods that are set beside all earlier ones together
+TREND = 18  # latest periods through which a straight line is laid, where there are as many
+CHANCE = 0.005  # how often a quiet score may be said to have moved in a period, all rules together
 LIMITS = ["low limit", "high limit"]
-TAIL = 0.01  # chance that a quiet period leaves the limits; decides their width while the baseline is short
+POWER = 0.8  # of a change that "would have been seen"
+UNUSUAL = 3.0  # standard deviations below its mean at which a response rate is unusually low
+WOBBLE = 0.003  # typical true movement of a quiet score between periods, as a share of its scale
+WOBBLES = np.r_[0.0, np.geomspace(0.05, 100, 40)]  # in typical ones; their prior is Student's t with four degrees
+LIKELY = np.gradient(WOBBLES) * (1 + WOBBLES**2 / 4) ** -2.5
 
 
 class Rule(StrEnum):
     """What decided the word about the latest period."""
 
-    OUTSIDE = "outside"  # beyond the limits
-    SHIFT = "shift"  # `RUN` periods or more on one side of the mean
-    TREND = "trend"  # `TREND` periods or more in one direction
+    OUTSIDE = "outside"  # the period lies apart from the earlier ones
+    SHIFT = "shift"  # the last `RUN` periods together do
+    TREND = "trend"  # a straight line through the last periods has a slope
     NONE = "none"  # no rule of change met
     SHORT = "short"  # fewer than `SHORTEST` periods measured
     UNMEASURED = "unmeasured"  # no value in the latest period
+
+
+PARTS = {Rule.OUTSIDE: 0.8, Rule.SHIFT: 0.1, Rule.TREND: 0.1}  # of the chance of a false word
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change by its size, and its standard error under each possible size of the true movement between periods.
+
+    Parameters
+    ----------
+    size
+        In the series' unit, or per period for a trend.
+    errors, weights
+        Standard errors, and how likely each is.
+    """
+
+    size: float
+    errors: np.ndarray
+    weights: np.ndarray
+
+    @property
+    def p_value(self) -> float:
+        """How often a quiet series would show a change as large, both signs counted."""
+        return float(min(self.weights @ (2 * ndtr(-abs(self.size) / self.errors)), 1.0)) if self.size else 1.0
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The 95 % interval of the size."""
+        half = self.needed(0.05)
+        return self.size - half, self.size + half
+
+    def needed(self, chance: float) -> float:
+        """Smallest size that quiet series reach as rarely as this."""
+        z = -float(ndtri(chance / 2))
+        sizes = np.geomspace(z * self.errors.min() / 2, z * self.errors.max() * 2, 64)
+        logs = np.log(np.maximum(2 * ndtr(-sizes[:, None] / self.errors) @ self.weights, 1e-300))
+        return float(np.exp(np.interp(-np.log(chance), -logs, np.log(sizes))))
+
+    def unseen(self, chance: float = CHANCE * PARTS[Rule.OUTSIDE]) -> float:
+        """Smallest size that is seen four times of five, where a word needs this chance."""
+        spread = float(np.sqrt(self.weights @ self.errors**2))
+        return self.needed(chance) + float(ndtri(POWER)) * spread
 
 
 @dataclass(frozen=True)
@@ -52,10 +98,18 @@ class Signals:
         One row per period: value, mean, low limit, high limit, rule ('' where nothing was measured).
     measured
         Periods with a value.
-    unweighed
-        The word by the rule alone, where a change in who answers took it back; '' where it did not.
+    change
+        By how much, under the rule, or against all earlier periods where no rule was met; None where nothing can be
+        told.
+    unseen
+        A change of less than this would have been missed more than once in five; missing where nothing can be told.
+    against
+        The latest period less an earlier one, by how many periods earlier; those not measured are left out.
     answered
-        Response of the latest period and the usual one, where they took the word back.
+        Response of the latest period and the usual one, where they took the word of the rule back, or could be all of
+        a fall.
+    even
+        Where the latest value would stand had the missing answers come from the other end of the scale.
 
     Examples
     --------
@@ -68,37 +122,49 @@ class Signals:
     p_value: float
     points: pd.DataFrame
     measured: int
-    unweighed: str = ""
+    change: Change | None = None
+    unseen: float = np.nan
+    against: Mapping[int, Change] = field(default_factory=dict)
     answered: tuple[float, float] | None = None
+    even: float = np.nan
 
 
 def detect_signals(
     series: pd.Series, n: pd.Series | None = None, *, se: pd.Series | None = None, answered: pd.Series | None = None,
-    scale: tuple[float, float] = (-100, 100),
+    scale: tuple[float, float] = (-100, 100), wobble: float | None = None, back: Sequence[int] = (),
+    chance: float = CHANCE,
 ) -> Signals:  # fmt: skip
-    """Judge the latest period of a series against the earlier ones with XmR rules.
+    """Judge the latest period of a series against the earlier ones, sampling error and true movement told apart.
 
-    Mean and limits of a period rest on the earlier periods that broke no limit. Limits are the mean -+ 3 sigma, sigma
-    being the mean moving range / 1.128, or the standard deviation where slow waves make that larger; while the
-    baseline is short they are wider, at Student's 1 % points. A word of change needs one rule: a point outside the
-    limits, 8 periods in a row on one side of the mean, or 7 in a row in one direction. On quiet series of 24 months
-    it is spoken in about 1 % (about 3 % where months depend on each other or wobble with long tails); a jump of four
-    sigma in the latest month is called in three cases of four.
+    A quiet period is the mean, plus the error of its sample, plus a true movement between periods. How large that is
+    usually is not known: every size is weighed by a prior and by how well the earlier periods agree with it, and a
+    change is unusual by the mean over all sizes. Three rules share the chance of a false word: the period apart from
+    the earlier ones that were not apart themselves (four fifths of it); the last three periods together; a line
+    through the last eighteen. Without standard errors the scatter of the series is all that is known, and
+    limits are Student's. Fewer than four measured periods: cannot tell yet.
 
     Parameters
     ----------
     series
         One value per period in order of time, the latest last; missing where nothing was measured.
     n
-        Answers per period: a period with fewer than is usual gets wider limits, by the square root.
+        Answers per period. With `se`, the errors of all periods are pooled by it (as in a p chart); without, a period
+        with fewer than is usual gets wider limits, by the square root.
     se
-        Standard error per period, where known; then limits are the wobble between periods plus this period's own.
+        Standard error per period, where known.
     answered
-        Response rate (or count of answers) per period. A change is called only if it would stand had the answers
-        that are missing against the earlier rate all come from the lowest (or highest) end of the scale; no change is
-        called only if unusually few answers could not hide one.
+        Response rate (or count of answers) per period. A rise is called only if it would stand had the answers that
+        are missing against the earlier rate all come from the lowest end of the scale; no change is called only if
+        unusually few answers could not hide one. A fall is called, and what else it could be is said (`even`).
     scale
-        Ends of the measure's scale, used with `answered`.
+        Ends of the measure's scale.
+    wobble
+        Typical true movement between quiet periods; None takes 0.3 % of the scale (0.6 points of a Net Promoter
+        Score).
+    back
+        Earlier periods to compare the latest one with alone, such as 12 for the same month a year ago.
+    chance
+        How often a quiet series may be given a word of change.
 
     Returns
     -------
@@ -112,9 +178,9 @@ def detect_signals(
 
     References
     ----------
-    Wheeler (1993), Understanding Variation; Wheeler (2000), Understanding Statistical Process Control, ch. 3. NHS
-    England (2019), Making Data Count. Roes, Does & Schurink (1993), Journal of Quality Technology 25(3), 188-198,
-    for limits from a short baseline.
+    Laney (2002), Quality Engineering 14(4), 531-537, for limits from both sources of movement; Higgins, Thompson &
+    Spiegelhalter (2009), JRSS A 172(1), 137-159, for predictions with the spread averaged over its posterior; Wheeler
+    (2000), Understanding Statistical Process Control. Power and false alarms: METHODS.md, "Change over time".
 
     Examples
     --------
@@ -131,25 +197,35 @@ def detect_signals(
         raise ValueError("the periods are not in order of time: sort the series by its index, the latest last.")
     values = pd.to_numeric(series).to_numpy(dtype=float)
     at = np.flatnonzero(np.isfinite(values))
-    error = np.full(len(at), np.nan) if se is None else _aligned(se, series)[at]
-    size = np.full(len(at), np.nan) if n is None else _aligned(n, series)[at]
-    lines, rules, p_value = _chart(values[at], size, error)
+    chart = _Chart(at, values[at], *_errors(series, n, se, at), wobble or WOBBLE * (scale[1] - scale[0]), chance)
     points = pd.DataFrame(np.nan, index=series.index, columns=["value", "mean", *LIMITS])
-    points.iloc[at] = np.column_stack([values[at], *lines])
     points["rule"] = ""
-    points.iloc[at, -1] = rules
-    unmeasured = not len(at) or at[-1] != len(values) - 1
-    if unmeasured or len(at) < SHORTEST:
-        return Signals(CANNOT_TELL, Rule.UNMEASURED if unmeasured else Rule.SHORT, np.nan, points, len(at))
-    signal = Signals(_word(values[at], lines[0], rules[-1]), rules[-1], p_value, points, len(at))
+    calm, points.iloc[at, :4] = chart.walk()
+    points.iloc[at, -1] = np.where(calm, Rule.NONE, Rule.OUTSIDE)
+    if not len(at) or at[-1] != len(values) - 1:
+        return Signals(CANNOT_TELL, Rule.UNMEASURED, np.nan, points, len(at))
+    if len(at) < SHORTEST:
+        return Signals(CANNOT_TELL, Rule.SHORT, np.nan, points, len(at))
+    changes = chart.rules(calm)
+    odds = {rule: min(change.p_value / PARTS[rule], 1.0) for rule, change in changes.items()}
+    best = min(odds, key=lambda rule: odds[rule])
+    rule = best if odds[best] <= chance else Rule.NONE
+    points.iloc[-1, -1] = rule
+    change = changes[rule if rule in changes else Rule.OUTSIDE]
+    word = NO_CHANGE if rule is Rule.NONE else ROSE if change.size > 0 else FELL
+    unseen = changes[Rule.OUTSIDE].unseen(chance * PARTS[Rule.OUTSIDE])
+    against = chart.against(calm, back)
+    signal = Signals(word, rule, odds[best], points, len(at), change, unseen, against)
     return signal if answered is None else _weigh_silence(signal, _aligned(answered, series)[at], scale)
 
 
-def detect_group_signals(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def detect_group_signals(
+    table: pd.DataFrame, by: Sequence[str], *, scale: tuple[float, float] = (0, 1), rate: float | None = 0.05
+) -> pd.DataFrame:
     """Judge many groups at once, with one false-alarm rate for them all.
 
     Each group's series is judged by `detect_signals` (with its n and the standard error implied by its interval); a
-    word of change survives only if Benjamini-Hochberg keeps it among all groups, at 5 % false alarms.
+    word of change survives only if Benjamini-Hochberg keeps it among all groups.
 
     Parameters
     ----------
@@ -157,12 +233,16 @@ def detect_group_signals(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame
         A `summarise` table over `by` and period, which can be sorted: value, low, high, n.
     by
         Group columns, without the period.
+    scale
+        Ends of the measure's scale; shares by default.
+    rate
+        Share of false alarms among the words of change; None where the caller controls them with its other tests.
 
     Returns
     -------
     DataFrame
-        One row per group: word ('no change' also where the rule is not unusual among so many), rule, p_value, and the
-        latest value with its low limit and high limit.
+        One row per group: word ('no change' also where the rule is not unusual among so many), rule, p_value, unseen,
+        and the latest value with its low limit and high limit.
 
     Raises
     ------
@@ -175,7 +255,7 @@ def detect_group_signals(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame
 
     Examples
     --------
-    >>> table = pd.DataFrame({"team": "a", "period": [1, 2], "value": [30.0, 31], "low": 20, "high": 40, "n": 90})
+    >>> table = pd.DataFrame({"team": "a", "period": [1, 2], "value": [0.3, 0.31], "low": 0.2, "high": 0.4, "n": 90})
     >>> detect_group_signals(table, ["team"])[["team", "word"]].to_numpy().tolist()
     [['a', 'cannot tell yet']]
     """
@@ -184,11 +264,14 @@ def detect_group_signals(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame
     rows = []
     for key, group in table.groupby(list(by), dropna=False):
         series = group.set_index("period").sort_index()
-        signal = detect_signals(series["value"], series["n"], se=(series["high"] - series["low"]) / (2 * z_score(0.95)))
-        rows.append((*key, signal.word, signal.rule, signal.p_value, *signal.points[["value", *LIMITS]].iloc[-1]))
-    judged = pd.DataFrame(rows, columns=[*by, "word", "rule", "p_value", "latest", *LIMITS])
-    moved = judged["word"].isin([ROSE, FELL])
-    judged.loc[moved & ~control_false_discoveries(judged["p_value"]), "word"] = NO_CHANGE
+        se = (series["high"] - series["low"]) / (2 * z_score(0.95))
+        signal = detect_signals(series["value"], series["n"], se=se, scale=scale)
+        latest = signal.points[["value", *LIMITS]].iloc[-1]
+        rows.append((*key, signal.word, signal.rule, signal.p_value, signal.unseen, *latest))
+    judged = pd.DataFrame(rows, columns=[*by, "word", "rule", "p_value", "unseen", "latest", *LIMITS])
+    if rate is not None:
+        moved = judged["word"].isin([ROSE, FELL])
+        judged.loc[moved & ~control_false_discoveries(judged["p_value"], rate), "word"] = NO_CHANGE
     return judged
 
 
@@ -199,64 +282,90 @@ def _aligned(other: pd.Series, series: pd.Series) -> np.ndarray:
     return pd.to_numeric(other).to_numpy(dtype=float)
 
 
-def _chart(values: np.ndarray, n: np.ndarray, se: np.ndarray) -> tuple[list[np.ndarray], list[Rule], float]:
-    """Walk through the periods: mean, low limit, high limit and rule of each; the p-value of the last."""
-    mean, half = np.full((2, len(values)), np.nan)
-    rules, calm, p = [Rule.NONE] * len(values), np.ones(len(values), dtype=bool), 1.0
-    for t in range(SHORTEST - 1, len(values)):
-        base = np.flatnonzero(calm[:t])
-        mean[t] = values[base].mean()
-        spread = _spread(values, base, t, n, se)
-        degrees = 0.62 * (len(base) - 1)  # of the mean moving range (Roes, Does & Schurink 1993)
-        half[t] = spread * max(SIGMAS, stdtrit(degrees, 1 - TAIL / 2) * np.sqrt(1 + 1 / len(base)))
-        gap = values[t] - mean[t]
-        if abs(gap) > half[t] + 1e-9 * abs(mean[t]):
-            rules[t], calm[t] = Rule.OUTSIDE, False
-        centre = values[: t + 1][calm[: t + 1]].mean()
-        run, climb = (_run(np.sign(gaps.round(9))) for gaps in (values[: t + 1] - centre, np.diff(values[: t + 1])))
-        if rules[t] == Rule.NONE:
-            rules[t] = Rule.SHIFT if run >= RUN else Rule.TREND if climb >= TREND - 1 else Rule.NONE
-        if t == len(values) - 1:
-            p = _p_value(gap, spread, len(base), degrees, run, climb)
-    return [mean, mean - half, mean + half], rules, p
+def _errors(
+    series: pd.Series, n: pd.Series | None, se: pd.Series | None, at: np.ndarray
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """Sampling error of each measured period, pooled where n is known, and by how much a small one widens limits."""
+    error = None if se is None else _aligned(se, series)[at]
+    size = np.full(len(at), np.nan) if n is None else np.maximum(_aligned(n, series)[at], 1)
+    sized = len(at) > 0 and bool(np.isfinite(size).all())
+    if error is not None and np.isfinite(error).all():
+        return np.sqrt((error**2 * size).mean() / size) if sized else error, np.ones(len(at))
+    return None, np.maximum(np.sqrt(1 / (size * (1 / size).mean())), 1) if sized else np.ones(len(at))
 
 
-def _spread(values: np.ndarray, base: np.ndarray, t: int, n: np.ndarray, se: np.ndarray) -> float:
-    """Sigma of period t: wobble of the baseline, wider where the period rests on fewer answers."""
-    sigma: float = max(np.abs(np.diff(values[base])).mean() / 1.128, values[base].std(ddof=1))
-    if np.isfinite(se[t]) and np.isfinite(se[base]).all():
-        between = max(sigma**2 - (se[base] ** 2).mean(), 0.0)
-        return float(np.sqrt(max(between + se[t] ** 2, 0.0)))
-    if np.isfinite(n[t]) and n[t] > 0 and np.isfinite(n[base]).all():
-        usual = 1 / np.mean(1 / np.maximum(n[base], 1))
-        return float(sigma * max(1.0, np.sqrt(usual / n[t])))
-    return float(sigma)
+@dataclass(frozen=True)
+class _Chart:
+    """The measured periods: their places in the series, values, sampling errors (None: not known), and the prior."""
 
+    at: np.ndarray
+    values: np.ndarray
+    error: np.ndarray | None
+    widen: np.ndarray
+    wobble: float
+    chance: float
 
-def _run(signs: np.ndarray) -> int:
-    """Length of the run of equal, non-zero signs at the end."""
-    if not len(signs) or signs[-1] == 0:
-        return 0
-    other = np.flatnonzero(signs != signs[-1])
-    return len(signs) - (int(other[-1]) + 1 if len(other) else 0)
+    def walk(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which periods did not lie apart from the calm ones before; value, mean, low and high limit of each."""
+        calm = np.ones(len(self.values), dtype=bool)
+        lines = np.column_stack([self.values, np.full((len(self.values), 3), np.nan)])
+        for t in range(SHORTEST - 1, len(calm)):
+            change = self.latest(calm, t)
+            half = change.needed(self.chance * PARTS[Rule.OUTSIDE])
+            calm[t] = change.p_value > self.chance * PARTS[Rule.OUTSIDE]
+            lines[t, 1:] = self.values[t] - change.size + np.array([0, -half, half])
+        return calm, lines
 
+    def latest(self, calm: np.ndarray, t: int) -> Change:
+        """A period against the calm ones before it."""
+        rows = np.append(np.flatnonzero(calm[:t]), t)
+        return self._fit(rows, rows == t)
 
-def _p_value(gap: float, spread: float, base: int, degrees: float, run: int, climb: int) -> float:
-    """Give the two-sided chance under the strongest rule, times two for the two rules that carry the chance."""
-    outside = 2 * stdtr(degrees, -abs(gap) / (spread * np.sqrt(1 + 1 / base))) if spread > 0 else float(gap == 0)
-    chance = min(outside, 2.0 ** (1 - run) if run else 1.0, 2 / factorial(climb + 1))
-    return float(min(1.0, 2 * chance))
+    def rules(self, calm: np.ndarray) -> dict[Rule, Change]:
+        """The change that each rule looks at, where there are periods enough for it."""
+        last = len(calm) - 1
+        rows = np.append(np.flatnonzero(calm[:last]), last)
+        line = rows[-TREND:]
+        changes = {Rule.OUTSIDE: self.latest(calm, last), Rule.TREND: self._fit(line, self.at[line])}
+        if len(rows) >= 2 * RUN:
+            changes[Rule.SHIFT] = self._fit(rows, rows >= rows[-RUN])
+        return changes
 
+    def against(self, calm: np.ndarray, back: Sequence[int]) -> dict[int, Change]:
+        """The latest period less others, by how many periods earlier."""
+        last = len(calm) - 1
+        places = {step: np.flatnonzero(self.at == self.at[last] - step) for step in back}
+        changes = {}
+        for step, place in ((step, int(found[0])) for step, found in places.items() if len(found)):
+            rows = np.union1d(np.flatnonzero(calm), [place, last])
+            changes[step] = self._fit(rows, (rows == place) | (rows == last), rows == last)
+        return changes
 
-def _word(values: np.ndarray, mean: np.ndarray, rule: Rule) -> str:
-    """Choose the word about the latest period, from the rule it met."""
-    if rule == Rule.NONE:
-        return NO_CHANGE
-    return ROSE if values[-1] > (values[-2] if rule == Rule.TREND else mean[-1]) else FELL
+    def _fit(self, rows: np.ndarray, *regressors: np.ndarray) -> Change:
+        """The last regressor's coefficient, the true movement between periods averaged over its posterior."""
+        y, widen = self.values[rows], self.widen[rows]
+        x = np.column_stack([np.ones(len(rows)), *regressors]).astype(float)
+        if self.error is None:  # the scatter alone: a flat prior of the logarithm, which gives Student's t
+            rest = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+            scatter = np.sqrt(max(float(rest @ rest) / (len(y) - x.shape[1]), 1e-18 * float(y @ y), 1e-300))
+            wobble, prior, error = scatter * np.geomspace(0.1, 300, 80), np.ones(80), 0.0
+        else:
+            wobble, prior, error = self.wobble * WOBBLES, LIKELY, self.error[rows]
+        variance = error**2 + np.square(wobble[:, None] * widen)
+        weighted = x.T / variance[:, None, :]
+        squares = weighted @ x
+        inverse = np.linalg.inv(squares)
+        sizes = (inverse @ (weighted @ y)[:, :, None])[:, :, 0]
+        rest = np.square(y - sizes @ x.T) / variance
+        fit = -0.5 * (np.log(variance).sum(axis=1) + np.linalg.slogdet(squares)[1] + rest.sum(axis=1))
+        weights = np.exp(fit - fit.max()) * prior
+        weights /= weights.sum()
+        size = float((weights @ sizes[:, -1]).round(12))
+        return Change(size, np.sqrt(inverse[:, -1, -1]), weights)
 
 
 def _weigh_silence(signal: Signals, answered: np.ndarray, scale: tuple[float, float]) -> Signals:
-    """Take a word back where a change in who answers could have made it, or could hide a change."""
+    """Take a rise back where a change in who answers could have made it, or no change where it could hide one."""
     past, latest = answered[:-1], answered[-1]
     past = past[np.isfinite(past)]
     if not len(past) or not np.isfinite(latest) or latest <= 0:
@@ -265,14 +374,14 @@ def _weigh_silence(signal: Signals, answered: np.ndarray, scale: tuple[float, fl
     value, mean, low, high = signal.points.iloc[-1, :4].astype(float)
     ratio = usual / latest  # answers expected for each answer that came
     if signal.word == NO_CHANGE:
-        fewer = latest < usual - SIGMAS * past.std()
         ends = [(value + (ratio - 1) * end) / ratio for end in scale]
-        stands = not fewer or (low <= ends[0] and ends[1] <= high)
-    else:
-        worse, better = scale if signal.word == ROSE else scale[::-1]
-        even = (value + (ratio - 1) * worse) / ratio if ratio > 1 else (value - (1 - ratio) * better) / ratio
-        outside = signal.rule == Rule.OUTSIDE
-        stands = even > (high if outside else mean) if signal.word == ROSE else even < (low if outside else mean)
-    if stands:
+        if latest >= usual - UNUSUAL * past.std() or (low <= ends[0] and ends[1] <= high):
+            return signal
+        return replace(signal, word=CANNOT_TELL, answered=(float(latest), float(usual)))
+    worse, better = scale if signal.word == ROSE else scale[::-1]
+    even = (value + (ratio - 1) * worse) / ratio if ratio > 1 else (value - (1 - ratio) * better) / ratio
+    beyond = (low, high) if signal.rule == Rule.OUTSIDE else (mean, mean)
+    if even > beyond[1] if signal.word == ROSE else even < beyond[0]:
         return signal
-    return replace(signal, word=CANNOT_TELL, unweighed=signal.word, answered=(float(latest), float(usual)))
+    noted = replace(signal, answered=(float(latest), float(usual)), even=float(np.clip(even, *scale)))
+    return noted if signal.word == FELL else replace(noted, word=CANNOT_TELL)

@@ -86,7 +86,7 @@ def kpis(numbers: Mapping[str, Estimate], notes: Mapping[str, str] | None = None
 def finding(
     sentence: str, evidence: Sequence[Estimate] = (), signal: object = None,
     level: Literal["finding", "unknown"] = "finding", settle: str = "",
-    better: Literal["higher", "lower"] | None = None, key: str = "", people: int | None = None,
+    better: Literal["higher", "lower"] | None = None, key: str = "", people: int | str | None = None,
 ) -> Block:  # fmt: skip
     """One sentence that the report claims, with what carries it; both go to claims.json.
 
@@ -107,7 +107,8 @@ def finding(
     key
         What the sentence is about, such as 'score:nps': the next report tests the same claim again by this name.
     people
-        Distinct people behind the smallest group that the sentence tells of; None: the smallest n of its evidence.
+        Distinct people behind the smallest group that the sentence tells of, or `RECORDS`; None: the smallest n of its
+        evidence.
 
     Raises
     ------
@@ -128,7 +129,7 @@ def finding(
         raise ValueError("a finding needs a sentence: found an empty one.")
     data = {"sentence": worded(sentence), "evidence": [estimate_cell(e) for e in evidence], "signal": word}
     data |= {"level": level, "settle": worded(settle), "better": better, "key": key}
-    return Block("finding", data if people is None else data | {"people": int(people)})
+    return Block("finding", data if people is None else data | {"people": people if people == RECORDS else int(people)})
 
 
 def unknown(sentence: str, settle: str = "") -> Block:

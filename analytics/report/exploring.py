@@ -17,7 +17,8 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import word_invitations
 from analytics.report.checked import ALIKE, MONTHLY, READ_150, describe_check
-from analytics.report.perception import judge, name_score, score_chart, shown_scores
+from analytics.report.movement import shown_scores
+from analytics.report.perception import name_score, score_chart
 from analytics.report.provenance import table_cuts
 from analytics.report.story import RECENT, Story
 from analytics.report.words import (
@@ -146,8 +147,7 @@ def show_over_time(story: Story) -> Section:
     """The scores beside the leading one by period, with the limits of their usual movement."""
     content: list[Block] = []
     for score in shown_scores(story)[1:] or shown_scores(story):
-        series = story.over_time(score)
-        content += [name_score(story, score), *score_chart(story, score, series, judge(story, series))]
+        content += [name_score(story, score), *score_chart(story, score)]
     if not content:
         raise NotMeasured(f"fewer than {story.k} customers gave a score in {story.period.label}")
     return Section(content, content[0])

@@ -2,9 +2,11 @@
 
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
-from analytics.report.perception import judge, score_chart, shown_scores
+from analytics.report.movement import shown_scores
+from analytics.report.perception import score_chart
 from analytics.report.score import Score
 from analytics.report.story import Story
+from analytics.report.tested import moved
 from analytics.report.words import Section, coverage_sentence, estimate_of, loss_sentences, movement_note
 from analytics.tables.schema import NotMeasured
 
@@ -14,9 +16,8 @@ def build_page_one(story: Story, perceive: Section, hurts: Section, leaving: Sec
     numbers, notes = {}, {}
     scores = _scores_or_none(story)
     for score in scores[:3]:
-        series = story.over_time(score)
-        numbers[score.name] = estimate_of(series.iloc[-1])
-        notes[score.name] = movement_note(judge(story, series))
+        numbers[score.name] = estimate_of(story.over_time(score).iloc[-1])
+        notes[score.name] = movement_note(moved(story, score))
     answers = [s.answer for s in (hurts, leaving) if s.answer.data["level"] == "finding"]
     scored = next(block for block in perceive.blocks if block.kind == "finding")
     headline = scored if scored.data["level"] == "finding" or not answers else answers[0]
@@ -38,8 +39,7 @@ def _trend(story: Story, scores: list[Score]) -> Block | None:
     """The leading score over time, low enough for page one."""
     if not scores or scores[0] is not story.scores[0]:
         return None
-    series = story.over_time(scores[0])
-    return next(iter(score_chart(story, scores[0], series, judge(story, series), height=1.6)), None)
+    return next(iter(score_chart(story, scores[0], height=1.6)), None)
 
 
 def _scores_or_none(story: Story) -> list[Score]:

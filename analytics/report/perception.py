@@ -1,21 +1,33 @@
 """What customers perceive: the leading score and the others, and whether they moved."""
 
-import pandas as pd
+from dataclasses import replace
+from typing import Literal
 
-from analytics.contrast.signals import Signals, detect_signals
+from analytics.contrast.signals import FELL, ROSE, Change, Signals
 from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.intervals import z_score
 from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import who_answered
 from analytics.report.groups import name_groups, pooled_sentence
+from analytics.report.movement import not_unhappy, people_over_time, scale_of, shown_scores
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
-from analytics.report.words import Section, capital, estimate_of, figure_of, movement_note, movement_sentence, section
+from analytics.report.tested import COMPLAINTS, apart, cut, moved, movements
+from analytics.report.words import (
+    Section,
+    Stake,
+    capital,
+    estimate_of,
+    figure_of,
+    movement_note,
+    movement_sentence,
+    section,
+    size_of,
+)
 from analytics.tables.schema import NotMeasured
 
-VALUE_ENDS = {"points": (-100.0, 100.0), "share": (0.0, 1.0), "score": (1.0, 7.0)}
+MONTHS = {"week": 12 / 52, "month": 1.0, "quarter": 3.0, "all": 1.0}  # in a period
 
 
 @section
@@ -23,7 +35,6 @@ def show_perception(story: Story) -> Section:
     """What customers perceive: the leading score, whether it moved, who answered, how far the silent could move it."""
     lead = story.scores[0]
     series = story.over_time(lead)
-    signal = judge(story, series)
     now = estimate_of(series.iloc[-1])
     people = people_over_time(story, lead)[story.period.name]
     if people < story.k:
@@ -32,41 +43,96 @@ def show_perception(story: Story) -> Section:
             f"Fewer than {story.k} {who} in {story.period.label}, too few to show.", settle="more answers"
         )
         return Section([few], few, [few])
+    signal = moved(story, lead)
     headline = blocks.finding(
         f"{lead.subject} was {figure_of(now)} {_basis(story, lead, now.n)} in {story.period.label}"
         f"{', weighted as the survey was drawn' if story.weighted else ''}{_of_those_asked(story)}. "
-        f"{_moved(story, signal)}{_side_open(now, lead)}{pooled_sentence(story)}",
-        [now],
-        signal.word,
-        better="lower" if lead is DISPUTED else "higher",
-        key=f"score:{lead.column}",
-        people=people,
-    )
+        f"{_moved(story, lead, signal)}{_side_open(now, lead)}{pooled_sentence(story)}",
+        [now], signal.word, better=_better(lead), key=f"score:{lead.column}", people=people,
+    )  # fmt: skip
     answers, unknowns = who_answered(story, lead)
-    groups, shown = name_groups(story, lead)
+    groups, charts = name_groups(story, lead)
     others = [name_score(story, score) for score in shown_scores(story)[1:]]
+    beside = [*_against_earlier(story, lead), *_carried_otherwise(story, lead, signal)]
     answer, *further = [*groups[:1], *others] or answers[:1]
-    charts = score_chart(story, lead, series, signal)
-    return Section([headline, *charts, _score_table(story), *groups, *shown, *answers], answer, unknowns, further)
-
-
-def shown_scores(story: Story) -> list[Score]:
-    """The scores that enough customers answered in the period, the leading one first."""
-    return [score for score in story.scores if people_over_time(story, score)[story.period.name] >= story.k]
+    content = [headline, *score_chart(story, lead), *beside, *others, *groups, *charts, *answers]
+    return Section(content, answer, unknowns, [*further, *beside], _stakes(story))
 
 
 def name_score(story: Story, score: Score) -> Block:
     """A score and its movement in a few words, with the rule that allows them."""
+    now, signal = estimate_of(story.over_time(score).iloc[-1]), moved(story, score)
+    return blocks.finding(
+        f"{score.name}: {figure_of(now)}, {movement_note(signal)}.", [now], signal.word, key=f"score:{score.column}"
+    )
+
+
+def _better(score: Score) -> Literal["higher", "lower"]:
+    return "lower" if score is DISPUTED else "higher"
+
+
+def _against_earlier(story: Story, score: Score) -> list[Block]:
+    """The period before and the same a year ago, where the score differs from them."""
     series = story.over_time(score)
-    now, signal = estimate_of(series.iloc[-1]), judge(story, series)
-    return blocks.finding(f"{score.name}: {figure_of(now)}, {movement_note(signal)}.", [now], signal.word)
+    then = {back: story.period.previous(back) for back in apart(story, score)}
+    return [
+        blocks.finding(
+            f"Against {then[back].label} it {_word(change)} by {size_of(change, series['unit'].iloc[-1])}.",
+            [estimate_of(series.iloc[-1])], _word(change), better=_better(score),
+        )
+        for back, change in apart(story, score).items()
+    ]  # fmt: skip
 
 
-def people_over_time(story: Story, score: Score) -> pd.Series:
-    """Distinct customers who gave a score, by period of the history."""
-    answers = story.answers[story.answers[score.column].notna()]
-    people = {period: count_people(part) for period, part in answers.groupby("period")}
-    return pd.Series(people, dtype=float).reindex(story.history, fill_value=0)
+def _word(change: Change) -> str:
+    return ROSE if change.size > 0 else FELL
+
+
+def _carried_otherwise(story: Story, lead: Score, signal: Signals) -> list[Block]:
+    """What got worse where the leading score shows no fall: more unhappy answers, more complaints."""
+    if signal.word == (ROSE if lead is DISPUTED else FELL):
+        return []
+    return [*_more_unhappy(story, not_unhappy(lead)), *_more_complaints(story)]
+
+
+def _more_unhappy(story: Story, watched: Score) -> list[Block]:
+    signal = moved(story, watched) if watched.name in movements(story) else None
+    if signal is None or signal.word != FELL or signal.change is None:
+        return []
+    calm = estimate_of(story.over_time(watched).iloc[-1])
+    share = replace(calm, value=1 - calm.value, low=1 - calm.high, high=1 - calm.low)
+    sentence = f"Unhappy answers rose to {figure_of(share)}, by {size_of(signal.change, share.unit)}."
+    return [blocks.finding(sentence, [share], ROSE, better="lower")]
+
+
+def _more_complaints(story: Story) -> list[Block]:
+    signal, complaints = movements(story).get(COMPLAINTS), story.tables_now.complaints
+    if signal is None or signal.change is None or complaints is None:
+        return []
+    people, now = count_people(complaints), float(signal.points["value"].iloc[-1])
+    if signal.word != ROSE or signal.p_value > cut(story) or people < story.k:
+        return []
+    sentence = f"Complaints rose to {now:,.0f}, where {now - signal.change.size:,.0f} would be usual."
+    return [blocks.finding(sentence, signal=ROSE, better="lower", people=people)]
+
+
+def _stakes(story: Story) -> list[Stake]:
+    """Each score that moved, in customers a month: the net change, of those who answered."""
+    every = [(score, moved(story, score)) for score in shown_scores(story)]
+    return [_stake(story, score, s, s.change) for score, s in every if s.word in (ROSE, FELL) and s.change is not None]
+
+
+def _stake(story: Story, score: Score, signal: Signals, change: Change) -> Stake:
+    series = story.over_time(score)
+    now = estimate_of(series.iloc[-1])
+    ends = scale_of(series, score)
+    whole = 100.0 if now.unit == "points" else ends[1] - ends[0]
+    monthly = now.n / whole / MONTHS[story.period.frequency]
+    sentence = f"{score.subject} {signal.word} to {figure_of(now)}, by {size_of(change, now.unit)}."
+    told = blocks.finding(sentence, [now], signal.word, better=_better(score), key=f"score:{score.column}")
+    low = min(abs(bound) for bound in change.bounds)
+    good = (signal.word == ROSE) is (score is not DISPUTED)
+    return Stake(told, abs(change.size) * monthly, low * monthly, now.n, signal.p_value, good=good)
 
 
 def _basis(story: Story, lead: Score, n: int) -> str:
@@ -87,10 +153,11 @@ def _of_those_asked(story: Story) -> str:
         return ""
 
 
-def _moved(story: Story, signal: Signals) -> str:
+def _moved(story: Story, lead: Score, signal: Signals) -> str:
     """Whether a score moved; a whole file has nothing to move against, and may have no dates."""
     if story.period.frequency != "all":
-        return movement_sentence(signal)
+        unit = story.over_time(lead)["unit"].iloc[-1]
+        return movement_sentence(signal, unit, story.period.frequency, worse="rise" if lead is DISPUTED else "fall")
     stamps = [story.answers[c] for c in ("responded_at", "invited_at", "received_at") if c in story.answers]
     if any(stamp.notna().any() for stamp in stamps):
         return "Over the whole file no change can be told."
@@ -106,23 +173,12 @@ def _side_open(now: Estimate, lead: Score) -> str:
         f" Whether it lies above or below {middle:g} is not known.")  # fmt: skip
 
 
-def judge(story: Story, series: pd.DataFrame) -> Signals:
-    """The rule about a score's latest period, sampling error and response rate taken into account."""
-    indexed = series.set_index("period")
-    error = (indexed["high"] - indexed["low"]) / (2 * z_score(story.confidence))
-    return detect_signals(
-        indexed["value"],
-        indexed["n"],
-        se=error,
-        answered=story.response_rates.reindex(indexed.index) if story.response_rates is not None else None,
-        scale=VALUE_ENDS[indexed["unit"].iloc[-1]],
-    )
-
-
-def score_chart(story: Story, score: Score, series: pd.DataFrame, signal: Signals, height: float = 2.6) -> list[Block]:
+def score_chart(story: Story, score: Score, height: float = 2.6) -> list[Block]:
     """A score over time with its limits, periods of too few people left out; nothing where there is only one period."""
+    series = story.over_time(score)
     if len(series) < 2:
         return []
+    signal = moved(story, score)
     limits = signal.points if signal.points["mean"].notna().any() else None
     last = estimate_of(series.iloc[-1])
     people = people_over_time(story, score).reindex(series["period"]).reset_index(drop=True)
@@ -140,19 +196,3 @@ def score_chart(story: Story, score: Score, series: pd.DataFrame, signal: Signal
             people=people[people >= story.k],
         )
     ]
-
-
-def _score_table(story: Story) -> Block:
-    rows = []
-    for score in shown_scores(story):
-        series = story.over_time(score)
-        people = people_over_time(story, score)[story.period.name]
-        words = {"score": score.name, "meaning": score.meaning, "word": judge(story, series).word, "people": people}
-        rows.append(series.iloc[-1].to_dict() | words)
-    frame = pd.DataFrame(rows)
-    who = "Customers" if names_people(story.answers) else "Answers"
-    heads = {"score": "Score", "meaning": "What it is", "value": story.period.label, "n": who, "word": "Movement"}
-    return blocks.table(
-        frame, caption="Every score that customers gave.", source=SAID, n=int(frame["n"].max()), columns=heads,
-        note="A word of change needs a passed rule (XmR) against the earlier periods.", people="people",
-    )  # fmt: skip

@@ -151,7 +151,7 @@ class Story:
 
     def over_time(self, score: Score) -> pd.DataFrame:
         """A score by period over the history: period, value, low, high, n; periods without an answer are NaN."""
-        key = "over time", score.column
+        key = "over time", score.name
         if key not in self.facts:
             self.facts[key] = self._measure_over_time(score)
         frame: pd.DataFrame = self.facts[key].copy()

@@ -9,16 +9,21 @@ from typing import Any
 
 import pandas as pd
 
+from analytics.contrast.signals import CHANCE, Change, Signals
 from analytics.measures.actions import score_actions
 from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.leaving import leavers, ratios
 from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.measures.promises import Verdict, score_promises
 from analytics.measures.recovery import Recovery, score_recovery
+from analytics.report import movement
+from analytics.report.retest import figures_of, last_claims, retest
+from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
 from analytics.report.study import Study
 from analytics.tables.schema import NotMeasured
 
+COMPLAINTS = "complaints"  # the number of them, among the series that may move
 RATE = 0.05  # share of false findings accepted among all that a report tells
 
 
@@ -119,22 +124,67 @@ def _of_silence(story: Story) -> pd.Series:
     return pd.Series([silent_leavers(story).p_value])
 
 
+@once
+def movements(story: Story) -> dict[str, Signals]:
+    """Whether each score, the share of unhappy answers and the number of complaints moved, before other tests count."""
+    scores = movement.shown_scores(story)
+    watched = [*scores, *(movement.not_unhappy(lead) for lead in scores[:1] if lead is not DISPUTED)]
+    signals = {score.name: movement.measure_movement(story, score) for score in watched}
+    return signals | ({COMPLAINTS: counts} if (counts := movement.count_complaints(story)) is not None else {})
+
+
+def moved(story: Story, score: Score) -> Signals:
+    """What may be said about a score's movement when all tests of the report are counted."""
+    return movement.measure_movement(story, score, min(CHANCE, bar(story)))
+
+
+def apart(story: Story, score: Score) -> dict[int, Change]:
+    """The earlier periods, by how many back, from which a score's latest figure differs when all tests are counted."""
+    against = movements(story)[score.name].against
+    return {back: change for back, change in against.items() if change.p_value <= cut(story)}
+
+
+def _of_movement(story: Story) -> pd.Series:
+    """P-values of each series against its past, and of each score against single earlier periods."""
+    signals = movements(story).values()
+    return pd.Series([p for s in signals for p in (s.p_value, *(c.p_value for c in s.against.values()))], dtype=float)
+
+
+def _of_last_claims(story: Story) -> pd.Series:
+    """P-values of the last report's figures against this period's."""
+    last = last_claims(story)
+    p = retest(last[1], figures_of(story))["p_value"] if last is not None else pd.Series(dtype=float)
+    return pd.to_numeric(p)
+
+
 TESTS: tuple[Callable[[Story], pd.Series], ...] = (
     _of_actions,
     _of_promises,
     _of_recovery,
     _of_leaving,
     _of_silence,
+    _of_movement,
+    _of_last_claims,
 )  # each gives the p-values of one kind of test, all of them
+
+
+@once
+def _every(story: Story) -> pd.Series:
+    """P-values of all tests of the report."""
+    return pd.concat([_p_values(story, test) for test in TESTS], ignore_index=True)
 
 
 @once
 def cut(story: Story) -> float:
     """Largest p-value that stands when all tests of the report are counted (Benjamini-Hochberg); 0 where none does."""
-    p = [*(_p_values(story, test) for test in TESTS)]
-    every = pd.concat(p, ignore_index=True) if p else pd.Series(dtype=float)
-    standing = every[control_false_discoveries(every, RATE)]
+    standing = _every(story)[control_false_discoveries(_every(story), RATE)]
     return float(standing.max()) if len(standing) else 0.0
+
+
+def bar(story: Story) -> float:
+    """The p-value that one finding more would need to stand: every test that stands lies at or under it, none other."""
+    every = _every(story)
+    return RATE * (int((every <= cut(story)).sum()) + 1) / max(len(every), 1)
 
 
 def _p_values(story: Story, test: Callable[[Story], pd.Series]) -> pd.Series:

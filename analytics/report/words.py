@@ -1,6 +1,7 @@
 """How the report says things: a section with its answer, and the words that a figure or a signal allows."""
 
 import functools
+import math
 import tomllib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from analytics.contrast.groups import ALONE, PERCEIVED, TURNS, VANISHES
-from analytics.contrast.signals import LIMITS, NO_CHANGE, RUN, SHORTEST, TREND, Rule, Signals
+from analytics.contrast.signals import RUN, SHORTEST, TREND, Change, Rule, Signals
 from analytics.measures.estimate import Estimate
 from analytics.measures.suppress import Withheld
 from analytics.publish import blocks
@@ -146,16 +147,53 @@ def figure_of(e: Estimate) -> str:
 
 def movement_note(signal: Signals) -> str:
     """The movement in two or three words, for beside a number."""
-    return {"rose": "it rose", "fell": "it fell", "no change": "no change"}.get(signal.word, "we cannot tell yet")
+    notes = {"rose": "it rose", "fell": "it fell", "no change": "no change is shown"}
+    return notes.get(signal.word, "we cannot tell yet")
 
 
-def movement_sentence(signal: Signals) -> str:
-    """The movement in a sentence, with the rule that allows it."""
-    if signal.word in ("rose", "fell"):
-        return f"It {signal.word}: {reason_of(signal)}."
+def movement_sentence(signal: Signals, unit: str, span: str = "month", *, worse: str = "fall") -> str:
+    """The movement in a sentence: by how much, or what would not have been seen; `worse` is the way that hurts."""
+    if signal.word in ("rose", "fell") and signal.change is not None:
+        against = AGAINST[signal.rule].format(span=span, run=RUN, line=min(TREND, signal.measured))
+        return f"It {signal.word} by {size_of(signal.change, unit)} {against}.{_perhaps_silence(signal, unit)}"
     if signal.word == "no change":
-        return "No change: it lies within its usual movement."
-    return f"We cannot tell yet whether it moved: {reason_of(signal)}."
+        return f"No change is shown; a {worse} of less than {least_seen(signal.unseen, unit)} would not have been seen."
+    if signal.answered is not None:
+        open_to = "hide a change" if signal.rule == Rule.NONE else "be all of a rise"
+        return f"We cannot tell whether it moved: {_who_answered(signal)}, which could {open_to}."
+    if signal.rule == Rule.UNMEASURED:
+        return f"We cannot tell yet whether it moved: nothing was measured in the latest {span}."
+    measured = f"{signal.measured} {span}{'s' * (signal.measured != 1)}"
+    return f"We cannot tell yet whether it moved: {measured} of {SHORTEST} needed are measured."
+
+
+def size_of(change: Change, unit: str) -> str:
+    """A change without its sign: '12 points (5–19)'; shares in percentage points."""
+    scale = 100 if unit == "share" else 1
+    low, high = sorted(abs(bound) * scale for bound in change.bounds)
+    figure, bounds = format_interval(abs(change.size) * scale, low, high, "score" if unit == "score" else "")
+    return f"{figure} points ({bounds})"
+
+
+def least_seen(size: float, unit: str) -> str:
+    """The smallest change that would have been seen, rounded up: '14 points'."""
+    finest = 10 if unit == "score" else 1
+    return f"{math.ceil(size * (100 if unit == 'share' else 1) * finest - 1e-6) / finest:g} points"
+
+
+def _who_answered(signal: Signals) -> str:
+    latest, usual = signal.answered or (math.nan, math.nan)
+    return f"{latest:.0%} answered where {usual:.0%} is usual"
+
+
+def _perhaps_silence(signal: Signals, unit: str) -> str:
+    """How far a fall may be one of who answers; '' where that could not be all of it."""
+    if signal.answered is None:
+        return ""
+    latest, usual = signal.answered
+    fewer = "had the missing all given the best answer" if latest < usual else "without the worst of the further ones"
+    even = write_interval(signal.even, math.nan, math.nan, unit)
+    return f" But {_who_answered(signal)}: {fewer}, it would be {even}."
 
 
 def loss_sentences(losses: pd.DataFrame) -> list[str]:
@@ -209,11 +247,10 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-RULE_WORDS = {
-    Rule.OUTSIDE: "outside the limits",
-    Rule.SHIFT: f"{RUN} or more on one side",
-    Rule.TREND: f"{TREND} or more in one direction",
-    Rule.NONE: "no rule met",
+AGAINST = {  # what a period is set beside, by the rule that it met
+    Rule.OUTSIDE: "against the {span}s before",
+    Rule.SHIFT: "in the last {run} {span}s together, against those before",
+    Rule.TREND: "step by step over the last {line} {span}s",
 }
 MIX_WORDS = {  # what becomes of a difference among cases of the same kind
     TURNS: "turns round among cases of the same kind: do not rank these groups on the pooled figure",
@@ -247,23 +284,9 @@ STRATEGY_WORDS = {  # a declared strategy in one line
 }
 
 
-def reason_of(signal: Signals) -> str:
-    """Why the word about the latest period is what it is."""
-    if signal.answered is not None:
-        latest, usual = signal.answered
-        if signal.unweighed == NO_CHANGE:
-            return f"only {latest:.0%} answered where {usual:.0%} is usual, which could hide a change"
-        return f"{latest:.3g} answered where {usual:.3g} is usual, which could be all of it"
-    if signal.rule == Rule.UNMEASURED:
-        return "nothing was measured in the latest period"
-    if signal.rule == Rule.SHORT:
-        return f"only {signal.measured} period{'s' * (signal.measured != 1)} measured, {SHORTEST} are needed"
-    return rule_of(signal.rule, *signal.points[["value", *LIMITS]].iloc[-1])
-
-
 def rule_of(rule: str, latest: float, low: float, high: float) -> str:
-    """The rule of change that a period met, with its value and the limits."""
-    return f"{RULE_WORDS[Rule(rule)]}: {latest:.3g} against {low:.3g} to {high:.3g}"
+    """What a group's latest figure is and where it usually lies."""
+    return f"{latest:.3g} where {low:.3g} to {high:.3g} is usual"
 
 
 def counted(e: Estimate, places: int | None = None) -> str:

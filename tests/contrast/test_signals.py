@@ -3,17 +3,18 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import ndtri, stdtrit
 
 from analytics.contrast.signals import (
     CANNOT_TELL,
     FELL,
+    LIMITS,
     NO_CHANGE,
     ROSE,
     Rule,
     detect_group_signals,
     detect_signals,
 )
-from analytics.report.words import reason_of
 
 STEADY = [30.0, 32, 31, 29, 30, 31, 30, 32, 31, 30, 29, 31]
 
@@ -39,47 +40,61 @@ def test_only_the_latest_month_decides_the_word():
     assert points["rule"].iloc[-1] == Rule.NONE
 
 
-def test_limits_by_hand():
+def test_limits_without_sampling_errors_are_students():
     last = detect_signals(series(*STEADY, 30)).points.iloc[-1]
-    # moving ranges of the twelve earlier months: 2 1 2 1 1 1 2 1 1 1 2 = 15/11, sigma 1.2089; Student's 1 % point at
-    # .62 * 11 = 6.82 degrees of freedom is 3.5312, times sqrt(1 + 1/12)
-    assert last["mean"] == pytest.approx(366 / 12)
-    assert last["high limit"] - last["mean"] == pytest.approx(15 / 11 / 1.128 * 3.5312 * np.sqrt(13 / 12), rel=1e-3)
+    mean, sd = np.mean(STEADY), np.std(STEADY, ddof=1)
+    half = sd * np.sqrt(13 / 12) * stdtrit(11, 1 - 0.004 / 2)  # four fifths of a chance of half a percent
+    assert last["mean"] == pytest.approx(mean)
+    assert last["high limit"] - last["mean"] == pytest.approx(half, rel=0.02)
     assert last["mean"] - last["low limit"] == pytest.approx(last["high limit"] - last["mean"])
 
 
-def test_eight_months_on_one_side_are_a_change_seven_are_not():
-    high = [32.4, 32.2, 32.5, 32.3, 32.6, 32.4, 32.2, 32.5]
-    found = detect_signals(series(*STEADY, *high))
-    assert found.rule == Rule.SHIFT and reason_of(found).startswith("8 or more on one side: 32.5 against ")
-    assert word_of(*STEADY, *high) == ROSE
-    assert word_of(*STEADY, *high[:6]) == NO_CHANGE
+def test_limits_with_sampling_errors_lie_between_those_of_chance_alone_and_of_a_wide_true_movement():
+    values, n = series(*STEADY, 30), pd.Series(600, index=series(*STEADY, 30).index)
+    widths = [
+        detect_signals(values, n, se=n * 0 + 3.2, wobble=w).points.iloc[-1][LIMITS].diff().iloc[-1]
+        for w in (0.01, 0.6, 5)
+    ]
+    by_chance_alone = 2 * 3.2 * np.sqrt(13 / 12) * -ndtri(0.002)
+    assert widths[0] == pytest.approx(by_chance_alone, rel=0.001)
+    assert widths[0] < widths[1] < 1.05 * widths[0] < widths[2]
 
 
-def test_seven_months_falling_are_a_change():
-    found = detect_signals(series(*[30.0, 36] * 6, 34, 33.5, 33, 32.5, 32, 31.5, 31))
-    assert found.word == FELL
-    assert found.rule == Rule.TREND and reason_of(found).startswith("7 or more in one direction")
+def test_three_months_together_are_a_change_where_none_of_them_is_alone():
+    values = series(*STEADY, 36, 35.5, 36)
+    found = detect_signals(values, se=values * 0 + 2)
+    assert (found.word, found.rule) == (ROSE, Rule.SHIFT)
+    assert found.change.size == pytest.approx(107.5 / 3 - 30.5)
+    assert detect_signals(values[:-2], se=values[:-2] * 0 + 2).word == NO_CHANGE
+
+
+@pytest.mark.parametrize("months", [8, 14, 24, 36])
+def test_a_slow_fall_is_called_one_within_its_first_year_or_two(months):
+    rng = np.random.default_rng(months)
+    words = []
+    for _ in range(20):
+        level = 30 - np.linspace(0, 24, months)
+        values = pd.Series(level + rng.normal(0, 3.2, months))
+        words.append(detect_signals(values, se=pd.Series(3.2, index=values.index)).word)
+    assert words.count(FELL) >= 17
+    assert ROSE not in words
 
 
 def test_a_lasting_step_stays_a_change_against_the_old_level():
     assert word_of(*STEADY, *[v + 15 for v in STEADY]) == ROSE
 
 
-@pytest.mark.parametrize("length", [1, 3, 7])
+@pytest.mark.parametrize("length", [1, 2, 3])
 def test_short_series_cannot_tell(length):
     found = detect_signals(series(*STEADY[: length - 1], 99))
     assert found.word == CANNOT_TELL
     assert (found.rule, found.measured) == (Rule.SHORT, length)
-    periods = "1 period" if length == 1 else f"{length} periods"
-    assert reason_of(found) == f"only {periods} measured, 8 are needed"
     assert np.isnan(found.p_value)
 
 
 def test_an_unmeasured_latest_month_cannot_tell():
     found = detect_signals(series(*STEADY, np.nan))
     assert (found.word, found.rule) == (CANNOT_TELL, Rule.UNMEASURED)
-    assert reason_of(found) == "nothing was measured in the latest period"
 
 
 def test_gaps_are_left_out_and_kept_in_the_chart():
@@ -105,8 +120,8 @@ def test_a_small_month_gets_wider_limits_and_a_large_one_no_narrower():
         detect_signals(values, n).points.iloc[-1][["low limit", "high limit"]].diff().iloc[-1]
         for n in (usual, small, large)
     ]
-    assert widths[1] == pytest.approx(4 * widths[0])
-    assert widths[2] == pytest.approx(widths[0])
+    assert 2 * widths[0] < widths[1] < 4 * widths[0]
+    assert widths[2] == pytest.approx(widths[0], rel=0.1)
 
 
 def test_standard_errors_set_the_floor_of_the_limits():
@@ -127,20 +142,24 @@ def test_a_rise_made_of_missing_answers_is_not_called_a_rise():
     rate.iloc[-1] = 0.20  # the third that fell silent may all be detractors
     found = detect_signals(values, answered=rate)
     assert found.word == CANNOT_TELL
-    assert (found.unweighed, found.answered) == (ROSE, pytest.approx((0.2, 0.3)))
-    assert reason_of(found) == "0.2 answered where 0.3 is usual, which could be all of it"
+    assert (found.rule, found.answered) == (Rule.OUTSIDE, pytest.approx((0.2, 0.3)))
 
 
-def test_a_fall_with_more_answers_may_be_newly_heard_detractors():
-    values = series(*STEADY, 20)
-    rate = pd.Series([0.30] * 12 + [0.45], index=values.index)
-    assert detect_signals(values, answered=rate).word == CANNOT_TELL
-    assert detect_signals(values, answered=rate * 0 + 0.3).word == FELL
+@pytest.mark.parametrize("rate", [0.20, 0.45])
+def test_a_fall_beside_another_response_rate_is_called_and_its_bound_is_said(rate):
+    values = series(*STEADY, 10.0)
+    rates = pd.Series([0.30] * 12 + [rate], index=values.index)
+    found = detect_signals(values, answered=rates)
+    assert found.word == FELL
+    # a third is missing and may be all promoters: (10 + 0.5 * 100) / 1.5; a third is new and may be all detractors
+    assert found.answered == pytest.approx((rate, 0.3))
+    assert found.even == pytest.approx((10 + 0.5 * 100) / 1.5 if rate < 0.3 else (10 + 100 / 3) / (2 / 3))
+    assert detect_signals(values, answered=rates * 0 + 0.3).answered is None
 
 
-def test_thousand_quiet_series_of_two_years_speak_in_at_most_two_per_cent():
+def test_quiet_series_of_two_years_speak_in_at_most_two_per_cent():
     rng = np.random.default_rng(2024)
-    counts = rng.multinomial(200, [0.5, 0.2, 0.3], size=(1000, 24))  # a score of 30 from 200 answers a month
+    counts = rng.multinomial(200, [0.5, 0.2, 0.3], size=(400, 24))  # a score of 30 from 200 answers a month
     scores = (counts[:, :, 0] - counts[:, :, 1]) / 2
     words = [detect_signals(pd.Series(row)).word for row in scores]
     assert np.mean([word != NO_CHANGE for word in words]) <= 0.02
@@ -148,16 +167,72 @@ def test_thousand_quiet_series_of_two_years_speak_in_at_most_two_per_cent():
 
 def test_a_jump_of_four_sigma_is_called_more_often_than_not():
     rng = np.random.default_rng(7)
-    jumps = rng.normal(size=(200, 24))
+    jumps = rng.normal(size=(100, 24))
     jumps[:, -1] += 4
     words = [detect_signals(pd.Series(row)).word for row in jumps]
-    assert words.count(ROSE) / 200 >= 0.6
+    assert words.count(ROSE) / 100 >= 0.6
     assert FELL not in words
+
+
+def monthly(rng, n, months, fall=0.0):
+    """Quiet months of n answers with a score of 30, the latest lower; score, standard error and number of answers."""
+    p = np.tile([0.5, 0.3, 0.2], (months, 1))
+    p[-1] += np.array([-fall, 0, fall]) / 200
+    counts = rng.multinomial(n, p) / n
+    score = counts[:, 0] - counts[:, 2]
+    se = np.sqrt((counts[:, 0] + counts[:, 2] - score**2) / n)
+    return pd.Series(100 * score), pd.Series(n, index=range(months)), pd.Series(100 * se)
+
+
+def judged(rng, n, months, fall=0.0):
+    values, size, se = monthly(rng, n, months, fall)
+    return detect_signals(values, size, se=se)
+
+
+@pytest.mark.parametrize("months", [4, 15, 25])
+@pytest.mark.parametrize("n", [60, 150, 600, 3_000])
+def test_power_comes_within_ten_points_of_an_oracle_that_knows_the_variance(n, months):
+    rng = np.random.default_rng([n, months])
+    spread = 100 * np.sqrt((0.7 - 0.09) / n * (1 + 1 / (months - 1)))
+    fall = spread * (-ndtri(0.0025) + 0.84)  # of which the oracle tells four in five
+    words = [judged(rng, n, months, fall).word for _ in range(100)]
+    assert words.count(FELL) / 100 >= 0.70 - 0.10  # two standard errors of 100 draws
+    assert ROSE not in words
+
+
+@pytest.mark.parametrize(("n", "months"), [(60, 4), (150, 15), (600, 25), (3_000, 6)])
+def test_a_quiet_score_with_sampling_errors_hardly_ever_moves(n, months):
+    rng = np.random.default_rng([n, months, 1])
+    words = [judged(rng, n, months).word for _ in range(200)]
+    assert np.mean([word != NO_CHANGE for word in words]) <= 0.02  # half a percent, and chance in 200 draws
+
+
+@pytest.mark.parametrize("n", [150, 3_000])
+def test_a_fall_as_large_as_what_would_have_been_seen_is_seen_in_four_cases_of_five(n):
+    rng = np.random.default_rng(n)
+    unseen = np.mean([judged(rng, n, 15).unseen for _ in range(20)])
+    words = [judged(rng, n, 15, fall=unseen).word for _ in range(100)]
+    assert 0.68 <= words.count(FELL) / 100 <= 0.92
+
+
+def test_a_fall_of_25_points_is_not_denied_at_600_answers_with_few_months():
+    rng = np.random.default_rng(8)
+    assert all(judged(rng, 600, 4, fall=25).word == FELL for _ in range(40))
+
+
+def test_single_earlier_months_are_set_beside_the_latest():
+    values = series(*STEADY, 20)
+    found = detect_signals(values, se=values * 0 + 2.0, back=(1, 12, 30))
+    assert set(found.against) == {1, 12}  # thirty months ago nothing was measured
+    assert found.against[1].size == pytest.approx(-11) and found.against[12].size == pytest.approx(-10)
+    assert found.against[1].p_value < 0.01
+    low, high = found.against[1].bounds
+    assert low < -11 - 1.9 * 2 * np.sqrt(2) and -11 + 1.9 * 2 * np.sqrt(2) < high < 0
 
 
 def test_slow_waves_are_not_called_changes_often():
     rng = np.random.default_rng(3)
-    noise = rng.normal(size=(300, 34))
+    noise = rng.normal(size=(100, 34))
     waves = sum(0.3**lag * noise[:, 10 - lag : 34 - lag] for lag in range(10))
     assert np.mean([detect_signals(pd.Series(row)).word != NO_CHANGE for row in waves]) <= 0.05
 
@@ -179,12 +254,17 @@ def groups(rng, jump=0.0):
 
 def test_twenty_quiet_segments_raise_a_flag_in_at_most_five_per_cent_of_reports():
     rng = np.random.default_rng(12)
-    flagged = [detect_group_signals(groups(rng), ["segment"])["word"].isin([ROSE, FELL]).any() for _ in range(40)]
+    flagged = [
+        detect_group_signals(groups(rng), ["segment"], scale=(-100, 100))["word"].isin([ROSE, FELL]).any()
+        for _ in range(20)
+    ]
     assert np.mean(flagged) <= 0.05
 
 
 def test_one_moved_segment_among_twenty_is_still_found():
-    judged = detect_group_signals(groups(np.random.default_rng(1), jump=50), ["segment"]).set_index("segment")
+    judged = detect_group_signals(groups(np.random.default_rng(1), jump=50), ["segment"], scale=(-100, 100)).set_index(
+        "segment"
+    )
     assert judged.loc["s00", "word"] == ROSE
     assert (judged.drop("s00")["word"] == NO_CHANGE).all()
 
@@ -197,9 +277,9 @@ def test_a_group_with_a_period_twice_is_refused():
 
 def test_p_values_of_quiet_series_keep_their_promise():
     rng = np.random.default_rng(17)
-    p = np.array([detect_signals(pd.Series(row)).p_value for row in rng.normal(size=(400, 24))])
-    assert np.mean(p <= 0.05) <= 0.075
-    assert np.mean(p <= 0.01) <= 0.02
+    p = np.array([detect_signals(pd.Series(row)).p_value for row in rng.normal(size=(200, 24))])
+    assert np.mean(p <= 0.05) <= 0.09
+    assert np.mean(p <= 0.01) <= 0.03
 
 
 def test_faulty_series_are_refused():

@@ -1,0 +1,67 @@
+"""Whether scores, unhappy answers and complaints moved: facts over a story's periods, without a word."""
+
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+
+from analytics.contrast.signals import CHANCE, Signals, detect_signals
+from analytics.measures.intervals import z_score
+from analytics.measures.scores import top_box_share
+from analytics.measures.suppress import count_people
+from analytics.report.score import Score
+from analytics.report.story import Story
+from analytics.tables.periods import period_of
+
+VALUE_ENDS = {"points": (-100.0, 100.0), "share": (0.0, 1.0)}
+BACK = {"month": (1, 12), "quarter": (1, 4), "week": (1,), "all": ()}  # the period before, and the same a year ago
+COMPLAINTS_WOBBLE = 0.1  # typical true movement of a quiet count of complaints, as a share of it
+
+
+def people_over_time(story: Story, score: Score) -> pd.Series:
+    """Distinct customers who gave a score, by period of the history."""
+    answers = story.answers[story.answers[score.column].notna()]
+    people = {period: count_people(part) for period, part in answers.groupby("period")}
+    return pd.Series(people, dtype=float).reindex(story.history, fill_value=0)
+
+
+def shown_scores(story: Story) -> list[Score]:
+    """The scores that enough customers answered in the period, the leading one first."""
+    return [score for score in story.scores if people_over_time(story, score)[story.period.name] >= story.k]
+
+
+def scale_of(series: pd.DataFrame, score: Score) -> tuple[float, float]:
+    """Ends of the scale on which a score's measure lies."""
+    return VALUE_ENDS.get(str(series["unit"].iloc[-1]), score.ends)
+
+
+def measure_movement(story: Story, score: Score, chance: float = CHANCE) -> Signals:
+    """The movement of a score over the history, sampling error and response rate taken into account."""
+    series = story.over_time(score)
+    indexed, rates = series.set_index("period"), story.response_rates
+    signal = detect_signals(
+        indexed["value"], indexed["n"], se=(indexed["high"] - indexed["low"]) / (2 * z_score(story.confidence)),
+        answered=None if rates is None else rates.reindex(indexed.index), scale=scale_of(series, score),
+        back=BACK[story.period.frequency], chance=chance,
+    )  # fmt: skip
+    enough = people_over_time(story, score).iloc[::-1].to_numpy() >= story.k
+    against = {back: change for back, change in signal.against.items() if enough[back]}
+    return replace(signal, against=against)
+
+
+def not_unhappy(lead: Score) -> Score:
+    """The share of a score's answers that are not unhappy ones; it falls where more are."""
+    calm = partial(top_box_share, top=lead.unhappy + 0.5, scale=lead.ends)
+    return replace(lead, name=f"{lead.name}, not unhappy", measure=calm)
+
+
+def count_complaints(story: Story, chance: float = CHANCE) -> Signals | None:
+    """The movement of the number of complaints, from the first period that has any; None where none is dated."""
+    complaints = story.tables.complaints
+    if complaints is None or complaints["received_at"].isna().all():
+        return None
+    every = period_of(complaints["received_at"], story.period.frequency).value_counts()
+    counts = every.astype(float).reindex(story.history)
+    counts = counts.loc[counts.first_valid_index() or story.period.name :].fillna(0.0)
+    wobble = COMPLAINTS_WOBBLE * max(float(counts.mean()), 1.0)
+    return detect_signals(counts, se=(counts + 1).pow(0.5), wobble=wobble, chance=chance)

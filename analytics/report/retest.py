@@ -1,0 +1,167 @@
+"""What earlier reports claimed, beside the same figures made anew: facts, without a word.
+
+Every keyed claim of a published report stands in its claims.json. What it said of its own period is reckoned again with
+all that has come in since; whether it still holds is decided by the figures of the new period.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtr, ndtri
+
+from analytics.measures.estimate import SAID, Estimate
+from analytics.measures.intervals import difference_bounds, z_score
+from analytics.publish.cells import estimate_cell
+from analytics.publish.versions import read_json
+from analytics.report.movement import shown_scores
+from analytics.report.story import Story
+from analytics.report.words import estimate_of
+from analytics.tables.schema import NotMeasured
+
+REPORT, RECORD = "leadership", "record"
+ENDS = {"": "value", "_low": "low", "_high": "high"}
+MINIMUM_N = 30  # answers below which a new figure settles nothing
+OPPOSITE = {"rose": "fell", "fell": "rose"}
+ALIKE = {"share": 0.05, "points": 10.0, "score": 0.5}  # figures that surely lie no further apart still hold
+OVERLAPPING = ("leaving:silent", "leaving:auc", "leaving:listening")  # of a year: a month later eleven months are old
+
+
+class Verdict(StrEnum):
+    """What new data say of an earlier claim."""
+
+    HELD = "still holds"
+    DID_NOT = "no longer holds"
+    CANNOT_TELL = "cannot tell"
+
+
+def read_claims(folder: Path, period: str) -> list[dict[str, Any]] | None:
+    """The keyed claims of one published report; None where there is none, or its file cannot be read."""
+    claims = (read_json(folder / period / "claims.json") or {}).get("claims")
+    try:
+        keyed = {claim["key"]: claim for claim in claims or () if claim.get("key") and claim["evidence"]}
+        needed = {"value", "low", "high", "n", "unit"}
+        whole = [claim for claim in keyed.values() if needed <= set(claim["evidence"][0])]
+    except (KeyError, TypeError, AttributeError):  # whatever stands there is no claims.json
+        return None
+    return None if claims is None else whole
+
+
+def last_claims(story: Story) -> tuple[int, list[dict[str, Any]], dict[Verdict, int]] | None:
+    """The latest readable report before this one: how many periods back, its claims, and its record of earlier ones."""
+    folder = story.config.report_folder(REPORT, story.part)
+    for back, period in enumerate(reversed(story.history[:-1]), start=1):
+        if (claims := read_claims(folder, period)) is not None:
+            counts: list[dict[str, Any]] = next((claim["evidence"] for claim in claims if claim["key"] == RECORD), [])
+            record = {verdict: int(e["value"]) for verdict, e in zip(Verdict, counts, strict=False)}
+            return back, [claim for claim in claims if claim["key"] != RECORD], record
+    return None
+
+
+def figures_of(story: Story, back: int = 0) -> list[dict[str, Any]]:
+    """The scores of this period or of one before it, and the problems of this one, with all that is known now."""
+    figures: dict[str, pd.Series] = {}
+    then = story.history[-1 - back]
+    with suppress(NotMeasured):
+        for score in shown_scores(story):
+            rows = story.over_time(score)
+            figures |= {f"score:{score.column}": row for _, row in rows[rows["period"] == then].iterrows()}
+    with suppress(NotMeasured):
+        named = story.problem_table.dropna(subset="value")
+        figures |= {f"problem:{row['theme']}": row for _, row in named.iterrows() if not back}
+    estimates = {key: estimate_of(row) for key, row in figures.items() if row["n"] >= story.k}
+    return [{"key": key, "evidence": [estimate_cell(e)]} for key, e in estimates.items()]
+
+
+def retest(
+    previous: Sequence[Mapping[str, Any]], current: Sequence[Mapping[str, Any]],
+    again: Sequence[Mapping[str, Any]] = (), *, chance: float = 0.05,
+) -> pd.DataFrame:  # fmt: skip
+    """Judge each earlier claim by the same statement made on new data.
+
+    A claim no longer holds when the two figures differ by more than chance allows, unless it was of a rise (fall) that
+    went further; a claim of change also when the rule now says the opposite, a claim of no change when the rule now
+    says rose or fell. It still holds when it went further the same way, or when the whole 95 % interval of the
+    difference lies within 5 percentage points, 10 points or half a score: that no difference is shown is not enough.
+    Else, without a new figure, in another unit, with fewer than 30 answers, and where most of the data are the same,
+    we cannot tell.
+
+    Parameters
+    ----------
+    previous, current
+        Claims with key, sentence, signal and evidence (value, low, high, n), as in claims.json.
+    again
+        The figures of the earlier period as they are known now.
+    chance
+        Largest p-value of a difference that is told.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per earlier claim: key, said, then, now and again with their bounds, unit, n, people, p_value, unseen
+        (a difference of less would have been missed more than once in five), right (whether the figure said holds what
+        is known now; missing where that is not reckoned again) and verdict (a `Verdict`). Figures of now are missing
+        where the statement is not made again.
+
+    References
+    ----------
+    Zou and Donner (2008), Statistics in Medicine 27, 1693-1702, for the interval of a difference from two intervals.
+    Schuirmann (1987), Journal of Pharmacokinetics and Biopharmaceutics 15, 657-680, for equality that is tested.
+
+    Examples
+    --------
+    >>> then = [{"key": "score:nps", "sentence": "NPS was +30.", "signal": "no change",
+    ...          "evidence": [{"value": 30.0, "low": 25.0, "high": 35.0, "n": 600, "unit": "points"}]}]
+    >>> now = [{**then[0], "evidence": [{"value": 12.0, "low": 7.0, "high": 17.0, "n": 610, "unit": "points"}]}]
+    >>> retest(then, now)["verdict"].tolist()
+    ['no longer holds']
+    """
+    figures, later = ({c["key"]: c for c in claims} for claims in (current, again))
+    rows = [_row(claim, figures.get(claim["key"], {}), later.get(claim["key"], {}), chance) for claim in previous]
+    bounds = [f"{time}{end}" for time in ("then", "now", "again") for end in ENDS]
+    tests = ["unit", "n", "people", "p_value", "unseen", "right", "verdict"]
+    return pd.DataFrame(rows, columns=["key", "said", *bounds, *tests])
+
+
+def _row(claim: Mapping[str, Any], new: Mapping[str, Any], known: Mapping[str, Any], chance: float) -> dict[str, Any]:
+    then, unit = _figure(claim, ""), claim["evidence"][0]["unit"]
+    now, again = _figure(new, unit), _figure(known, unit)
+    gap, low, high = difference_bounds(now, then)
+    error = (high - low) / (2 * z_score(0.95))
+    tested = now.n >= MINIMUM_N and np.isfinite(error) and not claim["key"].startswith(OVERLAPPING)
+    p = float(2 * ndtr(-abs(gap) / error)) if tested and error > 0 else np.nan
+    row = {"key": claim["key"], "said": claim["sentence"], "unit": unit, "p_value": p}
+    for time, e in (("then", then), ("now", now), ("again", again)):
+        row |= {f"{time}{end}": getattr(e, name) for end, name in ENDS.items()}
+    row |= {"n": now.n or np.nan, "people": (new.get("people") or now.n) or np.nan}
+    row["unseen"] = error * float(ndtri(0.8) - ndtri(chance / 2)) if tested else np.nan
+    row["right"] = not then.excludes(again.value) if np.isfinite(again.value) else None
+    row["verdict"] = _verdict(claim.get("signal"), new.get("signal"), (gap, low, high), p, unit, chance)
+    return row
+
+
+def _figure(claim: Mapping[str, Any], unit: str) -> Estimate:
+    """The first figure of a claim; undefined where it has none, or one in another unit than is asked for."""
+    cell: Mapping[str, Any] = next(iter(claim.get("evidence", ())), {})
+    if not cell or (unit and cell["unit"] != unit) or any(cell.get(name) is None for name in ENDS.values()):
+        return Estimate(np.nan, np.nan, np.nan, 0, unit, SAID)
+    return Estimate(cell["value"], cell["low"], cell["high"], cell["n"], cell["unit"], SAID)
+
+
+def _verdict(
+    word: str | None, word_now: str | None, difference: tuple[float, float, float], p: float, unit: str, chance: float
+) -> Verdict:
+    """Judge an earlier figure and its word of movement by the difference to the new figure, and the new word."""
+    gap, low, high = difference
+    if np.isnan(p):
+        return Verdict.CANNOT_TELL
+    if (word in OPPOSITE and word_now == OPPOSITE[word]) or (word == "no change" and word_now in OPPOSITE):
+        return Verdict.DID_NOT
+    if p <= chance:
+        return Verdict.HELD if (word == "rose" and gap > 0) or (word == "fell" and gap < 0) else Verdict.DID_NOT
+    within = ALIKE.get(unit, 0.0)
+    return Verdict.HELD if -within < low and high < within else Verdict.CANNOT_TELL
