@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Literal
 
-from analytics.contrast.signals import FELL, ROSE, Change, Signals
+from analytics.contrast.signals import CANNOT_TELL, FELL, ROSE, Change, Signals
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks, figures
@@ -53,7 +53,7 @@ def show_perception(story: Story) -> Section:
     answers, unknowns = who_answered(story, lead)
     groups, charts = name_groups(story, lead)
     others = [name_score(story, score) for score in shown_scores(story)[1:]]
-    beside = [*_against_earlier(story, lead), *_carried_otherwise(story, lead, signal)]
+    beside = [*_against_earlier(story, lead, signal), *_carried_otherwise(story, lead, signal)]
     answer, *further = [*groups[:1], *others] or answers[:1]
     content = [headline, *score_chart(story, lead), *beside, *others, *groups, *charts, *answers]
     return Section(content, answer, unknowns, [*further, *beside], _stakes(story))
@@ -71,16 +71,17 @@ def _better(score: Score) -> Literal["higher", "lower"]:
     return "lower" if score is DISPUTED else "higher"
 
 
-def _against_earlier(story: Story, score: Score) -> list[Block]:
-    """The period before and the same a year ago, where the score differs from them."""
-    series = story.over_time(score)
-    then = {back: story.period.previous(back) for back in apart(story, score)}
+def _against_earlier(story: Story, score: Score, signal: Signals) -> list[Block]:
+    """The period before and the same a year ago, where the score differs from them and the whole history says less."""
+    now = estimate_of(story.over_time(score).iloc[-1])
+    if signal.word == CANNOT_TELL or signal.answered is not None:
+        return []
     return [
         blocks.finding(
-            f"Against {then[back].label} it {_word(change)} by {size_of(change, series['unit'].iloc[-1])}.",
-            [estimate_of(series.iloc[-1])], _word(change), better=_better(score),
+            f"Against {story.period.previous(back).label} it {_word(change)} by {size_of(change, now.unit)}.",
+            [now], _word(change), better=_better(score),
         )
-        for back, change in apart(story, score).items()
+        for back, change in apart(story, score).items() if _word(change) != signal.word
     ]  # fmt: skip
 
 

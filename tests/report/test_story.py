@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
@@ -15,7 +16,7 @@ from analytics.config import load_config
 from analytics.contrast.signals import Rule
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
-from analytics.report import last_time
+from analytics.report import retest
 from analytics.report.cutoff import EmptyPeriodError
 from analytics.report.story import load_story
 from analytics.report.words import coverage_sentence
@@ -103,7 +104,7 @@ def test_a_leading_score_that_nobody_gave_is_not_measured(tmp_path):
 def test_the_headline_says_who_answered_and_that_nothing_moved(story):
     first = sentences(report.show_perception(story))[0]
     assert first.startswith("Net Promoter Score was ") and "of those asked" in first
-    assert "No change: it lies within its usual movement." in first
+    assert re.search(r"No change is shown; a fall of less than \d+ points would not have been seen\.", first)
 
 
 def test_dropping_unhappy_answers_moves_the_headline_to_unknown_and_never_up(tmp_path):
@@ -113,7 +114,7 @@ def test_dropping_unhappy_answers_moves_the_headline_to_unknown_and_never_up(tmp
     frame.loc[dropped, ["responded_at", "nps"]] = None
     first = report.show_perception(load_story(surveys_only(tmp_path, frame), "2026-10")).blocks[0]
     assert first.data["signal"] != "rose"
-    assert "We cannot tell yet whether it moved" in first.data["sentence"]
+    assert "We cannot tell whether it moved" in first.data["sentence"]
 
 
 def test_a_real_fall_is_called_a_fall(tmp_path):
@@ -157,16 +158,17 @@ def test_promises_and_recovery_keep_the_planted_truths(story):
 
 
 def test_the_first_report_says_that_there_is_nothing_to_test_again(story):
-    assert "No readable report of September 2026 is published" in sentences(report.show_last_time(story))[0]
+    assert "No readable report of an earlier period is published" in sentences(report.show_last_time(story))[0]
 
 
 def test_a_problem_named_last_time_is_tested_again_even_where_it_is_no_open_problem_now(story, monkeypatch):
     quiet = story.problem_table[~story.problem_table["open"]].dropna(subset="value").iloc[0]
     said = {"value": quiet["value"], "low": quiet["low"], "high": quiet["high"], "n": 300, "unit": "share"}
     claim = {"key": f"problem:{quiet['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
-    monkeypatch.setattr(last_time, "read_claims", lambda folder, period: [claim])
+    monkeypatch.setattr(retest, "read_claims", lambda folder, period: [claim])
     shown = report.show_last_time(story, report.show_problems(story)).blocks
-    assert "1 held, 0 did not, 0 cannot be told" in shown[0].data["sentence"]
+    assert "Of 1 statements of September 2026" in shown[0].data["sentence"]
+    assert shown[-1].data["rows"][0][2]["value"] == pytest.approx(quiet["value"])
 
 
 def test_a_problem_of_too_few_is_not_shown_by_testing_it_again(story, monkeypatch):
@@ -176,10 +178,10 @@ def test_a_problem_of_too_few_is_not_shown_by_testing_it_again(story, monkeypatc
     known = few.dropna(subset="value").iloc[0]
     said = {"value": known["value"], "low": known["low"], "high": known["high"], "n": 300, "unit": "share"}
     claim = {"key": f"problem:{known['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
-    monkeypatch.setattr(last_time, "read_claims", lambda folder, period: [claim])
+    monkeypatch.setattr(retest, "read_claims", lambda folder, period: [claim])
     told, listing = report.show_last_time(story).blocks
-    assert "0 held, 0 did not, 1 cannot be told" in told.data["sentence"]
-    assert listing.as_json()["rows"] == [["It is named.", "cannot tell", None, None]]
+    assert "0 still true, 0 no longer, 1 cannot be told" in told.data["sentence"]
+    assert listing.as_json()["rows"] == [["It is named.", "cannot tell", None, None, None]]
 
 
 def test_every_sentence_of_the_sections_passes_the_claim_guard(story):
@@ -303,7 +305,7 @@ def test_a_rise_that_the_silent_could_explain_is_told_as_not_known(tmp_path):
         last, unhappy = frame["invited_at"] >= "2026-10-01", frame["nps"] <= 8
         frame.loc[last & unhappy, ["responded_at", "nps"]] = None
         perceived = report.show_perception(load_story(surveys_only(tmp_path, frame), "2026-10"))
-        assert "could be all of it" in perceived.blocks[0].data["sentence"]
+        assert "could be all of a rise" in perceived.blocks[0].data["sentence"]
         refuse_unfounded([block.as_json() for block in perceived.blocks])
 
 
