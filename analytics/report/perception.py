@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Literal
 
 from analytics.contrast.signals import CANNOT_TELL, FELL, ROSE, Change, Signals
-from analytics.measures.estimate import SAID, Estimate
+from analytics.measures.estimate import SAID
 from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
@@ -47,7 +47,7 @@ def show_perception(story: Story) -> Section:
     headline = blocks.finding(
         f"{lead.subject} was {figure_of(now)} {_basis(story, lead, now.n)} in {story.period.label}"
         f"{', weighted as the survey was drawn' if story.weighted else ''}{_of_those_asked(story)}. "
-        f"{_moved(story, lead, signal)}{_side_open(now, lead)}{pooled_sentence(story)}",
+        f"{_moved(story, lead, signal)}{pooled_sentence(story)}",
         [now], signal.word, better=_better(lead), key=f"score:{lead.column}", people=people,
     )  # fmt: skip
     answers, unknowns = who_answered(story, lead)
@@ -163,15 +163,6 @@ def _moved(story: Story, lead: Score, signal: Signals) -> str:
     if any(stamp.notna().any() for stamp in stamps):
         return "Over the whole file no change can be told."
     return "Dates are not known: no change can be told."
-
-
-def _side_open(now: Estimate, lead: Score) -> str:
-    """That the sign of a score is open, where its own interval leaves it so."""
-    middle = lead.middle
-    if middle is None or now.excludes(middle):
-        return ""
-    return f" Whether it lies above or below {middle:.0%} is not known." if now.unit == "share" else (
-        f" Whether it lies above or below {middle:g} is not known.")  # fmt: skip
 
 
 def score_chart(story: Story, score: Score, height: float = 2.6) -> list[Block]:

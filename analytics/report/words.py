@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from analytics.contrast.groups import ALONE, PERCEIVED, TURNS, VANISHES
+from analytics.contrast.groups import PERCEIVED
 from analytics.contrast.signals import RUN, SHORTEST, TREND, Change, Rule, Signals
 from analytics.measures.estimate import Estimate
-from analytics.measures.suppress import Withheld
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import format_interval, write_interval
@@ -21,13 +20,12 @@ from analytics.report.story import Unread
 from analytics.tables.schema import NotMeasured
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
-THEME_WORDS = tomllib.loads((Path(__file__).parent / "theme_words.toml").read_text(encoding="utf-8"))
-SCORE_WORDS = {"nps": "likelihood to recommend", "csat": "satisfaction", "ces": "ease"}
-WITHHELD = {
-    Withheld.FEW: "fewer than {k} people",
-    Withheld.PARTNER: "withheld so that a smaller group stays unknown",
-    Withheld.MOVED: "fewer than {k} people joined or left since the last report",
-}
+THEME_WORDS, _TABLES = (
+    tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
+    for name in ("theme_words", "words")
+)
+SCORE_WORDS, WITHHELD, MIX_WORDS = (_TABLES[name] for name in ("score", "withheld", "mix"))
+AGAINST, CUT_WORDS, STRATEGY_WORDS = (_TABLES[name] for name in ("against", "cut", "strategy"))
 
 
 @dataclass(frozen=True)
@@ -213,7 +211,7 @@ def loss_sentences(losses: pd.DataFrame) -> list[str]:
 
 def word_withheld(reasons: pd.Series, k: int) -> pd.Series:
     """Why rows of a table of groups are blank, for a column of notes; '' where they are not."""
-    return reasons.map(lambda reason: WITHHELD[Withheld(reason)].format(k=k) if reason else "")
+    return reasons.map(lambda reason: WITHHELD[reason].format(k=k) if reason else "")
 
 
 def coverage_sentence(coverage: Coverage, label: str) -> str:
@@ -247,41 +245,10 @@ def capital(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-AGAINST = {  # what a period is set beside, by the rule that it met
-    Rule.OUTSIDE: "against the {span}s before",
-    Rule.SHIFT: "in the last {run} {span}s together, against those before",
-    Rule.TREND: "step by step over the last {line} {span}s",
-}
-MIX_WORDS = {  # what becomes of a difference among cases of the same kind
-    TURNS: "turns round among cases of the same kind: do not rank these groups on the pooled figure",
-    VANISHES: "not seen among cases of the same kind",
-    ALONE: "no cases of the same kind elsewhere to compare with",
-}
-CUT_WORDS = {  # what stands in a text and is not a customer's own answer
-    "quoted": "quoted mail",
-    "signature": "signatures",
-    "notice": "notices of mail servers",
-    "markup": "markup and banners",
-    "other speaker": "other speakers' turns",
-    "another language": "sentences in another language, beside English ones",
-    "opt-out": "opt-outs such as STOP: no answer",
-    "non-answer": "empty phrases such as n/a: no answer",
-    "automatic reply": "automatic replies: no answer",
-    "nothing of their own": "others' words alone: no answer",
-}
 UNTIMELY = (
     "Caution: an untimely case often cannot be disputed, so this comparison cannot show whether answering late "
     "leads to disputes."
 )
-STRATEGY_WORDS = {  # a declared strategy in one line
-    "delight": "every contact leaves the customer better off",
-    "keep_the_line_moving": "nobody waits, nobody calls twice",
-    "avoid_contact": "things work, so nobody needs us",
-    "expert_help": "whoever answers knows the answer",
-    "open_dialogue": "customers hear the truth, early",
-    "squeaky_wheel": "whoever complains gets it fixed",
-    "best_customers_first": "the longer with us, the better",
-}
 
 
 def rule_of(rule: str, latest: float, low: float, high: float) -> str:
