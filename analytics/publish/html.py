@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from analytics.publish import format as fmt
+from analytics.publish.people import RECORDS
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -74,7 +75,11 @@ def evidence_line(block: Mapping[str, Any]) -> str:
     >>> evidence_line({"evidence": [share], "signal": "no change"})
     '62 % (58–66), n = 1,204, said by customers · no change'
     """
-    parts = [f"{fmt.write_estimate(e)}, n = {e['n']:,}, {e['source']}" for e in block["evidence"]]
+    parts = [
+        f"{fmt.write_estimate(e)}, n = {e['n']:,}, {e['source']}"
+        for e in block["evidence"]
+        if block.get("people") != RECORDS
+    ]
     return " · ".join(filter(None, [*parts, block["signal"]]))
 
 

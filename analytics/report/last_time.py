@@ -25,7 +25,8 @@ def show_last_time(story: Story, *sections: Section) -> Section:
     verdicts = table["verdict"].value_counts()
     latest = {verdict: int(verdicts.get(verdict, 0)) for verdict in Verdict}
     content = [_counts(latest, record, len(table), story.period.previous(back).label), *_true_then(table)]
-    return section_of([*content, *([_listing(table)] if len(table) else [])])
+    tested = table[table["now"].notna() & ~table["old"]]
+    return section_of([*content, *([_listing(tested)] if len(tested) else [])])
 
 
 def _counts(latest: dict[Verdict, int], record: dict[Verdict, int], n: int, label: str) -> Block:
@@ -53,7 +54,7 @@ def _true_then(table: pd.DataFrame) -> list[Block]:
     if not reckoned.any():
         return []
     right = int(table.loc[reckoned, "right"].astype(bool).sum())
-    sentence = f"With the answers that came since, {int(reckoned.sum())} can be reckoned again: {right} were true then."
+    sentence = f"With the answers that came since, levels reckoned again: {int(reckoned.sum())}, true then: {right}."
     return [blocks.finding(sentence)]
 
 
@@ -68,8 +69,8 @@ def _listing(table: pd.DataFrame) -> Block:
         shown, caption="What we said last time.", source=SAID, n=int(table["n"].fillna(0).max()), people="people",
         columns=heads | {"seen": "Seen from"}, formats={"n": "count"},
         note="Still holds: surely within 5 percentage points, 10 points or half a score, or further the same way. A "
-        "difference smaller than “seen from” would have been missed more than once in five. Figures of a whole year "
-        "cannot be told anew after a month.",
+        "difference smaller than “seen from” would have been missed more than once in five. Not listed: what is not "
+        "stated again, and figures of a whole year, of which most is the same a month later.",
     )  # fmt: skip
 
 

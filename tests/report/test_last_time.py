@@ -17,7 +17,7 @@ from analytics.report.story import load_story
 
 
 def claim(value, low, high, n=600, signal="no change", key="score:nps", unit="points"):
-    figure = {"value": value, "low": low, "high": high, "n": n, "unit": unit}
+    figure = {"value": value, "low": low, "high": high, "n": n, "unit": unit, "source": SAID}
     return {"key": key, "sentence": f"It was {value}.", "signal": signal, "evidence": [figure]}
 
 
@@ -196,7 +196,7 @@ def test_every_statement_is_counted_once_and_the_record_adds_up(asked_monthly):
 
 
 def test_late_answers_show_that_a_level_was_not_true_then(asked_monthly):
-    publish(asked_monthly / "reports" / "leadership", "2026-09", [claim(60.0, 50.0, 70.0), claim(-28.0, -60.0, 0.0)])
+    publish(asked_monthly / "reports" / "leadership", "2026-09", [claim(-28.0, -60.0, 0.0)])
     story = load_story(asked_monthly / "perception.toml", "2026-10")
     sentences = [block.data.get("sentence", "") for block in show_last_time(story).blocks]
-    assert "With the answers that came since, 1 can be reckoned again: 1 were true then." in sentences
+    assert "With the answers that came since, levels reckoned again: 1, true then: 1." in sentences
