@@ -122,6 +122,27 @@ def test_a_real_fall_is_called_a_fall(tmp_path):
     frame.loc[frame["invited_at"] >= "2026-10-01", "nps"] = 3.0
     perceived = report.show_perception(load_story(surveys_only(tmp_path, frame), "2026-10"))
     assert perceived.blocks[0].data["signal"] == "fell"
+    assert re.search(
+        r"It fell by \d+ points \(\d+–\d+\) against the months before\.", perceived.blocks[0].data["sentence"]
+    )
+    (stake,) = perceived.stakes
+    assert stake.touched == 60 and 40 < stake.low < stake.more <= 120 and not stake.good  # all 60 are detractors now
+    assert "fell" in stake.finding.data["sentence"] and stake.p_value < 0.001
+
+
+def test_a_month_with_many_more_complaints_is_told_where_the_score_shows_nothing(tmp_path):
+    path = surveys_only(tmp_path, monthly(months=12, per_month=60))
+    stamps = [
+        day + pd.Timedelta(hours=i) for day in pd.date_range("2025-11-01", periods=12, freq="MS") for i in range(40)
+    ]
+    stamps += list(pd.date_range("2026-10-05", periods=80, freq="h"))
+    complaints = pd.DataFrame({"complaint_id": range(len(stamps)), "received_at": stamps, "text": "It is broken."})
+    complaints.to_csv(tmp_path / "complaints.csv", index=False)
+    path.write_text(path.read_text() + '\n[sources.complaints]\npath = "complaints.csv"\n', encoding="utf-8")
+    perceived = report.show_perception(load_story(path, "2026-10"))
+    assert perceived.blocks[0].data["signal"] == "no change"
+    assert "Complaints rose to 120, where 40 would be usual." in sentences(perceived)
+    refuse_unfounded([block.as_json() for block in perceived.blocks])
 
 
 def test_missing_tables_become_honest_lines(tmp_path):
@@ -164,6 +185,7 @@ def test_the_first_report_says_that_there_is_nothing_to_test_again(story):
 def test_a_problem_named_last_time_is_tested_again_even_where_it_is_no_open_problem_now(story, monkeypatch):
     quiet = story.problem_table[~story.problem_table["open"]].dropna(subset="value").iloc[0]
     said = {"value": quiet["value"], "low": quiet["low"], "high": quiet["high"], "n": 300, "unit": "share"}
+    said["source"] = quiet["source"]
     claim = {"key": f"problem:{quiet['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
     monkeypatch.setattr(retest, "read_claims", lambda folder, period: [claim])
     shown = report.show_last_time(story, report.show_problems(story)).blocks
