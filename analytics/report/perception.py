@@ -9,7 +9,7 @@ from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import who_answered
-from analytics.report.groups import name_groups, pooled_sentence
+from analytics.report.groups import group_stakes, name_groups, pooled_sentence
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
 from analytics.report.words import Section, capital, estimate_of, figure_of, movement_note, movement_sentence, section
@@ -47,7 +47,13 @@ def show_perception(story: Story) -> Section:
     others = [name_score(story, score) for score in shown_scores(story)[1:]]
     answer, *further = [*groups[:1], *others] or answers[:1]
     charts = score_chart(story, lead, series, signal)
-    return Section([headline, *charts, _score_table(story), *groups, *shown, *answers], answer, unknowns, further)
+    return Section(
+        [headline, *charts, _score_table(story), *groups, *shown, *answers],
+        answer,
+        unknowns,
+        further,
+        group_stakes(story, lead),
+    )
 
 
 def shown_scores(story: Story) -> list[Score]:

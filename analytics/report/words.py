@@ -236,6 +236,7 @@ UNTIMELY = (
     "Caution: an untimely case often cannot be disputed, so this comparison cannot show whether answering late "
     "leads to disputes."
 )
+RELIEF = {"none": "no relief", "partial": "partial relief", "full": "full relief"}
 STRATEGY_WORDS = {  # a declared strategy in one line
     "delight": "every contact leaves the customer better off",
     "keep_the_line_moving": "nobody waits, nobody calls twice",
