@@ -90,7 +90,7 @@ def pooled_sentence(story: Story) -> str:
 
 
 def _finding(story: Story, lead: Score, grouping: Grouping) -> Block:
-    rows = grouping.rows.dropna(subset="value")
+    rows = grouping.rows[grouping.rows["value"].notna() & grouping.rows[grouping.column].ne(NOT_STATED)]
     order = (-rows["difference"].abs().round(9)).sort_values(kind="stable").index
     named = rows.loc[order[:NAMED]]
     named = named.loc[named["value"].round(9).sort_values(kind="stable", ascending=lead is not DISPUTED).index]
