@@ -195,7 +195,9 @@ class Promise(Section):
 class Target(Section):
     """An internal target: the `share` of contacts whose `column` is at most or at least a limit.
 
-    `own` says that the organisation set it, though it is the demo's word for word.
+    `perceived` says what customers should then say in each group: a share of satisfied customers under `csat`, points
+    under `nps`, a mean under `ces`; without it groups are compared with each other. `own` says that the organisation
+    set it, though it is the demo's word for word.
     """
 
     name: str
@@ -204,12 +206,15 @@ class Target(Section):
     at_least: float | None = None
     share: float = Field(default=0.8, gt=0, le=1)
     by: str = "team"
+    perceived: dict[Literal["nps", "csat", "ces"], float] = {}
     own: bool = False
 
     @model_validator(mode="after")
     def _one_limit(self) -> "Target":
         if (self.at_most is None) == (self.at_least is None):
             raise ValueError("give one of 'at_most' or 'at_least'")
+        if not 0 <= self.perceived.get("csat", 0) <= 1 or not -100 <= self.perceived.get("nps", 0) <= 100:
+            raise ValueError("perceived: csat is a share of customers (0 to 1), nps lies between -100 and 100")
         return self
 
 
@@ -262,7 +267,10 @@ class Delivery(Section):
 
 
 class Config(Section):
-    """A whole perception.toml; relative paths resolve against `root`, the folder that holds it."""
+    """A whole perception.toml; relative paths resolve against `root`, the folder that holds it.
+
+    `names` says what a recorded column is called in a report: updates = "messages that we sent unasked".
+    """
 
     organisation: Organisation
     sources: dict[TableName, Source]
@@ -273,6 +281,7 @@ class Config(Section):
     targets: list[Target] = []
     actions: list[Action] = []
     costs: Costs = Costs()
+    names: dict[str, str] = {}
     delivery: Delivery = Delivery()
     root: Path = Path()
 

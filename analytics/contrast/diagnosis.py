@@ -6,7 +6,7 @@ targets (``watermelon``) and of slow decline (``drift``).
 """
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import NormalDist
@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 
 from analytics.contrast.groups import WITHIN, number_strata
-from analytics.measures.discoveries import control_false_discoveries
+from analytics.measures.discoveries import discovery_threshold, mark_differences
 from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.intervals import z_score
+from analytics.measures.intervals import number_clusters, wilson_bounds, z_score
 from analytics.measures.suppress import count_people
 from analytics.tables.schema import NotMeasured, require
 
@@ -31,9 +31,11 @@ NOT_INTERNAL = {
     "customer_clock_h", "company_wall_h", "tenure_days", "value_per_year", "weight",
 }  # fmt: skip
 FRAME = [
-    "measure", "name", "unit", "with_problem", "without", "superiority", "low", "high", "n_with", "n_without",
-    "people", "p_value", "differs", "lack",
+    "measure", "name", "alike", "unit", "with_problem", "without", "superiority", "low", "high", "n_with", "n_without",
+    "people", "p_value", "differs", "apart", "apart_low", "apart_high", "apart_p", "lack",
 ]  # fmt: skip
+ALIKE = 0.6  # rank correlation from which two figures say the same thing and are compared once
+LEVELS = 12  # values up to which a column of words is compared, each against the others
 NO_COLUMN, FEW, CONSTANT = "no column", "few", "constant"  # why a measure cannot be compared
 
 
@@ -54,6 +56,8 @@ class Problem:
         Whether it is open now.
     key
         A name that stays when wordings change: a theme, or the column that records it, such as 'disputed'.
+    critical
+        Boolean by `case_id`: True where the customer criticised anything at all; None where that is not known.
 
     Examples
     --------
@@ -67,6 +71,7 @@ class Problem:
     evidence: Estimate
     is_open: bool = True
     key: str = ""
+    critical: pd.Series | None = None
 
 
 @dataclass(frozen=True)
@@ -102,11 +107,13 @@ class Diagnosis:
     problem
         The problem that was asked about.
     frame
-        One row per internal measure: its typical value with and without the problem (mean of counts, median of the
-        rest), `superiority` (chance that a case with the problem has the higher value than a comparable one without,
-        ties shared; 0.5 is no difference) with its interval, n, `people` (customers on the smaller side), `p_value`,
-        `differs` after Benjamini-Hochberg, and `lack` where it cannot be compared: 'no column', 'few' (measured for
-        too few customers), 'constant' (the same in every case), else ''.
+        One row per internal measure, figures that say the same thing once (`alike` lists the others): its typical value
+        with and without the problem (mean of counts and flags, median of the rest), `superiority` (chance that a case
+        with the problem has the higher value than a comparable one without, ties shared; 0.5 is no difference) with its
+        interval, n, `people` (customers on the smaller side), `p_value`, `differs` after Benjamini-Hochberg, `apart`
+        (the superiority over cases whose customers criticised something else) with its interval and p-value, and `lack`
+        where it cannot be compared: 'no column', 'few' (measured for too few customers), 'constant' (the same in every
+        case), else ''.
     n
         Cases with the problem.
     compared, others
@@ -128,14 +135,15 @@ class Diagnosis:
 
 def diagnose(
     problem: Problem, cases: pd.DataFrame, measures: Sequence[str] | None = None, by: Sequence[str] = WITHIN,
-    k: int = 10, confidence: float = 0.95,
+    k: int = 10, confidence: float = 0.95, *, names: Mapping[str, str] | None = None, cut: float | None = None,
 ) -> Diagnosis:  # fmt: skip
     """Ask which internal figures differ between cases with an open, customer-named problem and comparable ones.
 
     Within each stratum of `by`, every case with the problem is compared with every one without: the share of
     pairs in which the former has the higher value, ties shared. Strata are weighted by m n / (m + n); the p-value is
-    van Elteren's stratified rank test, the interval comes from the placements of the cases on the logit scale.
-    Benjamini-Hochberg controls the measures together.
+    van Elteren's stratified rank test, or that of a variance that allows for several cases of one customer where it is
+    larger; the interval comes from the placements of the cases on the logit scale, of flags from Wilson's bounds.
+    Benjamini-Hochberg controls the measures together, those against customers who criticised something else included.
 
     Parameters
     ----------
@@ -144,14 +152,18 @@ def diagnose(
     cases
         From `build_cases`.
     measures
-        Numeric columns of the cases; None takes every internal measure, and further numeric columns of the operation.
-        Times of handling, hold and waiting are taken per contact.
+        Columns of the cases; None takes every internal measure, and further numeric columns of the operation. Times
+        of handling, hold and waiting are taken per contact; each value of a column of words is a flag.
     by
         Columns that make cases comparable; those absent are left out, a missing value is a stratum of its own.
     k
         Fewest customers on either side, with the measure, to say anything.
     confidence
-        Level of the intervals; 1 - confidence is the rate of false findings.
+        1 - confidence is the rate of false findings; intervals have the level at which findings stand.
+    names
+        What columns are called, instead of the usual name or one made of the column's.
+    cut
+        Largest p-value that stands, where more tests than these are controlled together.
 
     Returns
     -------
@@ -168,7 +180,8 @@ def diagnose(
     References
     ----------
     van Elteren (1960), Bulletin of the ISI 37, 351-361. DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44,
-    837-845, for placements. Benjamini & Hochberg (1995), JRSS B 57, 289-300.
+    837-845, for placements. Yan & Su (2010), Statistics in Biopharmaceutical Research 2, 329-335, for flags in strata.
+    Benjamini & Hochberg (1995), JRSS B 57, 289-300.
 
     Examples
     --------
@@ -192,9 +205,29 @@ def diagnose(
             f"{people[0]} customers with the problem {problem.name!r} and {people[1]} comparable ones "
             f"without; at least {k} of each are needed for a diagnosis"
         )
-    names = list(measures) if measures is not None else _internal(cases)
-    frame = pd.DataFrame([_contrast(comparable, name, k, confidence) for name in names], columns=FRAME)
-    frame["differs"] = control_false_discoveries(frame["p_value"], 1 - confidence)
+    clusters = alike_measures(comparable, list(measures) if measures is not None else internal_measures(cases))
+    flags = [(name, *flag) for name in clusters for flag in _values(comparable, name)]
+    called = [(name, *_name(name, level, names or {})) for name, level, _ in flags]
+    head = pd.DataFrame(called, columns=["measure", "name", "unit"])
+    head["alike"] = [[_name(other, None, names or {})[0] for other in clusters[name]] for name, _, _ in flags]
+    critical = problem.critical if problem.critical is not None else pd.Series(dtype="boolean")
+    spoke = comparable["case_id"].map(critical.astype("boolean")).eq(True).fillna(False).astype(bool)
+
+    def compare(level: float) -> pd.DataFrame:
+        rows = [_contrast(comparable, name, values, k, level) for name, _, values in flags]
+        others = comparable[comparable["_has"] | spoke]
+        apart = [_contrast(others, name, values, k, level) if spoke.any() else {} for name, _, values in flags]
+        apart_columns = {"superiority": "apart", "low": "apart_low", "high": "apart_high", "p_value": "apart_p"}
+        beside = (
+            pd.DataFrame(apart, index=head.index).reindex(columns=list(apart_columns)).rename(columns=apart_columns)
+        )
+        return pd.concat([head, pd.DataFrame(rows), beside], axis=1).reindex(columns=FRAME)
+
+    if cut is None:
+        cut = discovery_threshold(
+            pd.concat([(first := compare(confidence))["p_value"], first["apart_p"]]), 1 - confidence
+        )
+    frame = mark_differences(compare(1 - cut), cut, same=0.5)
     mine, paired = heard[heard["_has"]], int(comparable["_has"].sum())
     return Diagnosis(problem, frame, len(mine), paired, len(comparable) - paired, tuple(present), _own_account(mine, k))
 
@@ -213,34 +246,75 @@ def _check(problem: Problem) -> None:
         raise ValueError(f"{name!r} is not open now; an internal figure would explain a problem that nobody has.")
 
 
-def _internal(cases: pd.DataFrame) -> list[str]:
+def internal_measures(cases: pd.DataFrame) -> list[str]:
     """The usual internal measures, then further numeric columns that a map or the operation brought."""
     numeric = cases.select_dtypes("number").dropna(axis=1, how="all").columns
     further = numeric.difference([*MEASURES, *NOT_INTERNAL], sort=False)
-    return [*MEASURES, *(column for column in further if not str(column).endswith("_id"))]
+    return [*MEASURES, *(str(c) for c in further if not str(c).endswith("_id") and not str(c).startswith("_"))]
 
 
-def _name_further(column: str) -> tuple[str, str]:
-    """Name and unit of a column that the operation brought: 'callback_late_h' is callback late, in hours."""
+def alike_measures(cases: pd.DataFrame, measures: Sequence[str]) -> dict[str, list[str]]:
+    """Measures that speak for themselves, in order, each with the later ones that say the same thing as it."""
+    numeric = [c for c in measures if c in cases and not _is_words(cases[c]) and cases[c].notna().any()]
+    ranks = pd.DataFrame({c: measured_values(cases, c) for c in numeric}).corr("spearman").abs().round(9)
+    clusters: dict[str, list[str]] = {}
+    for name in measures:
+        own = next((c for c in clusters if c in ranks and name in ranks and float(ranks[c][name]) >= ALIKE), None)
+        clusters[own].append(name) if own else clusters.setdefault(name, [])
+    return clusters
+
+
+def name_measure(column: str, names: Mapping[str, str]) -> tuple[str, str]:
+    """Name and unit of a recorded figure: as the organisation calls it, else ours, else the column's own words.
+
+    Examples
+    --------
+    >>> name_measure("callback_late_h", {}), name_measure("updates", {"updates": "messages sent unasked"})
+    (('callback late', 'hours'), ('messages sent unasked', ''))
+    """
     unit = {"_h": "hours", "_s": "seconds"}.get(column[-2:], "")
-    return (column[:-2] if unit else column).replace("_", " "), unit
+    name, unit = MEASURES.get(column) or ((column[:-2] if unit else column).replace("_", " "), unit)
+    return names.get(column, name), unit
 
 
-def _contrast(cases: pd.DataFrame, measure: str, k: int, confidence: float) -> dict[str, object]:
-    """One measure between cases with and without the problem, like with like."""
-    name, unit = MEASURES.get(measure) or _name_further(measure)
-    row: dict[str, Any] = {"measure": measure, "name": name, "unit": unit, "lack": "", "n_with": 0, "n_without": 0}
+def _name(column: str, level: object, names: Mapping[str, str]) -> tuple[str, str]:
+    name, unit = name_measure(column, names)
+    return (name, unit) if level is None else (f"{name} “{level}”", "share")
+
+
+def _is_words(column: pd.Series) -> bool:
+    return not pd.api.types.is_numeric_dtype(column)
+
+
+def _values(cases: pd.DataFrame, measure: str) -> list[tuple[object, pd.Series | None]]:
+    """A measure's values, or a flag for each value of a column of words: of two values for the rarer one alone."""
     if measure not in cases or cases[measure].isna().all():
-        return row | {"lack": NO_COLUMN}
-    values = measured_values(cases, measure)
-    table = pd.DataFrame({"value": values, "has": cases["_has"], "stratum": cases["_stratum"]}).dropna()
+        return [(None, None)]
+    column = cases[measure]
+    if not _is_words(column):
+        return [(None, measured_values(cases, measure))]
+    levels = column.astype(str).where(column.notna()).value_counts().sort_index().sort_values(kind="stable").index
+    levels = levels[:1] if len(levels) == 2 else levels[-LEVELS:]
+    return [(level, column.astype(str).eq(level).astype(float).where(column.notna())) for level in levels]
+
+
+def _contrast(
+    cases: pd.DataFrame, measure: str, values: pd.Series | None, k: int, confidence: float
+) -> dict[str, object]:
+    """One measure between cases with and without the problem, like with like."""
+    if values is None:
+        return {"lack": NO_COLUMN, "n_with": 0, "n_without": 0}
+    columns = {"value": values.reindex(cases.index), "has": cases["_has"], "stratum": cases["_stratum"]}
+    table = pd.DataFrame(columns).dropna()
     sides = [cases.loc[table.index[table["has"].eq(side)]] for side in (True, False)]
-    row |= {"n_with": len(sides[0]), "n_without": len(sides[1]), "people": min(map(count_people, sides))}
+    row: dict[str, Any] = {"n_with": len(sides[0]), "n_without": len(sides[1]), "people": min(map(count_people, sides))}
     if row["people"] < k or table["value"].nunique() == 1:
         return row | {"lack": FEW if row["people"] < k else CONSTANT}
-    typical = table.groupby("has")["value"].agg("mean" if measure in COUNTS else "median")
-    row |= {"with_problem": float(typical[True]), "without": float(typical[False])}
-    return row | compare_ranks(table["value"], table["has"], table["stratum"], confidence)
+    average = measure in COUNTS or _is_words(cases[measure])
+    typical = table.groupby("has")["value"].agg("mean" if average else "median")
+    row |= {"with_problem": float(typical[True]), "without": float(typical[False]), "lack": ""}
+    people = cases.loc[table.index, "customer_id"] if "customer_id" in cases else None
+    return row | compare_ranks(table["value"], table["has"], table["stratum"], confidence, people)
 
 
 def measured_values(cases: pd.DataFrame, measure: str) -> pd.Series:
@@ -252,7 +326,9 @@ def measured_values(cases: pd.DataFrame, measure: str) -> pd.Series:
     return values / answered.clip(lower=1)
 
 
-def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confidence: float = 0.95) -> dict[str, float]:
+def compare_ranks(
+    values: pd.Series, has: pd.Series, stratum: pd.Series, confidence: float = 0.95, people: pd.Series | None = None
+) -> dict[str, float]:
     """Stratified probability of superiority, its interval, and van Elteren's p-value.
 
     Parameters
@@ -265,6 +341,8 @@ def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confide
         Kind of case; only cases of one kind are compared.
     confidence
         Level of the interval.
+    people
+        Whose case it is; None where each is of another customer.
 
     Returns
     -------
@@ -290,21 +368,56 @@ def compare_ranks(values: pd.Series, has: pd.Series, stratum: pd.Series, confide
     x, mine, codes, m, n = (array[paired] for array in (x, mine, codes, m, n))
     data = pd.DataFrame({"x": x, "stratum": codes, "mine": mine})
     rank, own = (data.groupby(kind)["x"].rank().to_numpy() for kind in ("stratum", ["stratum", "mine"]))
-    ties = data.groupby(["stratum", "x"])["x"].transform("size").to_numpy(float)
-    size, same, other = m + n, np.where(mine, m, n), np.where(mine, n, m)
+    same, other = np.where(mine, m, n), np.where(mine, n, m)
     below = (rank - own) / other  # share of the other side below this case
     placement = np.where(mine, below, 1 - below)
-    shares = m * n / size / same
+    shares = m * n / (m + n) / same
     whole = float(shares[mine].sum())
     value = float((shares * placement)[mine].sum() / whole)
-    error = float(np.sqrt(((shares * (placement - value)) ** 2).sum())) / whole
-    low, high = _logit_interval(value, error, len(x), confidence)
-    tied = 1 - np.bincount(codes, weights=(ties**2 - 1) / (size * (size**2 - 1)))[codes]
-    head = np.unique(codes, return_index=True)[1]
-    variance = float((m * n * (size + 1) / 12 * tied / (size + 1) ** 2)[head].sum())
-    excess = float(((rank - (size + 1) / 2) / (size + 1))[mine].sum())
-    p_value = 2 * NormalDist().cdf(-abs(excess) / np.sqrt(variance)) if variance > 0 else 1.0
+    clusters = None if people is None else number_clusters(people.reset_index(drop=True)[paired])
+    if np.isin(x, (0, 1)).all():
+        low, high = _flag_interval(x, mine, shares / whole, value, confidence)
+    else:
+        scatter = shares * (placement - value)
+        spread = scatter if clusters is None else np.bincount(clusters, weights=scatter)
+        error = float(np.sqrt(max((spread**2).sum(), (scatter**2).sum()))) / whole
+        low, high = _logit_interval(value, error, len(x), confidence)
+    p_value = stratified_trend(x, mine.astype(float), codes, clusters)[2]
     return {"superiority": value, "low": low, "high": high, "p_value": p_value}
+
+
+def stratified_trend(
+    x: np.ndarray, y: np.ndarray, strata: np.ndarray, clusters: np.ndarray | None = None
+) -> tuple[float, float, float]:
+    """How much y grows from the lowest to the highest rank of x within strata, its standard error and p-value.
+
+    Mantel's correlation test with modified ridits; of a y of two values it is van Elteren's. The larger of two
+    variances counts: by permutation within strata, and between customers (`clusters`).
+
+    References
+    ----------
+    Mantel (1963), JASA 58, 690-700. Landis, Heyman & Koch (1978), International Statistical Review 46, 237-254.
+
+    Examples
+    --------
+    >>> stratified_trend(np.arange(4.0), np.array([0.0, 0, 1, 1]), np.zeros(4, int))[0] > 0
+    True
+    """
+    data = pd.DataFrame({"x": x, "y": y}).groupby(np.asarray(strata))
+    size = data["x"].transform("size").to_numpy(float)
+    ridit = data["x"].rank().to_numpy() / (size + 1) - 0.5
+    score = ridit * (y - data["y"].transform("mean").to_numpy())
+    squares = pd.DataFrame({"x": ridit**2, "y": (y - data["y"].transform("mean").to_numpy()) ** 2})
+    sums = squares.groupby(np.asarray(strata)).sum()
+    left = np.maximum(data.size().to_numpy() - 1, 1)
+    variance = float((sums["x"] * sums["y"] / left).sum())
+    if clusters is not None:
+        variance = max(variance, float((np.bincount(clusters, weights=score) ** 2).sum()))
+    reach = float(sums["x"].sum())
+    if variance <= 0 or reach <= 0:
+        return 0.0, 0.0, 1.0
+    error, total = np.sqrt(variance), float(score.sum())
+    return total / reach, float(error / reach), float(2 * NormalDist().cdf(-abs(total) / error))
 
 
 def _logit_interval(value: float, error: float, n: int, confidence: float) -> tuple[float, float]:
@@ -313,6 +426,19 @@ def _logit_interval(value: float, error: float, n: int, confidence: float) -> tu
     reach = z_score(confidence) * max(error, 0.5 / n) / (inner * (1 - inner))
     low, high = (1 / (1 + np.exp(-(np.log(inner / (1 - inner)) + side))) for side in (-reach, reach))
     return float(min(low, value)), float(max(high, value))
+
+
+def _flag_interval(
+    flag: np.ndarray, mine: np.ndarray, shares: np.ndarray, value: float, confidence: float
+) -> tuple[float, float]:
+    """Interval of the superiority of a flag, half of a difference of shares: Wilson's bounds of both, combined."""
+    gaps = []
+    for side in (mine, ~mine):
+        rate, worth = float(shares[side] @ flag[side]), 1 / float(shares[side] @ shares[side])
+        low, high = wilson_bounds(min(rate, 1.0), worth, confidence)
+        gaps.append((rate - float(low), float(high) - rate))
+    (down, up), (others_down, others_up) = gaps
+    return max(value - np.hypot(down, others_up) / 2, 0.0), min(value + np.hypot(up, others_down) / 2, 1.0)
 
 
 def _own_account(mine: pd.DataFrame, k: int) -> Account | None:

@@ -5,11 +5,10 @@ answer for a short series.
 """
 
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 from analytics.contrast.diagnosis import measured_values
 from analytics.contrast.groups import check_score, perceived_points
@@ -17,7 +16,6 @@ from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.tables.periods import Frequency, period_of
 from analytics.tables.schema import require
 
-LONGEST_LAG = 6  # periods later that perception may follow
 SHORTEST = 24  # periods; two years of months, so that a season is not taken for a trend
 RACE, PERCEPTION_FELL, PERCEPTION_ROSE = "slow race to the bottom", "perception fell", "perception rose"
 NO_CHANGE, CANNOT_TELL = "no change in perception", "cannot tell"
@@ -34,15 +32,14 @@ class Drift:
         perception' or 'cannot tell'.
     cost_change, perception_change
         Change along the straight line from the first to the last period: relative for cost, in points for perception.
-    lags
-        Correlation of the cost of a period with perception `lag` periods later, both without their trend and
-        prewhitened, with an interval that allows for the number of lags; NaN when the series is short.
+    p_value
+        Of a change in perception; NaN when the series is short.
     """
 
     word: str
     cost_change: Estimate
     perception_change: Estimate
-    lags: pd.DataFrame
+    p_value: float
 
 
 def find_drift(
@@ -53,9 +50,7 @@ def find_drift(
 
     Each series gets a straight line; the interval of its change allows for the errors being related from one period to
     the next (first-order autocorrelation, corrected for its small-sample bias, shrinks the effective number of
-    periods). Correlations at up to six periods' lag are taken on prewhitened residuals,
-    Bonferroni over the lags. With fewer than 24
-    periods, or when a line's interval includes no change, nothing is claimed of it.
+    periods). With fewer than 24 periods, or when a line's interval includes no change, nothing is claimed of it.
 
     Parameters
     ----------
@@ -73,7 +68,7 @@ def find_drift(
     Returns
     -------
     Drift
-        Verdict, changes and lags.
+        Verdict and changes.
 
     Raises
     ------
@@ -83,8 +78,7 @@ def find_drift(
     References
     ----------
     Kendall (1954), Biometrika 41, 403-404, for the bias of autocorrelation. Santer et al. (2000),
-    J. Geophysical Research 105, 7337-7356, for the effective number. Haugh (1976), JASA 71, 378-385, for prewhitened
-    correlations.
+    J. Geophysical Research 105, 7337-7356, for the effective number.
 
     Examples
     --------
@@ -102,7 +96,8 @@ def find_drift(
     cost_change = Estimate(change, low, high, len(whole), "share", OBSERVED)
     felt_change = Estimate(*felt_line[:3], int(points["n"].sum()), "score" if perception == "ces" else "points", SAID)
     word = _word(cost_change, felt_change, len(whole))
-    return Drift(word, cost_change, felt_change, _lags(whole, confidence))
+    p_value = felt_line[4] if len(whole) >= SHORTEST else np.nan
+    return Drift(word, cost_change, felt_change, p_value)
 
 
 def _points(cases: pd.DataFrame, cost: str, perception: str, frequency: Frequency) -> pd.DataFrame:
@@ -113,11 +108,11 @@ def _points(cases: pd.DataFrame, cost: str, perception: str, frequency: Frequenc
     return grouped.mean().assign(n=grouped["perception"].count()).rename_axis("period").reset_index()
 
 
-def _line(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:
-    """Change along a straight line with its bounds, and where the line starts."""
+def _line(values: np.ndarray, confidence: float) -> tuple[float, float, float, float, float]:
+    """Change along a straight line with its bounds, where the line starts, and the p-value of no change."""
     n = len(values)
     if n < 5:
-        return np.nan, np.nan, np.nan, np.nan
+        return (np.nan,) * 5
     time = np.arange(n) - (n - 1) / 2
     slope, centre = float(time @ values / (time @ time)), float(values.mean())
     residual = values - centre - slope * time
@@ -126,7 +121,8 @@ def _line(values: np.ndarray, confidence: float) -> tuple[float, float, float, f
     error = np.sqrt(residual @ residual / (effective - 2) / (time @ time))
     half = float(stdtrit(effective - 2, (1 + confidence) / 2) * error) * (n - 1)
     change = slope * (n - 1)
-    return change, change - half, change + half, centre + slope * time[0]
+    p_value = 2 * float(stdtr(effective - 2, -abs(slope) / error)) if error > 0 else float(slope == 0)
+    return change, change - half, change + half, centre + slope * time[0], p_value
 
 
 def _autocorrelation(residual: np.ndarray) -> float:
@@ -136,31 +132,6 @@ def _autocorrelation(residual: np.ndarray) -> float:
         return 0.0
     raw, n = float(residual[1:] @ residual[:-1]) / power, len(residual)
     return float(np.clip((raw * n + 2) / (n - 4), 0.0, 0.9))
-
-
-def _lags(whole: pd.DataFrame, confidence: float) -> pd.DataFrame:
-    """Correlation of cost with later perception, trend and own memory taken out of both."""
-    lags = pd.DataFrame({"lag": range(LONGEST_LAG + 1), "correlation": np.nan, "low": np.nan, "high": np.nan, "n": 0})
-    if len(whole) < SHORTEST:
-        return lags
-    cost, felt = (_prewhiten(whole[name].to_numpy()) for name in ("cost", "perception"))
-    reach = NormalDist().inv_cdf(1 - (1 - confidence) / 2 / len(lags))
-    for lag in lags["lag"]:
-        early, late = cost[: len(cost) - lag], felt[lag:]
-        n = len(early)
-        if n < 8 or early.std() == 0 or late.std() == 0:
-            continue
-        r = float(np.corrcoef(early, late)[0, 1])
-        low, high = np.tanh(np.arctanh(np.clip(r, -0.999, 0.999)) + np.array([-1, 1]) * reach / np.sqrt(n - 3))
-        lags.loc[lag, ["correlation", "low", "high", "n"]] = r, low, high, n
-    return lags
-
-
-def _prewhiten(values: np.ndarray) -> np.ndarray:
-    time = np.arange(len(values))
-    residual = values - np.polyval(np.polyfit(time, values, 1), time)
-    rho = _autocorrelation(residual)
-    return np.asarray(residual[1:] - rho * residual[:-1])
 
 
 def _word(cost: Estimate, felt: Estimate, periods: int) -> str:

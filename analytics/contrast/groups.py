@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.contrast.clocks import name_groups
-from analytics.measures.discoveries import control_false_discoveries
+from analytics.measures.discoveries import discovery_threshold, mark_differences
 from analytics.measures.estimate import Estimate
 from analytics.measures.intervals import clustered_n, difference_bounds, number_clusters, z_score
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
@@ -25,26 +25,25 @@ PERCEIVED: dict[str, tuple[str, Callable[..., Estimate]]] = {  # column: what it
 }  # fmt: skip
 PERCEPTIONS = ("csat", "nps", "ces")
 WITHIN = ("reason", "channel", "segment")  # kinds of case that are compared like with like
+MARGINS = {"csat": 0.05, "nps": 10.0, "ces": 0.3}  # a difference under this counts as none, where equality is asked
+APART = 0.1  # p-value, over the number of groups, under which one stands apart and the others are judged without it
+DISAGREE = 0.001  # p-value under which even the groups that are left do not agree
 BANDS = ("lowest third", "middle third", "highest third")
 TURNS, VANISHES, ALONE = "turns", "vanishes", "alone"  # what becomes of a difference among cases of the same kind
 
 
 def contrast_groups(
-    cases: pd.DataFrame,
-    measure: str,
-    by: str,
-    baseline: object = None,
-    *,
-    within: tuple[str, ...] = WITHIN,
-    confidence: float = 0.95,
-    minimum: int = 10,
-) -> pd.DataFrame:
+    cases: pd.DataFrame, measure: str, by: str, baseline: object = None, *, goal: float | None = None,
+    within: tuple[str, ...] = WITHIN, confidence: float = 0.95, minimum: int = 10, cut: float | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Compare what customers say between groups of cases, and check the difference among cases of the same kind.
 
-    The difference is the group's figure minus that of `baseline` (or of all other groups), its interval combined from
-    the two intervals (MOVER); p-values come from the pooled-variance z test and are Benjamini-Hochberg controlled.
-    The adjusted difference is the mean of the differences inside strata of reason, channel and segment, weighted by
-    n1 n0 / (n1 + n0) (Mantel-Haenszel); a difference that turns round or vanishes there is flagged.
+    The difference is the group's figure minus that of `baseline`, or of a declared `goal`, or else of the other
+    groups, without those that stand apart where more than half do not, so that one odd group does not make its
+    neighbours look odd. Its interval is combined from two intervals (MOVER); p-values come from the
+    pooled-variance z test and are Benjamini-Hochberg controlled. The adjusted difference is the mean of the differences
+    inside strata of reason, channel and segment, weighted by n1 n0 / (n1 + n0) (Mantel-Haenszel); a difference that
+    turns round or vanishes there is flagged.
 
     Parameters
     ----------
@@ -56,19 +55,24 @@ def contrast_groups(
         Group column: team, site, channel, loyalty ('new' or 'loyal') and so on; a numeric column with many
         values, such as value_per_year, is cut into thirds. A missing group is 'not stated'.
     baseline
-        The group to compare with; None compares each group with all others.
+        The group to compare with; None compares each group with the other typical ones.
+    goal
+        A declared figure to compare with instead, in the measure's unit.
     within
         Columns that tell kinds of case: the adjusted difference compares like with like; () compares all.
     confidence
-        Level of the intervals; 1 - confidence is the rate of false findings.
+        Level of the groups' own intervals; 1 - confidence is the rate of false findings.
     minimum
         Groups of fewer customers are suppressed.
+    cut
+        Largest p-value that stands, where more tests than these are controlled together; None controls these alone.
+        Intervals of differences are at the level of one less this, and agree with `differs`.
 
     Returns
     -------
     DataFrame
         One row per group: measure, value, low, high, n, unit, source; `difference` from the comparison with its
-        interval, `p_value`, `differs` (after Benjamini-Hochberg over the groups); `adjusted` difference among cases of
+        interval, `error` (its standard error), `p_value`, `differs`; `adjusted` difference among cases of
         the same kind with its interval; `mix` where the two disagree: 'turns', 'vanishes', 'alone' (no such
         cases elsewhere) or ''; `people`; `withheld`, why the group is suppressed, or ''.
 
@@ -102,15 +106,16 @@ def contrast_groups(
     if baseline is not None and baseline not in groups:
         raise ValueError(f"baseline {baseline!r} is not a value of {by!r}. Found: {', '.join(map(repr, groups))}.")
     strata = number_strata(answered, [column for column in within if column != by])[0]
-    rows = []
-    for group in groups:
-        inside = answered["_group"].eq(group)
-        against = answered["_group"].isin([baseline]) if baseline is not None else ~inside
-        row = _compare(answered, measure, inside, against & ~inside, strata, confidence)
-        rows.append({by: group, "people": count_people(answered[inside])} | row)
-    frame = suppress(pd.DataFrame(rows), minimum, by=[by])
-    differs = control_false_discoveries(frame["p_value"], 1 - confidence)
-    return frame.assign(differs=differs, mix=_mix(frame, differs))
+    reference = [baseline] if baseline is not None else [] if goal is not None else _typical(answered, minimum)
+    sides = [(inside := answered["_group"].eq(g), answered["_group"].isin(reference) & ~inside) for g in groups]
+    tests = pd.DataFrame([_test(answered, *side, goal) for side in sides])
+    tests["people"] = [count_people(answered[inside]) for inside, _ in sides]
+    if cut is None:
+        cut = discovery_threshold(tests.loc[tests["people"] >= minimum, "p_value"], 1 - confidence)
+    figures = [_figures(answered, measure, side, strata, goal, (confidence, 1 - cut)) for side in sides]
+    frame = pd.concat([pd.DataFrame({by: groups}), tests, pd.DataFrame(figures)], axis=1)
+    frame = mark_differences(suppress(frame, minimum, by=[by]), cut, bounds=("difference_low", "difference_high"))
+    return frame.assign(mix="" if goal is not None else _mix(frame))
 
 
 def check_score(perception: str) -> None:
@@ -147,47 +152,82 @@ def perceived_points(answers: pd.Series) -> pd.Series:
     return values
 
 
-def _compare(
-    answered: pd.DataFrame, measure: str, inside: pd.Series, against: pd.Series, strata: pd.Series, confidence: float
-) -> dict[str, object]:
-    """One group's figure and its difference from the comparison, crude and among cases of the same kind."""
-    summary, points = PERCEIVED[measure][1], answered["_points"]
-    mine, n = _side(summary, answered.loc[inside], measure, confidence)
-    row = {"measure": measure} | vars(mine)
-    keys = ("difference", "difference_low", "difference_high", "p_value", "adjusted", "adjusted_low", "adjusted_high")
-    empty = dict.fromkeys(keys, np.nan)
-    if not against.any():
-        return row | empty
-    theirs, others = _side(summary, answered.loc[against], measure, confidence)
-    variance = float(points[inside | against].var(ddof=0))
-    error = np.sqrt(variance * (1 / n + 1 / others))
-    shift = float(points[inside].mean() - points[against].mean())
-    p_value = 2 * NormalDist().cdf(-abs(shift) / error) if error > 0 else 1.0
-    crude = dict(zip(empty, (*difference_bounds(mine, theirs), p_value), strict=False))
-    return row | empty | crude | _adjusted(points, inside, against, strata, variance, confidence)
+def _typical(answered: pd.DataFrame, minimum: int) -> list[object]:
+    """The groups without those that stand apart, the furthest left out first; all where no more than half agree."""
+    sizes = answered["_group"].value_counts()
+    kept = sorted(sizes.index[sizes >= minimum], key=str)
+    fewest = max(len(kept) // 2 + 1, 2)
+    while len(kept) > 1:
+        rows = answered["_group"].isin(kept)
+        pairs = [(inside := answered["_group"].eq(group), rows & ~inside) for group in kept]
+        p = np.array([_test(answered, inside, rest, None)["p_value"] for inside, rest in pairs])
+        if p.min() > (APART / len(kept) if len(kept) > fewest else DISAGREE):
+            return kept
+        if len(kept) == fewest:
+            break
+        far = np.array([abs(answered.loc[i, "_points"].mean() - answered.loc[r, "_points"].mean()) for i, r in pairs])
+        kept.pop(int(np.lexsort([-far.round(9), p.round(12)])[0]))
+    return list(sizes.index)
 
 
-def _side(
-    summary: Callable[..., Estimate], rows: pd.DataFrame, measure: str, confidence: float
-) -> tuple[Estimate, float]:
-    """The figure of some rows, and the answers of different people that would be as certain."""
-    ids = rows.get("customer_id")
-    codes = None if ids is None else number_clusters(ids)
-    points = rows["_points"].to_numpy()
-    n = float(len(rows)) if codes is None else clustered_n(points, np.ones(len(rows)), codes, confidence)
-    return summary(rows[measure], clusters=ids, confidence=confidence), n
+def _test(answered: pd.DataFrame, inside: pd.Series, against: pd.Series, goal: float | None) -> dict[str, float]:
+    """Shift of a group from what it is compared with, its standard error, and the p-value of the z test."""
+    points, size = answered["_points"], _effective(answered, inside)
+    if goal is not None:
+        shift, error = float(points[inside].mean()) - goal, float(np.sqrt(points.var(ddof=0) / size))
+    elif against.any():
+        shift = float(points[inside].mean() - points[against].mean())
+        variance = float(points[inside | against].var(ddof=0))
+        error = float(np.sqrt(variance * (1 / size + 1 / _effective(answered, against))))
+    else:
+        return {"error": np.nan, "p_value": np.nan}
+    return {"error": error, "p_value": 2 * NormalDist().cdf(-abs(shift) / error) if error > 0 else 1.0}
 
 
-def _adjusted(
-    points: pd.Series, inside: pd.Series, against: pd.Series, strata: pd.Series, variance: float, confidence: float
+def _effective(answered: pd.DataFrame, side: pd.Series) -> float:
+    """The answers of different people that would be as certain as these."""
+    codes = number_clusters(answered.loc[side, "customer_id"]) if "customer_id" in answered else None
+    points = answered.loc[side, "_points"].to_numpy()
+    return float(len(points)) if codes is None else clustered_n(points, np.ones(len(points)), codes)
+
+
+def _figures(
+    answered: pd.DataFrame, measure: str, side: tuple[pd.Series, pd.Series], strata: pd.Series, goal: float | None,
+    levels: tuple[float, float],
+) -> dict[str, object]:  # fmt: skip
+    """A group's figure, and its difference from the comparison, crude and among cases of the same kind."""
+    (inside, against), ids = side, answered.get("customer_id")
+
+    def figure(rows: pd.Series, level: float) -> Estimate:
+        clusters = None if ids is None else ids[rows]
+        return PERCEIVED[measure][1](answered.loc[rows, measure], clusters=clusters, confidence=level)
+
+    row = {"measure": measure} | vars(figure(inside, levels[0]))
+    wide, keys = figure(inside, levels[1]), ("difference", "difference_low", "difference_high")
+    if goal is not None:
+        row |= zip(keys, (bound - goal for bound in (wide.value, wide.low, wide.high)), strict=True)
+    elif against.any():
+        row |= zip(keys, difference_bounds(wide, figure(against, levels[1])), strict=True)
+    else:
+        row |= dict.fromkeys(keys, np.nan)
+    size = _effective(answered, inside) / inside.sum()
+    return row | adjusted_difference(answered["_points"], inside, against, strata, levels[1], size)
+
+
+def adjusted_difference(
+    points: pd.Series, inside: pd.Series, against: pd.Series, strata: pd.Series, confidence: float, worth: float = 1.0
 ) -> dict[str, float]:
-    """Mantel-Haenszel mean of the differences inside strata."""
+    """Mantel-Haenszel mean of the differences inside strata; NaN where no stratum holds both sides.
+
+    `worth` is what one of several answers of the same people counts for.
+    """
     mine, theirs = (points[rows].groupby(strata[rows]).agg(["mean", "size"]) for rows in (inside, against))
     both = mine.add_suffix("_1").join(theirs.add_suffix("_0"), how="inner")
     weight = both["size_1"] * both["size_0"] / (both["size_1"] + both["size_0"])
     if not len(both):
-        return {}
+        return dict.fromkeys(("adjusted", "adjusted_low", "adjusted_high"), np.nan)
     value = float((weight * (both["mean_1"] - both["mean_0"])).sum() / weight.sum())
+    variance = float(points[inside | against].var(ddof=0)) / worth
     half = z_score(confidence) * float(np.sqrt(variance / weight.sum()))
     return {"adjusted": value, "adjusted_low": value - half, "adjusted_high": value + half}
 
@@ -206,9 +246,10 @@ def _bands(column: pd.Series) -> pd.Series:
     return name_groups(column)
 
 
-def _mix(frame: pd.DataFrame, differs: pd.Series) -> np.ndarray:
+def _mix(frame: pd.DataFrame) -> np.ndarray:
     """Where a difference does not survive the comparison of like with like."""
     turned = frame["difference"] * frame["adjusted"] < 0
     unclear = (frame["adjusted_low"] <= 0) & (frame["adjusted_high"] >= 0)
     alone = frame["adjusted"].isna()
-    return np.select([~alone & turned & ~unclear, differs & unclear, differs & alone], [TURNS, VANISHES, ALONE], "")
+    names, differs = [TURNS, VANISHES, ALONE], frame["differs"]
+    return np.select([~alone & turned & ~unclear, differs & unclear, differs & alone], names, "")

@@ -1,4 +1,4 @@
-"""Watermelons: green inside, red to customers; and the reverse, red inside while customers are content.
+"""Watermelons: green inside, red to customers; and the reverse, red inside while customers are no less content.
 
 A target that is met says nothing about quality; this test asks customers. Why a queue is red to them is the subject of
 ``diagnosis``.
@@ -13,34 +13,35 @@ from scipy.special import ndtr
 
 from analytics.config import Target
 from analytics.contrast.clocks import name_groups
-from analytics.contrast.groups import PERCEIVED, check_score, perceived_points
-from analytics.measures.discoveries import control_false_discoveries
-from analytics.measures.intervals import wilson_bounds, z_score
-from analytics.measures.suppress import count_people
+from analytics.contrast.groups import MARGINS, check_score, contrast_groups
+from analytics.measures.discoveries import discovery_threshold
+from analytics.measures.intervals import wilson_bounds
 from analytics.tables.schema import require
 
 WATERMELON = "watermelon"
 REVERSE = "reverse watermelon"
-SHUFFLES = 200
-HALVES = ["p_green", "p_not_green", "p_red", "p_content"]
 TABLE = [
     "target", "by", "group", "goal", "inside", "inside_low", "inside_high", "inside_n", "inside_verdict",
-    "perceived", "low", "high", "n", "people", "against", "perceived_verdict", "absent",
+    "perceived", "low", "high", "n", "people", "against", "declared", "gap", "gap_low", "gap_high", "mix",
+    "perceived_verdict", "absent",
 ]  # fmt: skip
-COLUMNS = [*TABLE, "p_value", "finding", "false_alarms"]
+HALVES = ["p_green", "p_red", "p_not_green", "p_content"]
+COLUMNS = [*TABLE, "p_value", "finding"]
 
 
 def find_watermelons(
     cases: pd.DataFrame, targets: Sequence[Target], perception: str = "csat", *, contacts: pd.DataFrame | None = None,
-    confidence: float = 0.95, minimum: int = 10, seed: int = 0,
+    confidence: float = 0.95, minimum: int = 10, cut: float | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """Find groups that meet a target while their customers are worse off than others, and the other way round.
+    """Find groups that meet a target while their customers are worse off, and the other way round.
 
     Inside is the share meeting the target: green when its whole interval lies above the goal's share, red when
-    below. Perceived is what customers say: red when the whole interval lies below the
-    figure of all other groups, content when above. A watermelon is green inside and red to customers; the reverse
-    is red inside while customers are content. Both halves must hold, so a candidate's p-value is the larger of the two
-    one-sided ones, and Benjamini-Hochberg controls them over all targets, groups and both directions.
+    below. Perceived is what customers say, against the perceived goal that the target declares, or else against the
+    other groups, those that stand apart left out (`contrast_groups`): red when it is lower, content when it is no worse
+    by more than a margin (5 points of satisfied customers, 10 points of NPS, 0.3 of ease: a test of non-inferiority). A
+    watermelon is green inside and red to customers; the reverse is red inside while customers are content. Both halves
+    must hold, so a candidate's p-value is the larger of the two, and Benjamini-Hochberg controls them over all targets,
+    groups and both directions.
 
     Parameters
     ----------
@@ -57,17 +58,18 @@ def find_watermelons(
         Level of the intervals; 1 - confidence is the rate of false findings.
     minimum
         Groups with fewer customers inside or answering are suppressed: their figures are missing.
-    seed
-        Of the shuffles behind `false_alarms`.
+    cut
+        Largest p-value that stands, where more tests than these are controlled together; gaps then have the level of
+        one less this.
 
     Returns
     -------
     DataFrame
         One row per target and group: both figures with intervals and n, both verdicts ('green', 'red', 'unclear';
-        'red', 'content', 'unclear'), `people` (customers who answered), `absent` (the column that is not measured, or
-        ''), `p_value`, `finding` ('watermelon', 'reverse watermelon' or ''), and `false_alarms`: the share of 200
-        tables with the customers' answers shuffled between cases in which this test found anything, the same for every
-        row.
+        'red', 'content', 'unclear'), `people` (customers who answered), `against` (the perceived figure compared with)
+        and whether it is `declared`, `gap` (how far the group lies from it, among cases of the same kind where there
+        are any) with its interval and `mix` (see `contrast_groups`), `absent` (the column that is not measured, or
+        ''), `p_value` and `finding` ('watermelon', 'reverse watermelon' or '').
 
     Raises
     ------
@@ -79,7 +81,8 @@ def find_watermelons(
     References
     ----------
     Wilson (1927), JASA 22, 209-212. Berger (1982), Technometrics 24, 295-300, for the larger of two p-values.
-    Benjamini & Hochberg (1995), JRSS B 57, 289-300.
+    Wellek (2010), Testing Statistical Hypotheses of Equivalence and Noninferiority, 2nd ed., chapter 6. Benjamini &
+    Hochberg (1995), JRSS B 57, 289-300.
 
     Examples
     --------
@@ -92,22 +95,25 @@ def find_watermelons(
     require(cases, [perception], "watermelons")
     cases = cases.reset_index(drop=True)
     contacts = None if contacts is None else contacts.reset_index(drop=True)
-    points = perceived_points(cases[perception])
-    parts = [_judge(cases, contacts, target, points, confidence, minimum) for target in targets]
+    options: dict[str, Any] = {"confidence": confidence, "minimum": minimum, "cut": cut or 1 - confidence}
+    parts = [_judge(cases, contacts, target, perception, **options) for target in targets]
     if not parts:
         return pd.DataFrame(columns=COLUMNS)
     table = pd.concat(parts, ignore_index=True)
-    both = {WATERMELON: ["p_green", "p_red"], REVERSE: ["p_not_green", "p_content"]}
-    p_values = pd.DataFrame({name: table[halves].max(axis=1, skipna=False) for name, halves in both.items()})
-    table["p_value"], table["finding"] = p_values.min(axis=1), _findings(table, p_values, confidence)
-    table["false_alarms"] = _false_alarms(cases, table, points, confidence, np.random.default_rng(seed))
-    return table[COLUMNS]
+    both = {WATERMELON: HALVES[:2], REVERSE: HALVES[2:]}
+    p = pd.DataFrame({name: table[halves].max(axis=1, skipna=False) for name, halves in both.items()})
+    stands = p <= (cut or discovery_threshold(p.to_numpy().ravel().tolist(), 1 - confidence))
+    inside, felt = table["inside_verdict"], table["perceived_verdict"]
+    halves = {WATERMELON: inside.eq("green") & felt.eq("red"), REVERSE: inside.eq("red") & felt.eq("content")}
+    finding = np.select([stands[name] & hold for name, hold in halves.items()], list(halves), "")
+    return table.assign(p_value=p.min(axis=1), finding=finding)[COLUMNS]
 
 
 def _judge(
-    cases: pd.DataFrame, contacts: pd.DataFrame | None, target: Target, points: pd.Series, confidence: float, k: int
-) -> pd.DataFrame:
-    """Judge one target over all groups: both figures, their verdicts and the one-sided p-values of every half."""
+    cases: pd.DataFrame, contacts: pd.DataFrame | None, target: Target, perception: str, *,
+    confidence: float, minimum: int, cut: float,
+) -> pd.DataFrame:  # fmt: skip
+    """Judge one target over all groups: both figures, their verdicts and the p-values of every half."""
     by = target.by
     rows = contacts if contacts is not None and {target.column, by} <= {*contacts} else cases
     needed = ((target.column, rows), (by, rows), (by, cases))
@@ -115,14 +121,20 @@ def _judge(
     head: dict[str, Any] = {"target": target.name, "by": by, "goal": target.share, "absent": next(iter(absent), "")}
     if absent:
         return pd.DataFrame([head | {"group": ""}]).reindex(columns=[*TABLE, *HALVES])
-    table = _inside(rows, target, confidence).join(_perceived(cases, by, points, confidence), how="outer")
-    small = ~(table["people"].ge(k) & table["inside_n"].ge(k))
+    goal = {str(score): value for score, value in target.perceived.items()}.get(perception)
+    felt = contrast_groups(
+        cases, perception, by, goal=goal, confidence=confidence, minimum=minimum, cut=cut
+    ).set_index(by)  # fmt: skip
+    table = _inside(rows, target, confidence).join(_perceived(felt, MARGINS[perception]), how="outer")
+    small = ~(table["people"].ge(minimum) & table["inside_n"].ge(minimum))
     table[small] = np.nan
     green, red = table["inside_low"] > target.share, table["inside_high"] < target.share
     table["inside_verdict"] = np.select([small, green, red], ["", "green", "red"], "unclear")
-    low, high = table["low"] < table["against"], table["high"] > table["against"]
-    table["perceived_verdict"] = np.select([small, low & ~high, high & ~low], ["", "red", "content"], "unclear")
-    return table.rename_axis("group").reset_index().assign(**head).reindex(columns=[*TABLE, *HALVES])
+    worse = table["p_red"].le(1 - confidence)
+    felt_verdicts = [small, worse, table["p_content"].le(1 - confidence)]
+    table["perceived_verdict"] = np.select(felt_verdicts, ["", "red", "content"], "unclear")
+    table = table.assign(mix=felt["mix"].reindex(table.index).fillna(""), declared=goal is not None, **head)
+    return table.rename_axis("group").reset_index().reindex(columns=[*TABLE, *HALVES])
 
 
 def _inside(rows: pd.DataFrame, target: Target, confidence: float) -> pd.DataFrame:
@@ -138,62 +150,11 @@ def _inside(rows: pd.DataFrame, target: Target, confidence: float) -> pd.DataFra
     return table.assign(p_green=binom.sf(hits - 1, n, target.share), p_not_green=binom.cdf(hits, n, target.share))
 
 
-def _perceived(cases: pd.DataFrame, by: str, points: pd.Series, confidence: float) -> pd.DataFrame:
-    """What the customers of each group say, the figure it is compared with, and one-sided p-values."""
-    answered = cases[points.notna()]
-    groups = name_groups(answered[by])
-    codes, names = pd.factorize(groups, sort=True)
-    measure = PERCEIVED[str(points.name)][1]
-    figures = [measure(part, confidence=confidence) for _, part in answered[points.name].groupby(codes)]
-    rows = [(e.value, e.low, e.high, float(e.n)) for e in figures]
-    table = pd.DataFrame(rows, names, columns=["perceived", "low", "high", "n"])
-    table["people"] = [count_people(part) for _, part in answered.groupby(codes)]
-    z, table["against"] = _compare(points[points.notna()].to_numpy(), codes)
-    return table.assign(p_red=ndtr(z), p_content=ndtr(-z))
-
-
-def _compare(points: np.ndarray, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Pooled-variance z of each group against the threshold or all other groups, and what it is compared with."""
-    n, total = np.bincount(codes).astype(float), np.bincount(codes, weights=points)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        rest_n = n.sum() - n
-        rest = (total.sum() - total) / rest_n
-        z = (total / n - rest) / np.sqrt(points.var() * (1 / n + 1 / rest_n))
-    return np.nan_to_num(z), rest
-
-
-def _findings(table: pd.DataFrame, p_values: pd.DataFrame, confidence: float) -> np.ndarray:
-    """The finding of each row: both verdicts, and a p-value that stands among all."""
-    stands = control_false_discoveries(pd.concat(dict(p_values.items())), 1 - confidence)
-    inside, felt = table["inside_verdict"], table["perceived_verdict"]
-    both = {WATERMELON: inside.eq("green") & felt.eq("red"), REVERSE: inside.eq("red") & felt.eq("content")}
-    return np.select([stands[name] & halves for name, halves in both.items()], list(both), "")
-
-
-def _false_alarms(
-    cases: pd.DataFrame, table: pd.DataFrame, points: pd.Series, confidence: float, rng: np.random.Generator
-) -> float:
-    """Share of tables with shuffled answers in which anything at all is found."""
-    from scipy.stats import false_discovery_control
-
-    answers = points.dropna().to_numpy(copy=True)
-    z = np.full((SHUFFLES, len(table)), np.nan)
-    places = []
-    for by in table.loc[table["inside_verdict"].isin(["green", "red"]), "by"].unique():
-        codes, names = pd.factorize(name_groups(cases.loc[points.notna(), by]), sort=True)
-        rows = np.flatnonzero(table["by"].eq(by))
-        at = pd.Index(names).get_indexer(pd.Index(table.loc[rows, "group"]))
-        places.append((codes, rows[at >= 0], at[at >= 0]))
-    for shuffle in range(SHUFFLES if places else 0):
-        rng.shuffle(answers)
-        for codes, rows, at in places:
-            z[shuffle, rows] = _compare(answers, codes)[0][at]
-    tails = (("p_green", ndtr(z)), ("p_not_green", ndtr(-z)))
-    p = np.hstack([np.maximum(table[half].to_numpy(), tail) for half, tail in tails])
-    reach, inside = z_score(confidence), table["inside_verdict"]
-    visible = np.hstack([inside.eq("green").to_numpy() & (z < -reach), inside.eq("red").to_numpy() & (z > reach)])
-    tested = ~np.isnan(p).any(axis=0)
-    if not tested.any():
-        return 0.0
-    stands = false_discovery_control(p[:, tested], axis=1) <= 1 - confidence
-    return float((stands & visible[:, tested]).any(axis=1).mean())
+def _perceived(felt: pd.DataFrame, margin: float) -> pd.DataFrame:
+    """What the customers of each group say, the gap to the rest, and the two-sided p-values of worse and no worse."""
+    table = felt[["value", "low", "high", "n", "people"]].rename(columns={"value": "perceived"})
+    table["against"] = felt["value"] - felt["difference"]
+    for end in ("", "_low", "_high"):
+        table[f"gap{end}"] = felt[f"adjusted{end}"].fillna(felt[f"difference{end}"])
+    content = ndtr(-(felt["difference"] + margin) / felt["error"].where(felt["error"] > 0))
+    return table.assign(p_red=felt["p_value"].where(felt["difference"] < 0, 1.0), p_content=np.minimum(2 * content, 1))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 
@@ -36,12 +37,47 @@ def control_false_discoveries(p_values: pd.Series | Mapping | Sequence[float], r
     >>> control_false_discoveries([0.001, 0.04, 0.02, 0.6]).to_list()
     [True, False, True, False]
     """
-    from scipy.stats import false_discovery_control
+    p = _checked(p_values)
+    return p <= discovery_threshold(p, rate)
 
+
+def discovery_threshold(p_values: pd.Series | Mapping | Sequence[float], rate: float = 0.05) -> float:
+    """Level at which each of several tests may be told: those with p at most this stand (Benjamini-Hochberg).
+
+    It is R / m * rate with R findings among m tests, and rate / m where none stands. An interval at the level of one
+    less this agrees with its test, and such intervals of the findings hold the truth in at least 1 - rate of them
+    (Benjamini & Yekutieli 2005, JASA 100, 71-81, for false coverage).
+
+    Examples
+    --------
+    >>> discovery_threshold([0.001, 0.04, 0.02, 0.6]), discovery_threshold([0.5, 0.9])
+    (0.025, 0.025)
+    """
+    p = np.sort(_checked(p_values).dropna().to_numpy())
+    steps = np.arange(1, len(p) + 1) / max(len(p), 1) * rate
+    return float(steps[p <= steps].max(initial=rate / max(len(p), 1)))
+
+
+def mark_differences(
+    table: pd.DataFrame, threshold: float, same: float = 0.0, bounds: tuple[str, str] = ("low", "high")
+) -> pd.DataFrame:
+    """A table with `differs`: p at most the threshold, and an interval that leaves out "no difference".
+
+    Where a row does not differ its interval is widened, if need be, until it holds `same`: a test and an interval may
+    part by a hair, and no drawn interval may contradict its sentence.
+    """
+    low, high = (table[bound] for bound in bounds)
+    apart = (low > same) | (high < same)
+    differs = table["p_value"].le(threshold).fillna(False).astype(bool) & apart
+    widened = {
+        bounds[0]: low.clip(upper=same).where(~differs, low),
+        bounds[1]: high.clip(lower=same).where(~differs, high),
+    }
+    return table.assign(**widened, differs=differs)
+
+
+def _checked(p_values: pd.Series | Mapping | Sequence[float]) -> pd.Series:
     p = pd.Series(p_values, dtype="float64")
     if ((p < 0) | (p > 1)).any():
         raise ValueError(f"p-values lie between 0 and 1; found {p[(p < 0) | (p > 1)].to_list()[:5]}.")
-    stands = pd.Series(False, index=p.index)
-    if p.notna().any():
-        stands[p.notna()] = false_discovery_control(p.dropna().to_numpy()) <= rate
-    return stands
+    return p

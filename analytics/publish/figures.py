@@ -152,7 +152,7 @@ def plot_series(
 @styled()
 def plot_intervals(
     frame: pd.DataFrame, *, by: str, unit: str | None = None, label: str = "", reference: float | None = None,
-    highlight: str | None = None,
+    highlight: str | None = None, ordered: bool = False,
 ) -> Figure:  # fmt: skip
     """Compare groups as dots with their intervals, largest on top.
 
@@ -171,6 +171,8 @@ def plot_intervals(
         A value to compare with, such as the whole organisation's, drawn as a line.
     highlight
         The group the caption speaks of: it keeps the accent colour, the others turn grey.
+    ordered
+        Keep the frame's order from top to bottom, as of bands.
 
     Returns
     -------
@@ -178,7 +180,7 @@ def plot_intervals(
         For `blocks.figure`.
     """
     unit = unit or str(frame["unit"].iloc[0])
-    fig, ax, rows, (value, low, high) = _groups(frame, by, unit)
+    fig, ax, rows, (value, low, high) = _groups(frame, by, unit, ordered)
     if reference is not None:
         level = reference * (100 if unit == "share" else 1)
         ax.axvline(level, color=MIDDLE, linewidth=0.9, zorder=1)
@@ -231,9 +233,12 @@ def plot_shares(frame: pd.DataFrame, *, by: str, label: str = "", highlight: str
     return fig
 
 
-def _groups(frame: pd.DataFrame, by: str, unit: str) -> tuple[Figure, Axes, pd.DataFrame, list[np.ndarray]]:
+def _groups(
+    frame: pd.DataFrame, by: str, unit: str, ordered: bool = False
+) -> tuple[Figure, Axes, pd.DataFrame, list[np.ndarray]]:
     """A line for each group, smallest first, with its figure as text, and value and bounds in the axis's unit."""
-    rows = frame.sort_values("value", ascending=True, na_position="first", kind="stable").reset_index(drop=True)
+    rows = frame[::-1] if ordered else frame.sort_values("value", na_position="first", kind="stable")
+    rows = rows.reset_index(drop=True)
     style = {"unit": unit, "places": decimals(float((rows["high"] - rows["low"]).median()), unit)}
     figures: Any = rows[["value", "low", "high"]].to_dict("records")
     fig, ax = _axes(0.62 + 0.27 * len(rows))

@@ -1,5 +1,7 @@
 from .actions import show_actions as show_actions
 from .answers import show_answers as show_answers
+from .drivers import show_clocks as show_clocks
+from .drivers import show_drivers as show_drivers
 from .explanation import show_explanation as show_explanation
 from .exploring import (
     show_asked as show_asked,

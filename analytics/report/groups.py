@@ -1,21 +1,20 @@
 """Groups that the organisation named beside its answers: touchpoint, product, company, and where they differ."""
 
 from dataclasses import dataclass
-from functools import partial
 
 import pandas as pd
 
-from analytics.contrast.groups import contrast_groups
-from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.estimate import SAID
+from analytics.measures.summarise import NOT_STATED
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
+from analytics.report import tested
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
-from analytics.report.words import estimate_of, figure_of, listed
-from analytics.tables.parts import BRANDS, brand_columns, group_columns
-from analytics.tables.schema import FIELDS
+from analytics.report.words import Stake, estimate_of, figure_of, listed
+from analytics.tables.parts import BRANDS, brand_columns
 
+QUESTIONNAIRES = {"survey", "survey_type", "survey_name", "questionnaire"}  # what was asked, not what happened
 NAMED, TOLD = 4, 3  # groups named in a sentence, and columns told of one by one
 
 
@@ -33,42 +32,22 @@ class Grouping:
         return self.column.replace("_", " ")
 
 
-def compare_groups(story: Story, lead: Score) -> list[Grouping]:
+def compare_groups(story: Story) -> list[Grouping]:
     """The leading score of the period by every further column, the largest difference first.
 
-    One false-discovery rate holds for all of them. Companies and brands come first whether they differ or not.
+    Companies and brands come first whether they differ or not.
     """
-    answers, columns = _grouped(story, lead)
-    compare = partial(contrast_groups, answers, lead.column, minimum=story.k, confidence=story.confidence, within=())
-    tables = {by: compare(by) for by in columns}
-    if not tables:
-        return []
-    every = pd.concat(tables)
-    differs = pd.Series(control_false_discoveries(every["p_value"], 1 - story.confidence), every.index)
-    groupings = []
-    for by, rows in tables.items():
-        judged = rows.assign(differs=differs[by].to_numpy())
-        groupings.append(Grouping(by, judged, bool(judged["differs"].any())))
-    largest = {g.column: round(float(g.rows["difference"].abs().max()), 9) for g in groupings}
-    return sorted(groupings, key=lambda g: (g.column not in BRANDS, not g.differs, -largest[g.column], g.column))
-
-
-def _grouped(story: Story, lead: Score) -> tuple[pd.DataFrame, list[str]]:
-    """The period's answers with the further columns of their own table and of the contact they are about."""
-    table = "complaints" if lead is DISPUTED else "surveys"
-    answers = story.answers[story.answers["period"] == story.period.name].drop(columns="period")
-    answers = answers[answers[lead.column].notna()]
-    contacts = story.tables.contacts
-    if contacts is not None and "contact_id" in answers:
-        ours = {*answers.columns, *(field.name for field in FIELDS["surveys"])}
-        further = [c for c in group_columns(contacts, "contacts") if c not in ours]
-        answers = answers.join(contacts.drop_duplicates("contact_id").set_index("contact_id")[further], on="contact_id")
-    return answers, group_columns(answers, table)
+    tables = tested.groupings(story, tested.cut(story))
+    found = [
+        Grouping(by, rows, bool((rows["differs"] & rows[by].ne(NOT_STATED)).any())) for by, rows in tables.items()
+    ]  # fmt: skip
+    largest = {g.column: round(float(g.rows["difference"].abs().max()), 9) for g in found}
+    return sorted(found, key=lambda g: (g.column not in BRANDS, not g.differs, -largest[g.column], g.column))
 
 
 def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     """Findings about the groups that differ, the strongest first, and what is shown under them."""
-    groupings = [g for g in compare_groups(story, lead) if g.rows["value"].notna().any()]
+    groupings = [g for g in compare_groups(story) if g.rows["value"].notna().any()]
     told = [g for g in groupings if g.differs or g.column in BRANDS][:TOLD]
     findings = [_finding(story, lead, g) for g in told]
     shown = [_chart(lead, told[0])] if told else []
@@ -76,6 +55,31 @@ def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     if alike:
         shown.append(blocks.finding(f"No difference by {listed(alike)} is shown."))
     return findings, shown
+
+
+def group_stakes(story: Story, lead: Score) -> list[Stake]:
+    """Groups whose customers are worse off than those of the others, the most of them first."""
+    stakes, now = [], tested.answers_now(story)[0]
+    for grouping in (g for g in compare_groups(story) if g.differs and g.column not in QUESTIONNAIRES):
+        worse = 1 if lead is DISPUTED else -1
+        rows = grouping.rows[grouping.rows["differs"] & grouping.rows[grouping.column].ne(NOT_STATED)]
+        for _, row in rows[rows["difference"] * worse > 0].iterrows():
+            inside = now[now[grouping.column].eq(row[grouping.column])]
+            near, far = sorted(abs(row[c]) for c in ("difference_low", "difference_high"))
+            low, more, touched = tested.at_stake(story, inside, lead.column, near, abs(row["difference"]))
+            if low < 1:
+                continue
+            scale = 100 if row["unit"] == "share" else 1
+            side = "more" if lead is DISPUTED else "less"
+            finding = blocks.finding(
+                f"{lead.name}: {figure_of(estimate_of(row))} for {grouping.name} “{row[grouping.column]}”, "
+                f"{abs(row['difference']) * scale:.0f} points {side} than for the others "
+                f"({near * scale:.0f}–{far * scale:.0f}).",
+                [estimate_of(row)], better="lower" if lead is DISPUTED else "higher", key=f"group:{grouping.column}",
+                people=int(row["people"]),
+            )  # fmt: skip
+            stakes.append(Stake(finding, more, low, touched, row["p_value"], people=tested.ids(inside)))
+    return sorted(stakes, key=lambda stake: -round(stake.low, 6))
 
 
 def pooled_sentence(story: Story) -> str:
@@ -86,7 +90,7 @@ def pooled_sentence(story: Story) -> str:
 
 
 def _finding(story: Story, lead: Score, grouping: Grouping) -> Block:
-    rows = grouping.rows.dropna(subset="value")
+    rows = grouping.rows[grouping.rows["value"].notna() & grouping.rows[grouping.column].ne(NOT_STATED)]
     order = (-rows["difference"].abs().round(9)).sort_values(kind="stable").index
     named = rows.loc[order[:NAMED]]
     named = named.loc[named["value"].round(9).sort_values(kind="stable", ascending=lead is not DISPUTED).index]

@@ -9,7 +9,7 @@ from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import who_answered
-from analytics.report.groups import name_groups, pooled_sentence
+from analytics.report.groups import group_stakes, name_groups, pooled_sentence
 from analytics.report.movement import not_unhappy, people_over_time, scale_of, shown_scores
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
@@ -56,7 +56,7 @@ def show_perception(story: Story) -> Section:
     beside = [*_against_earlier(story, lead, signal), *_carried_otherwise(story, lead, signal)]
     answer, *further = [*groups[:1], *others] or answers[:1]
     content = [headline, *score_chart(story, lead), *beside, *others, *groups, *charts, *answers]
-    return Section(content, answer, unknowns, [*further, *beside], _stakes(story))
+    return Section(content, answer, unknowns, [*further, *beside], [*_stakes(story), *group_stakes(story, lead)])
 
 
 def name_score(story: Story, score: Score) -> Block:

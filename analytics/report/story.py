@@ -358,14 +358,15 @@ class Story:
         named = {"people"} if names_people(self.critical) else set()
         return frozenset(self.critical["source"]) | named | ({"marks"} if len(self._top_marks) else set())
 
-    def naming(self, theme: str) -> pd.Series:
-        """Which cases name a theme as a problem: True or False by case_id, over the recent cases of such writers."""
+    def naming(self, theme: str = "") -> pd.Series:
+        """Which cases name a theme (or any) as a problem: True or False by case_id, over recent cases of writers."""
         past = self.comments[self.comments["period"].isin(self.history[-RECENT:-1])]
         texts = pd.concat([self._without_top_marks(past), self.critical])
         texts = texts[texts["case_id"].notna()]
         if texts.empty:
             raise NotMeasured("no comment can be tied to a case (contact_id, case_id)", needed_for="a diagnosis")
-        return texts["negative_themes"].map(lambda themes: theme in themes).groupby(texts["case_id"]).any()
+        named = texts["negative_themes"].map(lambda themes: theme in themes if theme else bool(themes))
+        return named.groupby(texts["case_id"]).any()
 
     @cached_property
     def response_rates(self) -> pd.Series | None:

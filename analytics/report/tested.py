@@ -1,30 +1,48 @@
 """Every test whose result a report may tell, made once, under one rate of false findings.
 
-Facts only: the sections read them here and word them. A test that is told without standing here is a fault.
+Facts only: the sections read them here and word them. A test that is told without standing here is a fault. A fact
+takes the `level` at which its findings stand and its intervals are drawn: first an arbitrary one, for the p-values that
+`cut` counts, then `cut` itself.
 """
 
 import functools
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pandas as pd
 
+from analytics.contrast.bands import Bands, contrast_bands
+from analytics.contrast.diagnosis import Diagnosis, Problem, alike_measures, diagnose, internal_measures
+from analytics.contrast.drift import Drift, find_drift
+from analytics.contrast.groups import PERCEPTIONS, contrast_groups
+from analytics.contrast.problems import OPEN_SHARE
 from analytics.contrast.signals import CHANCE, Change, Signals
+from analytics.contrast.watermelon import find_watermelons
 from analytics.measures.actions import score_actions
-from analytics.measures.discoveries import control_false_discoveries
+from analytics.measures.discoveries import discovery_threshold
+from analytics.measures.estimate import SAID
+from analytics.measures.intervals import estimate_share
 from analytics.measures.leaving import leavers, ratios
 from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.measures.promises import Verdict, score_promises
 from analytics.measures.recovery import Recovery, score_recovery
+from analytics.measures.suppress import count_people
 from analytics.report import movement
 from analytics.report.retest import figures_of, last_claims, retest
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
 from analytics.report.study import Study
-from analytics.tables.schema import NotMeasured
+from analytics.report.words import EXPLAINED, estimate_of
+from analytics.tables.parts import group_columns
+from analytics.tables.schema import FIELDS, NotMeasured, require
 
 COMPLAINTS = "complaints"  # the number of them, among the series that may move
 RATE = 0.05  # share of false findings accepted among all that a report tells
+RECORDED = 0.5  # share of cases that must carry cost before it may speak for them
+SCORED = 100  # answers from which recorded figures are set beside a score
+MONTH = 30.44  # days
+LOW_SCORE = "low score"  # key of the problem that answers in numbers name
 
 
 def once(make: Callable[..., Any]) -> Callable[..., Any]:
@@ -43,6 +61,218 @@ def once(make: Callable[..., Any]) -> Callable[..., Any]:
         return facts[key]
 
     return kept
+
+
+@once
+def cut(story: Story) -> float:
+    """Largest p-value that stands when all tests of the report are counted (Benjamini-Hochberg).
+
+    Where none stands it is the smallest threshold: no test reaches it, and intervals at its level hold no difference.
+    """
+    return discovery_threshold(_every(story), RATE)
+
+
+def bar(story: Story) -> float:
+    """The p-value that one finding more would need to stand."""
+    every = _every(story)
+    return RATE * (int((every <= cut(story)).sum()) + 1) / max(len(every), 1)
+
+
+@once
+def _every(story: Story) -> pd.Series:
+    """P-values of all tests of the report."""
+    return pd.concat([_p_values(story, test) for test in TESTS], ignore_index=True)
+
+
+def at_stake(story: Story, rows: pd.DataFrame, score: str, near: float, middle: float) -> tuple[float, float, float]:
+    """Customers a month who are worse off by points of a score, at least and likely, and whom the rows touch.
+
+    One customer can move by the whole range of a score, so that points over the range are the least share of them.
+    """
+    touched = count_people(rows) * MONTH / ((story.period.end - story.period.start).total_seconds() / 86400)
+    low, high = story.asked[score].ends if score in story.asked else (0.0, 1.0)
+    whole = {"csat": 1.0, "nps": 200.0}.get(score, high - low)
+    return touched * max(near, 0.0) / whole, touched * max(middle, 0.0) / whole, touched
+
+
+def ids(rows: pd.DataFrame) -> frozenset[str]:
+    """Whose rows these are."""
+    return frozenset(rows["customer_id"].dropna().astype(str)) if "customer_id" in rows else frozenset()
+
+
+def _p_values(story: Story, test: Callable[[Story], pd.Series]) -> pd.Series:
+    try:
+        return test(story).dropna().astype(float)
+    except NotMeasured:
+        return pd.Series(dtype=float)
+
+
+# What explains an open problem
+
+
+def perceived(story: Story) -> str:
+    """The score that recorded figures and targets are set beside: the first that enough cases carry, else any."""
+    counts = {c: int(story.cases_recent[c].notna().sum()) for c in PERCEPTIONS if c in story.cases_recent}
+    given = [c for c in counts if counts[c] >= SCORED] or [c for c in counts if counts[c]]
+    if not given:
+        raise NotMeasured("no case with a score (nps, csat, ces)", needed_for="what goes with the score")
+    return given[0]
+
+
+@once
+def low_score(story: Story) -> Problem:
+    """Low marks as a problem that customers named, open where more than a few gave them."""
+    column = perceived(story)
+    now = story.answers[story.answers["period"] == story.period.name][column].dropna()
+    unhappy = now.le(story.asked[column].unhappy)
+    evidence = estimate_share(float(unhappy.sum()), len(unhappy), SAID, story.confidence)
+    return Problem(column, unhappy, evidence, bool(evidence.low > OPEN_SHARE), key=LOW_SCORE)
+
+
+@once
+def open_problems(story: Story) -> list[Problem]:
+    """The open themes, the most named first."""
+    table, critical = story.problem_table, story.naming()
+    rows = [row for _, row in table[table["open"]].head(EXPLAINED).iterrows()]
+    named = ((story.naming(row["theme"]), row) for row in rows)
+    return [Problem(row["theme"], has, estimate_of(row), True, row["theme"], critical) for has, row in named]
+
+
+@once
+def disputes(story: Story) -> Problem | None:
+    """Our answers that customers dispute, as a problem that they named; None where that is not recorded or too rare."""
+    complaints, column = story.tables_now.complaints, DISPUTED.column
+    if complaints is None or column not in complaints:
+        return None
+    answers = complaints[column].dropna()
+    if count_people(complaints.loc[answers.index[answers.astype(bool)]]) < story.k:
+        return None
+    evidence = DISPUTED.measure(answers, confidence=story.confidence)
+    return Problem(column, story.cases_recent.set_index("case_id")[column], evidence, key=column)
+
+
+def people_of(story: Story, problem: Problem) -> int:
+    """How many people the share of a problem rests on."""
+    complaints = story.tables_now.complaints
+    if problem.key == DISPUTED.column and complaints is not None:
+        return count_people(complaints.dropna(subset=DISPUTED.column))
+    return count_people(story.critical)
+
+
+def recorded(story: Story) -> list[str]:
+    """Figures of the operation, and columns of words that its contacts carry, persons left out."""
+    contacts = story.tables.contacts
+    ours = {field.name for field in FIELDS["contacts"]}
+    groups = [] if contacts is None else [c for c in group_columns(contacts, "contacts") if c not in ours]
+    return [*internal_measures(story.cases_recent), *(c for c in groups if c in story.cases_recent)]
+
+
+@once
+def diagnosis(story: Story, key: str, level: float = RATE) -> Diagnosis:
+    """What differs inside for one open problem, by its key."""
+    among = [disputes(story)] if key == DISPUTED.column else open_problems(story)
+    problem = next((p for p in among if p is not None and p.key == key), None)
+    if problem is None or people_of(story, problem) < story.k:
+        raise NotMeasured(f"fewer than {story.k} customers", needed_for="what explains an open problem")
+    return diagnose(
+        problem, story.cases_recent, recorded(story), k=story.k, names=story.config.names, cut=level
+    )  # fmt: skip
+
+
+@once
+def bands(story: Story, level: float = RATE) -> list[Bands]:
+    """What customers say beside each recorded figure, the strongest trend first, while low marks are a problem."""
+    problem, cases = low_score(story), story.cases_recent
+    scored = cases[cases[problem.name].notna()]
+    if not problem.is_open or len(scored) < SCORED:
+        return []
+    tables = []
+    for measure in alike_measures(scored, internal_measures(scored)):
+        with suppress(NotMeasured):
+            tables.append(contrast_bands(
+                scored, measure, problem.name, confidence=story.confidence, minimum=story.k, cut=level
+            ))  # fmt: skip
+    return sorted(tables, key=lambda b: (round(b.p_value, 12), -round(abs(b.difference / b.seen), 9)))
+
+
+@once
+def watermelons(story: Story, level: float = RATE) -> pd.DataFrame:
+    """The targets of each group beside what customers say there."""
+    return find_watermelons(
+        story.cases_recent, story.config.targets, perceived(story), contacts=story.recent.contacts,
+        confidence=story.confidence, minimum=story.k, cut=level,
+    )  # fmt: skip
+
+
+@once
+def relief(story: Story, level: float = RATE) -> pd.DataFrame:
+    """Answers disputed by what was done for the customer."""
+    cases = require(story.cases_recent, [DISPUTED.column, "remedy"], "disputes by kind of relief")
+    return contrast_groups(cases, DISPUTED.column, "remedy", minimum=story.k, confidence=story.confidence, cut=level)
+
+
+@once
+def drift(story: Story, level: float = RATE) -> tuple[str, Drift]:
+    """Cost against perception over the history, and which column cost is."""
+    cases = story.cases
+    cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().mean() >= RECORDED), None)
+    if cost is None:
+        lack = f"neither cost nor handle_time_s (table contacts) is known for {RECORDED:.0%} of the cases"
+        raise NotMeasured(lack, needed_for="cost against perception")
+    return cost, find_drift(cases, cost, perceived(story), story.period.frequency, confidence=1 - level)
+
+
+def _of_diagnoses(story: Story) -> pd.Series:
+    p = [pd.Series(dtype=float)]
+    for key in problem_keys(story):
+        with suppress(NotMeasured):
+            p += [diagnosis(story, key).frame[column] for column in ("p_value", "apart_p")]
+    return pd.concat(p, ignore_index=True)
+
+
+def problem_keys(story: Story) -> list[str]:
+    """Keys of the open problems: a low score beside which figures are recorded, themes, and disputed answers."""
+    keys = [] if lack_of_themes(story) else [problem.key for problem in open_problems(story)]
+    with suppress(NotMeasured):
+        keys = [LOW_SCORE] * bool(bands(story)) + keys
+    return [*keys, DISPUTED.column] if disputes(story) else keys
+
+
+def lack_of_themes(story: Story) -> NotMeasured | None:
+    """Why no open theme can be told; None where it can."""
+    try:
+        open_problems(story)
+    except NotMeasured as lack:
+        return lack
+    return None
+
+
+# Groups that the organisation named
+
+
+@once
+def groupings(story: Story, level: float = RATE) -> dict[str, pd.DataFrame]:
+    """The leading score of the period by every further column of its answers and of their contacts."""
+    answers, columns = answers_now(story)
+    lead, level_of = story.scores[0].column, {"confidence": story.confidence, "cut": level}
+    return {by: contrast_groups(answers, lead, by, within=(), minimum=story.k, **level_of) for by in columns}
+
+
+@once
+def answers_now(story: Story) -> tuple[pd.DataFrame, list[str]]:
+    """The period's answers with the further columns of their own table and of the contact they are about."""
+    lead = story.scores[0].column
+    answers = story.answers[story.answers["period"] == story.period.name].drop(columns="period")
+    answers = answers[answers[lead].notna()]
+    contacts = story.tables.contacts
+    if contacts is not None and "contact_id" in answers:
+        ours = {*answers.columns, *(field.name for field in FIELDS["surveys"])}
+        further = [c for c in group_columns(contacts, "contacts") if c not in ours]
+        answers = answers.join(contacts.drop_duplicates("contact_id").set_index("contact_id")[further], on="contact_id")
+    return answers, group_columns(answers, "complaints" if lead == DISPUTED.column else "surveys")
+
+
+# What we changed, promised and put right, and who leaves
 
 
 @once
@@ -157,7 +387,7 @@ def _of_last_claims(story: Story) -> pd.Series:
     return pd.to_numeric(p)
 
 
-TESTS: tuple[Callable[[Story], pd.Series], ...] = (
+TESTS: tuple[Callable[[Story], pd.Series], ...] = (  # each gives the p-values of one kind of test, all of them
     _of_actions,
     _of_promises,
     _of_recovery,
@@ -165,30 +395,10 @@ TESTS: tuple[Callable[[Story], pd.Series], ...] = (
     _of_silence,
     _of_movement,
     _of_last_claims,
-)  # each gives the p-values of one kind of test, all of them
-
-
-@once
-def _every(story: Story) -> pd.Series:
-    """P-values of all tests of the report."""
-    return pd.concat([_p_values(story, test) for test in TESTS], ignore_index=True)
-
-
-@once
-def cut(story: Story) -> float:
-    """Largest p-value that stands when all tests of the report are counted (Benjamini-Hochberg); 0 where none does."""
-    standing = _every(story)[control_false_discoveries(_every(story), RATE)]
-    return float(standing.max()) if len(standing) else 0.0
-
-
-def bar(story: Story) -> float:
-    """The p-value that one finding more would need to stand: every test that stands lies at or under it, none other."""
-    every = _every(story)
-    return RATE * (int((every <= cut(story)).sum()) + 1) / max(len(every), 1)
-
-
-def _p_values(story: Story, test: Callable[[Story], pd.Series]) -> pd.Series:
-    try:
-        return test(story).dropna().astype(float)
-    except NotMeasured:
-        return pd.Series(dtype=float)
+    _of_diagnoses,
+    lambda story: pd.Series([b.p_value for b in bands(story)], dtype=float),
+    lambda story: watermelons(story)["p_value"],
+    lambda story: relief(story)["p_value"],
+    lambda story: pd.Series([drift(story)[1].p_value]),
+    lambda story: pd.concat([pd.Series(dtype=float), *(rows["p_value"] for rows in groupings(story).values())]),
+)

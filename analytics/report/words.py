@@ -249,6 +249,7 @@ UNTIMELY = (
     "Caution: an untimely case often cannot be disputed, so this comparison cannot show whether answering late "
     "leads to disputes."
 )
+RELIEF = {"none": "no relief", "partial": "partial relief", "full": "full relief"}
 
 
 def rule_of(rule: str, latest: float, low: float, high: float) -> str:

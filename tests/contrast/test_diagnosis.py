@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu
 
-from analytics.contrast import diagnosis
-from analytics.contrast.diagnosis import Account, Problem, compare_ranks, diagnose
+from analytics.contrast.diagnosis import Account, Problem, compare_ranks, diagnose, name_measure
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.measures.scores import share
 from analytics.tables.cases import case_ids
@@ -212,7 +211,62 @@ def test_nothing_is_found_where_there_is_nothing(name, request):
     assert found.frame["p_value"].notna().any() and not found.frame["differs"].any()
 
 
+@pytest.mark.parametrize("rate", [0.02, 0.1])
+def test_the_interval_of_a_rare_flag_holds_the_truth_with_twelve_cases(rate):
+    rng, hits = np.random.default_rng(8), 0
+    for _ in range(300):
+        has = pd.Series(np.arange(400) < 12)
+        flag = pd.Series((rng.random(400) < np.where(has, 3 * rate, rate)).astype(float))
+        if flag.nunique() > 1:
+            found = compare_ranks(flag, has, pd.Series(0, index=flag.index))
+            hits += found["low"] <= 0.5 + rate <= found["high"]
+        else:
+            hits += 1
+    assert hits / 300 >= 0.92
+
+
+def test_two_figures_that_say_the_same_are_compared_once(cases):
+    cases["contacts"], cases["updates"] = cases["reopens"] + 1, cases["handle_time_s"]
+    frame = diagnose(problem(named(cases)), cases, ["reopens", "contacts", "updates"]).frame
+    assert frame["measure"].tolist() == ["reopens", "updates"]
+    assert frame["alike"].tolist() == [["number of contacts needed"], []]
+
+
+def test_each_value_of_a_column_of_words_is_compared_and_of_two_one(cases):
+    cases["site"] = np.where(cases["_has"] & (np.arange(400) % 2 == 0), "abroad", "at home")
+    frame = diagnose(problem(named(cases)), cases, ["site"]).frame
+    assert frame[["name", "differs"]].values.tolist() == [["site “abroad”", True]]
+
+
+def test_what_goes_with_any_criticism_is_told_apart_from_what_goes_with_this_problem(cases):
+    angry = ~cases["_has"] & (np.arange(400) < 300)
+    reopened = np.arange(400) % 10 > 0  # nine of ten who criticise anything were reopened, and nobody else
+    cases["reopens"] = np.where((cases["_has"] | angry) & reopened, 1.0, 0.0)
+    critical = pd.Series((cases["_has"] | angry).to_numpy(), cases["case_id"])
+    row = diagnose(problem(named(cases), critical=critical), cases, ["reopens"]).frame.iloc[0]
+    assert row["differs"] and row["apart_low"] < 0.5 < row["apart_high"] and row["apart_p"] > 0.1
+
+
+def test_no_interval_contradicts_its_verdict_and_one_control_holds_for_all(cases):
+    rng = np.random.default_rng(3)
+    for draw in range(12):
+        cases[f"noise_{draw}"] = rng.normal(size=400) + 0.15 * cases["_has"]
+    frame = diagnose(problem(named(cases)), cases, [f"noise_{draw}" for draw in range(12)]).frame
+    excludes = (frame["low"] > 0.5) | (frame["high"] < 0.5)
+    assert excludes.tolist() == frame["differs"].tolist()
+
+
+def test_many_cases_of_one_customer_are_no_difference():
+    rng, alarms = np.random.default_rng(2), 0
+    for _ in range(40):
+        person = np.repeat(np.arange(20), 10)
+        frame = pd.DataFrame({"case_id": np.arange(200), "customer_id": person, "cost": rng.normal(size=20)[person]})
+        has = pd.Series(rng.permutation(20)[person] < 10)
+        alarms += diagnose(problem(has), frame, ["cost"]).frame["differs"].any()
+    assert alarms <= 7  # two are meant; each case for itself gives over twenty
+
+
 def test_a_column_that_the_operation_brought_is_named_in_words_with_its_unit():
-    assert diagnosis._name_further("callback_late_h") == ("callback late", "hours")
-    assert diagnosis._name_further("queue_time_s") == ("queue time", "seconds")
-    assert diagnosis._name_further("qa_score") == ("qa score", "")
+    assert name_measure("callback_late_h", {}) == ("callback late", "hours")
+    assert name_measure("queue_time_s", {}) == ("queue time", "seconds")
+    assert name_measure("qa_score", {"qa_score": "our own marks"}) == ("our own marks", "")

@@ -10,7 +10,6 @@ from analytics.contrast.drift import (
     PERCEPTION_FELL,
     PERCEPTION_ROSE,
     RACE,
-    _lags,
     _line,
     find_drift,
 )
@@ -66,7 +65,7 @@ def test_a_short_series_cannot_tell():
         "Cannot tell how satisfied customers and handle time per contact move: "
         "24 months are needed, measured so far: 23."
     )
-    assert drift.lags["correlation"].isna().all()
+    assert np.isnan(drift.p_value)
 
 
 def test_a_straight_line_is_measured_exactly():
@@ -80,21 +79,10 @@ def test_the_interval_of_a_change_allows_for_memory_between_periods(memory):
         noise = rng.normal(size=60)
         for t in range(1, 60):
             noise[t] += memory * noise[t - 1]
-        _, low, high, _ = _line(noise[-30:], 0.95)
+        _, low, high, _, p_value = _line(noise[-30:], 0.95)
         hits += low <= 0 <= high
+        assert (p_value > 0.05) == (low <= 0 <= high), "the test and the interval agree"
     assert 0.92 <= hits / 600 <= 0.98
-
-
-def test_a_planted_lag_is_found_and_unrelated_series_give_none():
-    rng, alarms = np.random.default_rng(2), 0
-    shock = rng.normal(size=63)
-    whole = pd.DataFrame({"cost": shock[3:], "perception": shock[:-3] + 0.3 * rng.normal(size=60)})
-    lags = _lags(whole, 0.95).set_index("lag")
-    assert lags["correlation"].idxmax() == 3 and lags.loc[3, "low"] > 0
-    for _ in range(100):
-        quiet = _lags(pd.DataFrame(rng.normal(size=(36, 2)), columns=["cost", "perception"]), 0.95)
-        alarms += ((quiet["low"] > 0) | (quiet["high"] < 0)).any()
-    assert alarms <= 11  # 5 expected
 
 
 def test_what_is_not_measured_is_said_and_internal_scores_are_refused():
