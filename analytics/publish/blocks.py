@@ -14,7 +14,7 @@ from analytics.measures.estimate import SAID, SOURCES, Estimate
 from analytics.measures.suppress import TOTAL
 from analytics.publish.cells import column_cells, column_head, estimate_cell, interval_columns, json_cell
 from analytics.publish.claims import SIGNALS
-from analytics.publish.format import FORMATS, QUESTIONS, is_missing, visible, worded
+from analytics.publish.format import FORMATS, is_missing, visible, worded
 from analytics.publish.html import block_html
 from analytics.publish.people import RECORDS as RECORDS
 from analytics.publish.people import People, column_names, count_people, mark_groups
@@ -151,8 +151,8 @@ def unknown(sentence: str, settle: str = "") -> Block:
 
 
 def page_one(
-    headline: Block | str, numbers: Mapping[str, Estimate], *, perceive: Answer, hurts: Answer, leaving: Answer,
-    unknown: Answer, notes: Mapping[str, str] | None = None, basis: str = "", trend: Block | None = None,
+    headline: Block | str, numbers: Mapping[str, Estimate], answers: Mapping[str, Answer], *,
+    notes: Mapping[str, str] | None = None, basis: str = "", trend: Block | None = None,
 ) -> Block:  # fmt: skip
     """Build the first page, which tells the whole story in sixty seconds and comes first wherever its cell stands.
 
@@ -162,11 +162,11 @@ def page_one(
         One sentence, best as a `finding` with its evidence and signal.
     numbers, notes
         Up to three, as for `kpis`.
-    perceive, hurts, leaving, unknown
-        Short answers to the four questions of `QUESTIONS`, each a `finding` or a sentence, or several: each then has
-        its own evidence and signal.
+    answers
+        Question -> answer: a `finding` or a sentence, or several, each with its own evidence and signal. The first
+        question is what matters most, one line a finding; the others stand beside each other.
     basis
-        Who was asked and who answered, in one line under the headline.
+        What a reader must know of the data, in one line under the headline.
     trend
         A low `figure` (about 1.6 inches high) of the leading score over time.
 
@@ -177,22 +177,41 @@ def page_one(
 
     Examples
     --------
-    >>> page = page_one("62 % are satisfied.", {}, perceive="…", hurts="…", leaving="…", unknown="…")
+    >>> page = page_one("62 % are satisfied.", {}, {"Who may leave": "We do not know."})
     >>> [answer["question"] for answer in page.data["answers"]]
-    ['What customers perceive', 'What hurts most', 'Who may leave', 'What we do not know']
+    ['Who may leave']
     """
     if len(numbers) > 3:
         raise ValueError(f"page one takes three numbers at most, not {len(numbers)}. Put the others in kpis.")
     if trend is not None and trend.kind != "figure":
         raise ValueError(f"trend is a {trend.kind} block: expected a figure.")
-    given = [part if isinstance(part, list) else [part] for part in (headline, perceive, hurts, leaving, unknown)]
-    top, *parts = [[s if isinstance(s, Block) else finding(s) for s in part] for part in given]
-    answers = [{"question": q, **s.data} for q, part in zip(QUESTIONS, parts, strict=True) for s in part]
-    for answer in answers[-len(parts[-1]) :]:
-        answer["level"] = "unknown"
+    told = [
+        {"question": visible(question), **_sentence(answer).data}
+        for question, given in answers.items()
+        for answer in (given if isinstance(given, list) else [given])
+    ]
     drawn = kpis(numbers, notes).data["numbers"] if numbers else []
-    data = {"headline": top[0].data, "numbers": drawn, "answers": answers, "basis": worded(basis)}
+    data = {"headline": _sentence(headline).data, "numbers": drawn, "answers": told, "basis": worded(basis)}
     return Block("page_one", data | {"trend": trend.data if trend else None})
+
+
+def _sentence(answer: Block | str) -> Block:
+    return answer if isinstance(answer, Block) else finding(answer)
+
+
+def tagged(block: Block, **marks: object) -> Block:
+    """The block with marks on how it stands in a report.
+
+    Parameters
+    ----------
+    block
+        Any block.
+    marks
+        ``anchor``: a section begins with it, by this name; ``place``: the section a sentence of page one rests on;
+        ``appendix``: it stands in the HTML copy and the workbook only; ``closing``: it is one of the list of what is
+        not set up, which the PDF shows once, at its end.
+    """
+    return Block(block.kind, block.data | marks)
 
 
 def figure(
@@ -227,7 +246,8 @@ def figure(
     _need("figure", people, alt=alt, caption=caption)
     lettered, outlined = draw(fig)
     data = {"alt": visible(alt), "caption": worded(caption), "svg": lettered, "outlined": outlined}
-    return Block("figure", data | _origin(source, n, note) | count_people(people))
+    drawn = {"drawn": _plain(fig.drawn)} if hasattr(fig, "drawn") else {}
+    return Block("figure", data | drawn | _origin(source, n, note) | count_people(people))
 
 
 def table(

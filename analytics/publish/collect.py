@@ -72,7 +72,7 @@ def findings(blocks: Sequence[Json]) -> Iterator[Json]:
     Yields
     ------
     dict
-        section, key, sentence, level, signal, evidence.
+        section, page_one, key, sentence, level, signal, better, evidence.
 
     Examples
     --------
@@ -84,7 +84,7 @@ def findings(blocks: Sequence[Json]) -> Iterator[Json]:
     for section, block in _sectioned(blocks):
         for claim in _claims(block):
             keys = ("key", "sentence", "level", "signal", "better", "evidence")
-            yield {"section": section, **{key: claim[key] for key in keys}}
+            yield {"section": section, "page_one": block["kind"] == "page_one", **{key: claim[key] for key in keys}}
 
 
 def refuse_unfounded(blocks: Sequence[Json], k: int = 10, period: Period | None = None) -> None:

@@ -1,6 +1,7 @@
 """One way to draw: one face, one accent colour, greys for the rest, intervals always, labels on the data itself.
 
 The helpers take tidy frames and return Matplotlib figures for `blocks.figure`; titles stand in the block's caption.
+A figure keeps what it draws as ``drawn``, for the workbook beside the report.
 """
 
 from __future__ import annotations
@@ -126,6 +127,7 @@ def plot_series(
         For `blocks.figure`.
     """
     fig, ax = _axes(height)
+    fig.drawn = points[["period", "value", "low", "high"]]  # type: ignore[attr-defined]
     x = np.arange(len(points))
     value, low, high = _scaled(points, unit)
     if limits is not None:
@@ -200,36 +202,46 @@ def plot_intervals(
 
 
 @styled()
-def plot_shares(frame: pd.DataFrame, *, by: str, label: str = "", highlight: str | None = None) -> Figure:
-    """Rank shares as bars with their intervals, one of them in the accent colour.
+def plot_sides(frame: pd.DataFrame, *, heads: tuple[str, str]) -> Figure:
+    """Set two shares of each trait back to back: who blames it to the left, who thanks for it to the right.
 
     Parameters
     ----------
     frame
-        One row per group: `by`, value (0 to 1), low, high, n.
-    by
-        Column that names the group.
-    label
-        What the share is of.
-    highlight
-        The group the caption speaks of; without it the largest.
+        One row per trait, from top to bottom: blame and thank (its names on either side), value, low, high (share who
+        blame, 0 to 1) and value_thank, low_thank, high_thank; a missing value is written 'not known'.
+    heads
+        What stands above the two sides.
 
     Returns
     -------
     Figure
         For `blocks.figure`.
     """
-    fig, ax, rows, (value, low, high) = _groups(frame, by, "share")
-    chosen = rows[by] == (highlight if highlight is not None else rows[by].iloc[-1])
+    rows = frame.iloc[::-1].reset_index(drop=True)
+    fig, ax = _axes(0.8 + 0.25 * len(rows))
     y = np.arange(len(rows))
-    ax.barh(y, np.nan_to_num(value), height=0.62, color=[ACCENT if c else PALE for c in chosen])
-    ax.hlines(y, low, high, color="white", alpha=0.6, linewidth=2.6)
-    ax.hlines(y, low, high, color=INK, linewidth=1)
-    ends = np.nan_to_num(np.fmax(high, value))
-    for i, text in enumerate(rows["text"]):
-        _write(ax, ends[i], i, text, INK, offset=(6, 0), weight="semibold" if chosen[i] else "normal")
-    ax.set_xlim(0, None)
-    _value_axis(ax, "x", "share", label)
+    ax.axvline(0, color=MIDDLE, linewidth=0.8)
+    ax.set_yticks(y, [_clip(name, 32) for name in rows["blame"]], color=INK)
+    right = ax.secondary_yaxis("right")
+    right.set_yticks(y, [_clip(name, 32) for name in rows["thank"]], color=ACCENT)
+    right.spines["right"].set_visible(False)
+    for sign, suffix, colour, axis in ((-1, "", INK, ax), (1, "_thank", ACCENT, right)):
+        columns, ha = [f"{name}{suffix}" for name in ("value", "low", "high")], "left" if sign > 0 else "right"
+        value, low, high = (sign * side for side in _scaled(rows, "share", columns))
+        ax.hlines(y, low, high, color=colour, alpha=0.35, linewidth=4.5)
+        ax.scatter(value, y, color=colour, s=26, zorder=3)
+        for i, figures in enumerate(rows[columns].to_numpy()):
+            text = write_estimate({"unit": "share", **dict(zip(("value", "low", "high"), figures, strict=True))})
+            _write(ax, sign > 0, i, text, colour, offset=(5 * sign, 0), beside=True, ha=ha)
+        _write(ax, 0, len(rows) - 0.2, heads[sign > 0], colour, offset=(8 * sign, 0), weight="semibold", ha=ha)
+        axis.tick_params(axis="y", length=0, pad=58)  # points: the figures stand between the names and the axis
+    ends = [np.nanmax([0.05, *rows[f"high{side}"].astype(float)]) * 105 for side in ("", "_thank")]
+    ax.set(ylim=(-0.6, len(rows) + 0.3), xlim=(-max(ends), max(ends)))
+    _value_axis(ax, "x", "share", "")
+    ax.xaxis.set_major_formatter(lambda value, _: _tick(abs(value), "share"))
+    ax.grid(axis="x")
+    fig.drawn = frame  # type: ignore[attr-defined]
     return fig
 
 
@@ -242,6 +254,7 @@ def _groups(
     style = {"unit": unit, "places": decimals(float((rows["high"] - rows["low"]).median()), unit)}
     figures: Any = rows[["value", "low", "high"]].to_dict("records")
     fig, ax = _axes(0.62 + 0.27 * len(rows))
+    fig.drawn = frame[[by, "value", "low", "high", "n"]]  # type: ignore[attr-defined]
     ax.set_yticks(np.arange(len(rows)), [_clip(name) for name in rows[by]], color=INK)
     return fig, ax, rows.assign(text=[write_estimate(f | style) for f in figures]), _scaled(rows, unit)
 

@@ -17,9 +17,8 @@ from analytics.measures.estimate import span
 # the report's furniture: the only words for readers in this room, all others are handed in
 NOT_KNOWN = "not known"
 NOTHING = ("", "–", NOT_KNOWN, "too few")  # cells that show nothing
-QUESTIONS = ("What customers perceive", "What hurts most", "Who may leave", "What we do not know")
 WORDS = {"unknown": "We do not know", "settle": "What would settle it:", "page": "Page", "of": "of"}
-WORDS |= {"none": "None.", "limits": "usual range", "whole": "no difference"}
+WORDS |= {"more": "more", "none": "None.", "limits": "usual range", "whole": "no difference"}
 PROVENANCE = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
 # columns of the lists of what was read; the others by their own names
 PROVENANCE_HEADS = {"sha256": "SHA-256 (start)", "n": "Rows", "left_out": "Left out by the map"}
@@ -239,14 +238,12 @@ def _signed(value: float, places: int, sign: str) -> str:
     return f"{rounded:{sign if rounded else ''},.{places}f}".replace("-", "−")
 
 
-def join_answers(answers: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Answers as page one shows them: the sentences of a question together, with what would settle the first."""
-    joined: dict[str, dict[str, Any]] = {}
+def join_answers(answers: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Answers as page one shows them: by question, in order."""
+    joined: dict[str, list[dict[str, Any]]] = {}
     for answer in answers:
-        before = joined.get(answer["question"])
-        sentence = answer["sentence"] if before is None else f"{before['sentence']} {answer['sentence']}"
-        joined[answer["question"]] = {**(before or answer), "sentence": sentence}
-    return list(joined.values())
+        joined.setdefault(answer["question"], []).append(dict(answer))
+    return joined
 
 
 # ---- characters of the report's faces ----------------------------------------------------------------------------

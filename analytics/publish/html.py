@@ -67,20 +67,23 @@ def origin(block: Mapping[str, Any]) -> str:
 
 
 def evidence_line(block: Mapping[str, Any]) -> str:
-    """What carries a finding, in one line: figures, n, source, signal; '' when there is nothing behind it.
+    """What carries a finding, in one line: figures that its sentence does not write, n, source, signal.
 
     Examples
     --------
     >>> share = {"value": 0.62, "low": 0.58, "high": 0.66, "n": 1204, "unit": "share", "source": "said by customers"}
-    >>> evidence_line({"evidence": [share], "signal": "no change"})
-    '62 % (58–66), n = 1,204, said by customers · no change'
+    >>> evidence_line({"sentence": "Most are satisfied.", "evidence": [share], "signal": "no change"})
+    '62 % (58–66) · n = 1,204 · said by customers · no change'
+    >>> evidence_line({"sentence": "62 % (58–66) are satisfied.", "evidence": [share], "signal": None})
+    'n = 1,204 · said by customers'
     """
-    parts = [
-        f"{fmt.write_estimate(e)}, n = {e['n']:,}, {e['source']}"
-        for e in block["evidence"]
-        if block.get("people") != RECORDS
-    ]
-    return " · ".join(filter(None, [*parts, block["signal"]]))
+    shown = block["evidence"] if block.get("people") != RECORDS else []
+    figures = dict.fromkeys(map(fmt.write_estimate, shown))
+    unwritten = [figure for figure in figures if figure not in block["sentence"]]
+    counts = dict.fromkeys(f"{e['n']:,}" for e in shown)
+    sources = dict.fromkeys(e["source"] for e in shown)
+    counted = f"n = {', '.join(counts)}" if counts else ""
+    return " · ".join(filter(None, ["; ".join(unwritten), counted, ", ".join(sources), block["signal"]]))
 
 
 def number_lines(number: Mapping[str, Any]) -> dict[str, str]:

@@ -90,7 +90,8 @@ def lay_out(blocks: Sequence[Json], title: str) -> list[dict[str, Any]]:
     -------
     list of dict
         Page one first, wherever it stands, in place of the opening words under the notebook's title; then the rest
-        in order, every number already written as text.
+        in order, every number already written as text. Below a page one, what the HTML copy or another place of the
+        report shows is left out, and so is a heading under which nothing is left.
 
     Examples
     --------
@@ -102,15 +103,39 @@ def lay_out(blocks: Sequence[Json], title: str) -> list[dict[str, Any]]:
     rest = [block for block in blocks[opening:] if block["kind"] != "page_one"]
     pieces: list[dict[str, Any]] = _present(first[0]) if first else [{"kind": "title", "text": title}]
     depth = 2 if first else 0
-    for block in rest:
+    last = {block.get("sentence"): i for i, block in enumerate(rest)} if first else {}
+    trend = (first[0]["trend"] or {}).get("caption") if first else None
+    for i, block in enumerate(rest):
+        if "anchor" in block and pieces[-1]["kind"] == "flow":
+            pieces[-1]["nodes"][-1]["anchor"] = block["anchor"]
+        if first and (block.get("appendix") or (block.get("level") == "unknown" and last[block["sentence"]] > i)):
+            continue  # stands elsewhere: in the HTML copy and the workbook, or among what we do not know
         if "text" not in block:
-            pieces += _present(block)
+            marks = {"first": pieces[-1]["kind"] == "flow", "again": block.get("caption", "") == trend}
+            pieces += [piece | marks for piece in _present(block)]
             continue
         nodes, depth = flow(block["text"], depth)
         if nodes and nodes[-1]["type"] == "paragraph":
             nodes[-1]["leads"] = True  # it introduces what follows and moves to the next page with it
         pieces.append({"kind": "flow", "nodes": nodes})
-    return _joined(pieces)
+    return _joined(_headed(pieces))
+
+
+def _headed(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Pieces without headings under which nothing stands."""
+    kept: list[dict[str, Any]] = []
+    for piece in reversed(pieces):
+        level = _level(piece)
+        after = _level(kept[-1]) if kept else 1
+        if not (level and len(piece["nodes"]) == 1 and after and after <= level):
+            kept.append(piece)
+    return kept[::-1]
+
+
+def _level(piece: Json) -> int:
+    """Level of the heading with which a piece begins, 0 where it begins otherwise."""
+    node = piece["nodes"][0] if piece["kind"] == "flow" and piece["nodes"] else {}
+    return int(node["level"]) if node.get("type") == "heading" else 0
 
 
 def _joined(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -193,7 +218,7 @@ def _inline(tokens: Sequence[Json]) -> list[dict[str, Any]]:
 
 def _present(block: Json) -> list[dict[str, Any]]:
     """A block's data with its figures written as text; the lists of what was read become tables."""
-    kind, data = block["kind"], {key: value for key, value in block.items() if key != "outlined"}
+    kind, data = block["kind"], {key: value for key, value in block.items() if key not in ("outlined", "drawn")}
     if kind == "finding":
         return [data | {"evidence": evidence_line(block)}]
     if kind == "table":
@@ -202,7 +227,10 @@ def _present(block: Json) -> list[dict[str, Any]]:
     if kind == "provenance":
         return _provenance(block)
     if kind == "page_one":
-        answers = [answer | {"unknown": answer["level"] == "unknown"} for answer in fmt.join_answers(block["answers"])]
+        answers = [
+            {"question": question, "unknown": all(item["level"] == "unknown" for item in items), "items": items}
+            for question, items in fmt.join_answers(block["answers"]).items()
+        ]
         trend = _present({**block["trend"], "kind": "figure"})[0] if block["trend"] else None
         data |= {"headline": block["headline"]["sentence"], "answers": answers, "trend": trend}
     if "numbers" in block:
@@ -234,15 +262,16 @@ def _grid(caption: str, columns: list[dict[str, Any]], rows: list[list[str]], so
 
 
 def _provenance(block: Json) -> list[dict[str, Any]]:
+    """The lists of what was read, without columns in which nothing happened."""
     grids = []
     for name, caption in fmt.PROVENANCE.items():
-        if rows := block.get(name, {"rows": []})["rows"]:
-            keys = block[name]["columns"]
-            right = [isinstance(value, int | float) for value in rows[0]]
-            columns = [{"label": fmt.head_of(key), "right": side} for key, side in zip(keys, right, strict=True)]
-            # a checksum shows its first twelve characters here; the whole of it stands in manifest.json
-            short = [[v[:12] if k == "sha256" and v else v for k, v in zip(keys, row, strict=True)] for row in rows]
-            grids.append(_grid(caption, columns, [[cell_text(v, "count") for v in row] for row in short], ""))
+        keys, rows = block.get(name, {"columns": [], "rows": []}).values()
+        told = [i for i in range(len(keys)) if any(row[i] not in (0, None) for row in rows)]
+        if not rows or {keys[i] for i in told} <= {"table", "read", "kept"}:
+            continue  # all that was read was kept, and stands among the files
+        columns = [{"label": fmt.head_of(keys[i]), "right": isinstance(rows[0][i], int | float)} for i in told]
+        short = [[row[i][:12] if keys[i] == "sha256" and row[i] else row[i] for i in told] for row in rows]
+        grids.append(_grid(caption, columns, [[cell_text(v, "count") for v in row] for row in short], ""))
     return grids
 
 

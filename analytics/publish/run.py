@@ -29,6 +29,7 @@ from analytics.publish.collect import ReportError, collect, findings, refuse_unf
 from analytics.publish.kernel import execute, load_papermill
 from analytics.publish.template import render
 from analytics.publish.versions import FILES, digest, keep_version, write_json
+from analytics.publish.workbook import write_workbook
 from analytics.tables.parts import parts_of
 from analytics.tables.periods import parse_period
 
@@ -53,7 +54,7 @@ def build_report(
     data_mark: str | None = None,
     part: str = "",
 ) -> Published:  # fmt: skip
-    """Run the notebook ``report_<name>.ipynb`` for a period and publish PDF, HTML, notebook, manifest and claims.
+    """Run the notebook ``report_<name>.ipynb`` for a period and publish PDF, HTML, notebook and their evidence.
 
     Parameters
     ----------
@@ -123,6 +124,7 @@ def build_report(
         refuse_unfounded(blocks, config.organisation.minimum_group, span)
         title = title_of(blocks, report.replace("_", " ").capitalize())
         _write_pages(staged, nb, blocks, title, span.label + (" so far" if status == "running" else ""), config, part)
+        write_workbook(blocks, staged / "evidence.xlsx")
         write_json(staged / "claims.json", {"report": report, "period": period, "claims": list(findings(blocks))})
         manifest = {
             "report": report,
@@ -298,7 +300,8 @@ def _html(nb: NotebookNode, title: str) -> str:
     for number, cell in enumerate(page.cells):
         cell.id = f"cell-{number}"
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if MIME in output.get("data", {})]
+            shown = [output for output in cell.outputs if MIME in output.get("data", {})]
+            cell.outputs = [output for output in shown if "lack" not in output["data"][MIME]]  # the closing list has it
     page.cells[1:] = sorted(page.cells[1:], key=lambda cell: '"kind": "page_one"' not in json.dumps(cell))
     hidden = dict.fromkeys(("exclude_input", "exclude_input_prompt", "exclude_output_prompt"), True)
     body, _ = HTMLExporter(template_name="basic", **hidden).from_notebook_node(page)

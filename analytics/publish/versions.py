@@ -19,7 +19,7 @@ from typing import Any, TypedDict, cast
 
 from analytics.publish.format import write_interval
 
-FILES = ("report.pdf", "report.html", "notebook.ipynb", "manifest.json", "claims.json")
+FILES = ("report.pdf", "report.html", "notebook.ipynb", "manifest.json", "claims.json", "evidence.xlsx")
 VERSIONS, CHANGES, DELIVERY = "versions", "changes.json", "delivery.json"
 FIGURE = ("value", "low", "high", "n", "unit")
 

@@ -25,7 +25,7 @@ from analytics.report.cutoff import known_at
 from analytics.report.promises import VERDICTS
 from analytics.report.story import Story
 from analytics.report.study import Study
-from analytics.report.words import Section, estimate_of, figure_of, gather, listed, section, section_of
+from analytics.report.words import Section, estimate_of, figure_of, gather, listed, placed, section, section_of
 from analytics.tables.cases import case_ids
 from analytics.tables.periods import period_of
 from analytics.tables.schema import STAMPS, NotMeasured, Tables
@@ -192,7 +192,7 @@ def _row_counts(story: Story) -> list[blocks.Block]:
         formats={"usual": "count"}, note="A word of change needs a passed rule (XmR) against the earlier periods.",
         people=blocks.RECORDS,
     )  # fmt: skip
-    return [answer, listing]
+    return [answer, blocks.tagged(listing, appendix=True)]
 
 
 def _missing_values(story: Story) -> list[blocks.Block]:
@@ -234,12 +234,17 @@ def _missing_row(table: str, column: str, now: pd.Series, then: pd.Series, confi
 
 
 def build_operations_page_one(
-    story: Story, patience: Section, perceived: Section, problems: Section, risk: Section, unknowns: Section
-) -> blocks.Block:
-    """The week on one page: what waits longest, what customers perceive and name, who may leave, what is not known."""
+    story: Story, patience: Section, promises: Section, silent: Section, perceived: Section, problems: Section,
+    unknowns: Section,
+) -> blocks.Block:  # fmt: skip
+    """The week on one page: what to act on now, what customers perceive and blame, what is not known."""
     evidence = patience.answer.data["evidence"]
     numbers = {"Beyond their patience": Estimate(**evidence[0])} if evidence else {}
-    return blocks.page_one(
-        patience.answer, numbers, perceive=perceived.answers, hurts=problems.answers, leaving=risk.answers,
-        unknown=unknowns.answers,
-    )  # fmt: skip
+    act = [part for part in (promises, silent) if part.answer.data["level"] == "finding"]
+    answers: dict[str, blocks.Answer] = {
+        "What to act on now": [b for part in act for b in placed([part.answer], part)] or [promises.answer],
+        "What customers perceive": placed([b for b in perceived.blocks if b.kind == "finding"][:1], perceived),
+        "What they blame": placed([problems.answer], problems),
+        "What we do not know": placed(unknowns.answers, unknowns),
+    }
+    return blocks.page_one(patience.answer, numbers, answers)

@@ -1,45 +1,146 @@
-"""Page one: the whole story for a reader with sixty seconds, from the sections' own answers."""
+"""Page one: the whole story for a reader with sixty seconds, from what every section finds."""
+
+import math
+from collections.abc import Sequence
 
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
+from analytics.report import tested
 from analytics.report.movement import shown_scores
 from analytics.report.perception import score_chart
+from analytics.report.problems import THANKED
 from analytics.report.score import Score
 from analytics.report.story import Story
 from analytics.report.tested import moved
-from analytics.report.words import Section, coverage_sentence, estimate_of, loss_sentences, movement_note
+from analytics.report.words import (
+    Section,
+    Stake,
+    coverage_sentence,
+    estimate_of,
+    loss_sentences,
+    movement_note,
+    placed,
+)
 from analytics.tables.schema import NotMeasured
 
+MATTERS, MOVED, THANKS = "What matters most", "What else moved", "What they thank us for"
+LEAVING, UNKNOWN = "Who may leave", "What we do not know"
+TOLD = 4  # findings that matter most
+SAME_PEOPLE = 0.5  # overlap (Jaccard) from which on two findings are about the same people
+POWER = 2.8  # standard errors that four tests in five see, at a false alarm in twenty
 
-def build_page_one(story: Story, perceive: Section, hurts: Section, leaving: Section, unknowns: Section) -> Block:
-    """The whole story on one page, from the sections' own answers."""
+
+def build_page_one(
+    story: Story, perceive: Section, hurts: Section, leaving: Section, unknowns: Section, *others: Section
+) -> Block:
+    """The whole story on one page: what is perceived, what matters most in any section, thanks, leaving, what is open.
+
+    Parameters
+    ----------
+    story
+        The period it is about.
+    perceive, hurts, leaving, unknowns
+        The sections whose own answers it tells.
+    others
+        Further sections, whose findings are ranked with those of all.
+    """
     numbers, notes = {}, {}
     scores = _scores_or_none(story)
     for score in scores[:3]:
         numbers[score.name] = estimate_of(story.over_time(score).iloc[-1])
         notes[score.name] = movement_note(moved(story, score))
-    answers = [s.answer for s in (hurts, leaving) if s.answer.data["level"] == "finding"]
     scored = next(block for block in perceive.blocks if block.kind == "finding")
-    headline = scored if scored.data["level"] == "finding" or not answers else answers[0]
-    hurt = [] if headline is scored else [b for b in _findings(hurts) if b is not headline]  # never the headline twice
+    known = [s.answer for s in (hurts, leaving) if s.answer.data["level"] == "finding"]
+    headline = scored if scored.data["level"] == "finding" or not known else known[0]
     cautions = [coverage_sentence(story.coverage, story.period.label), *loss_sentences(story.log.losses)]
+    answers = {
+        MATTERS: _matters(story, [perceive, hurts, leaving, *others]),
+        MOVED: [block for block in perceive.answers if block.data["signal"] in ("rose", "fell")],
+        THANKS: [block for block in _known(hurts) if block.data["key"].startswith(THANKED)],
+        LEAVING: _known(leaving)[:2] or placed(leaving.answers, leaving),
+        UNKNOWN: placed(unknowns.answers, unknowns),
+    }
+    given = [headline.data["sentence"]]
+    told: dict[str, blocks.Answer] = {}
+    for question, found in answers.items():  # nothing twice
+        if fresh := [block for block in found if block.data["sentence"] not in given]:
+            told[question] = fresh
+            given += [block.data["sentence"] for block in fresh]
     return blocks.page_one(
-        headline, numbers, notes=notes, perceive=perceive.answers, hurts=(hurt or hurts.answers)[0],
-        leaving=_findings(leaving)[:2] or leaving.answers, unknown=unknowns.answers, trend=_trend(story, scores),
+        headline, numbers, told, notes=notes, trend=_trend(story, scores),
         basis=" ".join(filter(None, cautions)),
     )  # fmt: skip
 
 
-def _findings(part: Section) -> list[Block]:
-    """What a section knows, in order."""
-    return [block for block in part.blocks if block.kind == "finding" and block.data["level"] == "finding"]
+def rank_stakes(stakes: Sequence[tuple[Stake, str]], cut: float) -> list[tuple[Stake, str]]:
+    """The findings that matter most, largest lower bound first, each with the section it stands in.
+
+    Parameters
+    ----------
+    stakes
+        Of every section, with its place.
+    cut
+        Largest p-value that stands when all tests of the report are counted (`tested.cut`).
+
+    Returns
+    -------
+    list of tuple
+        At most four, good and bad; of findings about the same people, or of one kind and direction, the largest.
+
+    Examples
+    --------
+    >>> block = blocks.finding("Waiting hurts.", key="problem:waiting")
+    >>> weak, strong = Stake(block, 300, 0, 400, 0.2), Stake(block, 90, 40, 200, 0.001)
+    >>> [stake.low for stake, _ in rank_stakes([(weak, "a"), (strong, "b")], cut=0.01)]
+    [40]
+    """
+    standing = [pair for pair in stakes if pair[0].low > 0 and pair[0].p_value <= cut]
+    chosen: list[tuple[Stake, str]] = []
+    for stake, place in sorted(standing, key=lambda pair: -round(pair[0].low, 9)):
+        if not any(_same(stake, other) for other, _ in chosen):
+            chosen.append((stake, place))
+    return chosen[:TOLD]
+
+
+def _same(one: Stake, other: Stake) -> bool:
+    """Whether two findings are of one kind and direction, or about the same people."""
+    kinds = [stake.finding.data["key"].split(":")[0] for stake in (one, other)]
+    everyone = one.people | other.people
+    overlap = len(one.people & other.people) / len(everyone) if everyone else 0.0
+    return one.good == other.good and ((kinds[0] == kinds[1] and bool(kinds[0])) or overlap >= SAME_PEOPLE)
+
+
+def _matters(story: Story, sections: Sequence[Section]) -> list[Block]:
+    """The findings that matter most, or that none stands out and what would have been seen."""
+    stakes = [(stake, part.place) for part in sections for stake in part.stakes]
+    ranked = rank_stakes(stakes, tested.cut(story))
+    if ranked:
+        return [blocks.tagged(stake.finding, place=place) for stake, place in ranked]
+    nothing = "Nothing stands out: no finding of this report stands once all its tests are counted."
+    return [blocks.finding(f"{nothing}{_seen(story)}")]
+
+
+def _seen(story: Story) -> str:
+    """How large a difference between halves of the answers would have been seen."""
+    scores = _scores_or_none(story)
+    n = int(story.over_time(scores[0]).iloc[-1]["n"]) if scores else 0
+    if not n:
+        return ""
+    points = math.ceil(100 * POWER / math.sqrt(n))  # halves that answer yes and no alike often: the hardest case
+    return f" A gap of less than {points} points between two halves of those who answered might have stayed unseen."
+
+
+def _known(part: Section) -> list[Block]:
+    """What a section knows, in order, with its place."""
+    known = [block for block in part.blocks if block.kind == "finding" and block.data["level"] == "finding"]
+    return placed(known, part)
 
 
 def _trend(story: Story, scores: list[Score]) -> Block | None:
     """The leading score over time, low enough for page one."""
     if not scores or scores[0] is not story.scores[0]:
         return None
-    return next(iter(score_chart(story, scores[0], height=1.6)), None)
+    return next(iter(score_chart(story, scores[0], height=1.3)), None)
 
 
 def _scores_or_none(story: Story) -> list[Score]:

@@ -1,4 +1,4 @@
-"""The problems they name: shares of themes, recorded categories, and customers' own words."""
+"""Brilliant or disgusting: what customers blame and what they thank for, recorded categories, and their own words."""
 
 import functools
 from collections.abc import Sequence
@@ -9,17 +9,21 @@ import pandas as pd
 from analytics.contrast.problems import OPEN_SHARE
 from analytics.contrast.signals import detect_group_signals
 from analytics.measures.estimate import OBSERVED, SAID
+from analytics.measures.intervals import estimate_share
 from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
+from analytics.report import tested
 from analytics.report.checked import READ_150, describe_check
 from analytics.report.story import Story
 from analytics.report.words import (
     EXPLAINED,
+    PRAISE_WORDS,
     THEME_WORDS,
     Section,
+    Stake,
     capital,
     estimate_of,
     figure_of,
@@ -34,72 +38,62 @@ from analytics.tables.periods import period_of
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import normalise
 from analytics.text.quotes import pick_quotes
+from analytics.text.readings import PRAISE
 
-QUOTED = 2  # quotes per open problem
+QUOTED = 2  # quotes of blame and of thanks, one for each of the leading traits
 CHECKED = 40  # texts of a theme, the surest first, that are read again before one of them is quoted
-QUOTABLE = 0.75  # probability of its theme, and of blame, below which a text is not quoted: a wrong quote costs more
+QUOTABLE = 0.75  # probability of its theme, and of its polarity, below which a text is not quoted
 CATEGORIES = 8  # recorded categories of complaints shown, the largest first
+DRAWN = 10  # traits drawn, those blamed or thanked for most
+DETAILED = 90  # characters from which praise may tell a story
+THANKED = "praise:"  # keys of sentences that say what customers thank for
+MONTH = pd.Timedelta(days=365.25 / 12)
 
 
 @section
 def show_problems(story: Story) -> Section:
-    """The problems that customers name, as readers would count them, and whether they moved.
+    """What customers blame and what they thank for, as readers would count it, and whether it moved.
 
-    Where no text can be read for them, the categories under which complaints are recorded.
+    Where no text can be read for it, the categories under which complaints are recorded.
     """
     try:
         table = story.problem_table
     except NotMeasured as lack:
         line, recorded = not_known(lack), _recorded(story)
         return Section([*recorded, *line.blocks], [*recorded, line.answer][0], line.unknowns)
-    named, n, people = table[table["open"]], int(table["n"].max()), count_people(story.critical)
+    n, people = int(table["n"].max()), count_people(story.critical)
     if people < story.k:
         raise NotMeasured(f"fewer than {story.k} {name_writers(story.writers)} in {story.period.label}")
-    listing = _problem_table(table, n, story)
+    blamed, named = _blame(story, table, people), table[table["open"]]
+    moved = [
+        _judged(row, f" {row['word']}: {rule_of(row['rule'], row['latest'], row['low limit'], row['high limit'])}.")
+        for _, row in table[table["word"].isin(["rose", "fell"])].iterrows()
+    ]
+    praise = measure_praise(story)
+    thanks = _thanks(story, praise)
+    most = float(named.iloc[0]["counted"] if len(named) else table.iloc[0]["counted"])
+    open_ends = _perhaps_larger(table, most)
+    listing = blocks.tagged(_problem_table(table, n, story), appendix=True)
+    chart, quoted = _chart(story, table, praise, n), _quotes(story, table, praise)
+    parts = [*blamed, *moved, *thanks, chart, *quoted, *open_ends, listing]
+    return Section(parts, blamed[0], open_ends, stakes=_stakes(story, named))
+
+
+def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
+    """Which traits are blamed most: one where the order holds, else those that cannot be ordered."""
+    named, n = table[table["open"]], int(table["n"].max())
     leaders = table[table["leads"] & table["value"].notna()]
     if named.empty:
         most = table.iloc[0]
-        none_open = blocks.finding(
+        return [blocks.finding(
             f"Of no theme can we say that more than {OPEN_SHARE:.0%} of the {n:,} {name_writers(story.writers)} name "
             f"it as a problem. {_name_leaders(leaders, figures=True)}, {describe_check(most)}{_not_counted(table)}.",
-            [estimate_of(row) for _, row in leaders.head(2).iterrows()],
-            people=people,
-        )
-        open_ends = _perhaps_larger(table, float(most["counted"]))
-        return Section([none_open, listing, *open_ends], none_open, open_ends)
+            [estimate_of(row) for _, row in leaders.head(2).iterrows()], people=people,
+        )]  # fmt: skip
     top = named.iloc[0]
-    first, theme = estimate_of(top), THEME_WORDS[top["theme"]]
-    largest = _judged(
-        top,
-        f" is named as a problem by {figure_of(first)} of the {first.n:,} {name_writers(story.writers)}, "
-        f"{describe_check(top)}.",
-        keyed=True,
-    )
-    next_named = [name_problem(row) for _, row in named.iloc[1:EXPLAINED].iterrows()]
-    moved = [
-        _judged(
-            row,
-            f": it {row['word']} against the earlier periods "
-            f"({rule_of(row['rule'], row['latest'], row['low limit'], row['high limit'])}).",
-        )
-        for _, row in table[table["word"].isin(["rose", "fell"])].iterrows()
-    ]
-    chart = blocks.figure(
-        figures.plot_shares(
-            table.dropna(subset="value").head(10).assign(theme=lambda rows: rows["theme"].map(THEME_WORDS)),
-            by="theme",
-            label=f"share of {name_writers(story.writers)}",
-        ),
-        alt=f"Shares of customers who name each theme as a problem; the largest is {theme}, {figure_of(first)}.",
-        caption=f"{_name_leaders(leaders)}.",
-        source=SAID,
-        n=n,
-        note="Shares as readers would count them; bars carry their interval.",
-        people=people,
-    )
-    quoted = _quotes(story, named["theme"].head(EXPLAINED).tolist())
-    open_ends = _perhaps_larger(table, float(top["counted"]))
-    return Section([largest, *next_named, *moved, chart, listing, *open_ends, *quoted], largest, open_ends)
+    share_of = f"{figure_of(estimate_of(top))} of the {n:,} {name_writers(story.writers)}"
+    largest = _judged(top, f" is named as a problem by {share_of}, {describe_check(top)}.", keyed=True)
+    return [largest, *(name_problem(row) for _, row in named.iloc[1:EXPLAINED].iterrows())]
 
 
 def name_problem(row: pd.Series) -> Block:
@@ -112,6 +106,101 @@ def _judged(row: pd.Series, predicate: str, *, keyed: bool = False) -> Block:
     key = f"problem:{row['theme']}" if keyed else ""
     sentence = f"{capital(THEME_WORDS[row['theme']])}{predicate}"
     return blocks.finding(sentence, [estimate_of(row)], row["word"], better="lower", key=key)
+
+
+def _thanks(story: Story, praise: pd.DataFrame) -> list[Block]:
+    """What they thank for, the two traits named most, and the team that is thanked."""
+    known = praise[praise["low"] > OPEN_SHARE]
+    told = [row for _, row in known.head(2).iterrows() if row["people"] >= story.k]
+    if praise["value"].isna().all():
+        return [blocks.unknown("What they thank us for is not known: no such texts have been read.", settle=READ_150)]
+    if not told:
+        return [blocks.finding(f"Of no trait can we say that more than {OPEN_SHARE:.0%} thank us for it.")]
+    evidence = [estimate_of(row) for row in told]
+    words = listed([f"{PRAISE_WORDS[row['theme']]}, {figure_of(e)}," for row, e in zip(told, evidence, strict=True)])
+    sentence = f"They thank us for {words} of the {evidence[0].n:,} who wrote."
+    parts = [
+        blocks.finding(sentence, evidence, key=THANKED + told[0]["theme"], people=min(int(r["people"]) for r in told))
+    ]
+    return [*parts, *_thanked_team(story)]
+
+
+def measure_praise(story: Story) -> pd.DataFrame:
+    """Share of all who wrote that readers would say give thanks for each theme; not known where nobody read.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per theme, most thanked first: theme, value, low, high (NaN where not known), n, unit, source and
+        people (customers with such a label).
+    """
+    texts = tested.voices(story)
+    rows, labels = [], [PRAISE + theme for theme in THEME_WORDS]
+    for label, told in story.shares_of(labels, texts).items():
+        theme = label.removeprefix(PRAISE)
+        with_thanks = texts[texts["praised"].map(lambda names, t=theme: t in names)]
+        rows.append({"theme": theme, **vars(told.estimate), "people": count_people(with_thanks)})
+    return pd.DataFrame(rows).sort_values("value", key=lambda v: -v.round(9), kind="stable", ignore_index=True)
+
+
+def _thanked_team(story: Story) -> list[Block]:
+    """The team whose customers thank more often than those of the others; none where that may be chance."""
+    try:
+        teams = tested.thanks_by_team(story)
+    except NotMeasured:
+        return []
+    teams = teams[(teams["p_value"] <= tested.cut(story)) & (teams["thanked"] >= story.k)]
+    if teams.empty:
+        return []
+    team = teams.sort_values("p_value", kind="stable").iloc[0]
+    thanked = estimate_share(team["thanked"], int(team["texts"]), SAID, story.confidence)
+    sentence = (
+        f"Team {team.name} is thanked most often: thanks stand in {figure_of(thanked)} of the {thanked.n:,} "
+        f"texts about its cases, elsewhere in {team['others_thanked'] / team['others']:.0%}, labels as counted."
+    )
+    return [blocks.finding(sentence, [thanked], key=f"thanked:{team.name}", people=int(team["people"]))]
+
+
+def _stakes(story: Story, named: pd.DataFrame) -> list[Stake]:
+    """Open problems in the currency of page one: customers a month who name them, beyond the share that is open."""
+    if named.empty:
+        return []
+    months, p_values = (story.period.end - story.period.start) / MONTH, tested.blame(story)
+    stakes = []
+    for _, row in named.iterrows():
+        writers = row["n"] / months
+        low = (row["low"] - OPEN_SHARE) * writers
+        texts = story.critical[story.critical["negative_themes"].map(lambda names, t=row["theme"]: t in names)]
+        people = frozenset(texts["customer_id"].dropna()) if "customer_id" in texts else frozenset()
+        finding = name_problem(row)
+        sentence = (
+            f"{capital(THEME_WORDS[row['theme']])}: named as a problem by {figure_of(estimate_of(row))} of the "
+            f"{row['n']:,} {name_writers(story.writers)}."
+        )
+        finding = blocks.Block(finding.kind, finding.data | {"sentence": sentence})
+        touched = row["value"] * writers
+        stakes.append(Stake(finding, touched, max(low, 0.0), touched, p_values[row["theme"]], people=people))
+    return stakes
+
+
+def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> Block:
+    """Each trait with who blames and who thanks for it, those named most."""
+    both = table.merge(praise, on="theme", suffixes=("", "_thank"))
+    rank = both[["value", "value_thank"]].fillna(0).max(axis=1).round(9)
+    drawn = both.loc[(-rank).sort_values(kind="stable").index[:DRAWN]]
+    drawn = drawn.sort_values("value", ascending=False, kind="stable", na_position="last")
+    drawn = drawn.assign(blame=drawn["theme"].map(THEME_WORDS), thank=drawn["theme"].map(PRAISE_WORDS))
+    columns = ["blame", "value", "low", "high", "n", "thank", "value_thank", "low_thank", "high_thank", "n_thank"]
+    wrote = int(praise["n"].max())
+    top, best = drawn.iloc[0], drawn.sort_values("value_thank", kind="stable").iloc[-1]
+    return blocks.figure(
+        figures.plot_sides(drawn[columns], heads=(f"blame, % of {n:,}", f"thanks, % of {wrote:,}")),
+        alt=f"Traits with the share who blame and who thank: blamed most {top['blame']}, "
+        f"thanked for most {best['thank']}.",
+        caption=f"{_name_leaders(table[table['leads'] & table['value'].notna()])}.", source=SAID, n=wrote,
+        note=f"Blame: {name_writers(story.writers)}. Thanks: all who wrote. Shares as readers would count them, with "
+        f"{story.confidence:.0%} intervals.", people=min(n, wrote),
+    )  # fmt: skip
 
 
 def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
@@ -199,31 +288,60 @@ def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
     )  # fmt: skip
 
 
-def _quotes(story: Story, themes: Sequence[str]) -> list[Block]:
-    """Quotes for each theme, no text twice, from those whose tag is surest; none under k people."""
-    quoted: list[Block] = []
-    used: list[str] = []
+def _quotes(story: Story, table: pd.DataFrame, praise: pd.DataFrame) -> list[Block]:
+    """Two quotes of blame and two of thanks, one for each leading trait, and praise that tells a story."""
+    blamed = table.loc[table["open"], "theme"]
+    thanked = praise.loc[praise["low"] > OPEN_SHARE, "theme"]
+    texts, used = cast("pd.DataFrame", tested.voices(story)), list[str]()
+    against, in_favour = story.critical["negative_themes"], texts["praised"]
+    return [
+        *_quote_traits(story, blamed, story.critical.assign(named=against), "negative", used),
+        *_quote_traits(story, thanked, texts.assign(named=in_favour), "positive", used),
+        *_told_deed(story, texts, used),
+    ]
+
+
+def _quote_traits(story: Story, themes: pd.Series, texts: pd.DataFrame, polarity: str, used: list[str]) -> list[Block]:
+    """A quote for each of the first traits that enough people `named` with this polarity; no text twice."""
+    words, verb = (THEME_WORDS, "blame") if polarity == "negative" else (PRAISE_WORDS, "thank for")
+    quoted, contexts, groups = list[str](), list[str](), list[pd.DataFrame]()
     for theme in themes:
-        named = story.critical[story.critical["negative_themes"].map(lambda names, t=theme: t in names)]
-        people = count_people(named)
-        texts = pick_quotes(_surest(named, theme, story), QUOTED, used) if people >= story.k else []
-        used += texts
-        caption = f"In their words: {THEME_WORDS[theme]}"
-        quoted += [blocks.quotes(texts, caption=caption, n=len(named), people=people)] if texts else []
-    return quoted
+        named = texts[texts["named"].map(lambda names, t=theme: t in names)]
+        if count_people(named) < story.k or len(quoted) == QUOTED:
+            continue
+        chosen = pick_quotes(_surest(named, theme, polarity, story), 1, used)
+        used += chosen
+        quoted += chosen
+        contexts += [words[theme]] * len(chosen)
+        groups += [named] * len(chosen)
+    caption, n = f"In their words: what they {verb}", sum(map(len, groups))
+    people = min(map(count_people, groups), default=0)
+    return [blocks.quotes(quoted, contexts=contexts, caption=caption, n=n, people=people)] if quoted else []
 
 
-def _surest(named: pd.DataFrame, theme: str, story: Story) -> pd.Series:
-    """Texts that may be quoted for a theme: the accurate models hold it likely, likelier than others, and a problem."""
+def _told_deed(story: Story, texts: pd.DataFrame, used: Sequence[str]) -> list[Block]:
+    """One deed that customers praise in detail, typical of such praise: worth telling to staff."""
+    telling = texts["praised"].map(len).ge(2) & texts["text"].str.len().ge(DETAILED)
+    detailed = texts[telling & texts["sentiment"].eq("positive")]
+    if count_people(detailed) < story.k:
+        return []
+    glad = story.reader.sentiment(detailed["text"].map(normalise).tolist())[:, 2] >= QUOTABLE
+    chosen = pick_quotes(detailed.loc[glad, "text"], 1, used)
+    caption = "A story worth telling"
+    return [blocks.quotes(chosen, caption=caption, n=len(detailed), people=count_people(detailed))] if chosen else []
+
+
+def _surest(named: pd.DataFrame, theme: str, polarity: str, story: Story) -> pd.Series:
+    """Texts that may be quoted for a theme: the accurate models hold it likely, likelier than others, and so meant."""
     sure = named["themes"].map(
         lambda tags: max((getattr(tag, "probability", 1.0) for tag in tags if str(tag) == theme), default=0.0)
     )
     texts = named.loc[sure.round(6).sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
     plain = texts.map(normalise).tolist()
-    blame = story.reader.sentiment(plain)[:, 0]
+    mood = story.reader.sentiment(plain)[:, 0 if polarity == "negative" else 2]
     agreed = [
         p >= QUOTABLE
-        and any(tag == theme and tag.polarity == "negative" and tag.probability >= QUOTABLE for tag in tags[:1])
-        for p, tags in zip(blame, story.reader.tags(plain), strict=True)
+        and any(tag == theme and tag.polarity == polarity and tag.probability >= QUOTABLE for tag in tags[:1])
+        for p, tags in zip(mood, story.reader.tags(plain), strict=True)
     ]
     return cast("pd.Series", texts[agreed])

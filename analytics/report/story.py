@@ -187,7 +187,7 @@ class Story:
         """
         with suppress(NotMeasured), ThreadPoolExecutor(1) as aside:
             _ = self._texts, self._top_marks  # what both threads need
-            closely = aside.submit(lambda: self._closely)
+            closely = aside.submit(lambda: self.closely)
             _ = self.cases
             _ = self.comments
             closely.result()
@@ -202,7 +202,7 @@ class Story:
         """Every text of the history as written, and `redacted` in the report's own period."""
         texts = collect_comments(self._history_tables)
         if texts.empty:
-            raise NotMeasured("no text by a customer (comment, text)", needed_for="what they say")
+            raise NotMeasured("no text by a customer", table="surveys", columns=["comment"], needed_for="what they say")
         texts["period"] = period_of(texts["at"], self.config.report.frequency)
         return texts.assign(redacted=self.redact(texts, self.period.start))
 
@@ -237,11 +237,10 @@ class Story:
         return Reader.accurate(self._pages, self.config.organisation.brands, threads=1)
 
     @cached_property
-    def _closely(self) -> pd.Series:
-        """Themes, by the accurate heads, of the period's texts that may name a problem, where these are few enough."""
+    def closely(self) -> pd.Series:
+        """Themes, by the accurate heads, of the period's texts, where these are few enough."""
         texts, limit = self._texts, self.config.text.accurate_limit
         now = texts[texts["period"] == self.period.name]
-        now = now[find_rows(now["comment_id"], self._top_marks) < 0]
         if self.config.text.model != "auto" or not len(now) <= limit < len(texts):
             return pd.Series(dtype=object)
         self.reader.kinds(now.loc[now["source"] == "complaints", "redacted"].map(normalise).tolist())
@@ -334,8 +333,8 @@ class Story:
             raise NotMeasured(f"nobody complained, or commented without the top mark, in {self.period.label}")
         if self.theme_model == self.sentiment_model:
             return kept
-        others = kept.loc[kept.index.difference(self._closely.index), "text"]
-        themes = (pd.concat([self._closely, self._tag(others)]) if len(others) else self._closely)[kept.index]
+        others = kept.loc[kept.index.difference(self.closely.index), "text"]
+        themes = (pd.concat([self.closely, self._tag(others)]) if len(others) else self.closely)[kept.index]
         return kept.assign(themes=themes, negative_themes=themes.map(complained_about))
 
     def _without_top_marks(self, comments: pd.DataFrame) -> pd.DataFrame:
@@ -364,7 +363,9 @@ class Story:
         texts = pd.concat([self._without_top_marks(past), self.critical])
         texts = texts[texts["case_id"].notna()]
         if texts.empty:
-            raise NotMeasured("no comment can be tied to a case (contact_id, case_id)", needed_for="a diagnosis")
+            raise NotMeasured(
+                "no comment can be tied to a case", table="surveys", columns=["contact_id"], needed_for="a diagnosis"
+            )
         named = texts["negative_themes"].map(lambda themes: theme in themes if theme else bool(themes))
         return named.groupby(texts["case_id"]).any()
 

@@ -8,9 +8,11 @@ takes the `level` at which its findings stand and its intervals are drawn: first
 import functools
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pandas as pd
+from scipy.stats import fisher_exact, norm
 
 from analytics.contrast.bands import Bands, contrast_bands
 from analytics.contrast.diagnosis import Diagnosis, Problem, alike_measures, diagnose, internal_measures
@@ -22,7 +24,7 @@ from analytics.contrast.watermelon import find_watermelons
 from analytics.measures.actions import score_actions
 from analytics.measures.discoveries import discovery_threshold
 from analytics.measures.estimate import SAID
-from analytics.measures.intervals import estimate_share
+from analytics.measures.intervals import estimate_share, z_score
 from analytics.measures.leaving import leavers, ratios
 from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.measures.promises import Verdict, score_promises
@@ -387,6 +389,62 @@ def _of_last_claims(story: Story) -> pd.Series:
     return pd.to_numeric(p)
 
 
+# What customers blame and thank for
+
+
+@once
+def voices(story: Story) -> pd.DataFrame:
+    """The period's readable texts of all who wrote, whatever their mark, with the themes each gives thanks for.
+
+    From complaints and surveys, or from contacts where there are neither; `praised` is read by the accurate heads
+    where these read every text of the period (`story.closely`), else as the history was.
+    """
+    now = story.current[story.current["sentiment"].ne("unknown")]
+    if story.comments["source"].ne("contacts").any():
+        now = now[now["source"].ne("contacts")]
+    if now.empty:
+        raise NotMeasured(f"nobody wrote anything readable in {story.period.label}", needed_for="what they thank for")
+    themes = story.closely.reindex(now.index) if len(story.closely) else now["themes"]
+    praised = themes.map(lambda tags: [str(tag) for tag in tags if getattr(tag, "polarity", "") == "positive"])
+    return now.assign(themes=themes, praised=praised)
+
+
+@once
+def blame(story: Story) -> pd.Series:
+    """P-value of each theme's share above `OPEN_SHARE`, by the interval of `Story.problem_table`; index theme."""
+    table = story.problem_table.set_index("theme")
+    angle = np.arcsin(np.sqrt(table[["value", "low"]].astype(float).clip(0, 1)))
+    error = (angle["value"] - angle["low"]) / z_score(story.confidence)
+    above = (angle["value"] - np.arcsin(np.sqrt(OPEN_SHARE))) / error.where(error > 0)
+    return pd.Series(norm.sf(above), table.index)
+
+
+@once
+def thanks_by_team(story: Story) -> pd.DataFrame:
+    """How many texts about each team's cases give thanks for anything, beside all others'.
+
+    Index team; thanked, texts, others_thanked, others, people (customers who wrote), p_value (Fisher's exact test).
+    """
+    texts = require(voices(story), ["case_id"], "which team is thanked").dropna(subset="case_id")
+    cases = require(story.cases, ["team"], "which team is thanked").drop_duplicates("case_id")
+    texts = texts.assign(
+        team=texts["case_id"].map(cases.set_index("case_id")["team"]), thanks=texts["praised"].map(bool)
+    )
+    groups = texts.dropna(subset="team").groupby("team")
+    table = groups["thanks"].agg(thanked="sum", texts="size")
+    table["people"] = [count_people(part) for _, part in groups]
+    table = table[table["people"] >= story.k]
+    table["others_thanked"] = table["thanked"].sum() - table["thanked"]
+    table["others"] = table["texts"].sum() - table["texts"]
+    cells = table.assign(rest=table["texts"] - table["thanked"], others_rest=table["others"] - table["others_thanked"])
+    squares = cells[["thanked", "rest", "others_thanked", "others_rest"]].to_numpy().reshape(-1, 2, 2)
+    return cast("pd.DataFrame", table.assign(p_value=[float(fisher_exact(s, "greater")[1]) for s in squares]))
+
+
+def _team_tests(story: Story) -> pd.Series:
+    return cast("pd.Series", thanks_by_team(story)["p_value"])
+
+
 TESTS: tuple[Callable[[Story], pd.Series], ...] = (  # each gives the p-values of one kind of test, all of them
     _of_actions,
     _of_promises,
@@ -401,4 +459,6 @@ TESTS: tuple[Callable[[Story], pd.Series], ...] = (  # each gives the p-values o
     lambda story: relief(story)["p_value"],
     lambda story: pd.Series([drift(story)[1].p_value]),
     lambda story: pd.concat([pd.Series(dtype=float), *(rows["p_value"] for rows in groupings(story).values())]),
+    blame,
+    _team_tests,
 )

@@ -1,19 +1,41 @@
 """What we do not know: everything that the sections leave open, each with what would settle it."""
 
+from typing import Any
+
 from analytics.publish import blocks
 from analytics.report.story import Story
-from analytics.report.words import Section, coverage_sentence, loss_sentences
+from analytics.report.words import Section, capital, coverage_sentence, listed, loss_sentences, section
 
 
+@section
 def show_unknowns(story: Story, *sections: Section) -> Section:
-    """Everything that the sections leave open, each with what would settle it; the first that page one does not say."""
-    open_ends = list({b.data["sentence"]: b for section in sections for b in section.unknowns}.values())
+    """Everything that the sections leave open, each with what would settle it; the first that page one does not say.
+
+    What is not set up or not recorded stands in one list at the end.
+    """
+    found = [b for part in sections for b in (*part.unknowns, *part.blocks) if b.data.get("level") == "unknown"]
+    every = list({block.data["sentence"]: block for block in found}.values())
+    lacks, open_ends = ([b for b in every if ("lack" in b.data) == lacking] for lacking in (True, False))
     partly = coverage_sentence(story.coverage, story.period.label)
     cautions = [*filter(None, [partly]), *loss_sentences(story.log.losses), *story.log.warnings]
     open_ends += [blocks.unknown(caution) for caution in cautions]
+    unset = _list_lacks([block.data["lack"] for block in lacks])
     if not open_ends:
-        line = blocks.finding("Every question of this report has an answer within its intervals.")
-        return Section([line], line)
-    answered = {block.data["sentence"] for section in sections for block in section.answers}
+        sentence = "Some things are not set up or not recorded, so this report does not know them."
+        line = blocks.unknown(sentence) if unset else blocks.finding("All questions are answered within the intervals.")
+        return Section([line, *unset], line)
+    answered = {block.data["sentence"] for part in sections for block in part.answers}
     first, *further = [b for b in open_ends if b.data["sentence"] not in answered][:2] or open_ends[:1]
-    return Section(open_ends, first, further=further)
+    return Section([*open_ends, *unset], first, further=further)
+
+
+def _list_lacks(lacks: list[dict[str, Any]]) -> list[blocks.Block]:
+    """What is not set up or not recorded: a line for each thing that would settle it, with all that it would tell."""
+    needs: dict[tuple[str, str], list[str]] = {}
+    for lack in lacks:
+        needs.setdefault((lack["settle"], lack["why"]), []).extend(lack["needs"])
+    lines = [
+        f"- {capital(listed(list(dict.fromkeys(names))) or 'not told')}: {f'record {settle}' if settle else why}."
+        for (settle, why), names in needs.items()
+    ]
+    return [blocks.prose("\n".join(["### Not set up, or not recorded", *lines]))] if lines else []

@@ -3,8 +3,8 @@
 import functools
 import math
 import tomllib
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -20,10 +20,11 @@ from analytics.report.story import Unread
 from analytics.tables.schema import NotMeasured
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
-THEME_WORDS, _TABLES = (
+_THEMES, _TABLES, LACK_WORDS = (
     tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
-    for name in ("theme_words", "words")
+    for name in ("theme_words", "words", "lack_words")
 )
+THEME_WORDS, PRAISE_WORDS = _THEMES["blame"], _THEMES["thank"]  # a theme as it is blamed, and as it is thanked for
 SCORE_WORDS, WITHHELD, MIX_WORDS = (_TABLES[name] for name in ("score", "withheld", "mix"))
 AGAINST, CUT_WORDS, STRATEGY_WORDS = (_TABLES[name] for name in ("against", "cut", "strategy"))
 
@@ -65,7 +66,7 @@ class Stake:
 class Section:
     """What a section shows, its answer for page one with any further sentences of it, and what it leaves unknown.
 
-    As the last line of a notebook cell it displays its blocks in order.
+    As the last line of a notebook cell it displays its blocks in order; `place` is its name, to which page one points.
     """
 
     blocks: list[Block]
@@ -73,6 +74,7 @@ class Section:
     unknowns: list[Block] = field(default_factory=list)
     further: list[Block] = field(default_factory=list)
     stakes: list[Stake] = field(default_factory=list)
+    place: str = ""
 
     @property
     def answers(self) -> list[Block]:
@@ -82,8 +84,8 @@ class Section:
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
-        for block in self.blocks:
-            display(block)
+        for number, block in enumerate(self.blocks):
+            display(block if number or not self.place else blocks.tagged(block, anchor=self.place))
 
 
 def section(make: Callable[..., Section]) -> Callable[..., Section]:
@@ -92,9 +94,10 @@ def section(make: Callable[..., Section]) -> Callable[..., Section]:
     @functools.wraps(make)
     def made(*args: object) -> Section:
         try:
-            return make(*args)
+            part = make(*args)
         except NotMeasured as lack:
-            return not_known(lack)
+            part = not_known(lack)
+        return replace(part, place=make.__name__.removeprefix("show_"))
 
     return made
 
@@ -115,6 +118,11 @@ def gather(*parts: Callable[[], list[Block]]) -> tuple[list[Block], list[Block]]
     return content, [block for block in content if block.data.get("level") == "unknown"]
 
 
+def placed(found: Sequence[Block], part: Section) -> list[Block]:
+    """Sentences of a section for page one, with the place to which it points."""
+    return [blocks.tagged(block, place=part.place) if part.place else block for block in found]
+
+
 def not_known(lack: NotMeasured) -> Section:
     """The section that only says what is not measured, and what would measure it."""
     line = _lacking(lack)
@@ -122,13 +130,21 @@ def not_known(lack: NotMeasured) -> Section:
 
 
 def _lacking(lack: NotMeasured, *more: NotMeasured) -> Block:
-    """'Drivers: not measured, no table contacts.', with the table or column whose source would settle it."""
+    """'Drivers: not measured, no table contacts.', and what would settle it as a reader would say it.
+
+    The report's closing list says the same in a reader's words (`lack`), so the PDF leaves this line out.
+    """
     needs = [need for need in dict.fromkeys(each.needed_for for each in (lack, *more)) if need]
-    settle = f"a source for the table {lack.table} ([sources.{lack.table}] in perception.toml)" if lack.table else ""
-    if lack.columns:
-        settle = f"a column of the export mapped to {', '.join(lack.columns)} in table {lack.table}"
     head = f"{capital(listed(needs))}: not measured," if needs else "Not measured:"
-    return blocks.unknown(f"{head} {lack.what}.", settle)
+    line = blocks.unknown(f"{head} {lack.what}.", say_lack(lack.table, lack.columns))
+    plain = lack.what if not (lack.table or lack.columns) else ""
+    return blocks.tagged(line, appendix=True, lack={"needs": needs, "why": plain, "settle": line.data["settle"]})
+
+
+def say_lack(table: str, columns: Collection[str]) -> str:
+    """What to record, in a reader's words, where a table or columns of it are lacking; '' where neither is named."""
+    named = [LACK_WORDS[name] for name in columns if name in LACK_WORDS] or [LACK_WORDS.get(table, "")] * bool(table)
+    return listed(list(dict.fromkeys(filter(None, named))))
 
 
 def estimate_of(row: pd.Series) -> Estimate:

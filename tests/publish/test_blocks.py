@@ -169,7 +169,7 @@ def test_hostile_text_is_text_in_every_block(payloads):
             finding(text, [SHARE]),
             unknown(text, settle=text),
             kpis({text: SHARE}, {text: text}),
-            page_one(text, {text: SHARE}, perceive=text, hurts=text, leaving=text, unknown=text, basis=text),
+            page_one(text, {text: SHARE}, {text: [text, unknown(text, settle=text)]}, basis=text),
             prose(text),
         ]
         for block in blocks:
@@ -234,7 +234,7 @@ def test_a_finding_carries_its_evidence_and_signal():
         ),
         (lambda: quotes(["a"], caption="c", n=1, contexts=["b", "c"]), "1 texts but 2 contexts"),
         (
-            lambda: page_one("x", dict.fromkeys("abcd", SHARE), perceive="", hurts="", leaving="", unknown=""),
+            lambda: page_one("x", dict.fromkeys("abcd", SHARE), {}),
             "page one takes three numbers at most, not 4",
         ),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from analytics.measures.estimate import SAID
 from analytics.publish.blocks import figure
-from analytics.publish.figures import FONTS, STYLE, draw, plot_intervals, plot_series, plot_shares, styled
+from analytics.publish.figures import FONTS, STYLE, draw, plot_intervals, plot_series, plot_sides, styled
 from analytics.publish.html import ACCENT
 
 POINTS = pd.DataFrame(
@@ -60,21 +60,36 @@ def test_groups_are_written_largest_first_with_interval_and_n():
     assert said.index("North") > said.index("costs $5 & <b>") > said.index("Silent")  # drawn from the bottom up
 
 
-@pytest.mark.parametrize("plot", [plot_intervals, plot_shares])
-def test_groups_that_nobody_answered_are_drawn_as_not_known(plot):
-    assert "not known" in words(plot(GROUPS.tail(1), by="team"))
+def test_groups_that_nobody_answered_are_drawn_as_not_known():
+    assert "not known" in words(plot_intervals(GROUPS.tail(1), by="team"))
 
 
-def test_shares_put_one_bar_in_the_accent_colour():
-    bars = [patch.get_facecolor() for patch in plot_shares(GROUPS, by="team", highlight="North").axes[0].patches]
-    assert bars.count(matplotlib.colors.to_rgba(ACCENT)) == 1
+def sides(frame, names):
+    thanks = frame[["value", "low", "high"]].add_suffix("_thank")
+    return plot_sides(frame.join(thanks).assign(blame=names, thank=names), heads=("blame", "thanks"))
 
 
-@pytest.mark.parametrize("plot", [plot_intervals, plot_shares])
+def test_blame_stands_to_the_left_and_thanks_to_the_right_each_with_its_interval():
+    fig = sides(GROUPS, GROUPS["team"])
+    left, right = (points.get_offsets()[:, 0] for points in fig.axes[0].collections[1::2])
+    assert np.nanmax(left) < 0 < np.nanmin(right)
+    assert words(fig).count("62 % (58–66)") == words(fig).count("not known") == 2
+    assert {"blame", "thanks"} <= set(words(fig))
+
+
+def by_team(frame):
+    return plot_intervals(frame, by="team")
+
+
+def back_to_back(frame):
+    return sides(frame, frame["team"])
+
+
+@pytest.mark.parametrize("plot", [by_team, back_to_back])
 def test_a_hostile_label_stays_text(payloads, plot):
     labels = pd.Series(payloads, dtype="object")
     frame = pd.DataFrame({"team": labels, "value": 0.5, "low": 0.4, "high": 0.6, "n": 10, "unit": "share"})
-    said = words(plot(frame, by="team"))
+    said = words(plot(frame))
     assert {"costs $5 and $6, $$", "<script>alert('x')</script>", "nul\ufffdin the middle"} <= set(said)
 
 

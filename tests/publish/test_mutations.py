@@ -44,9 +44,8 @@ def chart(**changes):
     return data | {"outlined": "", "source": SAID, "n": 611, "people": [40]} | changes
 
 
-def first_page(**changes):
-    answers = {"perceive": "…", "hurts": "…", "leaving": "…", "unknown": "…"} | changes
-    return page_one(answers.pop("headline", "What customers said in October 2026."), {"NPS": NPS}, **answers)
+def first_page(headline="What customers said in October 2026.", matters="…"):
+    return page_one(headline, {"NPS": NPS}, {"What matters most": [matters, "…"], "Who may leave": "…"})
 
 
 def listing(frame, **words):
@@ -57,7 +56,7 @@ def listing(frame, **words):
 WRONG = {
     "praise-in-prose": (prose("Customers love the new app."), '"love", but no customer evidence'),
     "praise-in-heading": (heading("## Another great month"), '"great", but no customer evidence'),
-    "praise-on-page-one": (first_page(perceive="Our service is excellent."), '"excellent", but no customer evidence'),
+    "praise-on-page-one": (first_page(matters="Our service is excellent."), '"excellent", but no customer evidence'),
     "praise-in-headline": (
         first_page(headline="A fantastic October for customers"),
         '"fantastic", but no customer evidence',
@@ -164,7 +163,7 @@ HONEST = {
         "by our records 97 % (95–99).",
         [WAITING, AUDIT],
     ),
-    "unknown-headline": first_page(perceive=unknown("Whether customers are satisfied is not known.", "asking 96 more")),
+    "unknown-headline": first_page(matters=unknown("Whether customers are satisfied is not known.", "asking 96 more")),
     "nobody-answered": kpis({"Satisfied": NOBODY}, {"Satisfied": "not known"}),
     "aim-and-question": prose("## Did service improve?\n\nWe aim to be the best. The target is 80 %."),
     "customers-own-praise": quotes(["Best service ever!", "Great!"], caption="In their words: courtesy", n=214),

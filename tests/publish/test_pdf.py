@@ -6,7 +6,19 @@ import pytest
 from pypdf import PdfReader
 
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
-from analytics.publish.blocks import RECORDS, figure, finding, kpis, page_one, prose, provenance, quotes, table, unknown
+from analytics.publish.blocks import (
+    RECORDS,
+    figure,
+    finding,
+    kpis,
+    page_one,
+    prose,
+    provenance,
+    quotes,
+    table,
+    tagged,
+    unknown,
+)
 from analytics.publish.figures import plot_series
 from analytics.publish.format import clean_text
 from analytics.publish.pdf import Cover, compile_pdf, flow, lay_out
@@ -24,8 +36,9 @@ def markdown(text):
 def story(length=1):
     said = "Waiting is what customers name first, and nobody can say yet whether that has changed. " * length
     return page_one(
-        finding(said, [SHARE], "no change"), {"Satisfied": SHARE, "Silent": UNDEFINED}, notes={"Silent": "not asked"},
-        perceive=said, hurts=said, leaving=said, unknown=unknown(said, settle="Ask them."), basis=said,
+        finding(said, [SHARE], "no change"), {"Satisfied": SHARE, "Silent": UNDEFINED},
+        {"What matters most": [said, tagged(finding(said), place="depth")], "Who may leave": said,
+         "What we do not know": unknown(said, settle="Ask them.")}, notes={"Silent": "not asked"}, basis=said,
         trend=figure(
             plot_series(POINTS, height=1.6), alt="Two months.", caption="No change", source=SAID, n=2, people=40
         ),
@@ -99,10 +112,43 @@ def test_every_page_after_the_first_names_organisation_report_and_period(reader)
 def test_page_one_holds_the_whole_story_and_nothing_else(reader):
     pdf, _ = reader
     first, second = pdf.pages[0].extract_text(), pdf.pages[1].extract_text()
-    for words in ("What customers perceive", "What hurts most", "Who may leave", "What we do not know", "Ask them"):
+    for words in ("What matters most", "Who may leave", "What we do not know", "Ask them"):
         assert words in first
     assert "Deep heading" in second
     assert "notebook's reader" not in text_of(pdf)
+
+
+def test_a_finding_of_page_one_names_the_page_of_its_section_wherever_that_stands(tmp_path):
+    blocks = [story().as_json(), markdown("## First"), prose("word " * 1_500).as_json(), markdown("## Depth")]
+    blocks.append(tagged(finding("62 % (58–66) are satisfied.", [SHARE]), anchor="depth").as_json())
+    pdf = build(tmp_path, blocks)
+    place = next(i for i, page in enumerate(pdf.pages, start=1) if "Depth" in page.extract_text())
+    assert place > 2
+    assert pdf.pages[0].extract_text().count(f"Page {place}\n") == 1
+
+
+def test_what_stands_elsewhere_is_left_out_of_the_pages_with_the_heading_that_it_leaves_alone():
+    open_end = unknown("Why they left is not known.").as_json()
+    appendix = tagged(finding("Only for analysts."), appendix=True, anchor="b").as_json()
+    blocks = [story().as_json(), markdown("## A"), open_end, markdown("## B"), appendix, markdown("## C"), open_end]
+    laid = lay_out(blocks, "Title")
+    assert [piece["kind"] for piece in laid] == ["page_one", "flow", "unknowns"]
+    assert laid[1]["nodes"][0]["children"][0]["text"] == "C"
+    assert [piece["kind"] for piece in lay_out(blocks[1:5], "Title")] == [
+        "title",
+        "flow",
+        "unknowns",
+        "flow",
+        "finding",
+    ]
+
+
+def test_the_chart_of_page_one_is_not_drawn_again(tmp_path):
+    once = story().data["trend"] | {"kind": "figure"}
+    other = once | {"caption": "Another chart"}
+    pdf = build(tmp_path, [story().as_json(), markdown("## Next"), once, other])
+    assert text_of(pdf).count("No change\n") == 1
+    assert "Another chart" in text_of(pdf)
 
 
 def test_every_font_is_embedded_and_is_one_of_ours(reader):
@@ -142,19 +188,24 @@ def test_chart_text_is_selectable(reader):
 
 @pytest.mark.parametrize("length", [1, 3, 5])
 def test_page_one_stays_one_page_however_much_there_is_to_say(tmp_path, length):
-    pdf = build(tmp_path, [story(length).as_json(), markdown("## Next")])
+    pdf = build(tmp_path, [story(length).as_json(), markdown("## Next\n\nText.")])
     assert len(pdf.pages) == 2
     assert "What we do not know" in pdf.pages[0].extract_text()
 
 
 def test_a_page_one_too_long_for_any_size_flows_on_and_loses_nothing(tmp_path):
-    pdf = build(tmp_path, [story(40).as_json(), markdown("## Next")])
+    pdf = build(tmp_path, [story(40).as_json(), markdown("## Next\n\nText.")])
     assert len(pdf.pages) > 2
     assert text_of(pdf).count("nobody") == 40 * 6
 
 
 def test_page_one_comes_first_wherever_its_cell_stands():
-    sections = [markdown("# Title\n\nOpening."), markdown("## First"), unknown("?").as_json(), markdown("## Second")]
+    sections = [
+        markdown("# Title\n\nOpening."),
+        markdown("## First"),
+        unknown("?").as_json(),
+        markdown("## Second\n\nText."),
+    ]
     laid = lay_out([*sections, story().as_json()], "Title")
     assert [b["kind"] for b in laid] == ["page_one", "flow", "unknowns", "flow"]
     laid = lay_out([markdown("# Title\n\n## First\n\nKept."), story().as_json()], "Title")
@@ -189,7 +240,7 @@ def test_every_hostile_text_is_data_in_every_place_of_the_report(tmp_path, paylo
     blocks = [block for text in short for block in (finding(text), unknown(text, settle=text), prose(text))]
     blocks += [kpis({text: SHARE}, {text: text}) for text in short]
     blocks += [quotes(short, caption=short[0], n=32, contexts=short), provenance(frame, frame, frame)]
-    blocks += [page_one(payloads[0], {}, perceive=payloads[1], hurts=payloads[8], leaving=payloads[12], unknown="?")]
+    blocks += [page_one(payloads[0], {}, {payloads[1]: payloads[8], payloads[12]: "?"})]
     pdf = build(tmp_path, [*(b.as_json() for b in blocks[:-1]), *map(markdown, short)])
     assert build(tmp_path, [blocks[-1].as_json()]).pages[0].extract_text().count("alert('x')") == 1
     squeezed = re.sub(r"\s", "", text_of(pdf))

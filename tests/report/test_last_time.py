@@ -147,7 +147,7 @@ def test_what_a_report_shows_is_what_the_next_one_reads(tmp_path):
     told = finding(
         "NPS was +30 (+25 to +35).", [Estimate(30, 25, 35, 600, "points", SAID)], "no change", key="score:nps"
     )
-    page = page_one(told, {}, perceive=told, hurts=unknown("Not known."), leaving="…", unknown="…")
+    page = page_one(told, {}, {"What matters most": told, "What we do not know": unknown("Not known.")})
     publish(tmp_path, "2026-09", list(findings([told.as_json(), page.as_json()])))
     (found,) = read_claims(tmp_path, "2026-09")
     assert (found["sentence"], found["signal"], found["evidence"][0]["n"]) == (

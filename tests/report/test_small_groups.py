@@ -11,7 +11,7 @@ from analytics.measures.suppress import TOTAL, suppress
 from analytics.publish.blocks import RECORDS, figure, finding, kpis, page_one, quotes, table
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
-from analytics.publish.figures import plot_shares
+from analytics.publish.figures import plot_intervals
 
 TEAMS, SEGMENTS = ["North", "South", "East"], ["home", "business"]
 
@@ -104,7 +104,7 @@ def test_the_same_people_as_last_time_are_shown_again():
 
 THREE = pd.DataFrame({"team": ["North", "South", "East"], "replies": [40, 25, 3], "mood": ["fell", "rose", "fell"]})
 SCORES = {"value": [0.8, 0.7, 0.6], "low": 0.4, "high": 0.9, "unit": "share"}
-CHART = plot_shares(THREE.assign(**SCORES, n=30), by="team")
+CHART = plot_intervals(THREE.assign(**SCORES, n=30), by="team", unit="share")
 SHARE = Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)
 
 
@@ -196,7 +196,7 @@ def test_a_chart_is_stopped_for_its_smallest_point():
     drawn = figure(CHART, people=[40, 25, np.nan], **words)
     refuse_unfounded([drawn.as_json()], 10)
     trend = figure(CHART, people=[40, 3], **words)
-    page = page_one("October.", {"Satisfied": SHARE}, perceive="…", hurts="…", leaving="…", unknown="…", trend=trend)
+    page = page_one("October.", {"Satisfied": SHARE}, {"Who may leave": "…"}, trend=trend)
     with pytest.raises(ClaimError, match="rests on 3 people"):
         refuse_unfounded([page.as_json()], 10)
 

@@ -1,0 +1,52 @@
+"""What matters most is told by the lower bound of customers worse or better off, each kind and each people once."""
+
+from itertools import permutations
+
+import pytest
+
+from analytics.measures.estimate import SAID, Estimate
+from analytics.publish.blocks import finding
+from analytics.report.page_one import TOLD, rank_stakes
+from analytics.report.words import Stake
+
+
+def stake(key, low, *, p=0.001, good=False, people=()):
+    sentence = finding("62 % (58–66).", [Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)], key=key)
+    return Stake(sentence, 2 * low, low, 4 * low, p, good, frozenset(people))
+
+
+def keys(stakes, cut=0.01):
+    return [told.finding.data["key"] for told, _ in rank_stakes([(each, "section") for each in stakes], cut)]
+
+
+def test_the_largest_lower_bounds_are_told_first_good_and_bad_whatever_their_order():
+    stakes = [stake("a:1", 10), stake("b:1", 300), stake("c:1", 40, good=True), stake("d:1", 90)]
+    for order in permutations(stakes):
+        assert keys(order) == ["b:1", "d:1", "c:1", "a:1"]
+
+
+def test_no_more_than_four_are_told():
+    assert len(keys([stake(f"{kind}:1", 10 + i) for i, kind in enumerate("abcdefg")])) == TOLD == 4
+
+
+@pytest.mark.parametrize("weak", [stake("a:1", 900, p=0.02), stake("a:1", 0), stake("a:1", 900, p=float("nan"))])
+def test_what_does_not_stand_or_may_touch_nobody_is_not_told(weak):
+    assert keys([weak, stake("b:1", 5)]) == ["b:1"]
+
+
+def test_nothing_is_told_where_no_test_of_the_report_stands():
+    assert keys([stake("a:1", 900, p=0.0004)], cut=0.0) == []
+
+
+def test_of_one_kind_or_the_same_people_the_largest_is_told_once():
+    assert keys([stake("team:north", 50), stake("team:south", 80)]) == ["team:south"]
+    same = [stake("a:1", 50, people="abcd"), stake("b:1", 80, people="abc"), stake("c:1", 20, people="xyz")]
+    assert keys(same) == ["b:1", "c:1"]
+
+
+def test_good_news_of_a_kind_does_not_hide_the_bad():
+    assert keys([stake("team:north", 80, good=True), stake("team:south", 50)]) == ["team:north", "team:south"]
+
+
+def test_findings_without_a_key_are_no_kind_of_their_own():
+    assert len(keys([stake("", 50), stake("", 80)])) == 2
