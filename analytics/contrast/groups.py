@@ -107,7 +107,7 @@ def contrast_groups(
         raise ValueError(f"baseline {baseline!r} is not a value of {by!r}. Found: {', '.join(map(repr, groups))}.")
     strata = number_strata(answered, [column for column in within if column != by])[0]
     reference = [baseline] if baseline is not None else [] if goal is not None else _typical(answered, minimum)
-    sides = [(inside := answered["_group"].eq(g), answered["_group"].isin(reference) & ~inside) for g in groups]
+    sides = [_sides(answered["_group"], g, reference, others=baseline is None and goal is None) for g in groups]
     tests = pd.DataFrame([_test(answered, *side, goal) for side in sides])
     tests["people"] = [count_people(answered[inside]) for inside, _ in sides]
     if cut is None:
@@ -116,6 +116,13 @@ def contrast_groups(
     frame = pd.concat([pd.DataFrame({by: groups}), tests, pd.DataFrame(figures)], axis=1)
     frame = mark_differences(suppress(frame, minimum, by=[by]), cut, bounds=("difference_low", "difference_high"))
     return frame.assign(mix="" if goal is not None else _mix(frame))
+
+
+def _sides(group: pd.Series, name: str, reference: list, *, others: bool) -> tuple[pd.Series, pd.Series]:
+    """Which rows are of a group, and which it is compared with: all others where the reference is few of them."""
+    inside = group.eq(name)
+    beside = group.isin(reference) & ~inside
+    return inside, ~inside if others and beside.sum() < (~inside).sum() / 2 else beside
 
 
 def check_score(perception: str) -> None:

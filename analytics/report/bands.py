@@ -18,6 +18,7 @@ from analytics.report.words import Stake, capital, estimate_of, figure_of, liste
 TOLD = 3  # figures told one by one, the surest first
 PERIODS = ((24.0, "day"), (1.0, "hour"), (1 / 60, "minute"), (1 / 3600, "second"))  # hours, and what they are called
 SCALES = {"csat": (100, 0), "nps": (1, 0), "ces": (1, 1)}  # points of a score as they are written, and decimals
+SAYS = {"csat": "{} of customers are satisfied", "nps": "Net promoter score: {}", "ces": "Ease score: {}"}
 
 
 def tell_bands(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
@@ -134,9 +135,9 @@ def _stakes(story: Story, table: Bands) -> list[Stake]:
         inside = story.cases_now[values.gt(row["above"]) & values.le(row["upto"])]
         low, more, touched = tested.at_stake(story, inside, table.outcome, -row["adjusted_high"], -row["adjusted"])
         finding = blocks.finding(
-            f"{capital(PERCEIVED[table.outcome][0])}: {figure_of(estimate_of(row))} where {_called(story, table)} is "
-            f"{_band(story, table, row)}, {_gap(row, table.outcome)} than where it is {best}.",
-            [estimate_of(row)], key=f"bands:{table.measure}", people=int(row["people"]),
+            f"{SAYS[table.outcome].format(figure_of(estimate_of(row)))} where {_called(story, table)} is "
+            f"{_band(story, table, row)}: {_gap(row, table.outcome)} than where it is {best}.",
+            [estimate_of(row)], key=f"band:{table.measure}", people=int(row["people"]),
         )  # fmt: skip
         stakes += [Stake(finding, more, low, touched, table.p_value, people=tested.ids(inside))] if low >= 1 else []
     return sorted(stakes, key=lambda stake: -round(stake.low, 6))[:1]

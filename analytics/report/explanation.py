@@ -236,10 +236,11 @@ def _clocks(story: Story) -> list[blocks.Block]:
     clocks = {row["measure"]: row for _, row in compare_clocks(cases, [], story.confidence, story.k).iterrows()}
     if "company_clock_h" not in clocks or pd.isna(clocks["company_clock_h"]["n"]):
         return []
-    company = estimate_of(clocks["company_clock_h"])
+    company, felt = estimate_of(clocks["company_clock_h"]), estimate_of(clocks["customer_clock_h"])
+    evidence = [company] if math.isnan(felt.value) else [company, felt]
     return [blocks.finding(
         f"Half of the {company.n:,} cases that the company closed took {figure_of(company)} by its own clock. By the "
-        f"customer's clock, until they confirm: {clock_cell(clocks['customer_clock_h'])}.", [company],
+        f"customer's clock, until they confirm: {clock_cell(clocks['customer_clock_h'])}.", evidence,
         people=int(clocks["company_clock_h"]["people"]),
     )]  # fmt: skip
 

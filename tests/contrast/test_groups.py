@@ -147,3 +147,10 @@ def test_one_persons_many_answers_are_no_difference_between_groups():
         cases["customer_id"] = np.repeat(np.arange(20), 10)
         found["people"] += bool(contrast_groups(cases, "csat", "team")["differs"].any())
     assert found["people"] <= 6 < 30 < found["answers"]
+
+
+def test_a_group_that_is_nearly_everybody_is_not_set_beside_a_tiny_one_alone():
+    answers = [("en", 5.0, 1_300), ("en", 1.0, 300), ("zh", 5.0, 40), ("zh", 1.0, 60), ("es", 5.0, 15)]
+    rows = [{"csat": score, "language": name} for name, score, n in answers for _ in range(n)]
+    table = contrast_groups(pd.DataFrame(rows), "csat", "language", within=()).set_index("language")
+    assert table.loc["en", "difference"] > 0 > table.loc["zh", "difference"]
