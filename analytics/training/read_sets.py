@@ -22,7 +22,7 @@ from analytics.text.scored import score_texts
 from analytics.text.themes import THEMES, is_complaint
 from analytics.training.churn import fit_lines
 from analytics.training.places import DATASETS
-from analytics.training.real import FILES, MAY_TRAIN, load_labels
+from analytics.training.real import BRANDS, FILES, MAY_TRAIN, load_labels
 
 Which = Literal["fast", "accurate"]
 BOTH: tuple[Which, ...] = ("fast", "accurate")
@@ -60,7 +60,7 @@ def tag_pool(name: str, readings: pd.DataFrame, model: Which, datasets: Path) ->
     rows = np.union1d(drawn, readings["row_id"])
     texts = frame.loc[rows, column].astype(str)
     scores = score_texts(texts, model=model, accurate_limit=len(texts))
-    scores["churn_intent"] = leaving_model(name, datasets).predict_proba(texts)
+    scores["churn_intent"] = leaving_model(name, datasets).predict_proba(texts, brands=BRANDS.get(name, ()))
     scores["complains"] = is_complaint(texts, model)
     scores["drawn"] = texts.index.isin(drawn)
     return labels_of(scores[scores["sentiment"] != "unknown"])

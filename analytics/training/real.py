@@ -7,6 +7,7 @@ import pandas as pd
 from analytics.training.places import DATASETS, LINES
 
 MAY_TRAIN = ("amazon", "cfpb", "nhs", "uci")  # sets whose licence allows a shipped model to learn from them
+BRANDS = {"csat": ["Shopzilla"]}  # names of the organisation whose customers write
 FILES = {  # set: file, and column of the text; a row's number counts from 0
     "amazon": ("vader-ground-truth/amazon.csv", "text"),
     "bank-app": ("bank-app-reviews/reviews.csv", "review"),
