@@ -174,7 +174,6 @@ def test_a_broken_promise_is_told_from_what_was_never_offered() -> None:
         ("The installation was two weeks late.", "waiting", "system_failure"),
         ("They said the fitter would come on Monday and nobody came.", "promise_broken", "billing_price"),
         ("The man at the desk was very rude.", "courtesy", "competence"),
-        ("Please refund my order.", "", "billing_price"),
         ("I have been a customer for fifteen years.", "", "loyal_unfair"),
     ],
 )
