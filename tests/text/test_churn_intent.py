@@ -138,6 +138,7 @@ def test_training_again_gives_the_shipped_model(tmp_path: Path, datasets: Path) 
         ("We won't be back, ever.", "They never called me back."),
         ("Please close my account today.", "The bank closed my account without a word."),
         ("I cancelled my membership.", "The seller cancelled my order."),
+        ("I asked the bank to close my account.", "The insurer cancelled my policy."),
         ("Moved all our savings to another bank.", "I was moved to another ward."),
         ("Uninstalled it for good.", "I uninstalled it and installed it again, and it works."),
         ("I shop elsewhere now.", "I left a message and nobody rang."),
