@@ -152,7 +152,9 @@ def themes_card(datasets: Path) -> str:
 
 def _themes_read(datasets: Path) -> dict[str, str]:
     """F1 on texts that people read, by set and by theme, each set with the cut that the others ask for."""
-    heads, by_set, by_theme = load_heads(), {}, {}
+    heads = load_heads()
+    by_set: dict[str, list[str]] = {}
+    by_theme: dict[str, list[Any]] = {}
     for model in ("accurate", "fast"):
         problems = read_problems(heads, model, datasets)
         train = problems["set"].isin(MAY_TRAIN)
@@ -163,9 +165,9 @@ def _themes_read(datasets: Path) -> dict[str, str]:
         parts["all but cfpb"] = problems[problems["set"] != "cfpb"]
         for name, part in parts.items():
             figures = [f1_of(part, 0.5), f1_of(part[~part["maybe"]], 0.5)]
-            by_set.setdefault(name, []).extend(f"{figure:.2f}" for figure in figures)
+            by_set.setdefault(str(name), []).extend(f"{figure:.2f}" for figure in figures)
         for theme, part in problems.groupby("theme", sort=False):
-            row = by_theme.setdefault(theme, [int(part["named"].sum())])
+            row = by_theme.setdefault(str(theme), [int(part["named"].sum())])
             row.append(f"{f1_of(part, 0.5):.2f}" if row[0] else "")
     head = ["set", *(f"{model}, {kind}" for model in ("accurate", "fast") for kind in ("strict", "maybes left out"))]
     sets = table(head, [[name, *cells] for name, cells in by_set.items()])
