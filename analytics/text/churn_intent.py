@@ -27,6 +27,7 @@ _ROLE = {word: role for role, words in word_lists("churn_roles").items() for wor
 _ACTIONS = frozenset({"LEAVE", "MOVE", "JOIN", "STAY"})
 _OBJECTS = frozenset({_TARGET, _OTHER, "CONTRACT", "ITEM"})
 _BEFORE_NAME = word_lists("churn")["before_name"]
+_SPEAKER, _OTHERS, _POINTING = (word_lists("churn")[name] for name in ("speaker", "others", "pointing"))
 _NO_NAMES = word_lists("calendar")["words"] | word_lists("churn")["nationalities"]
 
 
@@ -151,8 +152,25 @@ def _governed(tokens: Sequence[str], roles: Sequence[str], named: str) -> Iterat
                 direction = ""
         if not governed:
             yield f"G:{role}:none"
+        doer = f"D:{_doer(tokens[:i])}:{role}"
+        yield from (doer, f"{doer}:{governed}")
         before = roles[max(0, i - 6) : i]
         yield "B:" + ":".join(word if word in before else "" for word in ("IF", "HOW", "ME")) + ":" + role
+
+
+def _doer(before: Sequence[str]) -> str:
+    """Who acts, by the words before an action: 'me', 'they' (anybody else, or a passive), 'to', or '' for nobody."""
+    if before and before[-1] == "to":
+        return "to"
+    for place in range(len(before) - 1, max(-1, len(before) - 7), -1):
+        word = before[place]
+        if word in _STOP:
+            break
+        if word in _SPEAKER:
+            return "me"
+        if word in _OTHERS or (place and before[place - 1] in _POINTING):
+            return "they"
+    return ""
 
 
 @dataclass(frozen=True, eq=False)

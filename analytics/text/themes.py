@@ -52,7 +52,7 @@ class ThemeTag(str):
     polarity
         'negative', 'neutral' or 'positive'.
     probability
-        That the theme is named, 0 to 1.
+        That the theme is named and so spoken of, 0 to 1.
 
     Examples
     --------
@@ -123,7 +123,7 @@ class Heads:
     calibration
         By model, shape (3, heads): weight of the fast score, weight of the embedding's score, constant.
     card
-        What was measured at training, by model: ``thresholds``, ``errors``, ``stability`` …; and ``encoder``.
+        What was measured at training, by model: ``cut``, ``thresholds``, ``errors`` …; and ``encoder``.
     """
 
     vocabulary: dict[str, int]
@@ -195,9 +195,9 @@ def _choose(model: str, n: int) -> str:
 def tag_themes(texts: Iterable[str], model: Model = "auto", *, encoder: Encoder | None = None) -> list[list[ThemeTag]]:
     """Name the themes of each text, and what is said about each.
 
-    A text is read clause by clause, and as a whole where it has at most 40 words. A theme is named where the most
-    probable of these readings passes the theme's threshold (as many tags as true ones on held-out lines). Its
-    polarity is that of the most probable clause; where only one theme is named, the text as a whole has a say too.
+    A text is read clause by clause, and as a whole where it has at most 40 words. What is said about a theme is the
+    polarity for which some reading is likeliest to name the theme and to speak so; it is told where that probability
+    passes one cut, the same for all themes, chosen on real texts that people read.
 
     Parameters
     ----------
@@ -245,44 +245,36 @@ def _rounds(texts: Sequence[str]) -> Iterator[Sequence[str]]:
 
 def _tag(texts: Sequence[str], model: str, encoder: Encoder | None) -> list[list[ThemeTag]]:
     heads = load_heads()
-    thresholds = np.array([heads.card[model]["thresholds"][theme] for theme in THEMES])
-    readings, owner, is_clause = read_texts(texts)
-    probabilities = heads.predict_proba_normalised(readings, model, encoder)
-    named = best_reading(probabilities[:, : len(THEMES)], owner, len(texts))
-    polarities = probabilities[:, -len(CLASSES) :]
-    starts = np.searchsorted(owner, np.arange(len(texts) + 1))
+    readings, owner = read_texts(texts)
+    said = best_said(heads.predict_proba_normalised(readings, model, encoder), owner, len(texts)).round(6)
+    polarity, strongest = said.argmax(axis=2), said.max(axis=2)
     result: list[list[ThemeTag]] = [[] for _ in texts]
-    passed = named.round(6) >= thresholds.round(6)
-    for text, theme in zip(*np.nonzero(passed), strict=True):
-        rows = np.arange(starts[text], starts[text + 1])
-        clauses = rows[is_clause[rows]]
-        voice = polarities[clauses[probabilities[clauses, theme].round(6).argmax()]]
-        if passed[text].sum() == 1:
-            voice = voice + polarities[rows[-1]]  # the last reading of a short text is the whole
-        tag = ThemeTag(THEMES[theme], CLASSES[voice.round(6).argmax()], float(named[text, theme]))
+    for text, theme in zip(*np.nonzero(strongest >= heads.card[model]["cut"]), strict=True):
+        tag = ThemeTag(THEMES[theme], CLASSES[polarity[text, theme]], float(strongest[text, theme]))
         result[text].append(tag)
-    return [sorted(tags, key=lambda tag: -round(tag.probability, 6)) for tags in result]
+    return [sorted(tags, key=lambda tag: -tag.probability) for tags in result]
 
 
-def read_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray, np.ndarray]:
-    """Readings of normalised texts (clauses; a short text as a whole too), whose each is, and which are clauses."""
+def read_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
+    """Readings of normalised texts (clauses; a short text as a whole too), and whose each is."""
     readings: list[str] = []
     owner: list[int] = []
-    is_clause: list[bool] = []
     for number, text in enumerate(texts):
         every = split_clauses(text)
         clauses = [clause for clause in every if not _SUBJECT.match(clause)] or every
         whole = [" ".join(clauses)] if len(clauses) > 1 and text.count(" ") < WHOLE else []
         readings += clauses + whole
         owner += [number] * (len(clauses) + len(whole))
-        is_clause += [True] * len(clauses) + [False] * len(whole)
-    return readings, np.array(owner, dtype=int), np.array(is_clause, dtype=bool)
+    return readings, np.array(owner, dtype=int)
 
 
-def best_reading(probabilities: np.ndarray, owner: np.ndarray, n: int) -> np.ndarray:
-    """Highest probability over the readings of each of `n` texts, by head."""
-    best = np.zeros((n, probabilities.shape[1]))
-    np.maximum.at(best, owner, probabilities)
+def best_said(probabilities: np.ndarray, owner: np.ndarray, n: int) -> np.ndarray:
+    """Highest probability, over the readings of each of `n` texts, that a theme is named and so spoken of.
+
+    Shape (n, themes, classes of sentiment): the product of a reading's probabilities of the theme and of the class.
+    """
+    best = np.zeros((n, len(THEMES), len(CLASSES)))
+    np.maximum.at(best, owner, probabilities[:, : len(THEMES), None] * probabilities[:, None, -len(CLASSES) :])
     return best
 
 

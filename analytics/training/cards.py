@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
@@ -23,11 +22,13 @@ from analytics.text.churn_intent import ChurnIntentModel, load_churn_intent_mode
 from analytics.text.encoder import Encoder
 from analytics.text.linear import CLASSES, MODELS, logs, read_card
 from analytics.text.sentiment import load_sentiment_model
-from analytics.text.themes import KINDS, THEMES, is_complaint, tag_themes
-from analytics.training.churn import fit_churn_intent, train_churn_intent, training_lines
+from analytics.text.themes import KINDS, THEMES, is_complaint, load_heads, tag_themes
+from analytics.training.churn import fit_churn_intent, fit_lines, reading_lines, training_lines
 from analytics.training.evaluate import SentimentModel, compare, load_zero_shot_sets, speed, vader_score
-from analytics.training.heads import NHS, phrase_lines, theme_lines
+from analytics.training.heads import NHS, choose_cut, f1_of, phrase_lines, read_problems, theme_lines
 from analytics.training.places import DATASETS, REMARKS
+from analytics.training.read_sets import leaving_model
+from analytics.training.real import BRANDS, FILES, MAY_TRAIN, load_readings
 
 HARD = Path(__file__).parents[2] / "tests/text"  # lines written to be hard, that trained nothing
 
@@ -124,13 +125,11 @@ def themes_card(datasets: Path) -> str:
             int(lines[theme].sum()),
             *(f"{of['auc'][theme]:.2f} / {of['f1'][theme]:.2f}" for of in (fast, accurate)),
             " ".join(map(str, np.ravel(accurate["errors"][theme]))),
-            *(f"{of['stability'][theme]:.2f}" for of in (fast, accurate)),
         ]
         for theme in THEMES
     ]
     means = [_mean(of[name]) for of in (fast, accurate) for name in ("auc", "f1")]
     rows.append(["mean", "", f"{means[0]} / {means[1]}", f"{means[2]} / {means[3]}", ""])
-    rows[-1] += [_mean(of["stability"]) for of in (fast, accurate)]
     kinds = [[kind, *(f"{of['auc'][kind]:.2f} / {of['f1'][kind]:.2f}" for of in (fast, accurate))] for kind in KINDS]
     nhs = [
         [name, accurate["nhs"][name]["positives"], *(f"{of['nhs'][name]['auc']:.3f}" for of in (fast, accurate))]
@@ -143,26 +142,54 @@ def themes_card(datasets: Path) -> str:
         "nothing": f"{int((lines[list(THEMES)].sum(axis=1) == 0).sum()):,}",
         "phrases": f"{len(phrase_lines()):,}",
         "nhs_rows": f"{card['nhs']:,}",
-        "themes": table(
-            ["theme", "lines", "fast AUC / F1", "accurate AUC / F1", "errors", "stability fast", "accurate"], rows
-        ),
+        "themes": table(["theme", "lines", "fast AUC / F1", "accurate AUC / F1", "errors"], rows),
         "kinds": table(["question", "fast AUC / F1", "accurate AUC / F1"], kinds),
         "nhs": table(["theme", "positives", "fast AUC", "accurate AUC"], nhs),
     }
+    figures |= _themes_read(datasets)
     return fill("themes_card.md", figures | _second_reading() | _complaints(datasets) | _bank() | _tagging_speed())
 
 
+def _themes_read(datasets: Path) -> dict[str, str]:
+    """F1 on texts that people read, by set and by theme, each set with the cut that the others ask for."""
+    heads = load_heads()
+    by_set: dict[str, list[str]] = {}
+    by_theme: dict[str, list[Any]] = {}
+    for model in ("accurate", "fast"):
+        problems = read_problems(heads, model, datasets)
+        train = problems["set"].isin(MAY_TRAIN)
+        cuts = {name: choose_cut(problems[train & (problems["set"] != name)]) for name in FILES}
+        tagged = problems["blame"] >= problems["set"].map(cuts)
+        problems = problems.assign(blame=tagged.astype(float))
+        parts = {**dict(tuple(problems.groupby("set"))), "all": problems}
+        parts["all but cfpb"] = problems[problems["set"] != "cfpb"]
+        for name, part in parts.items():
+            figures = [f1_of(part, 0.5), f1_of(part[~part["maybe"]], 0.5)]
+            by_set.setdefault(str(name), []).extend(f"{figure:.2f}" for figure in figures)
+        for theme, part in problems.groupby("theme", sort=False):
+            row = by_theme.setdefault(str(theme), [int(part["named"].sum())])
+            row.append(f"{f1_of(part, 0.5):.2f}" if row[0] else "")
+    head = ["set", *(f"{model}, {kind}" for model in ("accurate", "fast") for kind in ("strict", "maybes left out"))]
+    sets = table(head, [[name, *cells] for name, cells in by_set.items()])
+    themes = table(["theme", "named", "accurate", "fast"], [[f"`{name}`", *row] for name, row in by_theme.items()])
+    cut = {f"cut_{model}": f"{heads.card[model]['cut']:.2f}" for model in ("accurate", "fast")}
+    return {"read_sets": sets, "read_themes": themes, "read": f"{len(problems) // len(THEMES):,}", **cut}
+
+
 def churn_card(datasets: Path) -> str:
-    """Card of churn intent: its own lines and the remarks in folds, the shipped model on a set that never trains."""
-    lines, shipped = training_lines(), load_churn_intent_model()
-    with TemporaryDirectory() as place:
-        _, held_out = train_churn_intent(Path(place))
-    remark = (lines["case"] == "remark").to_numpy()
-    own = lines[~remark]
+    """Card of churn intent: its own lines in folds, read texts by set left out, and a set that never trains."""
+    lines, shipped = (
+        pd.concat([training_lines(), reading_lines(datasets)], ignore_index=True),
+        load_churn_intent_model(),
+    )
+    _, held_out = fit_lines(datasets)
+    remark, reading = ((lines["case"] == case).to_numpy() for case in ("remark", "reading"))
+    written = ~remark & ~reading
+    own = lines[written]
     strange = np.empty(len(own))
     for industry in own["industry"].unique():
         out = (own["industry"] == industry).to_numpy()
-        strange[out] = _taught_churn(lines[remark | (lines["industry"] != industry)], own[out])
+        strange[out] = _taught_churn(lines[lines["industry"] != industry], own[out])
     seen = pd.read_csv(datasets / "churn-intent/en_chatbot.csv")
     seen["brand"] = seen["brand"].where(seen["brand"] != "no_brand").fillna("")
     folds = np.empty(len(seen))
@@ -173,7 +200,7 @@ def churn_card(datasets: Path) -> str:
     truth = seen["churn"].to_numpy()
     (kept, wrong), (missed, caught) = shipped.errors
     rows = [
-        ["own lines, five folds grouped by text", *_leaving(own["churn"].to_numpy(), held_out[~remark])],
+        ["own lines, five folds grouped by text", *_leaving(own["churn"].to_numpy(), held_out[written])],
         ["own lines, one industry left out at a time", *_leaving(own["churn"].to_numpy(), strange)],
         ["remarks, five folds", *_leaving(lines["churn"][remark].to_numpy(), held_out[remark])],
         ["`churn-intent`, shipped model, nothing of it used in training", *_leaving(truth, _asked(shipped, seen))],
@@ -189,12 +216,32 @@ def churn_card(datasets: Path) -> str:
         "remarks": f"{int(remark.sum()):,}",
         "leavers": f"{missed + caught:,}",
         "set": f"{len(seen):,}",
+        **_leaving_read(datasets),
         "figures": table(["evaluated on", "F1", "precision", "recall", "AUC"], rows),
         "errors": f"[[{kept}, {wrong}], [{missed}, {caught}]]",
         "wrong": f"{wrong / (kept + wrong):.1%}".replace("%", " %"),
         "recall": f"{caught / (missed + caught):.0%}".replace("%", " %"),
     }
     return fill("churn_card.md", figures)
+
+
+def _leaving_read(datasets: Path) -> dict[str, str]:
+    """Figures on texts that people read, each set by a model that did not learn from it."""
+    every = load_readings(datasets)
+    candidates = f"{int(every['drawn'].eq('leaving candidate').sum()):,}"
+    every = every[every["leaving"] != "maybe"].reset_index(drop=True)
+    leaves, probability = (every["leaving"] == "1").to_numpy(), np.empty(len(every))
+    rows = []
+    for name, places in every.groupby("set").indices.items():
+        texts, brands = every["text"].iloc[places], BRANDS.get(str(name), ())
+        probability[places] = leaving_model(str(name), datasets).predict_proba(texts, brands=brands)
+        tagged, truth = probability[places] > 0.5, leaves[places]
+        rows.append([name, len(places), truth.sum(), (tagged & truth).sum(), (tagged & ~truth).sum()])
+    figures = _leaving(leaves, probability)
+    together = "F1 {}, precision {}, recall {}, AUC {}".format(*figures)
+    head = ["set", "texts", "leave", "of these found", "others taken for leaving"]
+    learnt = int(every["set"].isin(MAY_TRAIN).sum())
+    return {"read": table(head, rows), "read_together": together, "candidates": candidates, "learnt": f"{learnt:,}"}
 
 
 def _taught_churn(learnt: pd.DataFrame, asked: pd.DataFrame) -> np.ndarray:

@@ -10,9 +10,11 @@ import pandas as pd
 from analytics.text.churn_intent import ChurnIntentModel, features
 from analytics.text.clean import normalise
 from analytics.text.linear import FOLDS, MODELS, Head, fit_head, sigmoid
-from analytics.training.places import LINES, REMARKS
+from analytics.training.places import DATASETS, LINES, REMARKS
+from analytics.training.real import MAY_TRAIN, load_readings
 
 REMARK_WEIGHTS = {1: 0.3, 0: 0.05}  # of a remark that leaves and one that does not, in folds
+READING_WEIGHTS = {"1": 1.0, "maybe": 0.3, "0": 0.3}  # of a real text by what its reader said, on sets left out whole
 CONDITIONAL = 0.7  # a threat with a condition ("next time I am gone") counts as seven tenths of leaving: our judgement
 STRENGTH = 10.0  # inverse of the ridge penalty
 
@@ -30,6 +32,18 @@ def training_lines() -> pd.DataFrame:
     remarks = remarks.assign(share=remarks["leaving"].astype(float), weight=remarks["leaving"].map(REMARK_WEIGHTS))
     remarks = remarks.assign(brand="", case="remark", churn=remarks["leaving"])
     return pd.concat([lines, remarks[["text", "brand", "churn", "case", "share", "weight"]]], ignore_index=True)
+
+
+def reading_lines(datasets: Path = DATASETS) -> pd.DataFrame:
+    """Real texts of the sets that may train, as `training_lines` gives them, with their `set`.
+
+    A text of which a reader was not sure counts as half leaving.
+    """
+    every = load_readings(datasets)
+    readings = every[every["set"].isin(MAY_TRAIN)].reset_index(drop=True)
+    share = readings["leaving"].map({"1": 1.0, "maybe": 0.5, "0": 0.0})
+    lines = readings[["set", "text"]].assign(brand="", case="reading", share=share, churn=(share == 1).astype(int))
+    return lines.assign(weight=readings["leaving"].map(READING_WEIGHTS))
 
 
 def fit_churn_intent(
@@ -104,17 +118,23 @@ def _held_out_scores(matrix: Any, share: np.ndarray, weights: np.ndarray, texts:
     return scores
 
 
-def train_churn_intent(folder: Path = MODELS) -> tuple[ChurnIntentModel, np.ndarray]:
-    """Fit the shipped model on the hand-written lines and write it; its errors are those on remarks.
+def fit_lines(datasets: Path = DATASETS, without: str = "") -> tuple[ChurnIntentModel, np.ndarray]:
+    """Fit the model on hand-written lines and read texts but those of one set; its errors are those on remarks.
 
     Returns
     -------
     tuple
-        As of `fit_churn_intent`, for the rows of `training_lines`.
+        As of `fit_churn_intent`, for the rows of `training_lines` followed by those of `reading_lines`.
     """
-    lines = training_lines()
+    read = reading_lines(datasets)
+    lines = pd.concat([training_lines(), read[read["set"] != without]], ignore_index=True)
     brands = [[brand] for brand in lines["brand"]]
     weights, remark = lines["weight"].to_numpy(), (lines["case"] == "remark").to_numpy()
-    model, held_out = fit_churn_intent(lines["text"], brands, lines["share"], weights, remark)
+    return fit_churn_intent(lines["text"], brands, lines["share"], weights, remark)
+
+
+def train_churn_intent(folder: Path = MODELS, datasets: Path = DATASETS) -> ChurnIntentModel:
+    """Fit the shipped model of churn intent and write it."""
+    model, _ = fit_lines(datasets)
     model.save(folder)
-    return model, held_out
+    return model

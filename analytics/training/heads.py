@@ -16,9 +16,10 @@ import pandas as pd
 from analytics.text.clean import mask_brands, normalise
 from analytics.text.encoder import Encoder
 from analytics.text.linear import CLASSES, FOLDS, MODELS, fit_head, sigmoid
-from analytics.text.themes import HEADS, KINDS, THEMES, Heads, best_reading, read_texts, stems
+from analytics.text.themes import HEADS, KINDS, THEMES, Heads, best_said, read_texts, stems
 from analytics.training.churn import train_churn_intent
 from analytics.training.places import DATASETS, LINES, REMARKS
+from analytics.training.real import MAY_TRAIN, load_readings
 from analytics.training.sets import held_out
 
 # Sub-themes of the NHS comments that mean one of ours; the others have no counterpart.
@@ -44,7 +45,7 @@ NHS_WEIGHT = 0.5  # a comment has one label though it may name more, so it count
 PENALTY_NGRAMS, PENALTY_EMBEDDING = 0.1, 30.0  # inverse of scikit-learn's C; by cross-validation on the lines
 # Told by more than our own writers' words: folds of our lines would choose less, lines of others more.
 PENALTIES = {"complaint": (1.0, 300.0)}
-RESAMPLES = 6
+CUTS = np.arange(0.2, 0.6, 0.01).round(2)
 
 
 def theme_lines() -> pd.DataFrame:
@@ -163,7 +164,7 @@ class _Bench:
 
 def _regression(matrix: Any, labels: np.ndarray, weights: np.ndarray, penalty: float) -> np.ndarray:  # noqa: ANN401
     """Coefficients of a logistic regression, the constant last."""
-    head = fit_head(matrix, labels, weights, strength=1 / penalty, tolerance=1e-5)
+    head = fit_head(matrix, labels, weights, strength=1 / penalty, tolerance=1e-4)
     return np.append(head.coefficients[0], head.intercepts[0])
 
 
@@ -187,7 +188,7 @@ def _held_out(bench: _Bench, readings: tuple[Any, np.ndarray], owner: np.ndarray
 
 
 def _calibrate(bench: _Bench, lines: np.ndarray) -> dict[str, np.ndarray]:
-    """Platt calibration of each head on hand-written lines held out: weights of both scores, and the constant."""
+    """Platt calibration on hand-written lines held out, the same for all themes: weights of both scores, constant."""
     result = {model: np.zeros((3, len(HEADS))) for model in ("fast", "accurate")}
     for head in range(len(HEADS)):
         used = (bench.weight == 1) & ~np.isnan(bench.labels[:, head])
@@ -197,6 +198,8 @@ def _calibrate(bench: _Bench, lines: np.ndarray) -> dict[str, np.ndarray]:
         if both[0] < 0:  # the n-grams add nothing to the embedding
             both = np.append(0, _regression(lines[1:, used, head].T, labels, ones, 0.1))
         result["accurate"][:, head] = both
+    for weights in result.values():  # one for all themes: how often lines name each says nothing about other texts
+        weights[:, : len(THEMES)] = np.median(weights[:, : len(THEMES)], axis=1, keepdims=True)
     return result
 
 
@@ -204,41 +207,53 @@ def _probabilities(scores: np.ndarray, calibration: np.ndarray) -> np.ndarray:
     return sigmoid(np.einsum("snh,sh->nh", scores, calibration[:2]) + calibration[2])
 
 
-def _measure(truth: np.ndarray, probability: np.ndarray) -> dict[str, Any]:
-    """Threshold that gives as many tags as there are true ones, and what it gets right and wrong."""
+def _measure(truth: np.ndarray, probability: np.ndarray, threshold: float | None = None) -> dict[str, Any]:
+    """What a threshold gets right and wrong; if not given, the one with as many tags as there are true ones."""
     from sklearn.metrics import f1_score, roc_auc_score
 
-    ranked, positives = np.sort(probability)[::-1], int(truth.sum())
-    threshold = float(ranked[positives - 1 : positives + 1].mean())
+    if threshold is None:
+        ranked, positives = np.sort(probability)[::-1], int(truth.sum())
+        threshold = float(ranked[positives - 1 : positives + 1].mean())
     tagged = probability >= threshold
     counts = np.bincount(2 * truth.astype(int) + tagged, minlength=4).reshape(2, 2)
     auc, f1 = float(roc_auc_score(truth, probability)), float(f1_score(truth, tagged))
     return {"thresholds": round(threshold, 4), "errors": counts.tolist(), "auc": round(auc, 3), "f1": round(f1, 3)}
 
 
-def _stability(bench: _Bench, lines: np.ndarray, heads: Heads) -> dict[str, dict[str, float]]:
-    """Mean kappa between labels of lines held out by fold and left out of a resample, by model and theme."""
-    from sklearn.metrics import cohen_kappa_score
+def read_problems(heads: Heads, model: str, datasets: Path = DATASETS) -> pd.DataFrame:
+    """Every theme of every real text drawn at random among those that may name a problem, as read and as heard.
 
-    rng, n, size = np.random.default_rng(0), len(bench.weight), len(THEMES)
-    agreement: dict[str, list[list[float]]] = {"fast": [], "accurate": []}
-    for _ in range(RESAMPLES):
-        counts = rng.multinomial(n, np.full(n, 1 / n))
-        again = bench.fit(np.arange(n), bench.weight * counts, HEADS[:size])
-        out = np.flatnonzero((counts == 0) & (bench.weight == 1) & ~np.isnan(bench.labels[:, 0]))
-        scores = _scores((bench.ngrams[out], bench.embeddings[out]), *again)
-        for model, kappas in agreement.items():
-            limits = np.array([heads.card[model]["thresholds"][theme] for theme in THEMES])
-            calibration = heads.calibration[model][:, :size]
-            other = _probabilities(scores, calibration) >= limits
-            shipped = _probabilities(lines[:, out, :size], calibration) >= limits
-            kappas.append([cohen_kappa_score(shipped[:, i], other[:, i]) for i in range(size)])
-    means = {model: np.mean(kappas, axis=0).round(2).tolist() for model, kappas in agreement.items()}
-    return {model: dict(zip(THEMES, values, strict=True)) for model, values in means.items()}
+    Returns
+    -------
+    pandas.DataFrame
+        A row a text and theme: set, theme, named (by the reader, for certain), maybe, blame (probability, 0 where the
+        likeliest that is said of the theme is not negative).
+    """
+    texts = load_readings(datasets).query("drawn == 'critical'")
+    clauses, owner = read_texts([normalise(text) for text in texts["text"]])
+    said = best_said(heads.predict_proba_normalised(clauses, model), owner, len(texts)).round(6)
+    blame = np.where(said.argmax(axis=2) == 0, said[:, :, 0], 0.0)
+    named, maybe = (
+        np.array([[theme in cell.split("|") for theme in THEMES] for cell in texts[column]])
+        for column in ("themes", "maybe_themes")
+    )
+    rows = {"named": named.ravel(), "maybe": maybe.ravel(), "blame": blame.ravel()}
+    return pd.DataFrame({"set": np.repeat(texts["set"], len(THEMES)), "theme": [*THEMES] * len(texts), **rows})
+
+
+def f1_of(problems: pd.DataFrame, cut: float) -> float:
+    """F1 over all texts and themes of `read_problems`; what a reader might have said counts as wrong."""
+    tagged = problems["blame"] >= cut
+    return 2 * float((tagged & problems["named"]).sum()) / float(tagged.sum() + problems["named"].sum())
+
+
+def choose_cut(problems: pd.DataFrame) -> float:
+    """The one cut for all themes with the highest F1: a cut for each theme does not carry over to another set."""
+    return float(max(CUTS, key=lambda cut: f1_of(problems, cut)))
 
 
 def train_themes(datasets: Path = DATASETS, folder: Path = MODELS) -> Heads:
-    """Fit and write all heads of `themes`, with thresholds, held-out errors and stability.
+    """Fit and write all heads of `themes`, with cut, thresholds and held-out errors.
 
     Parameters
     ----------
@@ -258,33 +273,32 @@ def train_themes(datasets: Path = DATASETS, folder: Path = MODELS) -> Heads:
     frame = pd.concat([theme_lines(), kind_lines(), phrase_lines(), nhs], ignore_index=True)
     frame["text"] = frame["text"].map(normalise)
     bench = _Bench(frame)
-    readings, owner, _ = read_texts(list(frame.loc[frame["weight"] == 1, "text"]))
+    readings, owner = read_texts(list(frame.loc[frame["weight"] == 1, "text"]))
     read = bench.read(readings)
     with threadpool_limits(1):  # the fits are small: threads would wait for each other
         lines, parts = _held_out(bench, read, owner)
         calibration = _calibrate(bench, lines)
         card: dict[str, Any] = {"encoder": bench.encoder.version, "lines": len(theme_lines()), "nhs": len(nhs)}
-        for model, values in calibration.items():
-            whole = _probabilities(lines, values)
-            named = best_reading(_probabilities(parts, values), owner, len(frame))
-            card[model] = _figures(bench, named, whole)
         heads = Heads(
             bench.blank.vocabulary, bench.blank.idf, *bench.fit(np.arange(len(frame)), bench.weight), calibration, card
         )
-        for model, kappas in _stability(bench, lines, heads).items():
-            card[model]["stability"] = kappas
+        for model, values in calibration.items():
+            problems = read_problems(heads, model, datasets)
+            cut = choose_cut(problems[problems["set"].isin(MAY_TRAIN)])
+            said = best_said(_probabilities(parts, values), owner, len(frame)).max(axis=2)
+            card[model] = {"cut": cut, **_figures(bench, said, _probabilities(lines, values), cut)}
     heads.save(folder)
     return heads
 
 
-def _figures(bench: _Bench, named: np.ndarray, whole: np.ndarray) -> dict[str, Any]:
+def _figures(bench: _Bench, said: np.ndarray, whole: np.ndarray, cut: float) -> dict[str, Any]:
     """Held-out figures of one model: on hand-written lines for each head, and on unseen NHS comments where mapped."""
     hand = bench.weight == 1
     figures: dict[str, dict[str, Any]] = {}
     for head, name in enumerate(HEADS[: len(THEMES) + len(KINDS)]):
         used = hand & ~np.isnan(bench.labels[:, head])
-        probability = (named if name in THEMES else whole)[used, head]
-        for figure, value in _measure(bench.labels[used, head], probability).items():
+        probability, threshold = (said, cut) if name in THEMES else (whole, None)
+        for figure, value in _measure(bench.labels[used, head], probability[used, head], threshold).items():
             figures.setdefault(figure, {})[name] = value
     rows = np.flatnonzero(bench.unseen)
     figures["nhs"] = {}
@@ -305,7 +319,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--datasets", type=Path, default=DATASETS, help="folder of the training sets")
     chosen = parser.parse_args(arguments)
     if chosen.heads != "themes":
-        train_churn_intent()
+        train_churn_intent(datasets=chosen.datasets)
     if chosen.heads != "churn":
         train_themes(chosen.datasets)
 

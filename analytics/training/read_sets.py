@@ -6,19 +6,23 @@ models say of all of these. It also prints how far shares predicted for a set le
 
 import argparse
 import json
+from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from analytics.measures.read_shares import SetErrors
+from analytics.text.churn_intent import ChurnIntentModel, load_churn_intent_model
 from analytics.text.comments import complained_about
 from analytics.text.linear import CLASSES, MODELS
 from analytics.text.read_sets import COMPLAINT, FILE, LEAVING, load_read_sets, models_version
 from analytics.text.scored import score_texts
 from analytics.text.themes import THEMES, is_complaint
-from analytics.training.places import DATASETS, LINES
+from analytics.training.churn import fit_lines
+from analytics.training.places import DATASETS
+from analytics.training.real import BRANDS, FILES, MAY_TRAIN, load_labels
 
 Which = Literal["fast", "accurate"]
 BOTH: tuple[Which, ...] = ("fast", "accurate")
@@ -26,48 +30,46 @@ MOST = 1_600  # texts of a set that are counted: a larger month's comments
 COLUMNS = ["set", "label", "named", "read", "maybe", "found", "false", "counted", "texts"]
 
 
-class Pool(NamedTuple):
-    """Where a set's texts stand, and which of them may name a problem (a pandas query)."""
-
-    file: str
-    text: str
-    critical: str
-
-
-POOLS = {  # sets of short texts; complaints of a page are read by the same models, but not as well
-    "amazon": Pool("vader-ground-truth/amazon.csv", "text", "mean_sentiment < 0"),
-    "bank-app": Pool("bank-app-reviews/reviews.csv", "review", "rating < 5"),
-    "csat": Pool("csat-ecommerce/csat_2023-08-01_to_23.csv", "Customer Remarks", "`CSAT Score` < 5"),
-    "ijcnlp": Pool("ijcnlp-feedback/en.csv", "text", "tag.str.contains('complaint|request|bug')"),
-    "nhs": Pool("nhs-feedback/phase1_trusts.csv", "feedback", "criticality < 0"),
-    "uci": Pool("uci-sentences/sentences.csv", "text", "label == 0"),
+POOLS = {  # sets of short texts: which may name a problem (complaints of a page are read, but not as well)
+    "amazon": "mean_sentiment < 0",
+    "bank-app": "rating < 5",
+    "csat": "`CSAT Score` < 5",
+    "ijcnlp": "tag.str.contains('complaint|request|bug')",
+    "nhs": "criticality < 0",
+    "uci": "label == 0",
 }
 
 
 def read_readings(datasets: Path = DATASETS) -> pd.DataFrame:
-    """All readings of texts drawn at random among those that may name a problem."""
-    ours = pd.read_csv(LINES / "readings.csv", keep_default_na=False)
-    theirs = pd.read_csv(datasets / "readings/readings.csv", keep_default_na=False)
-    readings = pd.concat([ours[ours["drawn"] == "critical"], theirs], ignore_index=True)
-    return readings[readings["set"].isin(POOLS)]
+    """All readings of short texts drawn at random among those that may name a problem."""
+    readings = load_labels(datasets)
+    return readings[readings["drawn"].eq("critical") & readings["set"].isin(POOLS)]
 
 
 def tag_pool(name: str, readings: pd.DataFrame, model: Which, datasets: Path) -> pd.DataFrame:
     """Labels of a set's texts by the shipped models, by row of its file: a column a label, and whether it is counted.
 
-    At most `MOST` texts that may name a problem are counted; those read are tagged in any case.
+    At most `MOST` texts that may name a problem are counted; those read are tagged in any case. Leaving is told by a
+    model that did not learn from the set.
     """
-    file, column, critical = POOLS[name]
+    file, column = FILES[name]
     frame = pd.read_csv(datasets / file).dropna(subset=column)
-    drawn = frame.query(critical, engine="python").index.to_numpy()
+    drawn = frame.query(POOLS[name], engine="python").index.to_numpy()
     if len(drawn) > MOST:
         drawn = np.random.default_rng(0).choice(drawn, MOST, replace=False)
     rows = np.union1d(drawn, readings["row_id"])
     texts = frame.loc[rows, column].astype(str)
     scores = score_texts(texts, model=model, accurate_limit=len(texts))
+    scores["churn_intent"] = leaving_model(name, datasets).predict_proba(texts, brands=BRANDS.get(name, ()))
     scores["complains"] = is_complaint(texts, model)
     scores["drawn"] = texts.index.isin(drawn)
     return labels_of(scores[scores["sentiment"] != "unknown"])
+
+
+@cache
+def leaving_model(name: str, datasets: Path = DATASETS) -> ChurnIntentModel:
+    """The model of churn intent as it would be without a set's texts; the shipped one where it learnt from none."""
+    return fit_lines(datasets, without=name)[0] if name in MAY_TRAIN else load_churn_intent_model()
 
 
 def labels_of(scores: pd.DataFrame) -> pd.DataFrame:

@@ -8,17 +8,9 @@ import pytest
 from sklearn.metrics import cohen_kappa_score
 
 from analytics.text.themes import THEMES
+from analytics.training.real import FILES, load_readings
 
 FOLDER = Path(__file__).resolve().parents[2] / "data" / "training"
-TEXTS = {  # set -> file and column of the text; a row's number counts from 0
-    "nhs": ("nhs-feedback/phase1_trusts.csv", "feedback"),
-    "cfpb": ("cfpb/complaints_2019_2020.csv", "Consumer complaint narrative"),
-    "bank-app": ("bank-app-reviews/reviews.csv", "review"),
-    "csat": ("csat-ecommerce/csat_2023-08-01_to_23.csv", "Customer Remarks"),
-    "ijcnlp": ("ijcnlp-feedback/en.csv", "text"),
-    "uci": ("uci-sentences/sentences.csv", None),
-    "amazon": ("vader-ground-truth/amazon.csv", None),
-}
 
 
 @pytest.fixture(scope="module")
@@ -48,13 +40,8 @@ def test_one_text_in_five_was_read_by_a_second_reader_who_agrees(readings, twice
         assert cohen_kappa_score(twice[column], twice[f"{column}_2"]) > 0.8, column
 
 
-@pytest.mark.parametrize("name", TEXTS)
-def test_labels_belong_to_the_texts_of_the_data_sets(readings, datasets, name):
-    file, column = TEXTS[name]
-    frame = pd.read_csv(datasets / file)
-    texts = (
-        frame[column] if column else frame.loc[:, [c for c in frame if frame[c].astype(str).str.len().mean() > 25][-1]]
-    )
-    mine = readings[readings["set"] == name]
-    hashes = [hashlib.sha256(str(texts.iloc[row]).encode()).hexdigest()[:16] for row in mine["row_id"]]
-    assert hashes == mine["hash"].tolist()
+def test_labels_belong_to_the_texts_of_the_data_sets(datasets):
+    mine = load_readings(datasets).dropna(subset="hash")
+    hashes = [hashlib.sha256(text.encode()).hexdigest()[:16] for text in mine["text"]]
+    assert hashes == mine["hash"].tolist() and set(mine["set"]) == set(FILES)
+    assert not mine.duplicated(["set", "row_id"]).any()

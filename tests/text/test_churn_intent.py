@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 
 from analytics.text.churn_intent import load_churn_intent_model, mark
-from analytics.training.churn import fit_churn_intent, train_churn_intent, training_lines
+from analytics.training.churn import fit_churn_intent, reading_lines, train_churn_intent, training_lines
 from analytics.training.places import LINES
+from analytics.training.real import MAY_TRAIN, load_labels, load_readings
 
 
 def leaving(text: str, *brands: str) -> float:
@@ -124,11 +125,46 @@ def test_the_lines_cover_ten_industries_and_both_sides_of_a_switch() -> None:
     assert lines[lines["case"] == "switch"].groupby("text")["churn"].agg(["min", "max"]).eq([0, 1]).all(axis=None)
 
 
-def test_training_again_gives_the_shipped_model(tmp_path: Path) -> None:
-    again, _ = train_churn_intent(tmp_path)
+def test_training_again_gives_the_shipped_model(tmp_path: Path, datasets: Path) -> None:
+    again = train_churn_intent(tmp_path, datasets)
     shipped = load_churn_intent_model()
     texts = ["I'm off to Belfry", "lovely service", "cancel my plan"]
     np.testing.assert_allclose(again.predict_proba(texts), shipped.predict_proba(texts), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "pair",
+    [
+        ("We won't be back, ever.", "They never called me back."),
+        ("Please close my account today.", "The bank closed my account without a word."),
+        ("I cancelled my membership.", "The seller cancelled my order."),
+        ("I asked the bank to close my account.", "The insurer cancelled my policy."),
+        ("Moved all our savings to another bank.", "I was moved to another ward."),
+        ("Uninstalled it for good.", "I uninstalled it and installed it again, and it works."),
+        ("I shop elsewhere now.", "I left a message and nobody rang."),
+    ],
+)
+def test_the_customer_who_goes_is_told_from_what_others_end_return_or_move(pair: tuple[str, str]) -> None:
+    leaves, stays = load_churn_intent_model().predict_proba(pair)
+    assert leaves > 0.5 > stays
+
+
+def test_leaving_is_told_on_sets_that_no_training_saw(datasets: Path) -> None:
+    from sklearn.metrics import roc_auc_score
+
+    read = load_readings(datasets)
+    read = read[~read["set"].isin(MAY_TRAIN) & read["leaving"].ne("maybe")]
+    scores = load_churn_intent_model().predict_proba(read["text"])
+    leaves = read["leaving"].eq("1").to_numpy()
+    assert roc_auc_score(leaves, np.nan_to_num(scores)) > 0.88
+    assert np.mean(scores[~leaves] > 0.5) < 0.04  # of those who stay; 5 % before real texts were learnt from
+
+
+def test_only_sets_whose_licence_allows_it_are_learnt_from(datasets: Path) -> None:
+    lines = reading_lines(datasets)
+    assert set(lines["set"]) == {"amazon", "cfpb", "nhs", "uci"} and len(lines) > 1_400
+    candidates = load_labels(datasets).query("drawn == 'leaving candidate'")
+    assert len(candidates) >= 600
 
 
 def evaluation(datasets: Path) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from analytics.text.clean import normalise
+from analytics.text.comments import complained_about
 from analytics.text.encoder import Encoder
 from analytics.text.linear import MODELS
 from analytics.text.themes import (
@@ -21,7 +22,7 @@ from analytics.text.themes import (
     tag_themes,
     theme_errors,
 )
-from analytics.training.heads import NHS, kind_lines, theme_lines
+from analytics.training.heads import NHS, f1_of, kind_lines, read_problems, theme_lines
 
 # theme, a sentence that blames, a sentence that praises; none is in data/themes.csv
 SENTENCES = {
@@ -168,12 +169,34 @@ def test_a_broken_promise_is_told_from_what_was_never_offered() -> None:
     assert promise_kind(plain, model="accurate") == [""] * 3
 
 
+@pytest.mark.parametrize(
+    ("text", "theme", "other"),
+    [
+        ("The installation was two weeks late.", "waiting", "system_failure"),
+        ("They said the fitter would come on Monday and nobody came.", "promise_broken", "billing_price"),
+        ("The man at the desk was very rude.", "courtesy", "competence"),
+        ("Please refund my order.", "", "billing_price"),
+        ("I have been a customer for fifteen years.", "", "loyal_unfair"),
+    ],
+)
+def test_problems_are_told_apart_as_readers_tell_them(text: str, theme: str, other: str) -> None:
+    problems = complained_about(tag_themes([text], model="accurate")[0])
+    assert other not in problems
+    assert not theme or theme in problems
+
+
+def test_themes_are_found_on_sets_that_no_head_learnt_from(datasets: Path) -> None:
+    problems = read_problems(load_heads(), "fast", datasets)
+    unseen = problems[problems["set"].isin({"bank-app", "csat", "ijcnlp"})]
+    assert f1_of(unseen, load_heads().card["fast"]["cut"]) > 0.5
+
+
 def test_clauses_are_cut_at_sentences_and_at_but() -> None:
     assert split_clauses("Good food. Slow, though.") == ["Good food.", "Slow, though."]
     assert split_clauses("Great crew but late") == ["Great crew", "late"]
-    readings, owner, is_clause = read_texts(["a b. c d", "e"])
+    readings, owner = read_texts(["a b. c d", "e"])
     assert readings == ["a b.", "c d", "a b. c d", "e"]
-    assert owner.tolist() == [0, 0, 0, 1] and is_clause.tolist() == [True, True, False, True]
+    assert owner.tolist() == [0, 0, 0, 1]
 
 
 def test_the_heads_were_fitted_on_the_encoder_that_ships() -> None:
@@ -183,7 +206,7 @@ def test_the_heads_were_fitted_on_the_encoder_that_ships() -> None:
 @pytest.mark.parametrize("model", ["accurate", "fast"])
 def test_held_out_figures_are_stored_for_every_theme(model: str) -> None:
     card = json.loads((MODELS / "themes.json").read_text(encoding="utf-8"))[model]
-    for figure in ("thresholds", "errors", "auc", "f1", "stability"):
+    for figure in ("errors", "auc", "f1"):
         assert set(THEMES) <= set(card[figure]), figure
     for theme in THEMES:
         counts = theme_errors(theme, model)
