@@ -22,6 +22,7 @@ import pandas as pd
 
 BANK = Path(__file__).with_name("comments.csv")
 WORDS = tomllib.loads(BANK.with_suffix(".toml").read_text(encoding="utf-8"))
+THEMES = list(WORDS["themes"]["negative"])
 EVENTS = ("leaving", "untold", "new_problem")
 MOODS = ("negative", "neutral", "positive")
 FIRST_NAMES, LAST_NAMES, DAYS, EMOJI = (WORDS[name] for name in ("first_names", "last_names", "days", "emoji"))
@@ -131,17 +132,15 @@ def _compose(
 
 
 def _draw_themes(rng: np.random.Generator, facts: dict[str, np.ndarray], happy: np.ndarray) -> np.ndarray:
-    usual = WORDS["themes"]
-    themes = list(usual["negative"])
-    weights = np.array([[usual[side][theme] for theme in themes] for side in ("negative", "positive")])
+    weights = np.array([[WORDS["themes"][side][theme] for theme in THEMES] for side in ("negative", "positive")])
     weights = weights[happy.astype(int)]
     for polarity, rows in (("negative", ~happy), ("positive", happy)):
         for cause, adds in WORDS["causes"][polarity].items():
             for theme, weight in adds.items():
-                weights[:, themes.index(theme)] += weight * (facts[cause] & rows)
+                weights[:, THEMES.index(theme)] += weight * (facts[cause] & rows)
     ladder = weights.cumsum(axis=1)
     chosen = (rng.random((len(happy), 1)) * ladder[:, -1:] > ladder).sum(axis=1)
-    drawn: np.ndarray = np.array(themes, dtype=object)[chosen]
+    drawn: np.ndarray = np.array(THEMES, dtype=object)[chosen]
     return drawn
 
 

@@ -347,6 +347,7 @@ def _truth(
     spoke[cases["person"].to_numpy()[complaints["case"]]] = True
     due = cases["kept"] & cases["due"].notna()
     answers = surveys[surveys["answered"]]
+    written = np.append(surveys.loc[surveys["writes"], "responded"], complaints["received"])
     repeats = answers.assign(month=calendar.month(answers["responded"].to_numpy())).duplicated(["person", "month"])
     event = calendar.names[calendar.event] if calendar.event >= 0 else None
     calm = [name for name in calendar.names if name != event]
@@ -375,11 +376,7 @@ def _truth(
         new_problem_from=calendar.names[-len(world.NEW_PROBLEM)] if event else None,
         repeat_answers=float(repeats.mean()),
         months=_months(hidden, surveys, calendar),
-        texts=_texts(
-            pd.concat([texts["comments"], texts["complaints"]]),
-            pd.concat([surveys.loc[surveys["writes"], "responded"], complaints["received"]]),
-            calendar,
-        ),
+        texts=_texts(pd.concat(texts.values()), written, calendar),
         cases=hidden.set_index("case_id")[labels[1:]],
         comments=labels_of["comments"].set_index(_ids("R", len(surveys))[surveys["writes"].to_numpy()]),
         complaints=labels_of["complaints"].set_index(_ids("M", len(complaints))),
@@ -406,11 +403,10 @@ def _months(cases: pd.DataFrame, surveys: pd.DataFrame, calendar: Calendar) -> p
     return pd.DataFrame(columns)
 
 
-def _texts(labels: pd.DataFrame, seconds: pd.Series, calendar: Calendar) -> pd.DataFrame:
+def _texts(labels: pd.DataFrame, seconds: np.ndarray, calendar: Calendar) -> pd.DataFrame:
     """Number of texts of each month, and the shares of what a reader would count in them."""
-    month = np.array(calendar.names)[calendar.month(seconds.to_numpy())]
-    themes = demo_comments.WORDS["themes"]["negative"]
-    counted = {theme: [theme in named for named in labels["blamed"]] for theme in themes}
+    month = np.array(calendar.names)[calendar.month(seconds)]
+    counted = {theme: [theme in named for named in labels["blamed"]] for theme in demo_comments.THEMES}
     counted |= {name: labels[name].tolist() for name in ("new_problem", "deed", "leaving")}
     shares = pd.DataFrame(counted).assign(thread=labels["kind"].eq("thread").to_numpy()).groupby(month)
     return shares.mean().rename_axis("month").reset_index().assign(texts=shares.size().to_numpy())
