@@ -222,13 +222,15 @@ class Action(Section):
     """Something the organisation changed: what, from when (and until when), and what it was to move which way.
 
     `for` names the group that it touched, such as { team = "Billing" }; left out it was for everybody. `expects` names
-    one outcome ('nps', 'csat', 'ces', a theme, a clock or figure of contacts, or 'leaving') with 'up' or 'down'.
+    one outcome ('nps', 'csat', 'ces', a theme, a clock or figure of contacts, or 'leaving') with 'up' or 'down'. `own`
+    says that it was done here, though it is the demo's word for word.
     """
 
     id: str = Field(pattern=r"^[a-z0-9_]+$")
     what: str = Field(min_length=1)
     on: date
     until: date | None = None
+    own: bool = False
     group: dict[str, str] = Field(default={}, alias="for")
     expects: dict[str, Literal["up", "down"]] = Field(min_length=1, max_length=1)
 

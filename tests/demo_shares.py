@@ -28,8 +28,7 @@ def demo_story(seed: int, folder: Path, months: int = 3, model: str = "fast") ->
 def compare(story: Story, truth: Truth) -> pd.DataFrame:
     """Each theme's share as told, and as planted among the same texts."""
     planted = pd.concat([truth.comments, truth.complaints]).reindex(story.critical["comment_id"])
-    blamed = planted[planted["polarity"] == "negative"]
-    share = {t: float(blamed[["theme", "second_theme"]].eq(t).any(axis=1).sum()) / len(planted) for t in THEMES}
+    share = {t: sum(t in named for named in planted["blamed"]) / len(planted) for t in THEMES}
     table = story.problem_table.assign(planted=lambda rows: rows["theme"].map(share))
     return table.assign(holds=table["planted"].between(table["low"], table["high"]))
 

@@ -126,16 +126,19 @@ def undated(tables: Tables) -> list[str]:
 
 
 def _borrowed(config: Config) -> list[Stop]:
-    """Promises and targets of the demo that stand in the configuration of another organisation."""
+    """Promises, targets and actions of the demo that stand in the configuration of another organisation."""
     if config.organisation.name == _DEMO["organisation"]:
         return []
-    promises = [p.text for p in config.promises if not p.own and p.text.strip() in _DEMO["promises"]]
-    targets = [t.name for t in config.targets if not t.own and t.name.strip() in _DEMO["targets"]]
+    borrowed = {
+        "promises": [p.text for p in config.promises if not p.own and p.text.strip() in _DEMO["promises"]],
+        "targets": [t.name for t in config.targets if not t.own and t.name.strip() in _DEMO["targets"]],
+        "actions": [a.what for a in config.actions if not a.own and a.what.strip() in _DEMO["actions"]],
+    }
     demo, own = _DEMO["organisation"], config.organisation.name
     settle = "Remove them (and a strategy that is not yours), or say own = true where they are yours."
     return [
         (key, "", None, None, f"{', '.join(map(repr, names))}: declared by the demo, {demo}, not by {own}. {settle}")
-        for key, names in (("promises", promises), ("targets", targets))
+        for key, names in borrowed.items()
         if names
     ]
 

@@ -40,14 +40,15 @@ def write_readings(folder: Path | str, truth: Truth, count: int = READ) -> Path:
 
 
 def read_planted(planted: pd.Series, rng: np.random.Generator) -> Reading:
-    """What a reader says of a text whose theme, second_theme, polarity, leaving and kind are planted."""
+    """What a reader says of a text whose themes, polarity, leaving and kind are planted."""
     if planted["polarity"] not in CLASSES:
         return Reading(SKIPPED)
-    themes = [name for name in (planted["theme"], planted["second_theme"]) if name and rng.random() >= MISSED]
+    negative = planted["polarity"] == "negative"
+    themes = [[name for name in planted[side] if rng.random() >= MISSED] for side in ("blamed", "praised")]
     if rng.random() < MISTAKEN:
-        themes.append(THEMES[int(rng.integers(len(THEMES)))])
-    themes, blamed = list(dict.fromkeys(themes)), planted["polarity"] == "negative"
+        themes[0 if negative else 1].append(THEMES[int(rng.integers(len(THEMES)))])
+    blamed, praised = (tuple(dict.fromkeys(names)) for names in themes)
+    other = planted["kind"] == "not_offered" or bool(planted["new_problem"])
     return Reading(
-        planted["polarity"], tuple(themes) if blamed else (), () if blamed else tuple(themes),
-        planted["kind"] == "not_offered", bool(planted["leaving"]), blamed,
+        planted["polarity"], blamed, praised, other, bool(planted["leaving"]), negative or bool(blamed)
     )  # fmt: skip

@@ -162,10 +162,16 @@ def test_what_the_demo_declares_is_known():
     assert declared["organisation"] == DEMO["organisation"]["name"]
     assert declared["promises"] == [promise["text"] for promise in DEMO["promises"]]
     assert declared["targets"] == [target["name"] for target in DEMO["targets"]]
+    assert declared["actions"] == [action["what"] for action in DEMO["actions"]]
 
 
 @pytest.mark.parametrize(
-    ("kind", "word"), [("promises", "We call you back"), ("targets", "Answered within two minutes")]
+    ("kind", "word"),
+    [
+        ("promises", "We call you back"),
+        ("targets", "Answered within two minutes"),
+        ("actions", "Appointments are confirmed by text"),
+    ],
 )
 def test_promises_of_the_demo_under_another_name_stop_the_run_unless_they_are_own(tmp_path, kind, word):
     (tmp_path / "c.csv").write_text(CONTACTS)

@@ -72,12 +72,25 @@ class Truth:
     event_month, event_theme, quiet
         The one month in which perception really moved (None: there is none), the theme that rose in it, and
         the first and last month of each stretch in which nothing happened.
+    new_problem, new_problem_shares, new_problem_from
+        A problem that no theme covers, the share of unhappy texts that names it in each of the last months, and the
+        first of these (None: the period is too short).
+    actions
+        By id what was changed: the team that it was for, the day it began, and either the theme that the share of that
+        team's unhappy named for want of it until then, or the effect on CSAT.
+    often, repeat_answers
+        The few customers who answer again and again (share of all, cases a month, how many times as often they answer),
+        and the share of answers beyond a customer's first of the month.
     loyal_price_ratio
         What a customer of a year or more pays relative to a new one.
     months
         Per month: the three satisfied shares, cases, invited, answered, mean perceived quality.
+    texts
+        Per month, of the comments and complaints: how many, and as a reader would count them the shares that blame each
+        theme, name the new problem, thank for a deed, say that they leave, and are mail around the text.
     cases, comments, complaints, customers
-        Hidden labels by case_id, response_id, complaint_id and customer_id.
+        Hidden labels by case_id, response_id, complaint_id and customer_id; of texts the fields of a
+        `analytics.tables.demo.comments.Piece`.
     """
 
     seed: int
@@ -108,8 +121,15 @@ class Truth:
     event_month: str | None
     event_theme: str
     quiet: tuple[tuple[str, str], ...]
+    new_problem: str
+    new_problem_shares: tuple[float, ...]
+    new_problem_from: str | None
+    actions: dict[str, dict[str, str | float]]
+    often: dict[str, float]
+    repeat_answers: float
     loyal_price_ratio: float
     months: pd.DataFrame
+    texts: pd.DataFrame
     cases: pd.DataFrame
     comments: pd.DataFrame
     complaints: pd.DataFrame
@@ -165,7 +185,7 @@ def simulate(
     panel = world.let_leave(rng, people, cases, complaints, calendar)
     complaints = complaints[cases["kept"].to_numpy()[complaints["case"]]].reset_index(drop=True)
     contacts = world.draw_contacts(rng, cases, calendar)
-    surveys = world.draw_surveys(rng, cases, contacts, panel, calendar)
+    surveys = world.draw_surveys(rng, people, cases, contacts, panel, calendar)
     people["name"] = demo_comments.draw_names(rng, len(people))
     texts = demo_comments.write_texts(rng, people["name"], cases, surveys, complaints)
     tables = Tables(
@@ -196,7 +216,7 @@ def write_demo(
         getattr(tables, name).to_parquet(folder / f"{name}.parquet", index=False)
     hidden = ("cases", "comments", "complaints", "customers")
     numbers = {f.name: getattr(truth, f.name) for f in fields(truth) if f.name not in hidden}
-    numbers["months"] = truth.months.to_dict("records")
+    numbers |= {name: getattr(truth, name).to_dict("records") for name in ("months", "texts")}
     (folder / "truth.json").write_text(json.dumps(numbers, indent=1) + "\n", encoding="utf-8")
     return truth
 
@@ -326,6 +346,9 @@ def _truth(
     spoke[surveys.loc[surveys["answered"], "person"]] = True
     spoke[cases["person"].to_numpy()[complaints["case"]]] = True
     due = cases["kept"] & cases["due"].notna()
+    answers = surveys[surveys["answered"]]
+    written = np.append(surveys.loc[surveys["writes"], "responded"], complaints["received"])
+    repeats = answers.assign(month=calendar.month(answers["responded"].to_numpy())).duplicated(["person", "month"])
     event = calendar.names[calendar.event] if calendar.event >= 0 else None
     calm = [name for name in calendar.names if name != event]
     parts = [calm] if event is None else [calm[: calendar.event], calm[calendar.event :]]
@@ -350,7 +373,10 @@ def _truth(
         silent_leaver_share=float((~spoke)[left].mean()),
         event_month=event,
         quiet=tuple((names[0], names[-1]) for names in parts),
+        new_problem_from=calendar.names[-len(world.NEW_PROBLEM)] if event else None,
+        repeat_answers=float(repeats.mean()),
         months=_months(hidden, surveys, calendar),
+        texts=_texts(pd.concat(texts.values()), written, calendar),
         cases=hidden.set_index("case_id")[labels[1:]],
         comments=labels_of["comments"].set_index(_ids("R", len(surveys))[surveys["writes"].to_numpy()]),
         complaints=labels_of["complaints"].set_index(_ids("M", len(complaints))),
@@ -375,6 +401,15 @@ def _months(cases: pd.DataFrame, surveys: pd.DataFrame, calendar: Calendar) -> p
         "answered": np.bincount(invited[answered], minlength=len(index)),
     }
     return pd.DataFrame(columns)
+
+
+def _texts(labels: pd.DataFrame, seconds: np.ndarray, calendar: Calendar) -> pd.DataFrame:
+    """Number of texts of each month, and the shares of what a reader would count in them."""
+    month = np.array(calendar.names)[calendar.month(seconds)]
+    counted = {theme: [theme in named for named in labels["blamed"]] for theme in demo_comments.THEMES}
+    counted |= {name: labels[name].tolist() for name in ("new_problem", "deed", "leaving")}
+    shares = pd.DataFrame(counted).assign(thread=labels["kind"].eq("thread").to_numpy()).groupby(month)
+    return shares.mean().rename_axis("month").reset_index().assign(texts=shares.size().to_numpy())
 
 
 def _ids(prefix: str, n: int) -> pd.Index:

@@ -18,7 +18,10 @@ ZONE = "Europe/London"
 HOUR, DAY = 3600.0, 86400.0
 
 PLANTED = tomllib.loads(Path(__file__).with_name("world.toml").read_text(encoding="utf-8"))
-REASONS, CHANNELS, EFFECTS, HAZARD = (PLANTED[name] for name in ("reasons", "channels", "effects", "hazard"))
+REASONS, CHANNELS, EFFECTS, HAZARD, OFTEN, NEW_PROBLEM = (
+    PLANTED[name] for name in ("reasons", "channels", "effects", "hazard", "often", "new_problem_shares")
+)
+WORKED = PLANTED["actions"]["appointment_texts"]
 TEAMS = pd.DataFrame.from_dict(PLANTED["teams"], orient="index")
 EMAIL = CHANNELS.index("email")
 AGENTS_PER_TEAM, IN_HOUSE_PER_TEAM = 12, 7
@@ -57,9 +60,11 @@ def draw_people(rng: np.random.Generator, n: int, calendar: Calendar) -> pd.Data
         "joined": joined,
         "business": rng.random(n) < 0.25,
         "mood": rng.normal(0, 0.25, n).round(9),  # how kindly this customer judges anything
-        "rate": rng.gamma(1.2, 0.145 / 1.2, n),  # cases a month
+        "rate": rng.gamma(1.2, 0.14 / 1.2, n),  # cases a month
+        "often": rng.random(n) < OFTEN["share"],
     }
-    return pd.DataFrame(columns)
+    people = pd.DataFrame(columns)
+    return people.assign(rate=people["rate"].mask(people["often"], OFTEN["cases"]))
 
 
 def draw_cases(rng: np.random.Generator, people: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
@@ -163,6 +168,9 @@ def _perceive(rng: np.random.Generator, cases: pd.DataFrame, people: pd.DataFram
     cases["perceived"] = perceived.round(9)
     chance = np.select([perceived < 2.0, perceived < 3.0, perceived < 3.5], [0.22, 0.10, 0.03], 0.004)
     cases["intends"] = rng.random(n) < chance
+    began = pd.Timestamp(WORKED["on"]).tz_localize(ZONE).timestamp()
+    of_team = cases["team"].to_numpy() == TEAMS.index.get_loc(WORKED["team"])
+    cases["untold"] = of_team & (cases["t0"].to_numpy() < began) & (rng.random(n) < WORKED["share"])
 
 
 def draw_complaints(rng: np.random.Generator, cases: pd.DataFrame, calendar: Calendar) -> pd.DataFrame:
@@ -181,8 +189,18 @@ def draw_complaints(rng: np.random.Generator, cases: pd.DataFrame, calendar: Cal
     frame["asked"] = rng.random(n) < 0.55
     frame["confirmed_fixed"] = rng.random(n) < np.array([0.05, 0.40, 0.92])[remedy]
     frame["not_offered"] = ~cases["broken_callback"].to_numpy()[case] & (rng.random(n) < 0.12)
+    frame["new_problem"] = _draw_new_problem(rng, received, calendar)
     frame = pd.DataFrame(frame[frame["received"] < calendar.bounds[-1]])
     return frame.sort_values("received", kind="stable", ignore_index=True)
+
+
+def _draw_new_problem(rng: np.random.Generator, seconds: np.ndarray, calendar: Calendar) -> np.ndarray:
+    """Whether a text of each moment names the problem that no theme covers, where its writer is unhappy."""
+    shares = np.zeros(len(calendar.names) + 1)  # the last one: after the end
+    if calendar.event >= 0:
+        shares[-1 - len(NEW_PROBLEM) : -1] = NEW_PROBLEM
+    drawn: np.ndarray = rng.random(len(seconds)) < shares[calendar.month(seconds)]
+    return drawn
 
 
 def let_leave(
@@ -198,6 +216,7 @@ def let_leave(
     load = np.where(rng.random(n) < 0.2, rng.exponential(1.6, n), 0.0)  # what was felt before the first month
     last = {cause: np.full(n, -99) for cause in ("not_fixed", "intends", "gesture_without_fix")}
     memory = {"not_fixed": 4, "intends": 3, "gesture_without_fix": 4}
+    mobile = ~people["often"].to_numpy()
     joined, mood, panel = people["joined"].to_numpy(), people["mood"].to_numpy(), []
     for m in range(len(calendar.names)):
         begin, end = calendar.bounds[m], calendar.bounds[m + 1]
@@ -205,7 +224,7 @@ def let_leave(
         log_ratio = HAZARD["felt"] * load
         for cause, months in memory.items():
             log_ratio += HAZARD[cause] * (m - last[cause] <= months)
-        leaves = active & (rng.random(n) < np.minimum(HAZARD["base"] * np.exp(log_ratio), 0.6))
+        leaves = active & mobile & (rng.random(n) < np.minimum(HAZARD["base"] * np.exp(log_ratio), 0.6))
         left[leaves] = rng.uniform(begin, end, int(leaves.sum()))
         asked = np.flatnonzero(active & (rng.random(n) < PLANTED["relationship_share"]))
         perceived = 4.15 + mood[asked] - 0.4 * load[asked] + rng.normal(0, 0.7, len(asked))
@@ -255,8 +274,9 @@ def draw_contacts(rng: np.random.Generator, cases: pd.DataFrame, calendar: Calen
 
 
 def draw_surveys(
-    rng: np.random.Generator, cases: pd.DataFrame, contacts: pd.DataFrame, panel: pd.DataFrame, calendar: Calendar
-) -> pd.DataFrame:
+    rng: np.random.Generator, people: pd.DataFrame, cases: pd.DataFrame, contacts: pd.DataFrame, panel: pd.DataFrame,
+    calendar: Calendar,
+) -> pd.DataFrame:  # fmt: skip
     """Draw who is invited and who answers; the answers of the silent are those they would have given."""
     about = contacts[contacts["final"]]
     case = about["case"].to_numpy()
@@ -278,6 +298,8 @@ def draw_surveys(
     frame["ces"] = (1.5 * raw - 0.6 + rng.normal(0, 0.8, n)).round().clip(1, 7)
     frame["responded"] = frame["invited"] + rng.exponential(14 * HOUR, n) + 60
     chance = PLANTED["answer_happy"] * np.where(frame["csat"] >= 4, 1, PLANTED["answer_ratio"])
+    chance *= np.where(people["often"].to_numpy()[frame["person"]], OFTEN["answers"], 1)
     frame["answered"] = (rng.random(n) < chance) & (frame["responded"] < calendar.bounds[-1])
     frame["writes"] = frame["answered"] & (rng.random(n) < 0.52)
+    frame["new_problem"] = _draw_new_problem(rng, frame["responded"].to_numpy(), calendar)
     return frame
