@@ -1,0 +1,273 @@
+"""What a published report asserts, held against what is true of its world."""
+
+import re
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from analytics.tables.periods import period_of
+from tests.worlds.publishing import PERIODS, Report, rows
+from tests.worlds.world import RATE, TEAMS, truths
+
+PATTERNS = tomllib.loads(Path(__file__).with_name("patterns.toml").read_text(encoding="utf-8"))
+WORDS = Path(__file__).parents[2] / "analytics" / "report" / "theme_words.toml"
+SCORES = {"points": "nps", "share": "csat", "score": "ces"}
+PROMISED = {"solved": 0.9, "callback": 0.9}
+CALLBACKS = 0.97
+CAUSES = {"reopened": ("reopen", "contact", "back"), "wait_time_s": ("wait", "first answer")}
+
+
+class Told(NamedTuple):
+    """One sentence of a report."""
+
+    text: str
+    key: str = ""
+    signal: str | None = None
+    level: str = "finding"
+    evidence: tuple[dict[str, Any], ...] = ()
+    section: str = ""
+
+
+class Assertion(NamedTuple):
+    """That a sentence of some kind was told of a subject, and whether it is true there; None where that is not judged."""
+
+    kind: str
+    subject: str
+    true: bool | None
+    sentence: str
+
+
+class Interval(NamedTuple):
+    """Whether an interval that was told holds the truth."""
+
+    kind: str
+    holds: bool
+    sentence: str
+
+
+def told(report: Report) -> list[Told]:
+    """Every sentence once: findings, the lines of prose, and the titles of charts."""
+    sentences = [
+        Told(c["sentence"], c["key"] or "", c["signal"], c["level"], tuple(c["evidence"]), c["section"])
+        for c in report.claims
+    ]
+    lines = [line for block in report.blocks if block["kind"] == "prose" for line in block["text"].splitlines()]
+    lines += [block["caption"] for block in report.blocks if block["kind"] == "figure"]
+    sentences += [Told(line.lstrip("- "), section="prose") for line in lines if not line.startswith("#")]
+    return list({sentence.text: sentence for sentence in reversed(sentences)}.values())[::-1]
+
+
+def assertions(report: Report) -> Iterator[Assertion]:
+    """Everything asserted of a kind that can be judged."""
+    for sentence in told(report):
+        yield from _patterns(report, sentence)
+        if sentence.level == "finding":
+            yield from _movement(report, sentence)
+            yield from _keyed(report, sentence)
+            yield from _teams(report, sentence)
+    yield from _last_time(report)
+
+
+def _movement(report: Report, told: Told) -> Iterator[Assertion]:
+    world, word = report.world, told.signal
+    if word not in ("rose", "fell", "no change") or not told.evidence:
+        return
+    if told.key.startswith("problem:"):
+        theme = told.key.removeprefix("problem:")
+        quiet = not (world.fall or world.slow)
+        if word != "no change":
+            yield Assertion(
+                "theme moved", f"{theme} {word}", _theme_moved(world, theme, word) if quiet else None, told.text
+            )
+        return
+    score = SCORES.get(told.evidence[0]["unit"])
+    if score is None or told.key and not told.key.startswith("score:"):
+        return
+    if word != "no change":
+        true = (world.fall > 0 or world.slow > 0) and word == "fell"
+        yield Assertion("score moved", score, true, told.text)
+        return
+    unseen = re.search(PATTERNS["movement"]["unseen"], told.text)
+    scale = {"nps": 1.0, "csat": 0.425, "ces": 0.023}[score]  # of a point of the Net Promoter Score
+    bound = float(unseen[1]) if unseen else 5 * scale
+    fell = (world.fall + world.slow / 6) * scale
+    if fell or not world.null:
+        yield Assertion("score did not move", score, fell < bound, told.text)
+
+
+def _theme_moved(world: Any, theme: str, word: str) -> bool:
+    """The doubled theme rose, and thereby every other fell a little."""
+    return bool(world.theme) and (word == "rose") == (theme == world.theme)
+
+
+def _keyed(report: Report, told: Told) -> Iterator[Assertion]:
+    world = report.world
+    if told.key.startswith("promise:"):
+        promise = told.key.removeprefix("promise:")
+        kept = {"solved": _solved_in_time(report), "callback": CALLBACKS}[promise] >= PROMISED[promise]
+        said = re.search(r"not kept|broken", told.text) is None
+        yield Assertion("promise kept" if said else "promise not kept", promise, kept == said, told.text)
+    if "named most" in told.text and (theme := _theme_in(told.text)):
+        critical = _critical_named(report)
+        top = critical[critical != ""].value_counts().idxmax()
+        yield Assertion("named most", theme, bool(theme == top), told.text)
+    if told.key == "leaving:silent" and world.months < 15:
+        yield Assertion("silent leavers without their year", "", False, told.text)
+
+
+def _teams(report: Report, told: Told) -> Iterator[Assertion]:
+    world = report.world
+    if re.search(PATTERNS["group"]["excused"], told.text):
+        return
+    odd = {team for team, _ in world.teams} | {world.missed}
+    for team in TEAMS:
+        if re.search(rf"\b{team}\b", told.text):
+            yield Assertion("team differs", team, team in odd, told.text)
+
+
+def _patterns(report: Report, told: Told) -> Iterator[Assertion]:
+    world = report.world
+    for kind, pattern in PATTERNS["sentence"].items():
+        match = re.search(pattern, told.text)
+        if not match or (kind in PATTERNS["not"] and re.search(PATTERNS["not"][kind], told.text)):
+            continue
+        subject = match[1]
+        causes = (*CAUSES.get(world.cause, ()), *(("handle", "cost") if world.faster else ()))
+        true = {
+            "asked": world.resolved_only and "closed" in subject,
+            "model of leaving": world.leaving or None if world.repeats else world.leaving,
+            "leaving goes with": world.leaving and any(word in subject for word in CAUSES["reopened"]),
+            "cost and perception": world.slow > 0 and "fell" in told.text,
+            "slow race": world.slow > 0 and world.faster,
+        }.get(kind, any(word in subject.lower() for word in causes))
+        if kind == "difference inside" and world.teams:
+            true = None if "wait" in subject or "first answer" in subject else true
+        yield Assertion(kind, subject, true, told.text)
+
+
+def _last_time(report: Report) -> Iterator[Assertion]:
+    """Earlier claims that are said not to hold any more; in these worlds only what moved last month does not."""
+    for block in report.blocks:
+        if block["kind"] == "table" and "said last time" in block["caption"].lower():
+            frame = rows(block)
+            for row in frame.map(str).to_numpy():
+                if any(re.search(r"did not hold|does not hold", cell) for cell in row):
+                    moved = bool(report.world.fall or report.world.theme)
+                    yield Assertion("said last time, does not hold", "", moved or False, " | ".join(row[:1]))
+
+
+# ---- what ought to be said -------------------------------------------------------------------------------------------
+
+
+def expected(report: Report) -> Iterator[tuple[str, str]]:
+    """Kind and subject of what goes on, which a reader ought to be told."""
+    world = report.world
+    if world.fall or world.slow:
+        yield "score moved", "nps"
+    if world.theme:
+        yield "theme moved", f"{world.theme} rose"
+    yield from (("team differs", team) for team, _ in world.teams)
+    if world.cause:
+        yield "difference inside or band", world.cause
+    if world.resolved_only:
+        yield "asked", "not closed"
+    if world.leaving:
+        yield "model of leaving", ""
+    if world.kept < PROMISED["solved"]:
+        yield "promise not kept", "solved"
+
+
+def is_told(kind: str, subject: str, every: list[Assertion]) -> bool:
+    """Whether what goes on was told."""
+    if kind == "difference inside or band":
+        return any(a.true and a.kind in ("difference inside", "a figure goes with the score") for a in every)
+    loose = kind in ("asked", "model of leaving")
+    return any(a.kind == kind and a.true and (loose or a.subject == subject) for a in every)
+
+
+# ---- intervals -------------------------------------------------------------------------------------------------------
+
+
+def intervals(report: Report) -> Iterator[Interval]:
+    """Every interval that was told of a figure whose truth is known."""
+    for sentence in told(report):
+        truth = _truth(report, sentence)
+        if truth is None or not sentence.evidence:
+            continue
+        first = sentence.evidence[0]
+        if first["value"] is not None:
+            kind = sentence.key.split(":")[0] if sentence.key.startswith(("score", "problem")) else sentence.key
+            yield Interval(kind or "score", _inside(first, truth), f"{sentence.text} (true: {truth:.3g})")
+
+
+def _inside(estimate: dict[str, Any], truth: float) -> bool:
+    return bool(estimate["low"] - 1e-9 <= truth <= estimate["high"] + 1e-9)
+
+
+def _truth(report: Report, told: Told) -> float | None:
+    head, _, tail = told.key.partition(":")
+    if head == "score" or (not head and told.signal and told.section in ("Page one", "What customers perceive")):
+        return (
+            truths(_answered_now(report)).get(tail or SCORES.get(told.evidence[0]["unit"], ""))
+            if told.evidence
+            else None
+        )
+    if head == "problem":
+        return float((_critical_named(report) == tail).mean())
+    if told.key == "leaving:said":
+        written = report.story.written["comment_id"]
+        return float(report.made.leaves.reindex(written).fillna(False).mean())
+    if told.key == "promise:solved":
+        return _solved_in_time(report)
+    if told.key == "promise:callback":
+        return CALLBACKS
+    if told.key == "response":
+        return RATE
+    if told.key == "leaving:silent" and report.world.months >= 15:
+        return _silent(report)
+    return None
+
+
+def _answered_now(report: Report) -> pd.DataFrame:
+    surveys = report.made.tables["surveys"]
+    now = surveys[period_of(surveys["responded_at"], "month") == PERIODS[-1]]
+    return report.made.moods.reindex(now["response_id"])
+
+
+def _critical_named(report: Report) -> pd.Series:
+    """The theme that each of the texts blames which the report counts problems in; '' for none."""
+    return report.made.named.reindex(report.story.critical["comment_id"]).fillna("")
+
+
+def _solved_in_time(report: Report) -> float:
+    """Share of the month's cases that are solved in time; open cases of some worlds never are."""
+    return report.world.kept * (0.8 if report.world.resolved_only else 1.0)
+
+
+def _silent(report: Report) -> float:
+    """Leavers of the last 90 days who neither complained nor answered in the twelve months before."""
+    tables, end = report.made.tables, pd.Timestamp("2026-11-01", tz="UTC")
+    left = tables["customers"].set_index("customer_id")["left_at"].dropna()
+    left = left[left >= end - pd.Timedelta(days=90)]
+    spoke = pd.concat([tables["surveys"].set_index("customer_id")["responded_at"].dropna(),
+                       tables["complaints"].set_index("customer_id")["received_at"]])  # fmt: skip
+    spoke = spoke[spoke.index.isin(left.index)]
+    gone = left.reindex(spoke.index)
+    heard = spoke.index[(spoke < gone) & (spoke > gone - pd.DateOffset(years=1))].unique()
+    return float(1 - len(heard) / len(left)) if len(left) else np.nan
+
+
+@cache
+def _themes() -> dict[str, str]:
+    words = tomllib.loads(WORDS.read_text(encoding="utf-8"))
+    return {text: theme for theme, text in words.items()}
+
+
+def _theme_in(text: str) -> str:
+    """The theme with which a sentence begins."""
+    return next((theme for words, theme in _themes().items() if text.lower().startswith(words.lower())), "")
