@@ -15,6 +15,7 @@ from tests.worlds.worlds import whole
 
 def run_one(world: Any, scores: str) -> dict[str, Any]:
     """One world's report, judged."""
+    from tests.worlds.contradictions import contradictions
     from tests.worlds.judge import assertions, expected, intervals, is_told
     from tests.worlds.publishing import publish
 
@@ -25,6 +26,7 @@ def run_one(world: Any, scores: str) -> dict[str, Any]:
         return {
             "world": asdict(world), "null": world.null, "fault": report.fault, "seconds": time.monotonic() - started,
             "assertions": [a._asdict() for a in every],
+            "contradictions": contradictions(report.blocks, report.claims, report.drawn),
             "expected": [[kind, subject, is_told(kind, subject, every)] for kind, subject in expected(report)],
             "intervals": [i._asdict() for i in intervals(report)] if not report.fault else [],
         }  # fmt: skip

@@ -34,7 +34,7 @@ class Told(NamedTuple):
 
 
 class Assertion(NamedTuple):
-    """That a sentence of some kind was told of a subject, and whether it is true there; None where that is not judged."""
+    """That something of a kind was told of a subject, and whether it is true; None where that is not judged."""
 
     kind: str
     subject: str
@@ -77,8 +77,7 @@ def _movement(report: Report, told: Told) -> Iterator[Assertion]:
     world, word = report.world, told.signal
     if word not in ("rose", "fell", "no change") or not told.evidence:
         return
-    if told.key.startswith("problem:"):
-        theme = told.key.removeprefix("problem:")
+    if theme := told.key.removeprefix("problem:") if told.key.startswith("problem:") else _theme_in(told.text):
         quiet = not (world.fall or world.slow)
         if word != "no change":
             yield Assertion(

@@ -17,6 +17,7 @@ MOODS = np.array([0.50, 0.28, 0.22])  # glad, indifferent, cross
 NPS = ([9, 10], [7, 8], [0, 1, 2, 3, 4, 5, 6])
 CSAT = ([4, 5, 5], [3, 4, 4], [1, 1, 2, 3])  # drawn evenly, so that a repeated answer is the likelier one
 CES = ([6, 7], [4, 5], [1, 2, 3])
+SCALES = {"nps": NPS, "csat": CSAT, "ces": CES}
 WRITES = (0.4, 0.4, 0.6)  # chance of a comment by mood
 TEAMS = ("Billing", "Broadband", "Mobile", "Moves", "Northern", "Southern")
 RATE, LEAVES = 0.5, 0.012  # of those asked answer; leave in a month
@@ -133,8 +134,8 @@ def _cases(world: World, customers: pd.DataFrame, rng: np.random.Generator) -> p
     quick = 1 - 0.25 * np.clip(1 - age / 24, 0, 1) if world.faster else 1
     cases = pd.DataFrame({
         "contact_id": [f"k{i}" for i in range(n)], "customer_id": who["customer_id"], "started_at": started,
-        "channel": rng.choice(["phone", "chat", "email"], n, p=[0.5, 0.3, 0.2]), "reason": rng.choice(["bill", "fault", "order"], n),
-        "team": team, "first_response_at": started + pd.to_timedelta(wait, unit="s"), "resolved_at": resolved,
+        "channel": rng.choice(["phone", "chat", "email"], n, p=[0.5, 0.3, 0.2]), "team": team,
+        "reason": rng.choice(["bill", "fault", "order"], n), "first_response_at": started + pd.to_timedelta(wait, unit="s"), "resolved_at": resolved,
         "confirmed_at": confirmed.mask(confirmed >= end), "handle_time_s": (rng.gamma(4, 110, n) * quick).round(),
         "hold_time_s": rng.exponential(60, n).round(), "wait_time_s": wait, "transfers": rng.poisson(0.3, n),
         "reopened": (rng.random(n) < 0.1).astype(int), "cost": rng.gamma(3, 2, n).round(2),
@@ -226,10 +227,7 @@ def _surveys(
     invited = asked["started_at"] + pd.Timedelta(hours=1)
     answers = rng.random(len(asked)) < RATE
     keys = "r" + asked["contact_id"]
-    drawn = {
-        name: [rng.choice(scale[m]) for m in asked["mood"]]
-        for name, scale in (("nps", NPS), ("csat", CSAT), ("ces", CES))
-    }
+    drawn = {name: _draw(scale, asked["mood"].to_numpy(), rng) for name, scale in SCALES.items()}
     writes = answers & (rng.random(len(asked)) < np.array(WRITES)[asked["mood"]])
     last = (asked["age"] < LAST_MONTH).to_numpy()
     rows = zip(keys, asked["mood"], last, writes, strict=True)
@@ -237,17 +235,22 @@ def _surveys(
     frame = pd.DataFrame({"response_id": keys, "customer_id": asked["customer_id"], "contact_id": asked["contact_id"],
                           "invited_at": invited, "responded_at": (invited + pd.Timedelta(hours=3)).where(answers),
                           **drawn, "comment": comments})  # fmt: skip
-    scores = ["nps", "csat", "ces"]
-    return frame.assign(**{c: frame[c].astype(float).where(answers) for c in scores}).reset_index(drop=True)
+    return frame.assign(**{c: frame[c].astype(float).where(answers) for c in SCALES}).reset_index(drop=True)
+
+
+def _draw(scale: tuple[list[int], ...], mood: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """An answer on a scale for each customer, by mood."""
+    return np.choose(mood, [rng.choice(answers, len(mood)) for answers in scale])
 
 
 def _complaints(cases: pd.DataFrame, writer: _Writer, rng: np.random.Generator) -> pd.DataFrame:
     some = cases[rng.random(len(cases)) < 0.04]
     n, keys = len(some), [f"p{i}" for i in range(len(some))]
-    return pd.DataFrame({
-        "complaint_id": keys, "received_at": some["started_at"].to_numpy(), "customer_id": some["customer_id"].to_numpy(),
-        "case_id": some["case_id"].to_numpy(), "category": rng.choice(["service", "billing", "product"], n),
+    says = np.where(rng.random(n) < 0.5, rng.random(n) < 0.6, None)
+    whose = some[["started_at", "customer_id", "case_id"]].rename(columns={"started_at": "received_at"})
+    return whose.reset_index(drop=True).assign(**{
+        "complaint_id": keys, "category": rng.choice(["service", "billing", "product"], n),
         "text": [writer.write(key, 2, age < LAST_MONTH) for key, age in zip(keys, some["age"], strict=True)],
         "remedy": rng.choice(["none", "partial", "full"], n, p=[0.4, 0.2, 0.4]), "disputed": rng.random(n) < 0.2,
-        "goodwill_value": np.where(rng.random(n) < 0.3, 20.0, 0.0), "confirmed_fixed": pd.array(np.where(rng.random(n) < 0.5, rng.random(n) < 0.6, None), "boolean"),
+        "goodwill_value": np.where(rng.random(n) < 0.3, 20.0, 0.0), "confirmed_fixed": pd.array(says, "boolean"),
     })  # fmt: skip
