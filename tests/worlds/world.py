@@ -134,8 +134,9 @@ def _cases(world: World, customers: pd.DataFrame, rng: np.random.Generator) -> p
     quick = 1 - 0.25 * np.clip(1 - age / 24, 0, 1) if world.faster else 1
     cases = pd.DataFrame({
         "contact_id": [f"k{i}" for i in range(n)], "customer_id": who["customer_id"], "started_at": started,
-        "channel": rng.choice(["phone", "chat", "email"], n, p=[0.5, 0.3, 0.2]), "team": team,
-        "reason": rng.choice(["bill", "fault", "order"], n), "first_response_at": started + pd.to_timedelta(wait, unit="s"), "resolved_at": resolved,
+        "channel": rng.choice(["phone", "chat", "email"], n, p=[0.5, 0.3, 0.2]),
+        "reason": rng.choice(["bill", "fault", "order"], n), "team": team, "resolved_at": resolved,
+        "first_response_at": started + pd.to_timedelta(wait, unit="s"),
         "confirmed_at": confirmed.mask(confirmed >= end), "handle_time_s": (rng.gamma(4, 110, n) * quick).round(),
         "hold_time_s": rng.exponential(60, n).round(), "wait_time_s": wait, "transfers": rng.poisson(0.3, n),
         "reopened": (rng.random(n) < 0.1).astype(int), "cost": rng.gamma(3, 2, n).round(2),

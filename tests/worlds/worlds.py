@@ -16,7 +16,8 @@ STRONG = (  # what a report has to tell
     World("cause: waiting", cause="wait_time_s"),
 )
 OTHERS = (
-    World("fall of 10 at 600", fall=10), World("fall of 15 at 600", fall=15), World("fall of 25 at 150", monthly=150, fall=25),
+    World("fall of 10 at 600", fall=10), World("fall of 15 at 600", fall=15),
+    World("fall of 25 at 150", monthly=150, fall=25),
     World("fall of 25 at 60", monthly=60, fall=25), World("fall of 15 at 3,000", monthly=3_000, months=8, fall=15),
     World("slow fall", slow=25), World("cheaper and worse", months=26, slow=40, faster=True),
     World("one good team", teams=(("Northern", -40.0),)), World("one slow team, content", missed="Mobile"),
