@@ -19,7 +19,8 @@ WORDS = Path(__file__).parents[2] / "analytics" / "report" / "theme_words.toml"
 SCORES = {"points": "nps", "share": "csat", "score": "ces"}
 PROMISED = {"solved": 0.9, "callback": 0.9}
 CALLBACKS = 0.97
-CAUSES = {"reopened": ("reopen", "contact", "back"), "wait_time_s": ("wait", "first answer")}
+MOVES = {"nps": 1.0, "csat": 0.5, "ces": 0.0225}  # of a score, in its points, with a point of the Net Promoter Score
+CAUSES = {"reopened": ("reopen", "contacts", "back"), "wait_time_s": ("wait", "first")}
 
 
 class Told(NamedTuple):
@@ -31,6 +32,7 @@ class Told(NamedTuple):
     level: str = "finding"
     evidence: tuple[dict[str, Any], ...] = ()
     section: str = ""
+    better: str | None = None
 
 
 class Assertion(NamedTuple):
@@ -53,7 +55,9 @@ class Interval(NamedTuple):
 def told(report: Report) -> list[Told]:
     """Every sentence once: findings, the lines of prose, and the titles of charts."""
     sentences = [
-        Told(c["sentence"], c["key"] or "", c["signal"], c["level"], tuple(c["evidence"]), c["section"])
+        Told(
+            c["sentence"], c["key"] or "", c["signal"], c["level"], tuple(c["evidence"]), c["section"], c.get("better")
+        )
         for c in report.claims
     ]
     lines = [line for block in report.blocks if block["kind"] == "prose" for line in block["text"].splitlines()]
@@ -75,28 +79,23 @@ def assertions(report: Report) -> Iterator[Assertion]:
 
 def _movement(report: Report, told: Told) -> Iterator[Assertion]:
     world, word = report.world, told.signal
-    if word not in ("rose", "fell", "no change") or not told.evidence:
+    if word not in ("rose", "fell", "no change"):
         return
     if theme := told.key.removeprefix("problem:") if told.key.startswith("problem:") else _theme_in(told.text):
         quiet = not (world.fall or world.slow)
         if word != "no change":
-            yield Assertion(
-                "theme moved", f"{theme} {word}", _theme_moved(world, theme, word) if quiet else None, told.text
-            )
+            true = _theme_moved(world, theme, word) if quiet else None
+            yield Assertion("theme moved", f"{theme} {word}", true, told.text)
         return
-    score = SCORES.get(told.evidence[0]["unit"])
-    if score is None or told.key and not told.key.startswith("score:"):
-        return
+    score = SCORES.get(told.evidence[0]["unit"], "") if told.evidence else "complaints"
+    fell, worse = world.fall + world.slow / 6, (word == "fell") == (told.better != "lower")
     if word != "no change":
-        true = (world.fall > 0 or world.slow > 0) and word == "fell"
-        yield Assertion("score moved", score, true, told.text)
-        return
-    unseen = re.search(PATTERNS["movement"]["unseen"], told.text)
-    scale = {"nps": 1.0, "csat": 0.425, "ces": 0.023}[score]  # of a point of the Net Promoter Score
-    bound = float(unseen[1]) if unseen else 5 * scale
-    fell = (world.fall + world.slow / 6) * scale
-    if fell or not world.null:
-        yield Assertion("score did not move", score, fell < bound, told.text)
+        yield Assertion("score moved", score, bool(fell) and worse and score != "complaints", told.text)
+    elif score in MOVES and not (world.null or world.resolved_only):
+        unseen = re.search(PATTERNS["movement"]["unseen"], told.text)
+        bare = re.search(PATTERNS["movement"]["bare"], told.text) is None
+        true = fell * MOVES[score] < float(unseen[1]) if unseen else not (bare and fell >= 5)
+        yield Assertion("score did not move", score, true, told.text)
 
 
 def _theme_moved(world: Any, theme: str, word: str) -> bool:
@@ -108,10 +107,16 @@ def _keyed(report: Report, told: Told) -> Iterator[Assertion]:
     world = report.world
     if told.key.startswith("promise:"):
         promise = told.key.removeprefix("promise:")
-        kept = {"solved": _solved_in_time(report), "callback": CALLBACKS}[promise] >= PROMISED[promise]
-        said = re.search(r"not kept|broken", told.text) is None
-        yield Assertion("promise kept" if said else "promise not kept", promise, kept == said, told.text)
-    if "named most" in told.text and (theme := _theme_in(told.text)):
+        kept = _kept(report, promise) >= PROMISED[promise]
+        for side, pattern in PATTERNS["promise"].items():
+            for words in filter(None, (word for match in re.findall(pattern, told.text) for word in match)):
+                kind = "promise kept" if words == "kept" else "promise not kept"
+                yield Assertion(f"{kind}, {side}", promise, kept == (words == "kept"), told.text)
+    if told.key.startswith("bands:"):
+        true = None if world.faster and world.slow else any(word in told.key for word in CAUSES.get(world.cause, ()))
+        yield Assertion("figure goes with the score", told.key, true, told.text)
+    most = re.search(PATTERNS["theme"]["most"], told.text) and not re.search(PATTERNS["theme"]["open"], told.text)
+    if most and (theme := _theme_in(told.text)):
         critical = _critical_named(report)
         top = critical[critical != ""].value_counts().idxmax()
         yield Assertion("named most", theme, bool(theme == top), told.text)
@@ -136,11 +141,12 @@ def _patterns(report: Report, told: Told) -> Iterator[Assertion]:
         if not match or (kind in PATTERNS["not"] and re.search(PATTERNS["not"][kind], told.text)):
             continue
         subject = match[1]
-        causes = (*CAUSES.get(world.cause, ()), *(("handle", "cost") if world.faster else ()))
+        causes = (*CAUSES.get(world.cause, ()), *(("handle", "cost") if world.faster and world.slow else ()))
         true = {
             "asked": world.resolved_only and "closed" in subject,
             "model of leaving": world.leaving or None if world.repeats else world.leaving,
             "leaving goes with": world.leaving and any(word in subject for word in CAUSES["reopened"]),
+            "no difference inside": not any(word in subject.lower() for word in causes),
             "cost and perception": world.slow > 0 and "fell" in told.text,
             "slow race": world.slow > 0 and world.faster,
         }.get(kind, any(word in subject.lower() for word in causes))
@@ -179,14 +185,16 @@ def expected(report: Report) -> Iterator[tuple[str, str]]:
         yield "model of leaving", ""
     if world.kept < PROMISED["solved"]:
         yield "promise not kept", "solved"
+    if world.slow and world.faster:
+        yield "slow race", ""
 
 
 def is_told(kind: str, subject: str, every: list[Assertion]) -> bool:
     """Whether what goes on was told."""
     if kind == "difference inside or band":
-        return any(a.true and a.kind in ("difference inside", "a figure goes with the score") for a in every)
-    loose = kind in ("asked", "model of leaving")
-    return any(a.kind == kind and a.true and (loose or a.subject == subject) for a in every)
+        return any(a.true and a.kind in ("difference inside", "figure goes with the score") for a in every)
+    loose = kind in ("asked", "model of leaving", "slow race")
+    return any(a.kind.split(",")[0] == kind and a.true and (loose or a.subject == subject) for a in every)
 
 
 # ---- intervals -------------------------------------------------------------------------------------------------------
@@ -195,41 +203,36 @@ def is_told(kind: str, subject: str, every: list[Assertion]) -> bool:
 def intervals(report: Report) -> Iterator[Interval]:
     """Every interval that was told of a figure whose truth is known."""
     for sentence in told(report):
-        truth = _truth(report, sentence)
-        if truth is None or not sentence.evidence:
-            continue
-        first = sentence.evidence[0]
-        if first["value"] is not None:
-            kind = sentence.key.split(":")[0] if sentence.key.startswith(("score", "problem")) else sentence.key
-            yield Interval(kind or "score", _inside(first, truth), f"{sentence.text} (true: {truth:.3g})")
+        for kind, estimate, truth in _truths(report, sentence):
+            if estimate["value"] is not None:
+                yield Interval(kind, _inside(estimate, truth), f"{sentence.text} (true: {truth:.3g})")
 
 
 def _inside(estimate: dict[str, Any], truth: float) -> bool:
     return bool(estimate["low"] - 1e-9 <= truth <= estimate["high"] + 1e-9)
 
 
-def _truth(report: Report, told: Told) -> float | None:
+def _truths(report: Report, told: Told) -> Iterator[tuple[str, dict[str, Any], float]]:
+    """Kind, estimate and truth of the figures of a sentence."""
     head, _, tail = told.key.partition(":")
-    if head == "score" or (not head and told.signal and told.section in ("Page one", "What customers perceive")):
-        return (
-            truths(_answered_now(report)).get(tail or SCORES.get(told.evidence[0]["unit"], ""))
-            if told.evidence
-            else None
-        )
-    if head == "problem":
-        return float((_critical_named(report) == tail).mean())
-    if told.key == "leaving:said":
+    if not told.evidence:
+        return
+    first = told.evidence[0]
+    if head == "score" or told.text.startswith(("Satisfied customers:", "Ease:")):
+        yield "score", first, truths(_answered_now(report))[tail or SCORES[first["unit"]]]
+    elif head == "problem":
+        yield "problem", first, float((_critical_named(report) == tail).mean())
+    elif told.key == "leaving:said":
         written = report.story.written["comment_id"]
-        return float(report.made.leaves.reindex(written).fillna(False).mean())
-    if told.key == "promise:solved":
-        return _solved_in_time(report)
-    if told.key == "promise:callback":
-        return CALLBACKS
-    if told.key == "response":
-        return RATE
-    if told.key == "leaving:silent" and report.world.months >= 15:
-        return _silent(report)
-    return None
+        yield told.key, first, float(report.made.leaves.reindex(written).fillna(False).astype(bool).mean())
+    elif head == "promise":
+        for estimate in told.evidence:
+            side = "records" if "company" in estimate["source"] else "their view"
+            yield f"promise, {side}", estimate, _kept(report, tail)
+    elif told.key == "response":
+        yield told.key, first, RATE
+    elif told.key == "leaving:silent" and report.world.months >= 15:
+        yield told.key, first, _silent(report)
 
 
 def _answered_now(report: Report) -> pd.DataFrame:
@@ -243,9 +246,9 @@ def _critical_named(report: Report) -> pd.Series:
     return report.made.named.reindex(report.story.critical["comment_id"]).fillna("")
 
 
-def _solved_in_time(report: Report) -> float:
-    """Share of the month's cases that are solved in time; open cases of some worlds never are."""
-    return report.world.kept * (0.8 if report.world.resolved_only else 1.0)
+def _kept(report: Report, promise: str) -> float:
+    """Share of the month's cases in which a promise is kept; open cases of some worlds never are solved."""
+    return CALLBACKS if promise == "callback" else report.world.kept * (0.8 if report.world.resolved_only else 1.0)
 
 
 def _silent(report: Report) -> float:

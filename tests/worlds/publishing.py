@@ -98,7 +98,7 @@ def publish(world: World, folder: Path, scores: Path) -> Report:
     try:
         for period in PERIODS if world.again else PERIODS[1:]:
             report = _build(world, made, folder, period)
-    except ValueError as fault:
+    except Exception as fault:  # whatever keeps a report back is a finding here
         return Report(world, made, [], [], fault=f"{type(fault).__name__}: {fault}")
     return report
 
