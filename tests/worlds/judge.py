@@ -115,6 +115,9 @@ def _keyed(report: Report, told: Told) -> Iterator[Assertion]:
     if told.key.startswith("bands:"):
         true = None if world.faster and world.slow else any(word in told.key for word in CAUSES.get(world.cause, ()))
         yield Assertion("figure goes with the score", told.key, true, told.text)
+    if told.key == "leaving:oftener":
+        true = world.leaving and any(word in told.text for word in ("back", "reopened"))
+        yield Assertion("leaving goes with", "", true, told.text)
     most = re.search(PATTERNS["theme"]["most"], told.text) and not re.search(PATTERNS["theme"]["open"], told.text)
     if most and (theme := _theme_in(told.text)):
         critical = _critical_named(report)
@@ -182,7 +185,7 @@ def expected(report: Report) -> Iterator[tuple[str, str]]:
     if world.resolved_only:
         yield "asked", "not closed"
     if world.leaving:
-        yield "model of leaving", ""
+        yield "leaving goes with", ""
     if world.kept < PROMISED["solved"]:
         yield "promise not kept", "solved"
     if world.slow and world.faster:
@@ -193,7 +196,7 @@ def is_told(kind: str, subject: str, every: list[Assertion]) -> bool:
     """Whether what goes on was told."""
     if kind == "difference inside or band":
         return any(a.true and a.kind in ("difference inside", "figure goes with the score") for a in every)
-    loose = kind in ("asked", "model of leaving", "slow race")
+    loose = kind in ("asked", "leaving goes with", "slow race")
     return any(a.kind.split(",")[0] == kind and a.true and (loose or a.subject == subject) for a in every)
 
 
@@ -218,7 +221,7 @@ def _truths(report: Report, told: Told) -> Iterator[tuple[str, dict[str, Any], f
     if not told.evidence:
         return
     first = told.evidence[0]
-    if head == "score" or told.text.startswith(("Satisfied customers:", "Ease:")):
+    if head == "score" or told.signal and told.text.startswith(("Satisfied customers:", "Ease:")):
         yield "score", first, truths(_answered_now(report))[tail or SCORES[first["unit"]]]
     elif head == "problem":
         yield "problem", first, float((_critical_named(report) == tail).mean())
