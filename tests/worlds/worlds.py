@@ -44,7 +44,7 @@ def whole() -> Iterator[World]:
 def short() -> Iterator[World]:
     """Ten worlds for the suite, small and quick."""
     for seed, (monthly, months) in enumerate([(60, 14), (150, 14), (150, 5), (300, 10)]):
-        yield World("quiet", monthly, months, repeats=seed == 1, again=seed == 2, seed=seed)
+        yield World(f"quiet, {monthly}, {months}", monthly, months, repeats=seed == 1, again=seed == 2, seed=seed)
     for world in (
         World("fall", monthly=300, fall=40), World("bad team", 500, 8, teams=(("Moves", 60.0),)),
         World("resolved only", 300, 8, resolved_only=True), World("promise broken", 300, 8, kept=0.4),
