@@ -20,7 +20,7 @@ SCORES = {"points": "nps", "share": "csat", "score": "ces"}
 PROMISED = {"solved": 0.9, "callback": 0.9}
 CALLBACKS = 0.97
 MOVES = {"nps": 1.0, "csat": 0.5, "ces": 0.0225}  # of a score, in its points, with a point of the Net Promoter Score
-CAUSES = {"reopened": ("reopen", "contacts", "back"), "wait_time_s": ("wait", "first")}
+CAUSES = {"reopened": ("reopen", "contacts", "back", "cost", "clock"), "wait_time_s": ("wait", "first")}
 
 
 class Told(NamedTuple):

@@ -18,8 +18,8 @@ def summarise(results: Sequence[dict[str, Any]]) -> str:
     wrong = [r for r in quiet if any(a["true"] is False for a in r["assertions"])]
     lines = [
         f"{len(results)} worlds, {len(results) - len(published)} of them not published. Of {len(quiet)} in which "
-        f"nothing goes on, {len(wrong)} ({_percent(len(wrong), len(quiet))}) hold a false sentence. Reports that contradict "
-        f"themselves: {sum(bool(r['contradictions']) for r in published)}.", "",
+        f"nothing goes on, {len(wrong)} ({_percent(len(wrong), len(quiet))}) hold a false sentence. "
+        f"Reports that contradict themselves: {sum(bool(r['contradictions']) for r in published)}.", "",
         "| sentence | said when true | said when false | reports with a false one |", "|---|---|---|---|",
     ]  # fmt: skip
     said = pd.DataFrame([a | {"report": i} for i, r in enumerate(published) for a in r["assertions"]])
