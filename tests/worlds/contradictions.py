@@ -96,11 +96,11 @@ def _cells(table: Json) -> Iterator[Json]:
 
 
 def _keys(claims: Sequence[Json]) -> Iterator[str]:
-    """One key has one figure and one word of movement, wherever it stands."""
+    """Two sentences under one key share a figure and the word of movement."""
     seen: dict[str, Json] = {}
     for claim in (claim for claim in claims if claim.get("key") and claim["evidence"]):
         first = seen.setdefault(claim["key"], claim)
-        if _figure(first["evidence"][0]) != _figure(claim["evidence"][0]):
+        if not {_figure(e) for e in first["evidence"]} & {_figure(e) for e in claim["evidence"]}:
             yield f"two figures under {claim['key']}: {first['sentence']} / {claim['sentence']}"
         if first["signal"] != claim["signal"]:
             yield f"two words of movement under {claim['key']}: {first['sentence']} / {claim['sentence']}"

@@ -3,19 +3,18 @@
 import re
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from analytics.report.words import THEME_WORDS
 from analytics.tables.periods import period_of
 from tests.worlds.publishing import PERIODS, Report, rows
 from tests.worlds.world import RATE, TEAMS, truths
 
 PATTERNS = tomllib.loads(Path(__file__).with_name("patterns.toml").read_text(encoding="utf-8"))
-WORDS = Path(__file__).parents[2] / "analytics" / "report" / "theme_words.toml"
 SCORES = {"points": "nps", "share": "csat", "score": "ces"}
 PROMISED = {"solved": 0.9, "callback": 0.9}
 CALLBACKS = 0.97
@@ -267,12 +266,6 @@ def _silent(report: Report) -> float:
     return float(1 - len(heard) / len(left)) if len(left) else np.nan
 
 
-@cache
-def _themes() -> dict[str, str]:
-    words = tomllib.loads(WORDS.read_text(encoding="utf-8"))
-    return {text: theme for theme, text in words.items()}
-
-
 def _theme_in(text: str) -> str:
     """The theme with which a sentence begins."""
-    return next((theme for words, theme in _themes().items() if text.lower().startswith(words.lower())), "")
+    return next((theme for theme, words in THEME_WORDS.items() if text.lower().startswith(words.lower())), "")

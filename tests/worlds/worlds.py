@@ -28,7 +28,7 @@ SEEDS = 12
 
 
 def whole() -> Iterator[World]:
-    """Every world: about 400."""
+    """Every world, about 280."""
     for monthly, months in QUIET:
         for seed in range(SEEDS):
             name = f"quiet, {monthly} answers, {months} months"
