@@ -13,6 +13,7 @@ Json = Mapping[str, Any]
 FIGURES = ("value", "low", "high", "n", "unit")
 SIDES = r"\b(above|below|higher|lower|more|less|worse|better|oftener|rose|fell|differs?)\b"
 OPEN = r"\b(no|not|cannot|unknown|whether|may|could|would|unclear)\b"
+OWN = "Nothing stands out"  # what only page one can say
 NUMBER = r"([+−-]?\d[\d,]*(?:\.\d+)?)"
 SIGNED = re.compile(rf"\({NUMBER} to {NUMBER}\)")
 PAIRS = re.compile(rf"in {NUMBER} of 100 .*\({NUMBER}–{NUMBER}\)")
@@ -73,7 +74,7 @@ def _page_one(blocks: Sequence[Json], claims: Sequence[Json]) -> Iterator[str]:
     sentences = {claim["sentence"] for claim in later}
     for claim in first:
         new = [e for e in claim["evidence"] if not {_figure(e), _figure({**e, "n": None})} & stated]
-        if new or (not claim["evidence"] and claim["sentence"] not in sentences):
+        if new or (not claim["evidence"] and claim["sentence"] not in sentences and OWN not in claim["sentence"]):
             yield f"stands on page one alone: {claim['sentence']}"
     told = stated | {_figure(e) for claim in first for e in claim["evidence"]}
     for page in (block for block in blocks if block["kind"] == "page_one"):
