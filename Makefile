@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DATASETS ?= ../shared/datasets
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab check audit kills lint type bench sample train lock format clean
+.PHONY: help report test lab check audit kills worlds lint type bench sample train lock format clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -48,6 +48,9 @@ audit: $(READY)  ## look for known faults in the pinned dependencies (skipped, w
 
 kills: $(READY)  ## kill the runner or its kernel 200 times, and run two reports at once ten times: what is published stays whole (20 minutes)
 	@PERCEPTION_KILLS=200 PERCEPTION_PAIRS=10 $(BIN)/python -m pytest -s tests/publish/test_faults.py -k "kill or at_once"
+
+worlds: $(READY)  ## judge the reports of 280 operations whose truth is known, and renew the table of METHODS (half an hour)
+	@$(BIN)/python -m tests.worlds --methods
 
 bench: $(READY)  ## measure speed and memory, each beside a peer or a floor
 	@$(BIN)/python tests/bench.py

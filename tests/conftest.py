@@ -1,6 +1,5 @@
 """Fixtures shared by all tests: an organisation with small notebooks, one report published from it, real data."""
 
-import ast
 import json
 import runpy
 import shutil
@@ -8,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import nbformat
 import pandas as pd
 import pytest
 
@@ -18,6 +16,7 @@ from analytics.publish.run import Published, build_report
 from analytics.tables.cases import build_cases
 from analytics.tables.demo.simulate import Truth, simulate
 from analytics.tables.schema import TABLE_NAMES, Tables
+from tests.worlds.publishing import execute as run_cells
 
 PUBLISH = Path(__file__).parent / "publish"
 
@@ -136,17 +135,7 @@ def in_process(monkeypatch) -> None:
 
     def execute(notebook, values, root, cell_limit):
         monkeypatch.chdir(root)
-        nb = nbformat.read(notebook, as_version=4)
-        names = dict(values)
-        for cell in nb.cells:
-            if cell.cell_type == "code" and "parameters" not in cell.metadata.get("tags", []):
-                tree = ast.parse(cell.source)
-                last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
-                exec(compile(tree, notebook.name, "exec"), names)
-                shown = eval(compile(ast.Expression(last.value), notebook.name, "eval"), names) if last else None
-                if shown is not None:
-                    cell.outputs = [nbformat.v4.new_output("display_data", shown._repr_mimebundle_())]
-        return nb
+        return run_cells(notebook, values)[0]
 
     monkeypatch.setattr(run, "execute", execute)
 
