@@ -18,7 +18,7 @@ from analytics.report.words import Stake, capital, estimate_of, figure_of, liste
 TOLD = 3  # figures told one by one, the surest first
 PERIODS = ((24.0, "day"), (1.0, "hour"), (1 / 60, "minute"), (1 / 3600, "second"))  # hours, and what they are called
 SCALES = {"csat": (100, 0), "nps": (1, 0), "ces": (1, 1)}  # points of a score as they are written, and decimals
-SAYS = {"csat": "{} of customers are satisfied", "nps": "Net promoter score: {}", "ces": "Ease score: {}"}
+SAYS = {"csat": "Satisfied customers: {}", "nps": "Net promoter score: {}", "ces": "Ease score: {}"}
 
 
 def tell_bands(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
