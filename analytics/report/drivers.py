@@ -69,7 +69,7 @@ def show_clocks(story: Story) -> Section:
     """The customer's clock beside the company's, by team, channel or reason."""
     cases = story.cases_recent
     if not cases["ended"].eq("confirmed").any():
-        raise NotMeasured("no confirmation by a customer (confirmed_at)", needed_for="the clocks")
+        raise NotMeasured(table="contacts", columns=["confirmed_at"], needed_for="the clocks")
     by = next((c for c in ("team", "channel", "reason") if c in cases and 1 < cases[c].nunique() <= 12), None)
     table = compare_clocks(cases, [by] if by else [], story.confidence, story.k).assign(group="all cases")
     group, cells = by or "group", table.assign(cell=[clock_cell(row) for _, row in table.iterrows()])

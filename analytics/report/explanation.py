@@ -232,7 +232,7 @@ def _clocks(story: Story) -> list[blocks.Block]:
     """The customer's clock beside the company's, in one sentence; by team in the analyst's notebook."""
     cases = story.cases_recent
     if not cases["ended"].eq("confirmed").any():
-        raise NotMeasured("no confirmation by a customer (confirmed_at)", needed_for="the clocks")
+        raise NotMeasured(table="contacts", columns=["confirmed_at"], needed_for="the clocks")
     clocks = {row["measure"]: row for _, row in compare_clocks(cases, [], story.confidence, story.k).iterrows()}
     if "company_clock_h" not in clocks or pd.isna(clocks["company_clock_h"]["n"]):
         return []

@@ -105,7 +105,8 @@ def _judged(row: pd.Series, predicate: str, *, keyed: bool = False) -> Block:
     """What is said of a theme, with its share and the rule about its movement."""
     key = f"problem:{row['theme']}" if keyed else ""
     sentence = f"{capital(THEME_WORDS[row['theme']])}{predicate}"
-    return blocks.finding(sentence, [estimate_of(row)], row["word"], better="lower", key=key)
+    evidence = [] if pd.isna(row["value"]) else [estimate_of(row)]
+    return blocks.finding(sentence, evidence, row["word"], better="lower", key=key, people=int(row["n"]))
 
 
 def _thanks(story: Story, praise: pd.DataFrame) -> list[Block]:

@@ -219,8 +219,7 @@ def drift(story: Story, level: float = RATE) -> tuple[str, Drift]:
     cases = story.cases
     cost = next((c for c in ("cost", "handle_time_s") if c in cases and cases[c].notna().mean() >= RECORDED), None)
     if cost is None:
-        lack = f"neither cost nor handle_time_s (table contacts) is known for {RECORDED:.0%} of the cases"
-        raise NotMeasured(lack, needed_for="cost against perception")
+        raise NotMeasured(table="contacts", columns=["cost"], needed_for="cost against perception")
     return cost, find_drift(cases, cost, perceived(story), story.period.frequency, confidence=1 - level)
 
 

@@ -270,7 +270,7 @@ RELIEF = {"none": "no relief", "partial": "partial relief", "full": "full relief
 
 def rule_of(rule: str, latest: float, low: float, high: float) -> str:
     """What a group's latest figure is and where it usually lies."""
-    return f"{latest:.3g} where {low:.3g} to {high:.3g} is usual"
+    return f"{latest:.0%} of labels where {max(low, 0):.0%} to {min(high, 1):.0%} is usual"
 
 
 def counted(e: Estimate, places: int | None = None) -> str:

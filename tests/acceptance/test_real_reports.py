@@ -13,8 +13,8 @@ from analytics.publish.run import build_report
 
 MAPS = Path(__file__).resolve().parents[2] / "data" / "maps"
 HEADINGS = (
-    "What customers perceive", "The problems they name", "What explains each open problem", "Who may leave", "Promises",
-    "Remedy and goodwill", "What we said last time", "What we do not know", "Provenance",
+    "What customers perceive", "Brilliant or disgusting", "What explains each open problem", "Who may leave",
+    "Promises", "Remedy and goodwill", "What we changed", "What we said last time", "What we do not know", "Provenance",
 )  # fmt: skip
 
 
@@ -103,15 +103,15 @@ def report(request, reports):
     return reports(request.param)
 
 
-def test_every_section_stands_in_order(report):
-    body = " ".join(" ".join(report.pages[1:]).split())
-    found = [body.find(heading) for heading in HEADINGS]
-    assert -1 not in found
-    assert found == sorted(found)
+def test_the_sections_that_have_something_to_say_stand_in_order(report):
+    lines = [line.strip() for page in report.pages[1:] for line in page.splitlines()]
+    places = [lines.index(heading) for heading in HEADINGS if heading in lines]
+    assert places == sorted(places) and {"What we do not know", "Provenance"} <= {*lines}
+    assert len(report.pages) <= 5
 
 
-def test_page_one_answers_four_questions(report):
-    for heading in ("What customers perceive", "What hurts most", "Who may leave", "What we do not know"):
+def test_page_one_answers_its_questions(report):
+    for heading in ("What matters most", "Who may leave", "What we do not know"):
         assert heading in report.pages[0]
 
 
@@ -131,28 +131,32 @@ def test_every_row_of_the_export_is_accounted_for(report):
 
 
 @pytest.mark.parametrize(
-    ("name", "heading", "lack"),
+    ("name", "lack"),
     [
-        ("contact centre", "What customers perceive", "no column invited_at"),
-        ("contact centre", "Remedy and goodwill", "no table complaints"),
-        ("complaints", "What customers perceive", "nobody gave a score in April 2019"),
-        ("complaints", "What explains each open problem", "errors are known for short comments only"),
-        ("complaints", "Remedy and goodwill", "no column goodwill_value"),
-        ("older complaints", "The problems they name", "no text by a customer"),
-        ("older complaints", "Remedy and goodwill", "no column goodwill_value"),
-        ("passengers", "The problems they name", "no text by a customer"),
-        ("passengers", "What explains each open problem", "no text by a customer"),
+        ("contact centre", "Who was asked: record the date of each invitation"),
+        ("contact centre", "We do not know whether complaints were put right"),
+        ("contact centre", "when customers left is not recorded"),
+        ("complaints", "What customers perceive: nobody gave a score in April 2019"),
+        ("complaints", "errors are known for short comments only"),
+        ("complaints", "We do not know where gestures went"),
+        ("older complaints", "What they say: record what customers wrote"),
+        ("passengers", "What they say: record what customers wrote"),
+        ("store reviews", "when customers left is not recorded"),
     ],
 )
-def test_a_section_whose_columns_are_missing_says_so(reports, name, heading, lack):
-    section = reports(name).section(heading)
-    assert re.search(r"[Nn]ot measured[:,] ", section)
-    assert lack in section
+def test_what_is_not_recorded_stands_in_the_closing_list_in_a_readers_words(reports, name, lack):
+    assert lack in reports(name).section("What we do not know")
 
 
-@pytest.mark.parametrize("name", ["contact centre", "store reviews"])
-def test_without_records_of_customers_who_may_leave_is_not_known(reports, name):
-    assert "when customers left is not recorded" in reports(name).section("Who may leave")
+@pytest.mark.parametrize("column", ["invited_at", "confirmed_at", "goodwill_value", "contact_id", "handle_time_s"])
+def test_no_column_of_ours_reaches_a_reader(report, column):
+    assert column not in report.text
+
+
+def test_the_contact_centre_is_told_that_slow_answers_go_with_low_scores(reports):
+    section = reports("contact centre").section("What explains each open problem")
+    assert re.search(r"89 % \(\d+–\d+\) where time to the first answer is up to 2 minutes, 56 %", section)
+    assert "time to the first answer" in reports("contact centre").pages[0]
 
 
 def test_the_contact_centre_score_is_the_share_of_fours_and_fives(reports, datasets):
@@ -198,8 +202,9 @@ def test_long_narratives_are_not_turned_into_shares_of_problems(reports, dataset
     complaints = pd.read_csv(datasets / EXPORTS["complaints"].path, dtype=str)
     april = complaints[complaints["Date received"].str.startswith("2019/4/")]
     words = april["Consumer complaint narrative"].dropna().str.split().str.len().median()
-    section = reports("complaints").section("The problems they name")
-    assert int(re.search(r"half of these texts have ([\d,]+) words", section)[1]) == round(words) > 100
+    section = reports("complaints").section("Brilliant or disgusting")
+    refusal = re.search(r"half of these texts have ([\d,]+) words", reports("complaints").text)
+    assert int(refusal[1]) == round(words) > 100
     assert "is named as a problem" not in reports("complaints").text
     largest = april["Product"].value_counts(normalize=True)
     assert f"{len(april):,} complaints came in April 2019; {largest.iloc[0]:.0%}".replace("%", " %") in section
