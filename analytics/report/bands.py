@@ -36,8 +36,9 @@ def tell_bands(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
     content = [blocks.prose("### What goes with a low score"), head]
     content += [_finding(story, table) for table in differing[:TOLD]]
     if differing:
-        content.append(_chart(story, differing[0]))
-        stakes += _stakes(story, differing[0])
+        weighed = _stakes(story, differing[0])
+        content += [_chart(story, differing[0]), *(stake.finding for stake in weighed)]
+        stakes += weighed
     lines = _others(story, [table for table in tables if table not in differing[:TOLD]])
     return [*content, blocks.finding(" ".join(lines))] if lines else content
 
