@@ -11,15 +11,15 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analytics.tables.convert import Reading, convert
+from analytics.tables.convert import convert
 from analytics.tables.doubles import Settled, settle_doubles
 from analytics.tables.headers import nearest
-from analytics.tables.labels import has_no_opinion
 from analytics.tables.loss import TEXTS, Loss, compare_loss
 from analytics.tables.maps import SCALES, Absent, ExportMap, Mapped, Rule, TableMap, apply_map
 from analytics.tables.meaning import Described, check_meaning
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, contract
 from analytics.tables.sources import Raw
+from analytics.tables.times import Reading
 
 SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 5  # a larger share of at least so many values is bad: the map is wrong
 SLIPS = 2  # times that one bad word in a score may be a slip
@@ -275,8 +275,6 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
             continue
         spec = ours.get(name) or Field(name, rule.kind or "category", "extra")
         values = mapped[name]
-        if name in SCALES and not pd.api.types.is_numeric_dtype(values):
-            values = values.mask(has_no_opinion(values))
         reading = _how_to_read(rule, piece, zone)
         try:
             read = convert(values, spec, reading)

@@ -15,7 +15,9 @@ from analytics.tables.spelling import NO_VALUE, WORDS, as_text, fold, invert, is
 
 UNITS = {name: float(seconds) for name, seconds in invert(WORDS["seconds"]).items()}
 DURATIONS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
-_NO_ANSWER, _STARS = frozenset(map(fold, WORDS["no_answer"])), frozenset(WORDS["stars"])
+_EDGES = "()[]. "  # around a word
+_NO_ANSWER = frozenset(fold(words).strip(_EDGES) for words in WORDS["no_answer"])
+_STARS = frozenset(WORDS["stars"])
 _NOUNS = _STARS | {"points", "point", "pts", "pt", "punkte", "punkten", "puntos", "punti", "punten"}
 _OF = "|".join(map(re.escape, WORDS["of"]))
 
@@ -215,7 +217,7 @@ class _Score(NamedTuple):
 def _split_score(cell: str, spec: Field) -> _Score:
     """One score cut into its parts."""
     high = spec.high or 0
-    word = fold(cell).strip("()[] ")
+    word = fold(cell).strip(_EDGES)
     if word in _NO_ANSWER:
         return _Score(None, word)
     if re.fullmatch(r"[+-]?\d+(?:[.,]\d+)? ?%", cell):
@@ -230,7 +232,7 @@ def _split_score(cell: str, spec: Field) -> _Score:
     if counted := re.fullmatch(r"(\d) ?★|★ ?(\d)", cell):
         return _count_stars(counted[1] or counted[2], 5, spec)
     if match := _LABEL_LAST.fullmatch(cell):
-        label = fold((match[2] or match[3] or "").strip(" )]."))
+        label = fold(match[2] or match[3] or "").strip(_EDGES)
         if label in _STARS:
             return _count_stars(match[1], 5, spec)
         return _Score(None) if match[3] and label in UNITS else _Score(match[1], label)

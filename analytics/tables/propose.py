@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 from analytics.tables.check import Checked
-from analytics.tables.convert import Reading, convert
+from analytics.tables.convert import convert
 from analytics.tables.headers import question_of
 from analytics.tables.labels import pole
 from analytics.tables.maps import SCALES
 from analytics.tables.meaning import ColumnProfile, Doubt, asked_for, profile_column
 from analytics.tables.schema import FIELDS, Field
 from analytics.tables.sources import Raw
+from analytics.tables.times import Reading
 
 MAPS = Path(__file__).parents[2] / "data" / "maps"
 LOOKED_AT = 20_000  # rows that a column is profiled by; the checks then read all
