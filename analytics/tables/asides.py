@@ -7,19 +7,13 @@ import numpy as np
 import pandas as pd
 
 from analytics.tables.layout import NUMBER, Rows
+from analytics.tables.spelling import WORDS
 
 HEADER_AGAIN = "repeats the header"
 NOTE = "stands under the table: a note, not a row of it"
 BLANK = "is blank"
 
-_WORDS = (
-    "total|totals|total (?:général|general|geral)|totaal(?: generaal)?|totale(?: complessivo)?|sum|average|avg|mean|"
-    "median|count|overall|minimum|maximum|gesamt(?:summe|ergebnis)?|insgesamt|summe|durchschnitt|mittelwert|anzahl|"
-    "somme|moyenne|ensemble|suma(?: total)?|promedio|somma|media|média|gemiddelde|soma"
-)
-_PARTS = "grand total|sub-?total|zwischensumme|teilergebnis|sous-total|subtotale|subtotaal"
-_REST = r"(?:\s*[:=(–—-].*|\s+(?:for|of|per|by|team|group|region|für|pour|par|de|di|von|van|records?|rows?)\b.*)?"
-_LABEL = rf"^\s*(?:(?:{_WORDS}){_REST}|(?:{_PARTS})\b.*|.{{1,40}}\s(?:total|subtotal|gesamt|summe))\s*$"
+_LABEL = WORDS["totals"]
 _LONGEST = 80  # characters of a label
 _OFTEN = 0.95  # share of rows in which a column of ids is filled, with a digit
 _FEW = 1_000_000  # cells that are cheap to copy

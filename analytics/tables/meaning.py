@@ -16,6 +16,7 @@ from analytics.tables.labels import Label, find_labels, parse_label, pole
 from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES, Mapped, Rule, TableMap
 from analytics.tables.sources import Raw
+from analytics.tables.spelling import WORDS
 
 CHANCE = 0.01  # what would happen more rarely than this, were the map right, is doubted
 SLIP = 0.05  # share of values that may be slips of the keyboard
@@ -24,14 +25,7 @@ LEFT_EMPTY = 5  # answers in words without a score from which a blank may stand 
 FEW = 5  # texts from which a column of numbers is told from comments
 LABELS = 40  # a column with more distinct values than this has no labels
 
-
-_ASKED = {  # what a question's words ask for
-    "nps": r"recommend|promoter|\bnps\b",
-    "csat": r"satisf|\bcsat\b",
-    "ces": r"effort|\bease\b|\beasy|difficult|\bces\b",
-}
-_EFFORT = r"how (?:much|hard|difficult).*(?:effort|hard|difficult)|how (?:difficult|hard)\b"  # asked so, more is worse
-_TYPE_HEADER = r"^(?:survey|score|metric|question|rating)[ _]?type$|^metric$"
+_ASKED, _EFFORT, _TYPE_HEADER = (WORDS["questions"][part] for part in ("scores", "effort", "type"))
 _GROUPS = {"1": "detractor", "2": "passive", "3": "promoter"}
 # The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone.
 _LEAST = {"nps": ((5, 0.15), (9, 0.08)), "csat": ((3, 0.1), (4, 0.08)), "ces": ((5, 0.1), (6, 0.05))}

@@ -29,15 +29,8 @@ READABLE = 0.9  # share of a column's values that must read as what a header pro
 
 _WORDS = tomllib.loads(Path(__file__).with_name("propose.toml").read_text(encoding="utf-8"))
 _NEEDS: dict[str, list[str]] = _WORDS.pop("needs")
-_STARS = re.compile(r"\brating\b|\bstars\b|satisfaction", re.IGNORECASE)
-_SCORE = re.compile(r"rating|stars\b|score|satisf|answer|recommend|nps|csat|effort|grade|experience", re.IGNORECASE)
-_OTHER = re.compile(r"_text$|\bother\b|specify|\bname\b|address", re.IGNORECASE)
-_DATED = re.compile(r"date|time|stamp|_at$|\bat$|created|submitted|joined|since|left|sent|invited", re.IGNORECASE)
-_PERSONAL = re.compile(r"name|e-?mail|phone|address|\bip\b|latitude|longitude|post ?code|\bzip", re.IGNORECASE)
-_ROLES = {
-    "id": {"id", "number", "category"}, "category": {"category"}, "text": {"comment", "category", "id"},
-    "flag": {"category"},
-}  # fmt: skip
+_ROLES: dict[str, list[str]] = _WORDS.pop("roles")
+_HEADER = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _WORDS.pop("headers").items()}
 
 SCORE = "surveys, score"  # the place of a question which column is the score
 Edits = tuple[tuple[tuple[str, ...], object], ...]
@@ -140,7 +133,7 @@ def _look_again(profile: ColumnProfile, values: pd.Series) -> ColumnProfile:
     """A column whose header tells more than its values: stamps in another spelling, and few or short comments."""
     if profile.role not in ("id", "category", "comment", "constant"):
         return profile
-    if _DATED.search(profile.header) and _reads(values, Field("t", "time", "")):
+    if _HEADER["dated"].search(profile.header) and _reads(values, Field("t", "time", "")):
         return replace(profile, role="time")
     if profile.role == "constant":
         return profile
@@ -184,7 +177,7 @@ def _find_scores(
         kinds = [profile.role] if profile.role in SCALES else asked_for(profile.question)
         kinds = kinds or (sorted(typed) if re.search("score|answer|value", profile.header, re.I) else [])
         words = _scale_words(values)
-        stars = _STARS.search(profile.question) and profile.high <= 5 and _reads(values, specs["csat"])
+        stars = _HEADER["stars"].search(profile.question) and profile.high <= 5 and _reads(values, specs["csat"])
         kind = kinds[0] if len(kinds) == 1 else "csat" if not kinds and (words or stars) else ""
         if kind and (profile.role == kind or words or _reads(values, specs[kind])):
             if kind in scores:
@@ -194,7 +187,7 @@ def _find_scores(
                     )
                 )
             scores.setdefault(kind, profile)
-        elif (kind or _SCORE.search(profile.question) or _spans(profile)) and (
+        elif (kind or _HEADER["score"].search(profile.question) or _spans(profile)) and (
             _on_scale(profile) or _is_worded(values)
         ):
             asked.append(Question(profile.header, _which(profile), _as_scores(profile)))
@@ -321,12 +314,16 @@ def _fits(profile: ColumnProfile, spec: Field, primary: bool) -> bool:
     if primary:
         return profile.role in ("id", "number") and profile.distinct == profile.n and profile.filled == 1
     if spec.name == "comment":
-        return profile.role == "comment" and not _OTHER.search(profile.question)
-    return profile.role in _ROLES.get(spec.kind, set())
+        return profile.role == "comment" and not _HEADER["other"].search(profile.question)
+    return profile.role in _ROLES.get(spec.kind, [])
 
 
 def _is_group(profile: ColumnProfile) -> bool:
-    return profile.role == "category" and 1 < profile.distinct <= FEW_GROUPS and not _PERSONAL.search(profile.question)
+    return (
+        profile.role == "category"
+        and 1 < profile.distinct <= FEW_GROUPS
+        and not _HEADER["personal"].search(profile.question)
+    )
 
 
 def _key(header: str) -> str:
