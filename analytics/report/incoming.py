@@ -28,13 +28,8 @@ PAGE = "data/derived/check.html"
 BLOCKS = "▁▂▃▄▅▆▇█"
 EXAMPLES, LONGEST = 3, 70  # examples of a column, and characters of each
 
-_PARTS = tomllib.loads(Path(__file__).with_name("sections.toml").read_text(encoding="utf-8"))["part"]
-_HEADS = {
-    "read": "rows read", "left_out": "left out by the map", "kept": "rows kept", "quarantined": "rows set aside",
-    "duplicates": "doubles dropped", "cells": "values set to missing", "n": "how many", "wanted": "headers looked for",
-    "nearest": "nearest header", "first": "from", "last": "to", "fill": "what would fill it",
-    "part": "part of the report",
-}  # fmt: skip
+_WORDS = tomllib.loads(Path(__file__).with_name("sections.toml").read_text(encoding="utf-8"))
+_PARTS = _WORDS["part"]
 
 
 @dataclass(frozen=True)
@@ -60,14 +55,9 @@ class Incoming:
     @property
     def grids(self) -> Iterator[tuple[str, list[str], list[list[str]]]]:
         """Title, heads and written rows of each table to draw."""
-        titles = {
-            "rows": "Rows", "spans": "Dates of each source", "faults": "Faults", "columns": "Columns",
-            "absent": "Columns of the map that were not found", "losses": "Rows lost beside rows kept",
-            "empty": "What the report will not show",
-        }  # fmt: skip
-        for name, title in titles.items():
+        for name, title in _WORDS["titles"].items():
             frame: pd.DataFrame = getattr(self, name)
-            heads = [_HEADS.get(str(column), str(column)) for column in frame.columns]
+            heads = [_WORDS["heads"].get(str(column), str(column)) for column in frame.columns]
             rows = frame.to_numpy(dtype=object).tolist()
             yield title, heads, [[_write(v, str(c)) for v, c in zip(row, frame.columns, strict=True)] for row in rows]
 

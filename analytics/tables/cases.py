@@ -21,11 +21,12 @@ FLAGS = ("disputed", "timely")
 CONTACT_STAMPS = ("started_at", "first_response_at", "resolved_at", "confirmed_at")
 ABANDONED_WINDOW = pd.Timedelta(hours=72)  # an abandoned attempt belongs to what the customer tries next within it
 NO_ROWS = pd.DataFrame({"case": pd.Series(dtype="int64"), "at": pd.Series(dtype="datetime64[us]")})
+Zone = str | tzinfo | None
 NEW_DAYS = 365  # a customer of less than a year is 'new', then 'loyal'
 
 
 def build_cases(
-    tables: Tables, office_hours: OfficeHours | None = None, timezone: str | tzinfo | None = None,
+    tables: Tables, office_hours: OfficeHours | None = None, timezone: Zone = None,
     until: str | pd.Timestamp | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Join everything known about each customer issue and run both clocks over it.
@@ -190,7 +191,7 @@ def _number_cases(links: dict[str, pd.Series]) -> tuple[dict[str, pd.Series], pd
     return numbers, names
 
 
-def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | None) -> pd.DataFrame:
+def _events(tables: Tables, links: dict[str, pd.Series], zone: Zone) -> pd.DataFrame:
     """Every attempt of the customer, contacts and complaints alike, in order of time within its case."""
     parts = []
     if tables.contacts is not None:
@@ -238,7 +239,7 @@ def _add_customer_clock(cases: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     return cases
 
 
-def _company_clock(events: pd.DataFrame, office_hours: OfficeHours | None, zone: str | tzinfo | None) -> pd.DataFrame:
+def _company_clock(events: pd.DataFrame, office_hours: OfficeHours | None, zone: Zone) -> pd.DataFrame:
     """Hours between the company's own stamps, in its office hours and by the calendar."""
     logged = events[events["contact"].eq(1) & ~events["abandoned"].eq(1) & events["at"].notna()]
     case, begin = logged["case"], logged["at"]
@@ -253,9 +254,7 @@ def _company_clock(events: pd.DataFrame, office_hours: OfficeHours | None, zone:
     return clocks.groupby(case).sum(min_count=1)
 
 
-def _office_hours_between(
-    begin: pd.Series, end: pd.Series, office: OfficeHours, zone: str | tzinfo | None
-) -> pd.Series:
+def _office_hours_between(begin: pd.Series, end: pd.Series, office: OfficeHours, zone: Zone) -> pd.Series:
     mask = [int(day in office.days) for day in WEEKDAYS]
     opens, closes = pd.to_timedelta([str(office.opens), str(office.closes)]).to_numpy("timedelta64[s]")
 
@@ -271,7 +270,7 @@ def _office_hours_between(
     return pd.Series(open_until(end) - open_until(begin), index=begin.index)
 
 
-def _surveys(surveys: pd.DataFrame | None, case: pd.Series | None, zone: str | tzinfo | None) -> pd.DataFrame:
+def _surveys(surveys: pd.DataFrame | None, case: pd.Series | None, zone: Zone) -> pd.DataFrame:
     """Answers that belong to a case, in order of time."""
     if surveys is None or case is None:
         return NO_ROWS
@@ -286,7 +285,7 @@ def _perceived(answers: pd.DataFrame) -> pd.DataFrame:
     return answers.reindex(columns=["case", *SCORES]).groupby("case")[[*SCORES]].last().astype("float64")
 
 
-def _complaints(complaints: pd.DataFrame | None, case: pd.Series | None, zone: str | tzinfo | None) -> pd.DataFrame:
+def _complaints(complaints: pd.DataFrame | None, case: pd.Series | None, zone: Zone) -> pd.DataFrame:
     if complaints is None or case is None:
         return NO_ROWS
     columns = ["received_at", "remedied_at", *FLAGS, "confirmed_fixed", "goodwill_value"]
@@ -309,12 +308,12 @@ def _from_complaints(rows: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     flags["goodwill_value"] = grouped["goodwill_value"].sum(min_count=1).astype("float64")
     last = rows.drop_duplicates("case", keep="last").set_index("case")
     flags["confirmed_fixed"] = last["confirmed_fixed"]
-    flags["fixed_at"] = _stamps(last["remedied_at"]).where(last["confirmed_fixed"].eq(1))
+    flags["fixed_at"] = last["remedied_at"].astype("datetime64[us]").where(last["confirmed_fixed"].eq(1))
     kinds = dict.fromkeys((*FLAGS, "confirmed_fixed"), "Float64")
     return flags.astype(kinds).astype(dict.fromkeys(kinds, "boolean"))
 
 
-def add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: str | tzinfo | None) -> pd.DataFrame:
+def add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: Zone) -> pd.DataFrame:
     """Segment and value of the customer, and tenure in days when the case started."""
     known = pd.DataFrame() if customers is None else customers
     if customers is not None:
@@ -333,7 +332,7 @@ def add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: str
 
 
 def _add_extras(
-    cases: pd.DataFrame, tables: Tables, sources: dict[str, pd.DataFrame], now: pd.Timestamp, zone: str | tzinfo | None
+    cases: pd.DataFrame, tables: Tables, sources: dict[str, pd.DataFrame], now: pd.Timestamp, zone: Zone
 ) -> pd.DataFrame:
     """Carry further columns (those that a map named) as first known in the case by then."""
     for name, rows in sources.items():
@@ -376,7 +375,7 @@ def _zone_of(tables: Tables) -> tzinfo | None:
     return None
 
 
-def _typed(table: str, frame: pd.DataFrame, columns: Sequence[str], zone: str | tzinfo | None) -> pd.DataFrame:
+def _typed(table: str, frame: pd.DataFrame, columns: Sequence[str], zone: Zone) -> pd.DataFrame:
     """Those of the columns that a table has: stamps as instants, numbers and flags as floats, all else as it is."""
     kinds = {field.name: field.kind for field in FIELDS[table]}
     values = {column: frame[column] for column in columns if column in frame}
@@ -388,7 +387,7 @@ def _typed(table: str, frame: pd.DataFrame, columns: Sequence[str], zone: str | 
     return pd.DataFrame(values, index=frame.index)
 
 
-def _instants(stamps: pd.Series, zone: str | tzinfo | None) -> pd.Series:
+def _instants(stamps: pd.Series, zone: Zone) -> pd.Series:
     """Stamps as UTC without a zone; naive ones are read in `zone`, the earlier reading where the clock repeats."""
     if not pd.api.types.is_datetime64_any_dtype(stamps):
         try:
@@ -398,19 +397,19 @@ def _instants(stamps: pd.Series, zone: str | tzinfo | None) -> pd.Series:
     if stamps.dt.tz is None and zone is not None:
         first = np.ones(len(stamps), dtype=bool)
         stamps = stamps.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
-    return stamps.dt.tz_convert(None).astype("datetime64[us]") if stamps.dt.tz is not None else _stamps(stamps)
+    return (
+        stamps.dt.tz_convert(None).astype("datetime64[us]")
+        if stamps.dt.tz is not None
+        else stamps.astype("datetime64[us]")
+    )
 
 
-def _moment(stamp: str | pd.Timestamp, zone: str | tzinfo | None) -> pd.Timestamp:
+def _moment(stamp: str | pd.Timestamp, zone: Zone) -> pd.Timestamp:
     return pd.Timestamp(_instants(pd.Series([pd.Timestamp(stamp)]), zone).iloc[0])
 
 
-def _localise(instants: pd.Series, zone: str | tzinfo | None) -> pd.Series:
+def _localise(instants: pd.Series, zone: Zone) -> pd.Series:
     return instants if zone is None else instants.dt.tz_localize("UTC").dt.tz_convert(zone)
-
-
-def _stamps(values: pd.Series) -> pd.Series:
-    return values.astype("datetime64[us]")
 
 
 def _numbers(values: pd.Series) -> pd.Series:

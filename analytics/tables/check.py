@@ -18,7 +18,7 @@ from analytics.tables.maps import SCALES, ExportMap, Rule, TableMap, apply_map
 from analytics.tables.meaning import Described, check_meaning
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, ReadLog, contract, frame_of
 from analytics.tables.sources import Raw
-from analytics.tables.times import Reading
+from analytics.tables.spelling import Reading
 
 SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 5  # a larger share of at least so many values is bad: the map is wrong
 SLIPS = 2  # times that one bad word in a score may be a slip
@@ -104,7 +104,7 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
         every.stops.append((table, primary, settled.doubt))
     if every.stops:
         raise DataContractError(every.stops)
-    contradicting = frame.loc[settled.contradicting, primary]
+    contradicting = frame.loc[settled.fates.index[settled.fates == "contradicting"], primary]
     every.faults.append(_fault(primary, contradicting, "stands on several rows that contradict one another"))
     kept = _blank_out_of_range(table, settled.frame, zone, every.faults)
     faults = pd.concat(every.faults)
@@ -237,13 +237,14 @@ def _turn_round(kept: pd.DataFrame, sources: Sequence[Described], origin: pd.Dat
 
 def _told_doubles(table: str, settled: Settled, read: int) -> list[str]:
     """Warnings on rows whose content stands in another row."""
-    kinds = (
-        (settled.superseded, "were replaced by a later row with their id"),
-        (settled.joined, "are the other half of a row with their id and were joined with it"),
-        (settled.doubles, "repeat another one exactly and count once"),
-        (settled.resent, "repeat an answer within seconds under a new id and count once"),
-    )
-    return [f"{table}: {len(rows):,} of {read:,} rows {what}." for rows, what in kinds if len(rows)]
+    kinds = {
+        "superseded": "were replaced by a later row with their id",
+        "joined": "are the other half of a row with their id and were joined with it",
+        "double": "repeat another one exactly and count once",
+        "resent": "repeat an answer within seconds under a new id and count once",
+    }
+    counts = {fate: int((settled.fates == fate).sum()) for fate in kinds}
+    return [f"{table}: {n:,} of {read:,} rows {kinds[fate]}." for fate, n in counts.items() if n]
 
 
 def _type(mapped: pd.DataFrame, piece: Piece, every: _Sources) -> pd.DataFrame:

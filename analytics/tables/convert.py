@@ -10,8 +10,8 @@ import pandas as pd
 
 from analytics.tables.numbers import read_numbers
 from analytics.tables.schema import Field
-from analytics.tables.spelling import NO_ID, NO_VALUE, as_text, is_one_of
-from analytics.tables.times import Reading, read_times
+from analytics.tables.spelling import NO_ID, NO_VALUE, Reading, as_text, is_one_of
+from analytics.tables.times import read_times
 
 LONGEST_CELL = 1_000_000  # characters; a longer cell is an export gone wrong, not an answer
 TRUE = {"yes", "y", "true", "t", "1", "1.0"}
@@ -60,7 +60,7 @@ def convert(values: pd.Series, spec: Field, reading: Reading) -> Converted:
     moved = 0
     notes: tuple[str, ...] = ()
     if spec.kind == "number":
-        read, reasons, note = read_numbers(uniques, spec, reading.formats, reading.decimal, reading.multiply or 1.0)
+        read, reasons, note = read_numbers(uniques, spec, reading)
         notes = (note,) if note else ()
     elif spec.kind == "flag":
         read, reasons = _flags(uniques)

@@ -271,12 +271,12 @@ def _guess(values: pd.Series) -> Kind:
         return "number"
     if not isinstance(values.dtype, pd.StringDtype):
         return "category"
-    filled = values.iloc[:1000][values.iloc[:1000].str.strip() != ""].dropna()
-    leading_zero = filled.str.match(r"[-+]?0\d")
-    if filled.empty or leading_zero.any() or pd.to_numeric(filled, errors="coerce").isna().any():
-        return "category"
-    rest = values[values.str.strip() != ""].dropna()
-    return "category" if pd.to_numeric(rest, errors="coerce").isna().any() else "number"
+    for part in (values.iloc[:1000], values):  # most columns of words show it at once
+        filled = part[part.str.strip() != ""].dropna()
+        leading_zero = filled.str.match(r"[-+]?0\d")
+        if filled.empty or leading_zero.any() or pd.to_numeric(filled, errors="coerce").isna().any():
+            return "category"
+    return "number"
 
 
 def apply_map(raw: Raw, table_map: TableMap, earlier: int = 0, *, partial: bool = False) -> Mapped:
@@ -329,13 +329,8 @@ def _filter(raw: Raw, table_map: TableMap, faults: list[str], partial: bool) -> 
             keep &= keys.isin([_key(value) for value in wanted])
         if unwanted is not None:
             keep &= ~keys.isin([_key(value) for value in unwanted])
-        counts = (
-            raw.frame[column]
-            .groupby(keys.to_numpy(), sort=False)
-            .agg(["first", "size"])
-            .drop(index=[*_NOTHING], errors="ignore")
-        )
-        counts = counts.sort_values("size", ascending=False, kind="stable")
+        counts = raw.frame[column].groupby(keys.to_numpy(), sort=False).agg(["first", "size"])
+        counts = counts.drop(index=[*_NOTHING], errors="ignore").sort_values("size", ascending=False, kind="stable")
         present.append(f"column {column!r} holds {_counted(counts)}")
         strange = _strange(counts, wanted, unwanted, _translated(raw, table_map, column))
         if any(name in SCALES for name in _readers(raw, table_map, column)):

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.tables.schema import Field
-from analytics.tables.spelling import NO_VALUE, WORDS, as_text, fold, invert, is_one_of, unify
+from analytics.tables.spelling import NO_VALUE, WORDS, Reading, as_text, fold, invert, is_one_of, unify
 
 UNITS = {name: float(seconds) for name, seconds in invert(WORDS["seconds"]).items()}
 DURATIONS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
@@ -37,9 +37,7 @@ _PRICE = re.compile(rf"([+-]?)({_MONEY})? ?([+-]?)([\d.,' ]*\d)(?:[.,]-{{0,2}})?
 Numbers = tuple[pd.Series, pd.Series, str]  # values; why a cell is bad, missing where it is not; a note on the column
 
 
-def read_numbers(
-    cells: pd.Series, spec: Field, formats: Sequence[str], decimal: str | None, multiply: float
-) -> Numbers:
+def read_numbers(cells: pd.Series, spec: Field, reading: Reading) -> Numbers:
     """Numbers in the unit of a field.
 
     Parameters
@@ -48,12 +46,9 @@ def read_numbers(
         Text, numbers or time spans, each value once or in any order.
     spec
         The field: `high` says that it is a score on a scale, `unit` that it is a duration or money.
-    formats
-        '%H:%M' or '%M:%S', as a map states, for durations such as 12:30.
-    decimal
-        The sign before decimals that a map states; None to have the column show it.
-    multiply
-        Factor for numbers that name no unit of their own.
+    reading
+        Its `formats` tell durations such as 12:30, '%H:%M' or '%M:%S'; `decimal` is None to have the column show it;
+        `multiply` is for numbers that name no unit of their own.
 
     Raises
     ------
@@ -72,7 +67,7 @@ def read_numbers(
         blank = text.isna() | is_one_of(text, NO_VALUE)
         values = pd.to_numeric(text.mask(blank), errors="coerce").astype("float64")
         odd = values.isna() & ~blank
-        if decimal == "," or text[odd].str.contains(",").any() or _is_pointed(text):
+        if reading.decimal == "," or text[odd].str.contains(",").any() or _is_pointed(text):
             odd |= text.str.contains(".", regex=False).fillna(False) & ~blank
         if odd.any():
             figures = unify(text.where(odd))
@@ -80,12 +75,12 @@ def read_numbers(
             if spec.high is not None:
                 figures, reasons, blank = _split_scores(figures, spec, reasons, blank)
             elif spec.unit in DURATIONS:
-                stated = _read_durations(figures, formats) / DURATIONS[spec.unit]
+                stated = _read_durations(figures, reading.formats) / DURATIONS[spec.unit]
                 figures = figures.where(stated.isna())
             elif spec.unit.startswith("currency"):
-                figures = _strip_currency(figures, decimal)
-            values, reasons, note = _read_figures(figures, values, spec, decimal, reasons)
-    values = (values * multiply).fillna(stated).where(reasons.isna())
+                figures = _strip_currency(figures, reading.decimal)
+            values, reasons, note = _read_figures(figures, values, spec, reading.decimal, reasons)
+    values = (values * (reading.multiply or 1.0)).fillna(stated).where(reasons.isna())
     bad = ~blank & ~np.isfinite(values)
     general: pd.Series = pd.Series(no_number, index=cells.index, dtype="str").where(bad)
     return values.mask(bad | blank), reasons.where(reasons.notna(), general).mask(blank), note

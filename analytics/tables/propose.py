@@ -17,7 +17,7 @@ from analytics.tables.maps import SCALES
 from analytics.tables.meaning import ColumnProfile, Doubt, asked_for, profile_column
 from analytics.tables.schema import FIELDS, Field
 from analytics.tables.sources import Raw
-from analytics.tables.times import Reading
+from analytics.tables.spelling import Reading
 
 MAPS = Path(__file__).parents[2] / "data" / "maps"
 LOOKED_AT = 20_000  # rows that a column is profiled by; the checks then read all

@@ -184,7 +184,8 @@ def _open(root: Path, source: Source, place: Place) -> list[Raw]:
         for f in find_files(str(source.path), root)
     }
     return [
-        read_raw(file, name, source.encoding, source.separator, source.sheet, *place) for file, name in names.items()
+        read_raw(file, name, source.encoding, source.separator, source.sheet, **place._asdict())
+        for file, name in names.items()
     ]
 
 

@@ -5,16 +5,14 @@ time; otherwise nothing is read.
 """
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pandas as pd
 
-from analytics.tables.spelling import NO_VALUE, WORDS, as_text, fold, invert, is_one_of, unify
+from analytics.tables.spelling import NO_VALUE, WORDS, Reading, as_text, fold, invert, is_one_of, unify
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 EPOCH_RANGE = (946_684_800, 4_102_444_800)  # seconds of 2000 to 2100
@@ -28,24 +26,6 @@ _OFFSET = re.compile(r"(?:gmt|utc|z)? ?([+-]\d{1,2})(?::?(\d\d))?(?: ?\(.*)?")
 _ISO = r"^\d{4}(?:[-/]\d{1,2}[-/]\d{1,2}(?:[ T].+)?|\d{4}(?:T.+)?)$"
 _STAMP, _PLAIN_OFFSET = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?", r"(?:Z|[+-]\d\d:?\d\d)"
 _AWARE = r":\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How the cells of a column are to be read; see the keys of a column map.
-
-    `decimal` and `day_first` are None where no map states them. `workbook` says that a spreadsheet wrote the cells.
-    """
-
-    zone_in: str
-    zone_out: str
-    day_first: bool | None = None
-    formats: Sequence[str] = ()
-    decimal: str | None = None
-    multiply: float | None = None
-    epoch: Literal["s", "ms"] | None = None
-    excel_serial: bool = False
-    workbook: bool = False
 
 
 @dataclass(frozen=True)
