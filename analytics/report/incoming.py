@@ -1,8 +1,6 @@
 """What came in, for `perception check`: the facts once, drawn on a terminal and as one HTML page."""
 
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from analytics.publish.html import COLOURS
 from analytics.publish.template import render
 from analytics.tables.parts import several_brands
 from analytics.tables.periods import last_complete_period, period_of
-from analytics.tables.read import undated
+from analytics.tables.read import undated, write_whole
 from analytics.tables.schema import FIELDS, STAMPS, TABLE_NAMES, Field, ReadLog, Tables
 from analytics.text.comments import find_names
 from analytics.text.redact import redact
@@ -136,11 +134,7 @@ def write_page(incoming: Incoming, config: Config, moment: pd.Timestamp) -> Path
         moment=f"{moment:%Y-%m-%d}", grids=list(incoming.grids), notes=incoming.notes, fault=incoming.fault,
         colours=COLOURS,
     )  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(suffix=".html", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(page)
-    os.replace(name, path)
+    write_whole(path, page)
     return path
 
 

@@ -6,7 +6,7 @@ the run until the map settles it: `scale`, `reverse`, `values`, `blank`, or anot
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -137,39 +137,33 @@ def profile_column(
     share = len(numbers) / len(text) if len(text) else 0.0
     if cells:
         share += float(text.map(tidy).isin([value for value in words if parse_label(value)]).mean())
-    facts = (
-        len(text), len(text) / len(values) if len(values) else 0.0, distinct,
-        float(codes.min()) if len(codes) else float("nan"), float(codes.max()) if len(codes) else float("nan"),
-        bool((codes % 1 == 0).all()), share,
+    low, high = (float(codes.min()), float(codes.max())) if len(codes) else (float("nan"), float("nan"))
+    profile = ColumnProfile(
+        header, question or header, len(text), len(text) / len(values) if len(values) else 0.0, distinct, low, high,
+        bool((codes % 1 == 0).all()), share, labels, "empty", (),
     )  # fmt: skip
-    role, evidence = _role(text, header, question or header, facts, neighbours or {})
+    role, evidence = _role(text, profile, neighbours or {})
     evidence += [Evidence("label", f"{label.code:g} = {label.words}") for label in labels if label.pole]
-    return ColumnProfile(header, question or header, *facts, labels, role, tuple(evidence))
+    return replace(profile, role=role, evidence=tuple(evidence))
 
 
-def _role(
-    text: pd.Series,
-    header: str,
-    question: str,
-    facts: tuple[int, float, int, float, float, bool, float],
-    neighbours: Mapping[str, pd.Series],
-) -> tuple[Role, list[Evidence]]:
+def _role(text: pd.Series, facts: ColumnProfile, neighbours: Mapping[str, pd.Series]) -> tuple[Role, list[Evidence]]:
     """What the facts of a column speak for, and which of them do."""
-    n, _, distinct, low, high, whole, share = facts
+    n, low, high, distinct, twin = facts.n, facts.low, facts.high, facts.distinct, f"{facts.header}_NPS_GROUP"
     if not n:
         return "empty", []
-    numeric = share > 0.9 and whole
+    numeric = facts.numbers > 0.9 and facts.whole
     values = [Evidence("values", f"whole numbers {low:g} to {high:g}")] if numeric else []
-    if f"{header}_NPS_GROUP" in neighbours and numeric and 0 <= low <= high <= 10:
-        return "nps", [*values, Evidence("neighbour", f"{header}_NPS_GROUP")]
-    asked = asked_for(question)
+    if twin in neighbours and numeric and 0 <= low <= high <= 10:
+        return "nps", [*values, Evidence("neighbour", twin)]
+    asked = asked_for(facts.question)
     for role in asked:
         lowest, highest = SCALES[role][0]
         if numeric and lowest <= low <= high <= highest and len(asked) == 1:
-            return role, [*values, Evidence("question", question)]  # type: ignore[return-value]
+            return role, [*values, Evidence("question", facts.question)]  # type: ignore[return-value]
     if distinct == 1 and n > 1:
         return "constant", [Evidence("values", str(text.iloc[0])[:40])]
-    if share > 0.9:
+    if facts.numbers > 0.9:
         return "number", values
     dated = text.str.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{4}-\d\d-\d\dT")
     if dated.mean() > 0.9:
@@ -223,20 +217,13 @@ def _doubt_source(name: str, rule: Rule, source: Described) -> list[Doubt]:
         return []
     question = question_of(source.raw, header)
     values = source.values(header)
+    asked = asked_for(question)
+    reason = f"{header!r} asks {question[:120]!r}, which is {' or '.join(asked)}. Map it as that."
     return [
-        *_doubt_role(name, rule, header, question),
+        *([Doubt(name, "meaning", reason)] if asked and name not in asked and not rule.scale else []),
         *_doubt_group(name, rule, header, values, source),
         *_doubt_type(name, values, source),
         *_doubt_direction(name, rule, question, values),
-    ]
-
-
-def _doubt_role(name: str, rule: Rule, header: str, question: str) -> list[Doubt]:
-    asked = asked_for(question)
-    if not asked or name in asked or rule.scale:
-        return []
-    return [
-        Doubt(name, "meaning", f"{header!r} asks {question[:120]!r}, which is {' or '.join(asked)}. Map it as that.")
     ]
 
 

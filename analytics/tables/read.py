@@ -229,18 +229,28 @@ def _orphan_warnings(checked: dict[str, Checked]) -> list[str]:
     return warnings
 
 
+def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file in one step: a reader, or a machine that stops, finds the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
 def write_quarantine(faults: pd.DataFrame, path: Path) -> None:
-    """Write the faults of one table, replacing those of the last run in one step; no faults, no file."""
+    """Write the faults of one table, replacing those of the last run; no faults, no file."""
     try:
         if faults.empty:
             path.unlink(missing_ok=True)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        columns = ["source", "row", "column", "value", "reason", "effect"]
-        handle, name = tempfile.mkstemp(suffix=".csv", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            defuse(faults[columns]).to_csv(file, index=False)
-        os.replace(name, path)
+        else:
+            columns = ["source", "row", "column", "value", "reason", "effect"]
+            write_whole(path, defuse(faults[columns]).to_csv(index=False))
     except OSError as error:
         raise ValueError(
             f"{path}: rows were set aside but cannot be written there ({error.strerror}). Make the folder writable."
