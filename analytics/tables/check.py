@@ -193,20 +193,16 @@ def _type_lost(left_out: pd.DataFrame, piece: Piece, every: _Sources) -> pd.Data
 
 def _refuse_empty(table: str, source: Described) -> list[str]:
     """Why nothing of a source could be reported: no score and no text, or nothing optional that its map names."""
-    mapped = source.mapped
-    wanted = [*SCALES, "comment"] if table == "surveys" else [absent.column for absent in mapped.absent]
+    surveys, absent = table == "surveys", {lack.column: lack.nearest for lack in source.mapped.absent}
     optional = [name for name, rule in source.table_map.columns.items() if rule.optional]
-    if any(name in mapped.frame for name in ([*wanted] if table == "surveys" else optional)):
+    wanted = [*SCALES, "comment"] if surveys else [*absent]
+    present = any(name in source.mapped.frame for name in (wanted if surveys else optional))
+    if present or (not surveys and len(optional) < 2):
         return []
-    if table != "surveys" and len(optional) < 2:
-        return []
-    named = {absent.column: absent for absent in mapped.absent}
-    near = {
-        name: named[name].nearest if name in named else next(iter(nearest(source.raw, [name])), "") for name in wanted
-    }
+    near = {n: absent[n] if n in absent else next(iter(nearest(source.raw, [n])), "") for n in wanted}
     hints = [f"{name} (nearest: {header!r})" if header else name for name, header in near.items()]
     found = ", ".join(map(repr, source.raw.frame.columns[:40]))
-    lack = "no score and no comment is found" if table == "surveys" else "the map finds none of its optional columns"
+    lack = "no score and no comment is found" if surveys else "the map finds none of its optional columns"
     return [
         f"{source.raw.name}: {lack}: {', '.join(hints)}. The file has: {found}. Map the headers that hold them, such "
         f'as {wanted[0]} = "…".'
@@ -218,9 +214,8 @@ def _spans(table: str, kept: pd.DataFrame, origin: pd.DataFrame) -> pd.DataFrame
     stamps = [kept[c] for c in reversed(STAMPS.get(table, ())) if c in kept]
     days = pd.Series(pd.NaT, index=kept.index) if not stamps else stamps[0].fillna(stamps[-1])
     spans = days.groupby(origin["source"].reindex(kept.index), sort=False).agg(["size", "min", "max"]).reset_index()
-    return spans.set_axis(["source", "kept", "first", "last"], axis=1).assign(table=table)[
-        ["table", "source", "kept", "first", "last"]
-    ]
+    spans.insert(0, "table", table)
+    return spans.set_axis(["table", "source", "kept", "first", "last"], axis=1)
 
 
 def _turn_round(kept: pd.DataFrame, sources: Sequence[Described], origin: pd.DataFrame) -> pd.DataFrame:
@@ -279,15 +274,10 @@ def _type(mapped: pd.DataFrame, piece: Piece, every: _Sources) -> pd.DataFrame:
         )
     for name, rule in piece.table_map.columns.items():
         if rule.only_with and name in typed:
-            filled = [_inside(typed[other], ours[other]) for other in rule.only_with if other in typed]
+            filled = [ours[other].holds(typed[other]) for other in rule.only_with if other in typed]
             any_filled = pd.concat(filled, axis=1).any(axis=1) if filled else pd.Series(False, index=mapped.index)
             typed[name] = typed[name].where(any_filled)
     return pd.DataFrame(typed, index=mapped.index)
-
-
-def _inside(values: pd.Series, spec: Field) -> pd.Series:
-    """Whether a value is there and, where its field has ends, lies between them."""
-    return values.notna() if spec.low is None or spec.high is None else values.between(spec.low, spec.high)
 
 
 def _how_to_read(rule: Rule, piece: Piece, zone: str) -> Reading:

@@ -332,8 +332,10 @@ def _filter(raw: Raw, table_map: TableMap, faults: list[str], partial: bool) -> 
         counts = raw.frame[column].groupby(keys.to_numpy(), sort=False).agg(["first", "size"])
         counts = counts.drop(index=[*_NOTHING], errors="ignore").sort_values("size", ascending=False, kind="stable")
         present.append(f"column {column!r} holds {_counted(counts)}")
-        strange = _strange(counts, wanted, unwanted, _translated(raw, table_map, column))
-        if any(name in SCALES for name in _readers(raw, table_map, column)):
+        readers = {name: r for name, r in table_map.rules.items() if column in [find_column(raw, h) for h in r.headers]}
+        translated = {_key(value) for rule in readers.values() for value in [*rule.values, *rule.blank]}
+        strange = _strange(counts, wanted, unwanted, translated)
+        if SCALES.keys() & readers.keys():
             slips = strange.index[pd.to_numeric(strange.index.to_series(), errors="coerce").notna()]
             keep |= keys.isin(slips)  # a number that is no score is judged, and counted, where scores are
             strange = strange.drop(slips)
@@ -368,18 +370,6 @@ def _strange(
     missed = sorted(listed) if len(unknown) and not counts.index.isin(listed).any() else []
     close = [near for value in missed for near in difflib.get_close_matches(value, unknown.index, 3, _CLOSE)]
     return unknown[unknown.index.isin(close)]
-
-
-def _translated(raw: Raw, table_map: TableMap, column: str) -> set[str]:
-    """Values of a column of the source to which the rules that read it give a meaning."""
-    rules = _readers(raw, table_map, column).values()
-    return {_key(value) for rule in rules for value in [*rule.values, *rule.blank]}
-
-
-def _readers(raw: Raw, table_map: TableMap, column: str) -> dict[str, Rule]:
-    """Rules that read a column of the source, by the column of ours that they fill."""
-    rules = table_map.rules.items()
-    return {name: rule for name, rule in rules if column in [find_column(raw, header) for header in rule.headers]}
 
 
 def _counted(counts: pd.DataFrame) -> str:

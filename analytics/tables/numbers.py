@@ -186,15 +186,13 @@ def _split_scores(
     if len(tops) > 1:
         raise ValueError(f"mixes scales: {', '.join(map(repr, tops.values()))}. Map one scale, or translate by values.")
     shared = {label for label, numbers in labels.items() if len(numbers) > 1 and label not in _NO_ANSWER}
-    silent = pd.Series([part.label in _NO_ANSWER for part in parts], filled.index, dtype=bool)
-    figures = pd.Series([part.figure for part in parts], filled.index, dtype="str")
     why = [_SHARED if part.label in shared else part.reason for part in parts]
-    found = pd.Series(why, filled.index, dtype="str").reindex(cells.index)
-    return (
-        figures.reindex(cells.index),
-        reasons.where(reasons.notna(), found),
-        blank | silent.reindex(cells.index, fill_value=False),
+    silent = pd.Series([part.label in _NO_ANSWER for part in parts], filled.index, dtype=bool)
+    figures, causes = (
+        pd.Series(values, filled.index, dtype="str").reindex(cells.index)
+        for values in ([part.figure for part in parts], why)
     )
+    return figures, reasons.where(reasons.notna(), causes), blank | silent.reindex(cells.index, fill_value=False)
 
 
 _SHARED = "numbers a word that several numbers share"

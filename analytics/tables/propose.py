@@ -151,9 +151,7 @@ def _reads(values: pd.Series, spec: Field) -> bool:
         read = convert(filled, spec, Reading("UTC", "UTC"))
     except ValueError:
         return spec.kind == "time"
-    bounded = spec.low is not None and spec.high is not None
-    inside = read.values.between(spec.low or 0, spec.high or 0) if bounded else read.values.notna()
-    return len(filled) > 0 and float(inside.mean()) >= READABLE
+    return len(filled) > 0 and float(spec.holds(read.values).mean()) >= READABLE
 
 
 def _find_scores(
@@ -181,11 +179,7 @@ def _find_scores(
         kind = kinds[0] if len(kinds) == 1 else "csat" if not kinds and (words or stars) else ""
         if kind and (profile.role == kind or words or _reads(values, specs[kind])):
             if kind in scores:
-                second.append(
-                    Question(
-                        profile.header, _second(profile, kind, scores[kind]), _instead(profile.header, kind, words)
-                    )
-                )
+                second.append(_second(profile, kind, scores[kind], words))
             scores.setdefault(kind, profile)
         elif (kind or _HEADER["score"].search(profile.question) or _spans(profile)) and (
             _on_scale(profile) or _is_worded(values)
@@ -197,11 +191,6 @@ def _find_scores(
 def _spans(profile: ColumnProfile) -> bool:
     """Whether a column's numbers run from one end of a scale to the other."""
     return any(scale == (profile.low, profile.high) for scales in SCALES.values() for scale in scales)
-
-
-def _instead(header: str, kind: str, words: dict[str, float]) -> tuple[Choice, ...]:
-    rule = {"column": header, "values": words} if words else header
-    return Choice("the first of them", ()), Choice("this one", ((("surveys", kind), rule),))
 
 
 def _on_scale(profile: ColumnProfile) -> bool:
@@ -264,8 +253,12 @@ def _which(profile: ColumnProfile) -> str:
     )
 
 
-def _second(profile: ColumnProfile, kind: str, first: ColumnProfile) -> str:
-    return f"{profile.header!r} may be {kind} as well as {first.header!r}. Which of the two is the score?"
+def _second(profile: ColumnProfile, kind: str, first: ColumnProfile, words: dict[str, float]) -> Question:
+    """The question which of two columns is a score."""
+    rule = {"column": profile.header, "values": words} if words else profile.header
+    asks = f"{profile.header!r} may be {kind} as well as {first.header!r}. Which of the two is the score?"
+    choices = (Choice("the first of them", ()), Choice("this one", ((("surveys", kind), rule),)))
+    return Question(profile.header, asks, choices)
 
 
 def _choose_tables(profiles: Iterable[ColumnProfile], scored: bool) -> list[str]:

@@ -46,6 +46,10 @@ class Field:
     whole: bool = False
     allowed: tuple[str, ...] = ()
 
+    def holds(self, values: pd.Series) -> pd.Series:
+        """Whether a value is there and, where the field has ends, lies between them."""
+        return values.notna() if self.low is None or self.high is None else values.between(self.low, self.high)
+
 
 def _read_fields() -> dict[str, tuple[Field, ...]]:
     """Fields of each table in order, as ``schema.csv`` lists them."""

@@ -395,6 +395,5 @@ def _without_secrets(message: str, url: str) -> str:
 
 
 def _number_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.set_axis(range(1, len(frame) + 1), axis=0).set_axis(
-        name_columns([[*map(str, frame.columns)]])[0], axis=1
-    )
+    names, _ = name_columns([[*map(str, frame.columns)]])
+    return frame.set_axis(names, axis=1).set_axis(range(1, len(frame) + 1), axis=0)
