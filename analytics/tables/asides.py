@@ -107,11 +107,7 @@ def _totals(frame: pd.DataFrame) -> dict[int, str]:
         row = [str(cell).strip() for cell in frame.loc[number]]
         nameless = key is not None and (c == key or not row[key])
         above = places < number
-        blocks = (
-            above & (places > last),
-            above,
-            np.ones(len(above), dtype=bool),
-        )  # since the last total, above it, all
+        blocks = (above & (places > last), above, np.isfinite(places))  # since the last total, above this one, all
         if nameless or any(_sums_up(numbers, block, row, label) for block in blocks if block.sum() > 1):
             reasons[number] = f"sums up other rows: its label is {label!r}"
             last = number

@@ -14,8 +14,8 @@ from analytics.tables.convert import convert
 from analytics.tables.doubles import Settled, settle_doubles
 from analytics.tables.headers import nearest
 from analytics.tables.loss import TEXTS, Loss, compare_loss
-from analytics.tables.maps import SCALES, ExportMap, Rule, TableMap, apply_map
-from analytics.tables.meaning import Described, check_meaning
+from analytics.tables.maps import SCALES, ExportMap, Mapped, Rule, TableMap, apply_map
+from analytics.tables.meaning import check_meaning
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, ReadLog, contract, frame_of
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import Reading
@@ -67,7 +67,7 @@ class _Sources:
     origins: list[pd.DataFrame] = field(default_factory=list)
     updated: list[pd.Series] = field(default_factory=list)
     left_out: list[pd.DataFrame] = field(default_factory=list)
-    sources: list[Described] = field(default_factory=list)
+    sources: list[Mapped] = field(default_factory=list)
     rows: int = 0
     faults: list[pd.DataFrame] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -123,7 +123,7 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
     absent = [
         (table, source.raw.name, lack.column, ", ".join(lack.wanted), lack.nearest)
         for source in every.sources
-        for lack in source.mapped.absent
+        for lack in source.absent
     ]
     log = ReadLog(
         rows=pd.DataFrame([_count(every, pieces, settled, kept, faults)]),
@@ -154,7 +154,7 @@ def _read_pieces(pieces: Sequence[Piece], every: _Sources) -> None:
         every.origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.frame.index}, index=rows))
         every.frames.append(_type(mapped.frame.set_axis(rows, axis=0), piece, every))
         every.left_out.append(_type_lost(mapped.left_out, piece, every))
-        every.sources.append(Described(piece.raw, piece.table_map, mapped))
+        every.sources.append(mapped)
         if mapped.updated is not None and piece.table_map.updated_at is not None:  # what is no time is the earliest
             stamps = mapped.updated.loc[mapped.frame.index].set_axis(rows, axis=0)
             reading = _how_to_read(piece.table_map.updated_at, piece, every.zone)
@@ -169,7 +169,7 @@ def _count(
 ) -> dict[str, str | int]:
     """What became of the rows read: left out, kept, set aside, or standing in another row."""
     broken = sum(len(piece.raw.broken) for piece in pieces)
-    left_out = sum(len(source.mapped.left_out) for source in every.sources)
+    left_out = sum(len(source.left_out) for source in every.sources)
     return {
         "table": every.table,
         "read": every.rows + left_out + broken,
@@ -191,12 +191,12 @@ def _type_lost(left_out: pd.DataFrame, piece: Piece, every: _Sources) -> pd.Data
     return _type(left_out, some, _Sources(every.table, every.zone, every.partial))
 
 
-def _refuse_empty(table: str, source: Described) -> list[str]:
+def _refuse_empty(table: str, source: Mapped) -> list[str]:
     """Why nothing of a source could be reported: no score and no text, or nothing optional that its map names."""
-    surveys, absent = table == "surveys", {lack.column: lack.nearest for lack in source.mapped.absent}
+    surveys, absent = table == "surveys", {lack.column: lack.nearest for lack in source.absent}
     optional = [name for name, rule in source.table_map.columns.items() if rule.optional]
     wanted = [*SCALES, "comment"] if surveys else [*absent]
-    present = any(name in source.mapped.frame for name in (wanted if surveys else optional))
+    present = any(name in source.frame for name in (wanted if surveys else optional))
     if present or (not surveys and len(optional) < 2):
         return []
     near = {n: absent[n] if n in absent else next(iter(nearest(source.raw, [n])), "") for n in wanted}
@@ -218,7 +218,7 @@ def _spans(table: str, kept: pd.DataFrame, origin: pd.DataFrame) -> pd.DataFrame
     return spans.set_axis(["table", "source", "kept", "first", "last"], axis=1)
 
 
-def _turn_round(kept: pd.DataFrame, sources: Sequence[Described], origin: pd.DataFrame) -> pd.DataFrame:
+def _turn_round(kept: pd.DataFrame, sources: Sequence[Mapped], origin: pd.DataFrame) -> pd.DataFrame:
     """Scores of which the map says that 1 is the best, the other way round."""
     for name, usual in ((n, s[0]) for n, s in SCALES.items() if n in kept):
         for source in sources:

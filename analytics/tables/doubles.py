@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analytics.tables.meaning import Described
+from analytics.tables.maps import Mapped
 from analytics.tables.schema import FIELDS
 
 DOUBTED_SHARE, DOUBTED_COUNT = 0.05, 4  # more rows than both that contradict one another: the id is no row's
@@ -35,7 +35,7 @@ class Settled:
 
 
 def settle_doubles(
-    table: str, frame: pd.DataFrame, origins: pd.DataFrame, sources: Sequence[Described], updated: pd.Series | None
+    table: str, frame: pd.DataFrame, origins: pd.DataFrame, sources: Sequence[Mapped], updated: pd.Series | None
 ) -> Settled:
     """Settle rows that share their primary id, and answers that were sent again under a new one.
 
@@ -105,7 +105,7 @@ def _replace(frame: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Sequence[Described], rows: int) -> str:
+def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Sequence[Mapped], rows: int) -> str:
     """Why rows of one file are no doubles: they differ in columns that the map does not read; '' where they do not."""
     if table == "customers":
         return ""  # one row a customer, whatever else their rows hold
@@ -124,7 +124,7 @@ def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Se
         if distinct.any() and not differing:
             one = raw[ids == ids[distinct.idxmax()]]
             differing = [str(column) for column in one if one[column].nunique() > 1][:3]
-            header = source.mapped.headers.get(primary, primary)
+            header = source.headers.get(primary, primary)
     if count <= UNREAD_SHARE * rows:
         return ""
     columns = ", ".join(map(repr, differing))
@@ -135,7 +135,7 @@ def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Se
     )
 
 
-def _contradiction(primary: str, count: int, rows: int, sources: Sequence[Described]) -> str:
+def _contradiction(primary: str, count: int, rows: int, sources: Sequence[Mapped]) -> str:
     headers = [str(column) for source in sources for column in source.raw.frame.columns]
     stamp = next((header for header in headers if re.search(_VERSION, header, re.IGNORECASE)), "")
     by = f' and updated_at = "{stamp}"' if stamp else _BY_FILES

@@ -128,16 +128,24 @@ class Absent:
 class Mapped:
     """Columns of ours as a source has them, still unread.
 
-    `frame` and `left_out` hold the rows that count and those that a filter left out, `headers` the source's header
-    of each column, `updated` the stamps that say which of several rows is the latest, `notes` what to tell a reader.
+    `raw` and `table_map` are what was mapped, `frame` and `left_out` hold the rows that count and those that a filter
+    left out, `headers` the source's header of each column, `updated` the stamps that say which of several rows is the
+    latest, `notes` what to tell a reader.
     """
 
+    raw: Raw
+    table_map: TableMap
     frame: pd.DataFrame
     left_out: pd.DataFrame
     headers: dict[str, str]
     absent: tuple[Absent, ...] = ()
     updated: pd.Series | None = None
     notes: tuple[str, ...] = ()
+
+    def values(self, header: str) -> pd.Series:
+        """Values of a column of the source in the rows that count."""
+        values: pd.Series = self.raw.frame.loc[self.frame.index, header]
+        return values
 
 
 class ExportMap(Section):
@@ -311,7 +319,8 @@ def apply_map(raw: Raw, table_map: TableMap, earlier: int = 0, *, partial: bool 
         f"{name} from {headers[name][0]!r}: {r.note}" for name, r in table_map.rules.items() if r.note and headers[name]
     ]
     used = {name: " ".join(columns) for name, columns in headers.items() if columns}
-    return Mapped(frame if keep.all() else frame[keep], frame[~keep], used, absent, updated, tuple(notes))
+    kept = frame if keep.all() else frame[keep]
+    return Mapped(raw, table_map, kept, frame[~keep], used, absent, updated, tuple(notes))
 
 
 def _filter(raw: Raw, table_map: TableMap, faults: list[str], partial: bool) -> pd.Series:

@@ -14,8 +14,7 @@ import pandas as pd
 from analytics.tables.headers import question_of
 from analytics.tables.labels import Label, find_labels, parse_label, pole
 from analytics.tables.layout import tidy
-from analytics.tables.maps import SCALES, Mapped, Rule, TableMap
-from analytics.tables.sources import Raw
+from analytics.tables.maps import SCALES, Mapped, Rule
 from analytics.tables.spelling import WORDS
 
 CHANCE = 0.01  # what would happen more rarely than this, were the map right, is doubted
@@ -85,20 +84,6 @@ class Doubt:
 
     def __str__(self) -> str:
         return f"column {self.column}, {self.aspect}: {self.reason}"
-
-
-@dataclass(frozen=True)
-class Described:
-    """One source of a table as its map read it."""
-
-    raw: Raw
-    table_map: TableMap
-    mapped: Mapped
-
-    def values(self, header: str) -> pd.Series:
-        """Values of a column of the source in the rows that count."""
-        values: pd.Series = self.raw.frame.loc[self.mapped.frame.index, header]
-        return values
 
 
 def profile_column(
@@ -179,7 +164,7 @@ def asked_for(question: str) -> list[str]:
     return [role for role, pattern in _ASKED.items() if re.search(pattern, question, re.IGNORECASE)]
 
 
-def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Described]) -> list[Doubt]:
+def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Mapped]) -> list[Doubt]:
     """Doubt what the map of a table says of its scores and comments, where the data show something else.
 
     Parameters
@@ -199,7 +184,7 @@ def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Described])
     doubts: list[Doubt] = []
     for source in sources:
         for name, rule in source.table_map.columns.items():
-            if name in SCALES and name in source.mapped.headers and len(source.mapped.frame):
+            if name in SCALES and name in source.headers and len(source.frame):
                 doubts += _doubt_source(name, rule, source)
     rules = {name: rule for source in reversed(sources) for name, rule in source.table_map.columns.items()}
     for name in SCALES:
@@ -210,9 +195,9 @@ def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Described])
     return list(dict.fromkeys(doubts))
 
 
-def _doubt_source(name: str, rule: Rule, source: Described) -> list[Doubt]:
+def _doubt_source(name: str, rule: Rule, source: Mapped) -> list[Doubt]:
     """Doubts on one score from what stands in its cells' labels, its question, and the columns beside it."""
-    header = source.mapped.headers[name]
+    header = source.headers[name]
     if header not in source.raw.frame:
         return []
     question = question_of(source.raw, header)
@@ -227,7 +212,7 @@ def _doubt_source(name: str, rule: Rule, source: Described) -> list[Doubt]:
     ]
 
 
-def _doubt_group(name: str, rule: Rule, header: str, values: pd.Series, source: Described) -> list[Doubt]:
+def _doubt_group(name: str, rule: Rule, header: str, values: pd.Series, source: Mapped) -> list[Doubt]:
     """Doubts from the column that says who is a promoter: it stands beside an NPS question and no other."""
     twins = [str(c) for c in source.raw.frame.columns if str(c).endswith("_NPS_GROUP")]
     own = f"{header}_NPS_GROUP"
@@ -253,7 +238,7 @@ def _doubt_group(name: str, rule: Rule, header: str, values: pd.Series, source: 
     return [Doubt(name, "scale", f"{count}: these are not the numbers 0 to 10. Say values, or reverse = true.")]
 
 
-def _doubt_type(name: str, values: pd.Series, source: Described) -> list[Doubt]:
+def _doubt_type(name: str, values: pd.Series, source: Mapped) -> list[Doubt]:
     """Doubts from a column that says of each row what kind of survey it answers."""
     doubts = []
     for header in source.raw.frame.columns:

@@ -43,6 +43,18 @@ class Choice:
     means: str
     edits: Edits
 
+    def edit(self, content: dict[str, Any]) -> dict[str, Any]:
+        """A map with the keys of this answer set, or taken away, at any depth."""
+        changed = dict(content)
+        for (key, *rest), value in self.edits:
+            if rest:
+                changed[key] = Choice("", ((tuple(rest), value),)).edit(changed.get(key, {}))
+            elif value is None:
+                changed.pop(key, None)
+            else:
+                changed[key] = value
+        return changed
+
 
 @dataclass(frozen=True)
 class Question:

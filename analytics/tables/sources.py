@@ -223,14 +223,14 @@ def _split(body: bytes, name: str, separator: str, width: int) -> tuple[pd.DataF
         return "skip"
 
     body = body if body.endswith(b"\n") else body + b"\n"
-    cutting = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True)
     typing = arrow_csv.ConvertOptions(column_types=dict.fromkeys(plain, pa.large_string()), strings_can_be_null=False)
     # On all cores first; then on one, which knows the numbers of rows that do not fit; then for cells beyond a block.
     for threads, block in ((True, 1 << 24), (False, 1 << 24), (False, (1 << 31) - 1)):
         ragged.clear()
         try:
             reading = arrow_csv.ReadOptions(use_threads=threads, block_size=block, column_names=plain)
-            cutting.invalid_row_handler = None if threads else set_aside
+            handler = None if threads else set_aside
+            cutting = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=handler)
             table = arrow_csv.read_csv(pa.BufferReader(body), reading, cutting, typing)
             break
         except pa.ArrowInvalid as error:
