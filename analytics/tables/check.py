@@ -117,6 +117,18 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
     every.warnings += [*_told_doubles(table, settled, every.rows), *_disorder(table, kept)]
     losses = compare_loss(table, kept, aside, "set aside")
     losses += compare_loss(table, kept, pd.concat(every.left_out), "left out")
+    log = _write_log(
+        every, _count(every, pieces, settled, kept, faults), pieces, faults, losses, _spans(table, kept, origin)
+    )
+    return Checked(_turn_round(kept, every.sources, origin).reset_index(drop=True), faults, log)
+
+
+def _write_log(
+    every: _Sources, counts: dict[str, str | int], pieces: Sequence[Piece], faults: pd.DataFrame, losses: list[Loss],
+    spans: pd.DataFrame,
+) -> ReadLog:  # fmt: skip
+    """What a table adds to the log."""
+    table = every.table
     scores = [(n, rule) for s in every.sources for n, rule in s.table_map.columns.items() if n in SCALES]
     kinds = faults.assign(table=table).groupby(["table", "column", "reason", "effect"], sort=False).size()
     inputs = [(table, p.raw.name, p.raw.sha256, len(p.raw.frame) + len(p.raw.broken)) for p in pieces]
@@ -125,18 +137,17 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
         for source in every.sources
         for lack in source.absent
     ]
-    log = ReadLog(
-        rows=pd.DataFrame([_count(every, pieces, settled, kept, faults)]),
+    return ReadLog(
+        rows=pd.DataFrame([counts]),
         inputs=frame_of("table source sha256 rows", inputs),
         faults=kinds.rename("n").reset_index()[["table", "column", "reason", "n", "effect"]],
         warnings=tuple(every.warnings),
         absent=frame_of("table source column wanted nearest", absent),
         losses=frame_of(" ".join((*Loss._fields, "matters")), [(*loss, loss.matters) for loss in losses]),
         scales={n: rule.scale for n, rule in scores if rule.scale in SCALES[n][1:] and rule.scale},
-        spans=_spans(table, kept, origin),
+        spans=spans,
         directed=frozenset(n for n, rule in scores if rule.reverse is not None or rule.values),
     )
-    return Checked(_turn_round(kept, every.sources, origin).reset_index(drop=True), faults, log)
 
 
 def _read_pieces(pieces: Sequence[Piece], every: _Sources) -> None:

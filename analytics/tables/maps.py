@@ -18,12 +18,12 @@ from analytics.tables.headers import find_column, find_described, nearest, say_a
 from analytics.tables.layout import tidy
 from analytics.tables.schema import FIELDS, Kind
 from analytics.tables.sources import Raw
+from analytics.tables.spelling import NO_VALUE
 
 Scalar = str | int | float | bool
 _ORIGINS = ("column", "columns", "one_of", "constant", "row_number")
 SCALES = {"nps": ((0.0, 10.0),), "csat": ((1.0, 5.0),), "ces": ((1.0, 7.0), (1.0, 5.0))}  # the first unless stated
 _SETTINGS = ("extra", "where", "where_not", "keep", "updated_at")  # keys of a section that are no columns
-_NOTHING = {"", "nan", "null", "none", "na", "n/a", "-", "--"}  # no word that a filter would have to know
 _FEW_WORDS = 30  # a filter's column with more distinct values is no list of known words
 _CLOSE = 0.8  # likeness from which a listed value may be another spelling of one that occurs
 
@@ -256,37 +256,6 @@ def _sentence(fault: Any) -> str:  # noqa: ANN401
     return f"{where}: {fault['msg'].removeprefix('Value error, ')}; found {str(fault['input'])[:60]!r}"
 
 
-def plain_map(table: str, raw: Raw) -> TableMap:
-    """Build the map of a source that already has our column names; all its other columns come along as extras."""
-    names = {name.casefold(): name for name in raw.frame.columns}
-    columns = {
-        spec.name: Rule(column=names.get(spec.name, spec.name))
-        for spec in FIELDS[table]
-        if spec.required or spec.name in names
-    }
-    taken = {rule.column for rule in columns.values()}
-    extra = {name: Rule(column=name, kind=_guess(raw.frame[name])) for name in raw.frame.columns if name not in taken}
-    return TableMap(columns=columns, extra=extra)
-
-
-def _guess(values: pd.Series) -> Kind:
-    """Kind of a column that nobody described: a time by its name, a number if all its values are, else a category."""
-    if str(values.name).endswith("_at"):
-        return "time"
-    if pd.api.types.is_bool_dtype(values):
-        return "flag"
-    if pd.api.types.is_numeric_dtype(values):
-        return "number"
-    if not isinstance(values.dtype, pd.StringDtype):
-        return "category"
-    for part in (values.iloc[:1000], values):  # most columns of words show it at once
-        filled = part[part.str.strip() != ""].dropna()
-        leading_zero = filled.str.match(r"[-+]?0\d")
-        if filled.empty or leading_zero.any() or pd.to_numeric(filled, errors="coerce").isna().any():
-            return "category"
-    return "number"
-
-
 def apply_map(raw: Raw, table_map: TableMap, earlier: int = 0, *, partial: bool = False) -> Mapped:
     """Columns of ours as the source has them, still unread, in the rows that `where` and `where_not` let pass.
 
@@ -339,7 +308,7 @@ def _filter(raw: Raw, table_map: TableMap, faults: list[str], partial: bool) -> 
         if unwanted is not None:
             keep &= ~keys.isin([_key(value) for value in unwanted])
         counts = raw.frame[column].groupby(keys.to_numpy(), sort=False).agg(["first", "size"])
-        counts = counts.drop(index=[*_NOTHING], errors="ignore").sort_values("size", ascending=False, kind="stable")
+        counts = counts.drop(index=NO_VALUE, errors="ignore").sort_values("size", ascending=False, kind="stable")
         present.append(f"column {column!r} holds {_counted(counts)}")
         readers = {name: r for name, r in table_map.rules.items() if column in [find_column(raw, h) for h in r.headers]}
         translated = {_key(value) for rule in readers.values() for value in [*rule.values, *rule.blank]}

@@ -14,7 +14,9 @@ import pandas as pd
 from analytics.tables.headers import question_of
 from analytics.tables.labels import Label, find_labels, parse_label, pole
 from analytics.tables.layout import tidy
-from analytics.tables.maps import SCALES, Mapped, Rule
+from analytics.tables.maps import SCALES, Mapped, Rule, TableMap
+from analytics.tables.schema import FIELDS, Kind
+from analytics.tables.sources import Raw
 from analytics.tables.spelling import WORDS
 
 CHANCE = 0.01  # what would happen more rarely than this, were the map right, is doubted
@@ -162,6 +164,37 @@ def _role(text: pd.Series, facts: ColumnProfile, neighbours: Mapping[str, pd.Ser
 def asked_for(question: str) -> list[str]:
     """Scores that the words of a question ask for."""
     return [role for role, pattern in _ASKED.items() if re.search(pattern, question, re.IGNORECASE)]
+
+
+def plain_map(table: str, raw: Raw) -> TableMap:
+    """Build the map of a source that already has our column names; all its other columns come along as extras."""
+    names = {name.casefold(): name for name in raw.frame.columns}
+    columns = {
+        spec.name: Rule(column=names.get(spec.name, spec.name))
+        for spec in FIELDS[table]
+        if spec.required or spec.name in names
+    }
+    taken = {rule.column for rule in columns.values()}
+    extra = {name: Rule(column=name, kind=_guess(raw.frame[name])) for name in raw.frame.columns if name not in taken}
+    return TableMap(columns=columns, extra=extra)
+
+
+def _guess(values: pd.Series) -> Kind:
+    """Kind of a column that nobody described: a time by its name, a number if all its values are, else a category."""
+    if str(values.name).endswith("_at"):
+        return "time"
+    if pd.api.types.is_bool_dtype(values):
+        return "flag"
+    if pd.api.types.is_numeric_dtype(values):
+        return "number"
+    if not isinstance(values.dtype, pd.StringDtype):
+        return "category"
+    for part in (values.iloc[:1000], values):  # most columns of words show it at once
+        filled = part[part.str.strip() != ""].dropna()
+        leading_zero = filled.str.match(r"[-+]?0\d")
+        if filled.empty or leading_zero.any() or pd.to_numeric(filled, errors="coerce").isna().any():
+            return "category"
+    return "number"
 
 
 def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Mapped]) -> list[Doubt]:

@@ -116,8 +116,7 @@ def propose(raw: Raw) -> Draft:
             questions += [replace(q, place=SCORE) for q in asked]
         if "responded_at" in lines and lines["responded_at"].filled == 1:
             lines.pop("invited_at", None)  # an export of answers alone does not say who was asked
-        order = [spec.name for spec in FIELDS[table] if spec.name in lines]
-        section: dict[str, Any] = {name: lines[name].header for name in order}
+        section: dict[str, Any] = {s.name: lines[s.name].header for s in FIELDS[table] if s.name in lines}
         primary = FIELDS[table][0].name
         if primary not in section and table in ("surveys", "complaints"):
             section = {primary: {"row_number": "row-"}} | section

@@ -12,7 +12,8 @@ import pandas as pd
 from analytics.config import Config, Source
 from analytics.tables.check import Checked, Piece, Stop, check_table, list_stops
 from analytics.tables.layout import Place
-from analytics.tables.maps import ExportMap, load_map, plain_map
+from analytics.tables.maps import ExportMap, load_map
+from analytics.tables.meaning import plain_map
 from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 
