@@ -93,7 +93,7 @@ def build_cases(
     surveys, complaints = surveys[~(surveys["at"] > now)], complaints[~(complaints["at"] > now)]
 
     grouped = events.groupby("case")
-    cases = _from_contacts(events, grouped).join(_perceived(surveys)).join(_from_complaints(complaints, now))
+    cases = _from_contacts(grouped).join(_perceived(surveys)).join(_from_complaints(complaints, now))
     cases = add_customers(cases, tables.customers, zone)
     cases = _add_customer_clock(cases, now).join(_company_clock(events, office_hours, zone))
     cases["gap_h"] = cases["customer_clock_h"] - cases["company_clock_h"]
@@ -211,17 +211,14 @@ def _events(tables: Tables, links: dict[str, pd.Series], zone: Zone) -> pd.DataF
     return events.astype(kinds)
 
 
-def _from_contacts(events: pd.DataFrame, grouped: "pd.api.typing.DataFrameGroupBy") -> pd.DataFrame:
+def _from_contacts(grouped: "pd.api.typing.DataFrameGroupBy") -> pd.DataFrame:
     cases = pd.DataFrame({"started_at": grouped["at"].min(), "last_event": grouped["at"].max()})
-    for column in (*FIRST, "team"):
-        known = events.loc[events[column].notna(), ["case", column]]
-        known = known.drop_duplicates("case", keep="last" if column == "team" else "first").set_index("case")
-        cases[column] = known[column].reindex(cases.index)
+    cases = cases.join(grouped[[*FIRST]].first())
+    cases["team"] = grouped["team"].last()
     cases["ended_at"] = grouped["confirmed_at"].max()
     cases["first_response_h"] = _positive_hours(grouped["first_response_at"].min() - cases["started_at"])
     cases["contacts"] = grouped["contact"].sum()
-    pairs = events.loc[events["channel"].notna(), ["case", "channel"]].drop_duplicates()
-    cases["channels"] = pairs["case"].value_counts().reindex(cases.index).fillna(0).astype("int64")
+    cases["channels"] = grouped["channel"].nunique()
     sums = grouped[[*SUMS, "reopened", "abandoned"]].sum(min_count=1)
     return cases.join(sums.rename(columns={"reopened": "reopens"}))
 
@@ -290,9 +287,9 @@ def _complaints(complaints: pd.DataFrame | None, case: pd.Series | None, zone: Z
         return NO_ROWS
     columns = ["received_at", "remedied_at", *FLAGS, "confirmed_fixed", "goodwill_value"]
     rows = _typed("complaints", complaints, columns, zone).rename(columns={"received_at": "at"})
-    rows = rows.assign(case=case, row=np.arange(len(case)))
     if "remedy" in complaints:
         rows["remedy"] = complaints["remedy"].map(REMEDIES.index, na_action="ignore")
+    rows = rows.assign(case=case, row=np.arange(len(case)))
     return rows.sort_values("at", kind="stable", na_position="first")
 
 
