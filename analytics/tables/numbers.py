@@ -32,7 +32,7 @@ _CLOCK = re.compile(r"(?:(\d{1,6}) ?([^\W\d]+)[, ]*)?(\d{1,4}):([0-5]?\d):([0-5]
 _ISO = re.compile(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _PART = re.compile(r"(\d+(?:[.,]\d{1,2})?) ?([^\W\d_]+)\.?")
 _MONEY = r"(?:[A-Z]{0,3}[$£€¥₹₩₺₽]|[A-Z]{3}|[Kk]r\.?|zł|Fr\.)"
-_PRICE = re.compile(rf"([+-]?)({_MONEY})? ?([+-]?)([\d.,' ]*\d)(?:[.,]-{{0,2}})? ?({_MONEY})?(-?)")
+_PRICE = rf"^([+-]?)({_MONEY})? ?([+-]?)([\d.,' ]*\d)(?:[.,]-{{0,2}})? ?({_MONEY})?(-?)$"
 
 Numbers = tuple[pd.Series, pd.Series, str]  # values; why a cell is bad, missing where it is not; a note on the column
 
@@ -145,31 +145,22 @@ def _strip_currency(figures: pd.Series, decimal: str | None) -> pd.Series:
     """Amounts without their currency, which must be one; '(12.50)' and '12.50-' are negative."""
     bracketed = figures.str.fullmatch(r"\(.+\)").fillna(False)
     inner = figures.str.replace(r"^\((.+)\)$", r"\1", regex=True)
-    parts = [_PRICE.fullmatch(cell) if isinstance(cell, str) else None for cell in inner]
-    names = {name: cell for cell, part in zip(inner, parts, strict=True) if part and (name := part[2] or part[5])}
-    if len({_CODES.get(name, name) for name in names}) > 1:
+    sign, before, second, figure, after, last = (part for _, part in inner.str.extract(_PRICE).items())
+    currency = before.fillna(after).replace(_CODES)
+    if currency.nunique() > 1:
+        samples = inner[currency.notna() & ~currency.duplicated()].head(4)
         raise ValueError(
-            f"holds several currencies ({', '.join(map(repr, list(names.values())[:4]))}), which cannot be added up. "
+            f"holds several currencies ({', '.join(map(repr, samples))}), which cannot be added up. "
             "Convert them first, or map a column that holds one currency."
         )
-    out = []
-    for cell, part, negative in zip(inner, parts, bracketed, strict=True):
-        if part is None:
-            out.append(cell if not negative else None)
-            continue
-        minus = "-" in (part[1] + part[3] + part[6]) or negative
-        figure = part[4] + ("." if _is_english(part, decimal) else "")
-        out.append("-" * minus + figure)
-    return pd.Series(out, index=figures.index, dtype="str")
+    negative = (sign + second + last).str.contains("-").fillna(False) | bracketed
+    commas = figure.str.contains(",") & ~figure.str.contains(".", regex=False)
+    english = commas & currency.isin(["GBP", "USD"]) & (decimal is None)  # pounds and dollars group by commas
+    amount = negative.map({True: "-", False: ""}) + figure + english.map({True: ".", False: ""})
+    return amount.where(figure.notna(), inner.mask(bracketed)).astype("str")
 
 
 _CODES = {"£": "GBP", "$": "USD", "US$": "USD", "€": "EUR", "¥": "JPY", "₹": "INR"}
-
-
-def _is_english(price: re.Match[str], decimal: str | None) -> bool:
-    """Whether pounds or dollars settle that the commas of an amount group."""
-    name = price[2] or price[5] or ""
-    return decimal is None and _CODES.get(name, name) in {"GBP", "USD"} and "." not in price[4] and "," in price[4]
 
 
 def _split_scores(
