@@ -124,7 +124,7 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
 
 
 def _write_log(
-    every: _Sources, counts: dict[str, str | int], pieces: Sequence[Piece], faults: pd.DataFrame, losses: list[Loss],
+    every: _Sources, counts: pd.DataFrame, pieces: Sequence[Piece], faults: pd.DataFrame, losses: list[Loss],
     spans: pd.DataFrame,
 ) -> ReadLog:  # fmt: skip
     """What a table adds to the log."""
@@ -132,13 +132,9 @@ def _write_log(
     scores = [(n, rule) for s in every.sources for n, rule in s.table_map.columns.items() if n in SCALES]
     kinds = faults.assign(table=table).groupby(["table", "column", "reason", "effect"], sort=False).size()
     inputs = [(table, p.raw.name, p.raw.sha256, len(p.raw.frame) + len(p.raw.broken)) for p in pieces]
-    absent = [
-        (table, source.raw.name, lack.column, ", ".join(lack.wanted), lack.nearest)
-        for source in every.sources
-        for lack in source.absent
-    ]
+    absent = [(table, s.raw.name, a.column, ", ".join(a.wanted), a.nearest) for s in every.sources for a in s.absent]
     return ReadLog(
-        rows=pd.DataFrame([counts]),
+        rows=counts,
         inputs=frame_of("table source sha256 rows", inputs),
         faults=kinds.rename("n").reset_index()[["table", "column", "reason", "n", "effect"]],
         warnings=tuple(every.warnings),
@@ -177,19 +173,14 @@ def _read_pieces(pieces: Sequence[Piece], every: _Sources) -> None:
 
 def _count(
     every: _Sources, pieces: Sequence[Piece], settled: Settled, kept: pd.DataFrame, faults: pd.DataFrame
-) -> dict[str, str | int]:
+) -> pd.DataFrame:
     """What became of the rows read: left out, kept, set aside, or standing in another row."""
     broken = sum(len(piece.raw.broken) for piece in pieces)
     left_out = sum(len(source.left_out) for source in every.sources)
-    return {
-        "table": every.table,
-        "read": every.rows + left_out + broken,
-        "left_out": left_out,
-        "kept": len(kept),
-        "quarantined": every.rows - len(kept) - len(settled.dropped) + broken,
-        "duplicates": len(settled.dropped),
-        "cells": int((faults["effect"] == CELL_OUT).sum()),
-    }
+    total, doubles = every.rows + left_out + broken, len(settled.dropped)
+    aside, cells = total - left_out - len(kept) - doubles, int((faults["effect"] == CELL_OUT).sum())
+    counts = (every.table, total, left_out, len(kept), aside, doubles, cells)
+    return frame_of("table read left_out kept quarantined duplicates cells", [counts])
 
 
 def _type_lost(left_out: pd.DataFrame, piece: Piece, every: _Sources) -> pd.DataFrame:
