@@ -10,7 +10,6 @@ import math
 import os
 import re
 import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from analytics.publish.format import write_interval
+from analytics.tables.read import write_whole
 
 FILES = ("report.pdf", "report.html", "notebook.ipynb", "manifest.json", "claims.json", "evidence.xlsx")
 VERSIONS, CHANGES, DELIVERY = "versions", "changes.json", "delivery.json"
@@ -49,15 +49,7 @@ class DeliveryRecord:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON in one step: a reader, or a machine that stops, finds the old file or the new one."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
-    try:
-        Path(name).write_text(text, encoding="utf-8")
-        Path(name).chmod(0o640)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    write_whole(path, text, 0o640)
 
 
 def read_json(path: Path) -> Json | None:

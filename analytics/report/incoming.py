@@ -1,8 +1,6 @@
 """What came in, for `perception check`: the facts once, drawn on a terminal and as one HTML page."""
 
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,7 +17,7 @@ from analytics.publish.html import COLOURS
 from analytics.publish.template import render
 from analytics.tables.parts import several_brands
 from analytics.tables.periods import last_complete_period, period_of
-from analytics.tables.read import undated
+from analytics.tables.read import undated, write_whole
 from analytics.tables.schema import FIELDS, STAMPS, TABLE_NAMES, Field, ReadLog, Tables
 from analytics.text.comments import find_names
 from analytics.text.redact import redact
@@ -28,13 +26,8 @@ PAGE = "data/derived/check.html"
 BLOCKS = "▁▂▃▄▅▆▇█"
 EXAMPLES, LONGEST = 3, 70  # examples of a column, and characters of each
 
-_PARTS = tomllib.loads(Path(__file__).with_name("sections.toml").read_text(encoding="utf-8"))["part"]
-_HEADS = {
-    "read": "rows read", "left_out": "left out by the map", "kept": "rows kept", "quarantined": "rows set aside",
-    "duplicates": "doubles dropped", "cells": "values set to missing", "n": "how many", "wanted": "headers looked for",
-    "nearest": "nearest header", "first": "from", "last": "to", "fill": "what would fill it",
-    "part": "part of the report",
-}  # fmt: skip
+_WORDS = tomllib.loads(Path(__file__).with_name("sections.toml").read_text(encoding="utf-8"))
+_PARTS = _WORDS["part"]
 
 
 @dataclass(frozen=True)
@@ -60,14 +53,9 @@ class Incoming:
     @property
     def grids(self) -> Iterator[tuple[str, list[str], list[list[str]]]]:
         """Title, heads and written rows of each table to draw."""
-        titles = {
-            "rows": "Rows", "spans": "Dates of each source", "faults": "Faults", "columns": "Columns",
-            "absent": "Columns of the map that were not found", "losses": "Rows lost beside rows kept",
-            "empty": "What the report will not show",
-        }  # fmt: skip
-        for name, title in titles.items():
+        for name, title in _WORDS["titles"].items():
             frame: pd.DataFrame = getattr(self, name)
-            heads = [_HEADS.get(str(column), str(column)) for column in frame.columns]
+            heads = [_WORDS["heads"].get(str(column), str(column)) for column in frame.columns]
             rows = frame.to_numpy(dtype=object).tolist()
             yield title, heads, [[_write(v, str(c)) for v, c in zip(row, frame.columns, strict=True)] for row in rows]
 
@@ -146,11 +134,7 @@ def write_page(incoming: Incoming, config: Config, moment: pd.Timestamp) -> Path
         moment=f"{moment:%Y-%m-%d}", grids=list(incoming.grids), notes=incoming.notes, fault=incoming.fault,
         colours=COLOURS,
     )  # fmt: skip
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(suffix=".html", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(page)
-    os.replace(name, path)
+    write_whole(path, page)
     return path
 
 

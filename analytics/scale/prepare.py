@@ -15,7 +15,8 @@ from analytics.scale import partitions
 from analytics.scale.cases import write_cases
 from analytics.scale.partitions import KEPT, read_parts, write_parts
 from analytics.tables.check import Piece, check_table
-from analytics.tables.maps import ExportMap, TableMap, apply_map, plain_map
+from analytics.tables.maps import ExportMap, TableMap, apply_map
+from analytics.tables.meaning import plain_map
 from analytics.tables.periods import period_of
 from analytics.tables.read import open_layout, write_quarantine
 from analytics.tables.schema import DTYPES, FIELDS

@@ -7,19 +7,13 @@ import numpy as np
 import pandas as pd
 
 from analytics.tables.layout import NUMBER, Rows
+from analytics.tables.spelling import WORDS
 
 HEADER_AGAIN = "repeats the header"
 NOTE = "stands under the table: a note, not a row of it"
 BLANK = "is blank"
 
-_WORDS = (
-    "total|totals|total (?:général|general|geral)|totaal(?: generaal)?|totale(?: complessivo)?|sum|average|avg|mean|"
-    "median|count|overall|minimum|maximum|gesamt(?:summe|ergebnis)?|insgesamt|summe|durchschnitt|mittelwert|anzahl|"
-    "somme|moyenne|ensemble|suma(?: total)?|promedio|somma|media|média|gemiddelde|soma"
-)
-_PARTS = "grand total|sub-?total|zwischensumme|teilergebnis|sous-total|subtotale|subtotaal"
-_REST = r"(?:\s*[:=(–—-].*|\s+(?:for|of|per|by|team|group|region|für|pour|par|de|di|von|van|records?|rows?)\b.*)?"
-_LABEL = rf"^\s*(?:(?:{_WORDS}){_REST}|(?:{_PARTS})\b.*|.{{1,40}}\s(?:total|subtotal|gesamt|summe))\s*$"
+_LABEL = WORDS["totals"]
 _LONGEST = 80  # characters of a label
 _OFTEN = 0.95  # share of rows in which a column of ids is filled, with a digit
 _FEW = 1_000_000  # cells that are cheap to copy
@@ -107,12 +101,14 @@ def _totals(frame: pd.DataFrame) -> dict[int, str]:
     if not labels or 2 * len(labels) > len(frame):
         return {}
     ordinary = frame.drop(index=list(labels))
-    key, aggregates, last = _find_ids(ordinary), _Aggregates(ordinary), 0
+    key, numbers, places, last = _find_ids(ordinary), _number_columns(ordinary), ordinary.index.to_numpy(), 0
     reasons: dict[int, str] = {}
     for number, (c, label) in sorted(labels.items()):
         row = [str(cell).strip() for cell in frame.loc[number]]
         nameless = key is not None and (c == key or not row[key])
-        if nameless or aggregates.match(number, last, row, label):
+        above = places < number
+        blocks = (above & (places > last), above, np.isfinite(places))  # since the last total, above this one, all
+        if nameless or any(_sums_up(numbers, block, row, label) for block in blocks if block.sum() > 1):
             reasons[number] = f"sums up other rows: its label is {label!r}"
             last = number
     return reasons
@@ -142,37 +138,30 @@ def _find_ids(rows: pd.DataFrame) -> int | None:
     return None
 
 
-class _Aggregates:
-    """What the ordinary rows of a table add up to."""
+def _number_columns(rows: pd.DataFrame) -> dict[int, np.ndarray]:
+    """Columns of numbers, by their place; what is no number is NaN."""
+    columns = {c: rows.iloc[:, c].str.strip() for c in range(rows.shape[1])}
+    return {
+        c: pd.to_numeric(column, errors="coerce").to_numpy(dtype="float64")
+        for c, column in columns.items()
+        if len(column) and any(NUMBER.fullmatch(value) for value in column.iloc[:20])
+    }
 
-    def __init__(self, rows: pd.DataFrame) -> None:
-        self.index = rows.index.to_numpy()
-        columns = {c: rows.iloc[:, c].str.strip() for c in range(rows.shape[1])}
-        self.numbers = {
-            c: pd.to_numeric(column, errors="coerce").to_numpy(dtype="float64")
-            for c, column in columns.items()
-            if len(column) and any(NUMBER.fullmatch(value) for value in column.iloc[:20])
-        }
 
-    def match(self, number: int, last: int, row: Sequence[str], label: str) -> bool:
-        """Whether a row states the sum, mean or count of the others: those since the last total, above it, or all."""
-        above = self.index < number
-        blocks = (above & (self.index > last), above, np.ones(len(above), dtype=bool))
-        return any(self._states(block, row, label) for block in blocks if block.sum() > 1)
-
-    def _states(self, block: np.ndarray, row: Sequence[str], label: str) -> bool:
-        if str(int(block.sum())) in re.findall(r"\d+", label):
+def _sums_up(numbers: dict[int, np.ndarray], block: np.ndarray, row: Sequence[str], label: str) -> bool:
+    """Whether a row states the sum, mean or count of a block of others."""
+    if str(int(block.sum())) in re.findall(r"\d+", label):
+        return True
+    for c, column in numbers.items():
+        values = column[block]
+        values = values[~np.isnan(values)]
+        stated = pd.to_numeric(row[c], errors="coerce")
+        if not len(values) or np.isnan(stated):
+            continue
+        decimals = len(row[c].partition(".")[2])
+        if stated > values.max() and round(float(values.sum()), decimals) == stated:
             return True
-        for c, column in self.numbers.items():
-            values = column[block]
-            values = values[~np.isnan(values)]
-            stated = pd.to_numeric(row[c], errors="coerce")
-            if not len(values) or np.isnan(stated):
-                continue
-            decimals = len(row[c].partition(".")[2])
-            if stated > values.max() and round(float(values.sum()), decimals) == stated:
-                return True
-            # A mean with decimals among whole numbers; a whole one could be an answer.
-            if stated % 1 and not (values % 1).any() and round(float(values.mean()), decimals) == stated:
-                return True
-        return False
+        # A mean with decimals among whole numbers; a whole one could be an answer.
+        if stated % 1 and not (values % 1).any() and round(float(values.mean()), decimals) == stated:
+            return True
+    return False

@@ -21,11 +21,12 @@ FLAGS = ("disputed", "timely")
 CONTACT_STAMPS = ("started_at", "first_response_at", "resolved_at", "confirmed_at")
 ABANDONED_WINDOW = pd.Timedelta(hours=72)  # an abandoned attempt belongs to what the customer tries next within it
 NO_ROWS = pd.DataFrame({"case": pd.Series(dtype="int64"), "at": pd.Series(dtype="datetime64[us]")})
+Zone = str | tzinfo | None
 NEW_DAYS = 365  # a customer of less than a year is 'new', then 'loyal'
 
 
 def build_cases(
-    tables: Tables, office_hours: OfficeHours | None = None, timezone: str | tzinfo | None = None,
+    tables: Tables, office_hours: OfficeHours | None = None, timezone: Zone = None,
     until: str | pd.Timestamp | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Join everything known about each customer issue and run both clocks over it.
@@ -92,7 +93,7 @@ def build_cases(
     surveys, complaints = surveys[~(surveys["at"] > now)], complaints[~(complaints["at"] > now)]
 
     grouped = events.groupby("case")
-    cases = _from_contacts(events, grouped).join(_perceived(surveys)).join(_from_complaints(complaints, now))
+    cases = _from_contacts(grouped).join(_perceived(surveys)).join(_from_complaints(complaints, now))
     cases = add_customers(cases, tables.customers, zone)
     cases = _add_customer_clock(cases, now).join(_company_clock(events, office_hours, zone))
     cases["gap_h"] = cases["customer_clock_h"] - cases["company_clock_h"]
@@ -190,7 +191,7 @@ def _number_cases(links: dict[str, pd.Series]) -> tuple[dict[str, pd.Series], pd
     return numbers, names
 
 
-def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | None) -> pd.DataFrame:
+def _events(tables: Tables, links: dict[str, pd.Series], zone: Zone) -> pd.DataFrame:
     """Every attempt of the customer, contacts and complaints alike, in order of time within its case."""
     parts = []
     if tables.contacts is not None:
@@ -210,17 +211,14 @@ def _events(tables: Tables, links: dict[str, pd.Series], zone: str | tzinfo | No
     return events.astype(kinds)
 
 
-def _from_contacts(events: pd.DataFrame, grouped: "pd.api.typing.DataFrameGroupBy") -> pd.DataFrame:
+def _from_contacts(grouped: "pd.api.typing.DataFrameGroupBy") -> pd.DataFrame:
     cases = pd.DataFrame({"started_at": grouped["at"].min(), "last_event": grouped["at"].max()})
-    for column in (*FIRST, "team"):
-        known = events.loc[events[column].notna(), ["case", column]]
-        known = known.drop_duplicates("case", keep="last" if column == "team" else "first").set_index("case")
-        cases[column] = known[column].reindex(cases.index)
+    cases = cases.join(grouped[[*FIRST]].first())
+    cases["team"] = grouped["team"].last()
     cases["ended_at"] = grouped["confirmed_at"].max()
     cases["first_response_h"] = _positive_hours(grouped["first_response_at"].min() - cases["started_at"])
     cases["contacts"] = grouped["contact"].sum()
-    pairs = events.loc[events["channel"].notna(), ["case", "channel"]].drop_duplicates()
-    cases["channels"] = pairs["case"].value_counts().reindex(cases.index).fillna(0).astype("int64")
+    cases["channels"] = grouped["channel"].nunique()
     sums = grouped[[*SUMS, "reopened", "abandoned"]].sum(min_count=1)
     return cases.join(sums.rename(columns={"reopened": "reopens"}))
 
@@ -238,7 +236,7 @@ def _add_customer_clock(cases: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     return cases
 
 
-def _company_clock(events: pd.DataFrame, office_hours: OfficeHours | None, zone: str | tzinfo | None) -> pd.DataFrame:
+def _company_clock(events: pd.DataFrame, office_hours: OfficeHours | None, zone: Zone) -> pd.DataFrame:
     """Hours between the company's own stamps, in its office hours and by the calendar."""
     logged = events[events["contact"].eq(1) & ~events["abandoned"].eq(1) & events["at"].notna()]
     case, begin = logged["case"], logged["at"]
@@ -253,9 +251,7 @@ def _company_clock(events: pd.DataFrame, office_hours: OfficeHours | None, zone:
     return clocks.groupby(case).sum(min_count=1)
 
 
-def _office_hours_between(
-    begin: pd.Series, end: pd.Series, office: OfficeHours, zone: str | tzinfo | None
-) -> pd.Series:
+def _office_hours_between(begin: pd.Series, end: pd.Series, office: OfficeHours, zone: Zone) -> pd.Series:
     mask = [int(day in office.days) for day in WEEKDAYS]
     opens, closes = pd.to_timedelta([str(office.opens), str(office.closes)]).to_numpy("timedelta64[s]")
 
@@ -271,7 +267,7 @@ def _office_hours_between(
     return pd.Series(open_until(end) - open_until(begin), index=begin.index)
 
 
-def _surveys(surveys: pd.DataFrame | None, case: pd.Series | None, zone: str | tzinfo | None) -> pd.DataFrame:
+def _surveys(surveys: pd.DataFrame | None, case: pd.Series | None, zone: Zone) -> pd.DataFrame:
     """Answers that belong to a case, in order of time."""
     if surveys is None or case is None:
         return NO_ROWS
@@ -286,14 +282,14 @@ def _perceived(answers: pd.DataFrame) -> pd.DataFrame:
     return answers.reindex(columns=["case", *SCORES]).groupby("case")[[*SCORES]].last().astype("float64")
 
 
-def _complaints(complaints: pd.DataFrame | None, case: pd.Series | None, zone: str | tzinfo | None) -> pd.DataFrame:
+def _complaints(complaints: pd.DataFrame | None, case: pd.Series | None, zone: Zone) -> pd.DataFrame:
     if complaints is None or case is None:
         return NO_ROWS
     columns = ["received_at", "remedied_at", *FLAGS, "confirmed_fixed", "goodwill_value"]
     rows = _typed("complaints", complaints, columns, zone).rename(columns={"received_at": "at"})
-    rows = rows.assign(case=case, row=np.arange(len(case)))
     if "remedy" in complaints:
         rows["remedy"] = complaints["remedy"].map(REMEDIES.index, na_action="ignore")
+    rows = rows.assign(case=case, row=np.arange(len(case)))
     return rows.sort_values("at", kind="stable", na_position="first")
 
 
@@ -309,12 +305,12 @@ def _from_complaints(rows: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     flags["goodwill_value"] = grouped["goodwill_value"].sum(min_count=1).astype("float64")
     last = rows.drop_duplicates("case", keep="last").set_index("case")
     flags["confirmed_fixed"] = last["confirmed_fixed"]
-    flags["fixed_at"] = _stamps(last["remedied_at"]).where(last["confirmed_fixed"].eq(1))
+    flags["fixed_at"] = last["remedied_at"].astype("datetime64[us]").where(last["confirmed_fixed"].eq(1))
     kinds = dict.fromkeys((*FLAGS, "confirmed_fixed"), "Float64")
     return flags.astype(kinds).astype(dict.fromkeys(kinds, "boolean"))
 
 
-def add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: str | tzinfo | None) -> pd.DataFrame:
+def add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: Zone) -> pd.DataFrame:
     """Segment and value of the customer, and tenure in days when the case started."""
     known = pd.DataFrame() if customers is None else customers
     if customers is not None:
@@ -333,7 +329,7 @@ def add_customers(cases: pd.DataFrame, customers: pd.DataFrame | None, zone: str
 
 
 def _add_extras(
-    cases: pd.DataFrame, tables: Tables, sources: dict[str, pd.DataFrame], now: pd.Timestamp, zone: str | tzinfo | None
+    cases: pd.DataFrame, tables: Tables, sources: dict[str, pd.DataFrame], now: pd.Timestamp, zone: Zone
 ) -> pd.DataFrame:
     """Carry further columns (those that a map named) as first known in the case by then."""
     for name, rows in sources.items():
@@ -376,7 +372,7 @@ def _zone_of(tables: Tables) -> tzinfo | None:
     return None
 
 
-def _typed(table: str, frame: pd.DataFrame, columns: Sequence[str], zone: str | tzinfo | None) -> pd.DataFrame:
+def _typed(table: str, frame: pd.DataFrame, columns: Sequence[str], zone: Zone) -> pd.DataFrame:
     """Those of the columns that a table has: stamps as instants, numbers and flags as floats, all else as it is."""
     kinds = {field.name: field.kind for field in FIELDS[table]}
     values = {column: frame[column] for column in columns if column in frame}
@@ -388,7 +384,7 @@ def _typed(table: str, frame: pd.DataFrame, columns: Sequence[str], zone: str | 
     return pd.DataFrame(values, index=frame.index)
 
 
-def _instants(stamps: pd.Series, zone: str | tzinfo | None) -> pd.Series:
+def _instants(stamps: pd.Series, zone: Zone) -> pd.Series:
     """Stamps as UTC without a zone; naive ones are read in `zone`, the earlier reading where the clock repeats."""
     if not pd.api.types.is_datetime64_any_dtype(stamps):
         try:
@@ -398,19 +394,19 @@ def _instants(stamps: pd.Series, zone: str | tzinfo | None) -> pd.Series:
     if stamps.dt.tz is None and zone is not None:
         first = np.ones(len(stamps), dtype=bool)
         stamps = stamps.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
-    return stamps.dt.tz_convert(None).astype("datetime64[us]") if stamps.dt.tz is not None else _stamps(stamps)
+    return (
+        stamps.dt.tz_convert(None).astype("datetime64[us]")
+        if stamps.dt.tz is not None
+        else stamps.astype("datetime64[us]")
+    )
 
 
-def _moment(stamp: str | pd.Timestamp, zone: str | tzinfo | None) -> pd.Timestamp:
+def _moment(stamp: str | pd.Timestamp, zone: Zone) -> pd.Timestamp:
     return pd.Timestamp(_instants(pd.Series([pd.Timestamp(stamp)]), zone).iloc[0])
 
 
-def _localise(instants: pd.Series, zone: str | tzinfo | None) -> pd.Series:
+def _localise(instants: pd.Series, zone: Zone) -> pd.Series:
     return instants if zone is None else instants.dt.tz_localize("UTC").dt.tz_convert(zone)
-
-
-def _stamps(values: pd.Series) -> pd.Series:
-    return values.astype("datetime64[us]")
 
 
 def _numbers(values: pd.Series) -> pd.Series:

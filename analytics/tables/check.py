@@ -7,19 +7,18 @@ returned, never only dropped.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import pandas as pd
 
-from analytics.tables.convert import Reading, convert
+from analytics.tables.convert import convert
 from analytics.tables.doubles import Settled, settle_doubles
 from analytics.tables.headers import nearest
-from analytics.tables.labels import has_no_opinion
 from analytics.tables.loss import TEXTS, Loss, compare_loss
-from analytics.tables.maps import SCALES, Absent, ExportMap, Mapped, Rule, TableMap, apply_map
-from analytics.tables.meaning import Described, check_meaning
-from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, contract
+from analytics.tables.maps import SCALES, ExportMap, Mapped, Rule, TableMap, apply_map
+from analytics.tables.meaning import check_meaning
+from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, ReadLog, contract, frame_of
 from analytics.tables.sources import Raw
+from analytics.tables.spelling import Reading
 
 SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 5  # a larger share of at least so many values is bad: the map is wrong
 SLIPS = 2  # times that one bad word in a score may be a slip
@@ -31,7 +30,7 @@ _FOLLOWING = {
     "complaints": ("received_at", ("remedied_at",)),
 }
 
-Stop = tuple[str, str, object, object, str]  # table, column, row, value, reason: a fault of the whole source
+Stop = tuple[str, str, str]  # table, column, reason: a fault of the whole source
 
 
 @dataclass(frozen=True)
@@ -45,46 +44,34 @@ class Piece:
 
 @dataclass(frozen=True)
 class Checked:
-    """A table that keeps its contract, its counts, and its faults (source, row, column, value, reason, effect).
-
-    `absent` are the optional columns that each source lacks, `losses` compare rows lost with rows kept, `scales` are
-    the scores on another scale than the usual one, `directed` those of which the map says which end is the good one.
-    """
+    """A table that keeps its contract, its faults (source, row, column, value, reason, effect), and its log."""
 
     frame: pd.DataFrame
-    counts: dict[str, str | int]
     faults: pd.DataFrame
-    warnings: list[str]
-    absent: list[tuple[str, Absent]] = field(default_factory=list)
-    losses: list[Loss] = field(default_factory=list)
-    scales: dict[str, tuple[float, float]] = field(default_factory=dict)
-    spans: pd.DataFrame = field(default_factory=pd.DataFrame)
-    directed: frozenset[str] = frozenset()
-
-
-class _Findings(NamedTuple):
-    """What a table's reading has turned up so far."""
-
-    faults: list[pd.DataFrame]
-    warnings: list[str]
-    stops: list[Stop]
+    log: ReadLog
 
 
 def list_stops(table: str, error: ValueError, column: str = "") -> list[Stop]:
     """The sentences of an error as faults of a whole source."""
-    return [(table, column, None, None, line) for line in str(error).splitlines()]
+    return [(table, column, line) for line in str(error).splitlines()]
 
 
 @dataclass
-class _Reading:
-    """The sources of one table as read and typed, one after the other, with what is known of each row."""
+class _Sources:
+    """The sources of one table as read and typed, one after the other, with what that has turned up."""
 
+    table: str
+    zone: str
+    partial: bool
     frames: list[pd.DataFrame] = field(default_factory=list)
     origins: list[pd.DataFrame] = field(default_factory=list)
     updated: list[pd.Series] = field(default_factory=list)
     left_out: list[pd.DataFrame] = field(default_factory=list)
-    sources: list[Described] = field(default_factory=list)
+    sources: list[Mapped] = field(default_factory=list)
     rows: int = 0
+    faults: list[pd.DataFrame] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    stops: list[Stop] = field(default_factory=list)
 
 
 def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool = False) -> Checked:
@@ -98,129 +85,126 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
         If a map names absent columns or finds nothing, a filter does not know a value, a column's dates can be read
         two ways or its values speak against its map, an id is no row's, or no row is left.
     """
-    findings = _Findings([], [], [])
-    reading = _read_pieces(table, pieces, zone, findings, partial)
-    if not reading.frames:
-        raise DataContractError(findings.stops)
+    every = _Sources(table, zone, partial)
+    _read_pieces(pieces, every)
+    if not every.frames:
+        raise DataContractError(every.stops)
     primary = FIELDS[table][0].name
-    frame, origin = pd.concat(reading.frames), pd.concat(reading.origins)
+    frame, origin = pd.concat(every.frames), pd.concat(every.origins)
     if not partial:
-        findings.stops.extend(
-            (table, doubt.column, None, None, str(doubt)) for doubt in check_meaning(table, frame, reading.sources)
-        )
+        doubts = check_meaning(table, frame, every.sources)
+        every.stops += [(table, doubt.column, str(doubt)) for doubt in doubts]
     if not {spec.name for spec in FIELDS[table] if spec.required} <= {*frame}:
-        raise DataContractError(findings.stops)  # a required column could not be read at all
-    frame = _blank_reversed(table, frame, findings.faults)
-    sound = _sound_rows(table, frame, findings.faults)
-    updated = pd.concat(reading.updated) if reading.updated else None
-    settled = settle_doubles(table, frame if sound.all() else frame[sound], origin, reading.sources, updated)
+        raise DataContractError(every.stops)  # a required column could not be read at all
+    frame = _blank_reversed(table, frame, every.faults)
+    sound = _sound_rows(table, frame, every.faults)
+    updated = pd.concat(every.updated) if every.updated else None
+    settled = settle_doubles(table, frame if sound.all() else frame[sound], origin, every.sources, updated)
     if settled.doubt and not partial:
-        findings.stops.append((table, primary, None, None, settled.doubt))
-    if findings.stops:
-        raise DataContractError(findings.stops)
-    contradicting = frame.loc[settled.contradicting, primary]
-    findings.faults.append(_fault(primary, contradicting, "stands on several rows that contradict one another"))
-    kept = _blank_out_of_range(table, settled.frame, zone, findings.faults)
-    faults = pd.concat(findings.faults)
-    _refuse_suspects(table, faults, kept, reading.rows)
+        every.stops.append((table, primary, settled.doubt))
+    if every.stops:
+        raise DataContractError(every.stops)
+    contradicting = frame.loc[settled.fates.index[settled.fates == "contradicting"], primary]
+    every.faults.append(_fault(primary, contradicting, "stands on several rows that contradict one another"))
+    kept = _blank_out_of_range(table, settled.frame, zone, every.faults)
+    faults = pd.concat(every.faults)
+    _refuse_suspects(table, faults, kept, every.rows)
     faults = faults.drop(index=settled.dropped, errors="ignore")
     faults["effect"] = pd.Series(CELL_OUT, faults.index).where(faults.index.isin(kept.index), ROW_OUT)
     faults = pd.concat([faults.join(origin), _broken_rows(pieces)])
     faults = faults.sort_values(["source", "row"], kind="stable", ignore_index=True)
     aside = frame.drop(kept.index.union(settled.dropped))
-    return Checked(
-        frame=_turn_round(kept, reading.sources, origin).reset_index(drop=True),
-        counts=_count(table, pieces, reading, settled, kept, faults),
-        faults=faults,
-        warnings=[*findings.warnings, *_told_doubles(table, settled, reading.rows), *_disorder(table, kept)],
-        absent=[(source.raw.name, lack) for source in reading.sources for lack in source.mapped.absent],
-        losses=[
-            *compare_loss(table, kept, aside, "set aside"),
-            *compare_loss(table, kept, pd.concat(reading.left_out), "left out"),
-        ],
-        scales=_stated_scales(reading.sources),
-        spans=_spans(table, kept, origin),
-        directed=frozenset(
-            n for s in reading.sources for n, r in s.table_map.columns.items() if r.reverse is not None or r.values
-        ),
+    every.warnings += [*_told_doubles(table, settled, every.rows), *_disorder(table, kept)]
+    losses = compare_loss(table, kept, aside, "set aside")
+    losses += compare_loss(table, kept, pd.concat(every.left_out), "left out")
+    log = _write_log(
+        every, _count(every, pieces, settled, kept, faults), pieces, faults, losses, _spans(table, kept, origin)
+    )
+    return Checked(_turn_round(kept, every.sources, origin).reset_index(drop=True), faults, log)
+
+
+def _write_log(
+    every: _Sources, counts: pd.DataFrame, pieces: Sequence[Piece], faults: pd.DataFrame, losses: list[Loss],
+    spans: pd.DataFrame,
+) -> ReadLog:  # fmt: skip
+    """What a table adds to the log."""
+    table = every.table
+    scores = [(n, rule) for s in every.sources for n, rule in s.table_map.columns.items() if n in SCALES]
+    kinds = faults.assign(table=table).groupby(["table", "column", "reason", "effect"], sort=False).size()
+    inputs = [(table, p.raw.name, p.raw.sha256, len(p.raw.frame) + len(p.raw.broken)) for p in pieces]
+    absent = [(table, s.raw.name, a.column, ", ".join(a.wanted), a.nearest) for s in every.sources for a in s.absent]
+    return ReadLog(
+        rows=counts,
+        inputs=frame_of("table source sha256 rows", inputs),
+        faults=kinds.rename("n").reset_index()[["table", "column", "reason", "n", "effect"]],
+        warnings=tuple(every.warnings),
+        absent=frame_of("table source column wanted nearest", absent),
+        losses=frame_of(" ".join((*Loss._fields, "matters")), [(*loss, loss.matters) for loss in losses]),
+        scales={n: rule.scale for n, rule in scores if rule.scale in SCALES[n][1:] and rule.scale},
+        spans=spans,
+        directed=frozenset(n for n, rule in scores if rule.reverse is not None or rule.values),
     )
 
 
-def _read_pieces(table: str, pieces: Sequence[Piece], zone: str, findings: _Findings, partial: bool) -> _Reading:
-    """Map and type every source of a table; what stops the run goes to the findings."""
-    reading, earlier = _Reading(), 0
+def _read_pieces(pieces: Sequence[Piece], every: _Sources) -> None:
+    """Map and type every source of a table."""
+    earlier = 0
     for piece in pieces:
         try:
-            mapped = apply_map(piece.raw, piece.table_map, earlier, partial=partial)
+            mapped = apply_map(piece.raw, piece.table_map, earlier, partial=every.partial)
         except ValueError as error:
-            findings.stops.extend(list_stops(table, error))
+            every.stops += list_stops(every.table, error)
             continue
         earlier += len(piece.raw.frame) + len(piece.raw.broken)
-        rows = pd.RangeIndex(reading.rows, reading.rows + len(mapped.frame))
-        reading.rows += len(rows)
-        reading.origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.frame.index}, index=rows))
-        reading.frames.append(_type(table, mapped.frame.set_axis(rows, axis=0), piece, zone, findings))
-        reading.left_out.append(_type_lost(table, mapped.left_out, piece, zone))
-        reading.sources.append(Described(piece.raw, piece.table_map, mapped))
-        if mapped.updated is not None:
-            reading.updated.append(_type_updated(mapped.updated, mapped, rows, piece, zone))
-        findings.warnings.extend(f"{piece.raw.name}, {note}" for note in mapped.notes)
-        if not partial:
-            findings.stops.extend((table, "", None, None, why) for why in _refuse_empty(table, reading.sources[-1]))
-    return reading
+        rows = pd.RangeIndex(every.rows, every.rows + len(mapped.frame))
+        every.rows += len(rows)
+        every.origins.append(pd.DataFrame({"source": piece.raw.name, "row": mapped.frame.index}, index=rows))
+        every.frames.append(_type(mapped.frame.set_axis(rows, axis=0), piece, every))
+        every.left_out.append(_type_lost(mapped.left_out, piece, every))
+        every.sources.append(mapped)
+        if mapped.updated is not None and piece.table_map.updated_at is not None:  # what is no time is the earliest
+            stamps = mapped.updated.loc[mapped.frame.index].set_axis(rows, axis=0)
+            reading = _how_to_read(piece.table_map.updated_at, piece, every.zone)
+            every.updated.append(convert(stamps, Field("updated_at", "time", ""), reading).values)
+        every.warnings += [f"{piece.raw.name}, {note}" for note in mapped.notes]
+        if not every.partial:
+            every.stops += [(every.table, "", why) for why in _refuse_empty(every.table, every.sources[-1])]
 
 
 def _count(
-    table: str, pieces: Sequence[Piece], reading: _Reading, settled: Settled, kept: pd.DataFrame, faults: pd.DataFrame
-) -> dict[str, str | int]:
+    every: _Sources, pieces: Sequence[Piece], settled: Settled, kept: pd.DataFrame, faults: pd.DataFrame
+) -> pd.DataFrame:
     """What became of the rows read: left out, kept, set aside, or standing in another row."""
     broken = sum(len(piece.raw.broken) for piece in pieces)
-    left_out = sum(len(source.mapped.left_out) for source in reading.sources)
-    return {
-        "table": table,
-        "read": reading.rows + left_out + broken,
-        "left_out": left_out,
-        "kept": len(kept),
-        "quarantined": reading.rows - len(kept) - len(settled.dropped) + broken,
-        "duplicates": len(settled.dropped),
-        "cells": int((faults["effect"] == CELL_OUT).sum()),
-    }
+    left_out = sum(len(source.left_out) for source in every.sources)
+    total, doubles = every.rows + left_out + broken, len(settled.dropped)
+    aside, cells = total - left_out - len(kept) - doubles, int((faults["effect"] == CELL_OUT).sum())
+    counts = (every.table, total, left_out, len(kept), aside, doubles, cells)
+    return frame_of("table read left_out kept quarantined duplicates cells", [counts])
 
 
-def _type_updated(values: pd.Series, mapped: Mapped, rows: pd.RangeIndex, piece: Piece, zone: str) -> pd.Series:
-    """When each row was last changed, as its map's `updated_at` says; what is no time counts as the earliest."""
-    rule = piece.table_map.updated_at or Rule(column="updated_at")
-    reading = _how_to_read(rule, piece, zone)
-    values = values.loc[mapped.frame.index].set_axis(rows, axis=0)
-    return convert(values, Field("updated_at", "time", ""), reading).values
-
-
-def _type_lost(table: str, left_out: pd.DataFrame, piece: Piece, zone: str) -> pd.DataFrame:
+def _type_lost(left_out: pd.DataFrame, piece: Piece, every: _Sources) -> pd.DataFrame:
     """What a comparison needs of the rows that a filter left out, typed; what cannot be typed is not compared."""
-    compared = {*SCALES, *TEXTS, *STAMPS.get(table, ())} & {*left_out}
+    compared = {*SCALES, *TEXTS, *STAMPS.get(every.table, ())} & {*left_out}
     columns = {name: rule for name, rule in piece.table_map.columns.items() if name in compared}
     if left_out.empty or not columns:
         return pd.DataFrame()
     some = Piece(piece.raw, TableMap(columns=columns), piece.layout)
-    return _type(table, left_out, some, zone, _Findings([], [], []))
+    return _type(left_out, some, _Sources(every.table, every.zone, every.partial))
 
 
-def _refuse_empty(table: str, source: Described) -> list[str]:
+def _refuse_empty(table: str, source: Mapped) -> list[str]:
     """Why nothing of a source could be reported: no score and no text, or nothing optional that its map names."""
-    mapped = source.mapped
-    wanted = [*SCALES, "comment"] if table == "surveys" else [absent.column for absent in mapped.absent]
+    surveys, absent = table == "surveys", {lack.column: lack.nearest for lack in source.absent}
     optional = [name for name, rule in source.table_map.columns.items() if rule.optional]
-    if any(name in mapped.frame for name in ([*wanted] if table == "surveys" else optional)):
+    wanted = [*SCALES, "comment"] if surveys else [*absent]
+    present = any(name in source.frame for name in (wanted if surveys else optional))
+    if present or (not surveys and len(optional) < 2):
         return []
-    if table != "surveys" and len(optional) < 2:
-        return []
-    named = {absent.column: absent for absent in mapped.absent}
-    near = {
-        name: named[name].nearest if name in named else next(iter(nearest(source.raw, [name])), "") for name in wanted
-    }
+    near = {n: absent[n] if n in absent else next(iter(nearest(source.raw, [n])), "") for n in wanted}
     hints = [f"{name} (nearest: {header!r})" if header else name for name, header in near.items()]
     found = ", ".join(map(repr, source.raw.frame.columns[:40]))
-    lack = "no score and no comment is found" if table == "surveys" else "the map finds none of its optional columns"
+    lack = "no score and no comment is found" if surveys else "the map finds none of its optional columns"
     return [
         f"{source.raw.name}: {lack}: {', '.join(hints)}. The file has: {found}. Map the headers that hold them, such "
         f'as {wanted[0]} = "…".'
@@ -232,12 +216,11 @@ def _spans(table: str, kept: pd.DataFrame, origin: pd.DataFrame) -> pd.DataFrame
     stamps = [kept[c] for c in reversed(STAMPS.get(table, ())) if c in kept]
     days = pd.Series(pd.NaT, index=kept.index) if not stamps else stamps[0].fillna(stamps[-1])
     spans = days.groupby(origin["source"].reindex(kept.index), sort=False).agg(["size", "min", "max"]).reset_index()
-    return spans.set_axis(["source", "kept", "first", "last"], axis=1).assign(table=table)[
-        ["table", "source", "kept", "first", "last"]
-    ]
+    spans.insert(0, "table", table)
+    return spans.set_axis(["table", "source", "kept", "first", "last"], axis=1)
 
 
-def _turn_round(kept: pd.DataFrame, sources: Sequence[Described], origin: pd.DataFrame) -> pd.DataFrame:
+def _turn_round(kept: pd.DataFrame, sources: Sequence[Mapped], origin: pd.DataFrame) -> pd.DataFrame:
     """Scores of which the map says that 1 is the best, the other way round."""
     for name, usual in ((n, s[0]) for n, s in SCALES.items() if n in kept):
         for source in sources:
@@ -249,25 +232,21 @@ def _turn_round(kept: pd.DataFrame, sources: Sequence[Described], origin: pd.Dat
     return kept
 
 
-def _stated_scales(sources: Sequence[Described]) -> dict[str, tuple[float, float]]:
-    rules = [(name, rule) for source in sources for name, rule in source.table_map.columns.items() if name in SCALES]
-    return {n: rule.scale for n, rule in rules if rule.scale in SCALES[n] and rule.scale != SCALES[n][0] and rule.scale}
-
-
 def _told_doubles(table: str, settled: Settled, read: int) -> list[str]:
     """Warnings on rows whose content stands in another row."""
-    kinds = (
-        (settled.superseded, "were replaced by a later row with their id"),
-        (settled.joined, "are the other half of a row with their id and were joined with it"),
-        (settled.doubles, "repeat another one exactly and count once"),
-        (settled.resent, "repeat an answer within seconds under a new id and count once"),
-    )
-    return [f"{table}: {len(rows):,} of {read:,} rows {what}." for rows, what in kinds if len(rows)]
+    kinds = {
+        "superseded": "were replaced by a later row with their id",
+        "joined": "are the other half of a row with their id and were joined with it",
+        "double": "repeat another one exactly and count once",
+        "resent": "repeat an answer within seconds under a new id and count once",
+    }
+    counts = {fate: int((settled.fates == fate).sum()) for fate in kinds}
+    return [f"{table}: {n:,} of {read:,} rows {kinds[fate]}." for fate, n in counts.items() if n]
 
 
-def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _Findings) -> pd.DataFrame:
+def _type(mapped: pd.DataFrame, piece: Piece, every: _Sources) -> pd.DataFrame:
     """The columns of one source with their types; what cannot be typed goes to the faults, or to the stops."""
-    ours = {spec.name: spec for spec in FIELDS[table]}
+    ours = {spec.name: spec for spec in FIELDS[every.table]}
     typed: dict[str, pd.Series] = {}
     moved = 0
     for name, rule in piece.table_map.rules.items():
@@ -275,40 +254,32 @@ def _type(table: str, mapped: pd.DataFrame, piece: Piece, zone: str, findings: _
             continue
         spec = ours.get(name) or Field(name, rule.kind or "category", "extra")
         values = mapped[name]
-        if name in SCALES and not pd.api.types.is_numeric_dtype(values):
-            values = values.mask(has_no_opinion(values))
-        reading = _how_to_read(rule, piece, zone)
         try:
-            read = convert(values, spec, reading)
+            read = convert(values, spec, _how_to_read(rule, piece, every.zone))
         except ValueError as error:
-            findings.stops.extend(list_stops(table, ValueError(f"{piece.raw.name}, column {name}: {error}"), name))
+            every.stops += list_stops(every.table, ValueError(f"{piece.raw.name}, column {name}: {error}"), name)
             continue
         typed[name] = read.values
         if read.bad.any():
-            findings.faults.append(_fault(name, values[read.bad], read.reasons[read.bad]))
-        findings.warnings.extend(f"{piece.raw.name}, column {name}: {note}." for note in read.notes)
+            every.faults.append(_fault(name, values[read.bad], read.reasons[read.bad]))
+        every.warnings += [f"{piece.raw.name}, column {name}: {note}." for note in read.notes]
         moved += read.moved
         if name in SCALES and rule.scale in SCALES[name][1:]:
             low, high = rule.scale or SCALES[name][0]
             outside = read.values.notna() & ~read.values.between(low, high)
-            findings.faults.append(_fault(name, values[outside], f"is not from {low:g} to {high:g}"))
+            every.faults.append(_fault(name, values[outside], f"is not from {low:g} to {high:g}"))
             typed[name] = read.values.mask(outside)
     if moved:
-        findings.warnings.append(
+        every.warnings.append(
             f"{piece.raw.name}: {moved:,} stamps without an offset fall into an hour in which clocks change; a "
             "repeated hour was read as the first one, a skipped one as the next moment."
         )
     for name, rule in piece.table_map.columns.items():
         if rule.only_with and name in typed:
-            filled = [_inside(typed[other], ours[other]) for other in rule.only_with if other in typed]
+            filled = [ours[other].holds(typed[other]) for other in rule.only_with if other in typed]
             any_filled = pd.concat(filled, axis=1).any(axis=1) if filled else pd.Series(False, index=mapped.index)
             typed[name] = typed[name].where(any_filled)
     return pd.DataFrame(typed, index=mapped.index)
-
-
-def _inside(values: pd.Series, spec: Field) -> pd.Series:
-    """Whether a value is there and, where its field has ends, lies between them."""
-    return values.notna() if spec.low is None or spec.high is None else values.between(spec.low, spec.high)
 
 
 def _how_to_read(rule: Rule, piece: Piece, zone: str) -> Reading:
@@ -410,10 +381,10 @@ def _refuse_suspects(table: str, faults: pd.DataFrame, kept: pd.DataFrame, read:
         if often or _holds_label(str(column), group["value"]):
             sample = ", ".join(map(repr, dict.fromkeys(group["value"].head(100))))[:80]
             text = f"column {column}: {len(group):,} of {filled:,} values: {reason}, such as {sample}. Correct the map"
-            stops.append((table, str(column), None, None, f"{text} (another column, values, blank or formats)."))
+            stops.append((table, str(column), f"{text} (another column, values, blank or formats)."))
     if not stops and read and kept.empty:
         reasons = (faults["column"] + " " + faults["reason"]).value_counts().index[:3]
-        stops.append((table, "", None, None, f"none of {read:,} rows can be used: {'; '.join(reasons)}."))
+        stops.append((table, "", f"none of {read:,} rows can be used: {'; '.join(reasons)}."))
     if stops:
         raise DataContractError(stops)
 
@@ -432,7 +403,7 @@ def _broken_rows(pieces: Sequence[Piece]) -> pd.DataFrame:
         for effect, listed in ((ROW_OUT, piece.raw.broken), (REPAIRED, piece.raw.repaired))
         for row, text, reason in listed
     ]
-    return pd.DataFrame(rows, columns=["source", "row", "column", "value", "reason", "effect"])
+    return frame_of("source row column value reason effect", rows)
 
 
 def _disorder(table: str, frame: pd.DataFrame) -> list[str]:

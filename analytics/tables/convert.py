@@ -3,17 +3,15 @@
 Every function works on the distinct values of a column and never guesses where two readings are possible.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from analytics.tables.numbers import read_numbers
 from analytics.tables.schema import Field
-from analytics.tables.spelling import NO_ID, NO_VALUE, as_text, is_one_of
-from analytics.tables.times import Stamped, read_times
+from analytics.tables.spelling import NO_ID, NO_VALUE, Reading, as_text, is_one_of
+from analytics.tables.times import read_times
 
 LONGEST_CELL = 1_000_000  # characters; a longer cell is an export gone wrong, not an answer
 TRUE = {"yes", "y", "true", "t", "1", "1.0"}
@@ -23,24 +21,6 @@ CHANCE = {"text": 1e-3, "workbook": 0.1}  # that all of so many sound ids look r
 DAMAGED_SHARE = 0.2  # more damaged ids than this and the column is refused
 DAMAGED = "is a damaged id: a spreadsheet or a float rounded it"
 _SCIENTIFIC = r"[-+]?\d(?:[.,]\d+)?[eE]\+\d+|[-+]?\d[.,]\d+[eE]\d+"
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How the cells of a column are to be read; see the keys of a column map.
-
-    `decimal` and `day_first` are None where no map states them. `workbook` says that a spreadsheet wrote the cells.
-    """
-
-    zone_in: str
-    zone_out: str
-    day_first: bool | None = None
-    formats: Sequence[str] = ()
-    decimal: str | None = None
-    multiply: float | None = None
-    epoch: Literal["s", "ms"] | None = None
-    excel_serial: bool = False
-    workbook: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,20 +60,12 @@ def convert(values: pd.Series, spec: Field, reading: Reading) -> Converted:
     moved = 0
     notes: tuple[str, ...] = ()
     if spec.kind == "number":
-        read, reasons, note = read_numbers(uniques, spec, reading.formats, reading.decimal, reading.multiply or 1.0)
+        read, reasons, note = read_numbers(uniques, spec, reading)
         notes = (note,) if note else ()
     elif spec.kind == "flag":
         read, reasons = _flags(uniques)
     elif spec.kind == "time":
-        written = Stamped(
-            reading.zone_in,
-            reading.day_first,
-            tuple(reading.formats),
-            reading.epoch,
-            reading.excel_serial,
-            reading.workbook,
-        )
-        times = read_times(uniques, codes, written)
+        times = read_times(uniques, codes, reading)
         read, reasons, notes = times.values.dt.tz_convert(reading.zone_out), times.reasons, times.notes
         moved = int(times.shifted[codes[codes >= 0]].sum())
     elif spec.kind == "id":

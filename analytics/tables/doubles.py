@@ -6,39 +6,36 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analytics.tables.meaning import Described
+from analytics.tables.maps import Mapped
 from analytics.tables.schema import FIELDS
 
 DOUBTED_SHARE, DOUBTED_COUNT = 0.05, 4  # more rows than both that contradict one another: the id is no row's
 UNREAD_SHARE = 0.01  # of rows that differ only in what the map does not read
 RESENT_SECONDS = 10  # one person's same answer again so soon is the same answer
+_BY_FILES = " (without updated_at the last row in the order of the files counts)"
 _VERSION = r"updat|modif|chang|as of|snapshot|export|version"  # headers that may say which row is the latest
 
 
 @dataclass(frozen=True)
 class Settled:
-    """Rows of a table after those of one id were settled; what is not in `frame` is in exactly one of the indexes.
+    """Rows of a table after those of one id were settled; each that is not in `frame` is in `fates`, under its number.
 
-    `superseded` were replaced by a later row, `joined` went into another row of their id, `doubles` repeat one,
-    `resent` are the same answer under a new id, `contradicting` are set aside. `doubt` says why the id cannot be one.
+    'superseded' was replaced by a later row, 'joined' went into another row of its id, 'double' repeats one, 'resent'
+    is the same answer under a new id, 'contradicting' is set aside. `doubt` says why the id cannot be one.
     """
 
     frame: pd.DataFrame
-    superseded: pd.Index
-    joined: pd.Index
-    doubles: pd.Index
-    resent: pd.Index
-    contradicting: pd.Index
+    fates: pd.Series
     doubt: str = ""
 
     @property
     def dropped(self) -> pd.Index:
         """Rows whose content stands in another row."""
-        return self.superseded.union(self.joined).union(self.doubles).union(self.resent)
+        return self.fates.index[self.fates != "contradicting"]
 
 
 def settle_doubles(
-    table: str, frame: pd.DataFrame, origins: pd.DataFrame, sources: Sequence[Described], updated: pd.Series | None
+    table: str, frame: pd.DataFrame, origins: pd.DataFrame, sources: Sequence[Mapped], updated: pd.Series | None
 ) -> Settled:
     """Settle rows that share their primary id, and answers that were sent again under a new one.
 
@@ -61,23 +58,22 @@ def settle_doubles(
         With the rows that stay, in their order.
     """
     primary = FIELDS[table][0].name
-    none = frame.index[:0]
-    repeats = frame[primary].isin(frame.loc[frame[primary].duplicated(), primary].unique())
-    superseded, joined, doubles, contradicting, doubt = none, none, none, none, ""
-    if repeats.any():
-        shared = frame[repeats]
-        if any(source.table_map.keep for source in sources):
-            superseded = _superseded(shared[primary], updated)
-        else:
-            doubles = shared.index[shared.duplicated()]
-            doubt = _unread(table, shared, origins, sources, len(frame))
-            filled, joined, contradicting = _join(shared.drop(doubles), primary)
-            frame = _replace(frame, filled)
-            if len(contradicting) >= DOUBTED_COUNT and len(contradicting) > DOUBTED_SHARE * len(frame):
-                doubt = doubt or _contradiction(primary, len(contradicting), len(frame), sources)
-    rest = frame.drop(superseded.union(joined).union(doubles).union(contradicting))
-    resent = _resent(rest) if table == "surveys" else none
-    return Settled(rest.drop(resent), superseded, joined, doubles, resent, contradicting, doubt)
+    repeats = frame[primary].duplicated(keep=False)
+    shared, fates, doubt = frame[repeats], pd.Series(dtype="str"), ""
+    if len(shared) and any(source.table_map.keep for source in sources):
+        fates = pd.Series("superseded", _superseded(shared[primary], updated))
+    elif len(shared):
+        doubles = shared.index[shared.duplicated()]
+        doubt = _unread(table, shared, origins, sources, len(frame))
+        filled, joined, contradicting = _join(shared.drop(doubles), primary)
+        frame = _replace(frame, filled)
+        kinds = {"double": doubles, "joined": joined, "contradicting": contradicting}
+        fates = pd.concat([pd.Series(fate, rows) for fate, rows in kinds.items() if len(rows)])
+        if len(contradicting) >= DOUBTED_COUNT and len(contradicting) > DOUBTED_SHARE * len(frame):
+            doubt = doubt or _contradiction(primary, len(contradicting), len(frame), sources)
+    rest = frame.drop(fates.index)
+    resent = _resent(rest) if table == "surveys" else rest.index[:0]
+    return Settled(rest.drop(resent), pd.concat([fates, pd.Series("resent", resent)]) if len(resent) else fates, doubt)
 
 
 def _superseded(ids: pd.Series, updated: pd.Series | None) -> pd.Index:
@@ -109,7 +105,7 @@ def _replace(frame: pd.DataFrame, filled: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
-def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Sequence[Described], rows: int) -> str:
+def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Sequence[Mapped], rows: int) -> str:
     """Why rows of one file are no doubles: they differ in columns that the map does not read; '' where they do not."""
     if table == "customers":
         return ""  # one row a customer, whatever else their rows hold
@@ -128,7 +124,7 @@ def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Se
         if distinct.any() and not differing:
             one = raw[ids == ids[distinct.idxmax()]]
             differing = [str(column) for column in one if one[column].nunique() > 1][:3]
-            header = source.mapped.headers.get(primary, primary)
+            header = source.headers.get(primary, primary)
     if count <= UNREAD_SHARE * rows:
         return ""
     columns = ", ".join(map(repr, differing))
@@ -139,14 +135,10 @@ def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Se
     )
 
 
-def _contradiction(primary: str, count: int, rows: int, sources: Sequence[Described]) -> str:
+def _contradiction(primary: str, count: int, rows: int, sources: Sequence[Mapped]) -> str:
     headers = [str(column) for source in sources for column in source.raw.frame.columns]
     stamp = next((header for header in headers if re.search(_VERSION, header, re.IGNORECASE)), "")
-    by = (
-        f' and updated_at = "{stamp}"'
-        if stamp
-        else " (without updated_at the last row in the order of the files counts)"
-    )
+    by = f' and updated_at = "{stamp}"' if stamp else _BY_FILES
     return (
         f"column {primary}, duplicate: {count:,} of {rows:,} rows share an id with a row that contradicts them. "
         f'If they are versions of one row, as in overlapping exports, say keep = "latest"{by} in its section; '

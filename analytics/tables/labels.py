@@ -1,15 +1,12 @@
 """Labels of a scale: numbers with words, in cells and in questions, and which end of the scale the words call good."""
 
 import re
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
-
-import pandas as pd
 
 from analytics.tables.headers import bare
+from analytics.tables.spelling import WORDS
 
-_POLES = tomllib.loads(Path(__file__).with_name("poles.toml").read_text(encoding="utf-8"))
+_POLES = WORDS["poles"]
 _CODE_FIRST = re.compile(r"^(\d{1,2})(?:\.0)?\s*[-–—:=.(]+\s*([^\W\d].*?)\)?$")
 _CODE_LAST = re.compile(r"^([^\W\d][^\d]*?)\s*[-–—:=(]+\s*(\d{1,2})\)?$")
 _IN_QUESTION = re.compile(r"(\d{1,2})\s*(?:=|:|\(|[-–—]\s|\bis\b|\bmeans\b|\bbeing\b)\s*([^\W\d][^\d,;()/=]{2,40})")
@@ -40,13 +37,6 @@ def pole(words: str) -> int:
         return 0
     last, side = sides[-1]
     return -side if {*tokens[:last]} & {*_POLES["negation"]} else side
-
-
-def has_no_opinion(values: pd.Series) -> pd.Series:
-    """Whether a value says in words that there is no answer: "Don't know", "6 - Not sure"."""
-    plain = values.astype("str").str.casefold().str.replace(r"^\d{1,2}\s*[-–—:=.(]+\s*|[).\s]+$", "", regex=True)
-    unsaid: pd.Series = plain.isin(_POLES["no_opinion"]).astype(bool)
-    return unsaid
 
 
 def parse_label(value: str) -> Label | None:

@@ -11,20 +11,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
+from analytics.tables.spelling import WORDS
+
 Rows = Sequence[Sequence[str]]
 
 MAX_COLUMNS = 20_000  # a worksheet ends at 16,384; more is a table on its side or a wrong separator
 LOOKED_AT = 200  # rows from the top that show how a file is laid out
 _ABOVE = 50  # rows from the top among which a header is looked for
-_TAG = re.compile(
-    r"</?(?:a|b|br|div|em|font|h[1-6]|i|li|ol|p|small|span|strong|sub|sup|table|tbody|td|th|tr|u|ul)\b[^<>]*>", re.I
-)
 _INVISIBLE = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
-_IMPORT_ID = re.compile(r"^\{\s*[\"']ImportId[\"']", re.I)
-NUMBER = re.compile(r"[-+(]?[£$€]?\s*\d[\d.,' ]*(?:[eE][-+]?\d+)?\s*%?\)?")
-_MONTH = r"(?:\d{1,2}[-. ])?(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]{0,6}\.?"
-STAMP = re.compile(
-    rf"\d{{1,4}}([-/.])\d{{1,2}}\1\d{{1,4}}\b.*|\d{{8}}T\d.*|{_MONTH}[- ](?:\d{{1,2}},? ?)?\d{{4}}\b.*", re.I
+NUMBER, STAMP, _TAG, _IMPORT_ID = (
+    re.compile(WORDS["cells"][shape], re.IGNORECASE) for shape in ("number", "stamp", "tag", "import_id")
 )
 
 

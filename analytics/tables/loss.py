@@ -67,26 +67,21 @@ def compare_loss(table: str, kept: pd.DataFrame, lost: pd.DataFrame, why: str) -
     """
     if lost.empty:
         return []
-    losses = []
-    for spec in FIELDS[table]:
-        if spec.high is None or not {spec.name} <= {*kept} & {*lost}:
-            continue
-        losses.append(_compare(table, why, spec.name, kept[spec.name], lost[spec.name], spec.high - (spec.low or 0.0)))
-    for column in TEXTS:
-        if {column} <= {*kept} & {*lost}:
-            written, unread = (frame[column].dropna().str.len().astype("float64") for frame in (kept, lost))
-            losses.append(_compare(table, why, "characters", written, unread, None))
-    for column in STAMPS.get(table, ())[-1:]:
-        if {column} <= {*kept} & {*lost}:
-            losses.append(_compare(table, why, "days", _days(kept[column]), _days(lost[column]), None))
-    return losses
+    both = {*kept} & {*lost}
+    scores = [spec for spec in FIELDS[table] if spec.high is not None and spec.name in both]
+    widths = {spec.name: (spec.high or 0) - (spec.low or 0) for spec in scores}
+    losses = [_compare(table, why, name, kept[name], lost[name], width=width) for name, width in widths.items()]
+    lengths = [[frame[c].dropna().str.len() for frame in (kept, lost)] for c in TEXTS if c in both]
+    days = [[_days(frame[c]) for frame in (kept, lost)] for c in STAMPS.get(table, ())[-1:] if c in both]
+    losses += [_compare(table, why, "characters", *sides) for sides in lengths]
+    return losses + [_compare(table, why, "days", *sides) for sides in days]
 
 
 def _days(stamps: pd.Series) -> pd.Series:
     return stamps.dropna().astype("datetime64[s, UTC]").astype("int64") / DAY
 
 
-def _compare(table: str, why: str, measure: str, kept: pd.Series, lost: pd.Series, width: float | None) -> Loss:
+def _compare(table: str, why: str, measure: str, kept: pd.Series, lost: pd.Series, *, width: float = np.nan) -> Loss:
     """One comparison; the interval is that of Welch's t."""
     from scipy.stats import t
 
@@ -98,5 +93,5 @@ def _compare(table: str, why: str, measure: str, kept: pd.Series, lost: pd.Serie
     spread = float(sum(parts))
     squares = sum(part**2 / (len(side) - 1) for part, side in zip(parts, (lost, kept), strict=True))
     reach = float(t.ppf(0.975, spread**2 / squares)) * spread**0.5
-    shift = difference * len(lost) / (len(lost) + len(kept)) / width if width else np.nan
+    shift = difference * len(lost) / (len(lost) + len(kept)) / width
     return Loss(table, why, measure, len(lost), len(kept), difference, difference - reach, difference + reach, shift)

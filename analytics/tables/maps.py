@@ -18,12 +18,12 @@ from analytics.tables.headers import find_column, find_described, nearest, say_a
 from analytics.tables.layout import tidy
 from analytics.tables.schema import FIELDS, Kind
 from analytics.tables.sources import Raw
+from analytics.tables.spelling import NO_VALUE
 
 Scalar = str | int | float | bool
 _ORIGINS = ("column", "columns", "one_of", "constant", "row_number")
 SCALES = {"nps": ((0.0, 10.0),), "csat": ((1.0, 5.0),), "ces": ((1.0, 7.0), (1.0, 5.0))}  # the first unless stated
 _SETTINGS = ("extra", "where", "where_not", "keep", "updated_at")  # keys of a section that are no columns
-_NOTHING = {"", "nan", "null", "none", "na", "n/a", "-", "--"}  # no word that a filter would have to know
 _FEW_WORDS = 30  # a filter's column with more distinct values is no list of known words
 _CLOSE = 0.8  # likeness from which a listed value may be another spelling of one that occurs
 
@@ -128,16 +128,24 @@ class Absent:
 class Mapped:
     """Columns of ours as a source has them, still unread.
 
-    `frame` and `left_out` hold the rows that count and those that a filter left out, `headers` the source's header
-    of each column, `updated` the stamps that say which of several rows is the latest, `notes` what to tell a reader.
+    `raw` and `table_map` are what was mapped, `frame` and `left_out` hold the rows that count and those that a filter
+    left out, `headers` the source's header of each column, `updated` the stamps that say which of several rows is the
+    latest, `notes` what to tell a reader.
     """
 
+    raw: Raw
+    table_map: TableMap
     frame: pd.DataFrame
     left_out: pd.DataFrame
     headers: dict[str, str]
     absent: tuple[Absent, ...] = ()
     updated: pd.Series | None = None
     notes: tuple[str, ...] = ()
+
+    def values(self, header: str) -> pd.Series:
+        """Values of a column of the source in the rows that count."""
+        values: pd.Series = self.raw.frame.loc[self.frame.index, header]
+        return values
 
 
 class ExportMap(Section):
@@ -248,37 +256,6 @@ def _sentence(fault: Any) -> str:  # noqa: ANN401
     return f"{where}: {fault['msg'].removeprefix('Value error, ')}; found {str(fault['input'])[:60]!r}"
 
 
-def plain_map(table: str, raw: Raw) -> TableMap:
-    """Build the map of a source that already has our column names; all its other columns come along as extras."""
-    names = {name.casefold(): name for name in raw.frame.columns}
-    columns = {
-        spec.name: Rule(column=names.get(spec.name, spec.name))
-        for spec in FIELDS[table]
-        if spec.required or spec.name in names
-    }
-    taken = {rule.column for rule in columns.values()}
-    extra = {name: Rule(column=name, kind=_guess(raw.frame[name])) for name in raw.frame.columns if name not in taken}
-    return TableMap(columns=columns, extra=extra)
-
-
-def _guess(values: pd.Series) -> Kind:
-    """Kind of a column that nobody described: a time by its name, a number if all its values are, else a category."""
-    if str(values.name).endswith("_at"):
-        return "time"
-    if pd.api.types.is_bool_dtype(values):
-        return "flag"
-    if pd.api.types.is_numeric_dtype(values):
-        return "number"
-    if not isinstance(values.dtype, pd.StringDtype):
-        return "category"
-    filled = values.iloc[:1000][values.iloc[:1000].str.strip() != ""].dropna()
-    leading_zero = filled.str.match(r"[-+]?0\d")
-    if filled.empty or leading_zero.any() or pd.to_numeric(filled, errors="coerce").isna().any():
-        return "category"
-    rest = values[values.str.strip() != ""].dropna()
-    return "category" if pd.to_numeric(rest, errors="coerce").isna().any() else "number"
-
-
 def apply_map(raw: Raw, table_map: TableMap, earlier: int = 0, *, partial: bool = False) -> Mapped:
     """Columns of ours as the source has them, still unread, in the rows that `where` and `where_not` let pass.
 
@@ -311,7 +288,8 @@ def apply_map(raw: Raw, table_map: TableMap, earlier: int = 0, *, partial: bool 
         f"{name} from {headers[name][0]!r}: {r.note}" for name, r in table_map.rules.items() if r.note and headers[name]
     ]
     used = {name: " ".join(columns) for name, columns in headers.items() if columns}
-    return Mapped(frame if keep.all() else frame[keep], frame[~keep], used, absent, updated, tuple(notes))
+    kept = frame if keep.all() else frame[keep]
+    return Mapped(raw, table_map, kept, frame[~keep], used, absent, updated, tuple(notes))
 
 
 def _filter(raw: Raw, table_map: TableMap, faults: list[str], partial: bool) -> pd.Series:
@@ -329,16 +307,13 @@ def _filter(raw: Raw, table_map: TableMap, faults: list[str], partial: bool) -> 
             keep &= keys.isin([_key(value) for value in wanted])
         if unwanted is not None:
             keep &= ~keys.isin([_key(value) for value in unwanted])
-        counts = (
-            raw.frame[column]
-            .groupby(keys.to_numpy(), sort=False)
-            .agg(["first", "size"])
-            .drop(index=[*_NOTHING], errors="ignore")
-        )
-        counts = counts.sort_values("size", ascending=False, kind="stable")
+        counts = raw.frame[column].groupby(keys.to_numpy(), sort=False).agg(["first", "size"])
+        counts = counts.drop(index=NO_VALUE, errors="ignore").sort_values("size", ascending=False, kind="stable")
         present.append(f"column {column!r} holds {_counted(counts)}")
-        strange = _strange(counts, wanted, unwanted, _translated(raw, table_map, column))
-        if any(name in SCALES for name in _readers(raw, table_map, column)):
+        readers = {name: r for name, r in table_map.rules.items() if column in [find_column(raw, h) for h in r.headers]}
+        translated = {_key(value) for rule in readers.values() for value in [*rule.values, *rule.blank]}
+        strange = _strange(counts, wanted, unwanted, translated)
+        if SCALES.keys() & readers.keys():
             slips = strange.index[pd.to_numeric(strange.index.to_series(), errors="coerce").notna()]
             keep |= keys.isin(slips)  # a number that is no score is judged, and counted, where scores are
             strange = strange.drop(slips)
@@ -373,18 +348,6 @@ def _strange(
     missed = sorted(listed) if len(unknown) and not counts.index.isin(listed).any() else []
     close = [near for value in missed for near in difflib.get_close_matches(value, unknown.index, 3, _CLOSE)]
     return unknown[unknown.index.isin(close)]
-
-
-def _translated(raw: Raw, table_map: TableMap, column: str) -> set[str]:
-    """Values of a column of the source to which the rules that read it give a meaning."""
-    rules = _readers(raw, table_map, column).values()
-    return {_key(value) for rule in rules for value in [*rule.values, *rule.blank]}
-
-
-def _readers(raw: Raw, table_map: TableMap, column: str) -> dict[str, Rule]:
-    """Rules that read a column of the source, by the column of ours that they fill."""
-    rules = table_map.rules.items()
-    return {name: rule for name, rule in rules if column in [find_column(raw, header) for header in rule.headers]}
 
 
 def _counted(counts: pd.DataFrame) -> str:

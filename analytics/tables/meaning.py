@@ -6,7 +6,7 @@ the run until the map settles it: `scale`, `reverse`, `values`, `blank`, or anot
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -15,7 +15,9 @@ from analytics.tables.headers import question_of
 from analytics.tables.labels import Label, find_labels, parse_label, pole
 from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES, Mapped, Rule, TableMap
+from analytics.tables.schema import FIELDS, Kind
 from analytics.tables.sources import Raw
+from analytics.tables.spelling import WORDS
 
 CHANCE = 0.01  # what would happen more rarely than this, were the map right, is doubted
 SLIP = 0.05  # share of values that may be slips of the keyboard
@@ -24,14 +26,7 @@ LEFT_EMPTY = 5  # answers in words without a score from which a blank may stand 
 FEW = 5  # texts from which a column of numbers is told from comments
 LABELS = 40  # a column with more distinct values than this has no labels
 
-
-_ASKED = {  # what a question's words ask for
-    "nps": r"recommend|promoter|\bnps\b",
-    "csat": r"satisf|\bcsat\b",
-    "ces": r"effort|\bease\b|\beasy|difficult|\bces\b",
-}
-_EFFORT = r"how (?:much|hard|difficult).*(?:effort|hard|difficult)|how (?:difficult|hard)\b"  # asked so, more is worse
-_TYPE_HEADER = r"^(?:survey|score|metric|question|rating)[ _]?type$|^metric$"
+_ASKED, _EFFORT, _TYPE_HEADER = (WORDS["questions"][part] for part in ("scores", "effort", "type"))
 _GROUPS = {"1": "detractor", "2": "passive", "3": "promoter"}
 # The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone.
 _LEAST = {"nps": ((5, 0.15), (9, 0.08)), "csat": ((3, 0.1), (4, 0.08)), "ces": ((5, 0.1), (6, 0.05))}
@@ -93,20 +88,6 @@ class Doubt:
         return f"column {self.column}, {self.aspect}: {self.reason}"
 
 
-@dataclass(frozen=True)
-class Described:
-    """One source of a table as its map read it."""
-
-    raw: Raw
-    table_map: TableMap
-    mapped: Mapped
-
-    def values(self, header: str) -> pd.Series:
-        """Values of a column of the source in the rows that count."""
-        values: pd.Series = self.raw.frame.loc[self.mapped.frame.index, header]
-        return values
-
-
 def profile_column(
     values: pd.Series, header: str, question: str = "", neighbours: Mapping[str, pd.Series] | None = None
 ) -> ColumnProfile:
@@ -143,39 +124,33 @@ def profile_column(
     share = len(numbers) / len(text) if len(text) else 0.0
     if cells:
         share += float(text.map(tidy).isin([value for value in words if parse_label(value)]).mean())
-    facts = (
-        len(text), len(text) / len(values) if len(values) else 0.0, distinct,
-        float(codes.min()) if len(codes) else float("nan"), float(codes.max()) if len(codes) else float("nan"),
-        bool((codes % 1 == 0).all()), share,
+    low, high = (float(codes.min()), float(codes.max())) if len(codes) else (float("nan"), float("nan"))
+    profile = ColumnProfile(
+        header, question or header, len(text), len(text) / len(values) if len(values) else 0.0, distinct, low, high,
+        bool((codes % 1 == 0).all()), share, labels, "empty", (),
     )  # fmt: skip
-    role, evidence = _role(text, header, question or header, facts, neighbours or {})
+    role, evidence = _role(text, profile, neighbours or {})
     evidence += [Evidence("label", f"{label.code:g} = {label.words}") for label in labels if label.pole]
-    return ColumnProfile(header, question or header, *facts, labels, role, tuple(evidence))
+    return replace(profile, role=role, evidence=tuple(evidence))
 
 
-def _role(
-    text: pd.Series,
-    header: str,
-    question: str,
-    facts: tuple[int, float, int, float, float, bool, float],
-    neighbours: Mapping[str, pd.Series],
-) -> tuple[Role, list[Evidence]]:
+def _role(text: pd.Series, facts: ColumnProfile, neighbours: Mapping[str, pd.Series]) -> tuple[Role, list[Evidence]]:
     """What the facts of a column speak for, and which of them do."""
-    n, _, distinct, low, high, whole, share = facts
+    n, low, high, distinct, twin = facts.n, facts.low, facts.high, facts.distinct, f"{facts.header}_NPS_GROUP"
     if not n:
         return "empty", []
-    numeric = share > 0.9 and whole
+    numeric = facts.numbers > 0.9 and facts.whole
     values = [Evidence("values", f"whole numbers {low:g} to {high:g}")] if numeric else []
-    if f"{header}_NPS_GROUP" in neighbours and numeric and 0 <= low <= high <= 10:
-        return "nps", [*values, Evidence("neighbour", f"{header}_NPS_GROUP")]
-    asked = asked_for(question)
+    if twin in neighbours and numeric and 0 <= low <= high <= 10:
+        return "nps", [*values, Evidence("neighbour", twin)]
+    asked = asked_for(facts.question)
     for role in asked:
         lowest, highest = SCALES[role][0]
         if numeric and lowest <= low <= high <= highest and len(asked) == 1:
-            return role, [*values, Evidence("question", question)]  # type: ignore[return-value]
+            return role, [*values, Evidence("question", facts.question)]  # type: ignore[return-value]
     if distinct == 1 and n > 1:
         return "constant", [Evidence("values", str(text.iloc[0])[:40])]
-    if share > 0.9:
+    if facts.numbers > 0.9:
         return "number", values
     dated = text.str.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{4}-\d\d-\d\dT")
     if dated.mean() > 0.9:
@@ -191,7 +166,38 @@ def asked_for(question: str) -> list[str]:
     return [role for role, pattern in _ASKED.items() if re.search(pattern, question, re.IGNORECASE)]
 
 
-def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Described]) -> list[Doubt]:
+def plain_map(table: str, raw: Raw) -> TableMap:
+    """Build the map of a source that already has our column names; all its other columns come along as extras."""
+    names = {name.casefold(): name for name in raw.frame.columns}
+    columns = {
+        spec.name: Rule(column=names.get(spec.name, spec.name))
+        for spec in FIELDS[table]
+        if spec.required or spec.name in names
+    }
+    taken = {rule.column for rule in columns.values()}
+    extra = {name: Rule(column=name, kind=_guess(raw.frame[name])) for name in raw.frame.columns if name not in taken}
+    return TableMap(columns=columns, extra=extra)
+
+
+def _guess(values: pd.Series) -> Kind:
+    """Kind of a column that nobody described: a time by its name, a number if all its values are, else a category."""
+    if str(values.name).endswith("_at"):
+        return "time"
+    if pd.api.types.is_bool_dtype(values):
+        return "flag"
+    if pd.api.types.is_numeric_dtype(values):
+        return "number"
+    if not isinstance(values.dtype, pd.StringDtype):
+        return "category"
+    for part in (values.iloc[:1000], values):  # most columns of words show it at once
+        filled = part[part.str.strip() != ""].dropna()
+        leading_zero = filled.str.match(r"[-+]?0\d")
+        if filled.empty or leading_zero.any() or pd.to_numeric(filled, errors="coerce").isna().any():
+            return "category"
+    return "number"
+
+
+def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Mapped]) -> list[Doubt]:
     """Doubt what the map of a table says of its scores and comments, where the data show something else.
 
     Parameters
@@ -211,7 +217,7 @@ def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Described])
     doubts: list[Doubt] = []
     for source in sources:
         for name, rule in source.table_map.columns.items():
-            if name in SCALES and name in source.mapped.headers and len(source.mapped.frame):
+            if name in SCALES and name in source.headers and len(source.frame):
                 doubts += _doubt_source(name, rule, source)
     rules = {name: rule for source in reversed(sources) for name, rule in source.table_map.columns.items()}
     for name in SCALES:
@@ -222,31 +228,24 @@ def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Described])
     return list(dict.fromkeys(doubts))
 
 
-def _doubt_source(name: str, rule: Rule, source: Described) -> list[Doubt]:
+def _doubt_source(name: str, rule: Rule, source: Mapped) -> list[Doubt]:
     """Doubts on one score from what stands in its cells' labels, its question, and the columns beside it."""
-    header = source.mapped.headers[name]
+    header = source.headers[name]
     if header not in source.raw.frame:
         return []
     question = question_of(source.raw, header)
     values = source.values(header)
+    asked = asked_for(question)
+    reason = f"{header!r} asks {question[:120]!r}, which is {' or '.join(asked)}. Map it as that."
     return [
-        *_doubt_role(name, rule, header, question),
+        *([Doubt(name, "meaning", reason)] if asked and name not in asked and not rule.scale else []),
         *_doubt_group(name, rule, header, values, source),
         *_doubt_type(name, values, source),
         *_doubt_direction(name, rule, question, values),
     ]
 
 
-def _doubt_role(name: str, rule: Rule, header: str, question: str) -> list[Doubt]:
-    asked = asked_for(question)
-    if not asked or name in asked or rule.scale:
-        return []
-    return [
-        Doubt(name, "meaning", f"{header!r} asks {question[:120]!r}, which is {' or '.join(asked)}. Map it as that.")
-    ]
-
-
-def _doubt_group(name: str, rule: Rule, header: str, values: pd.Series, source: Described) -> list[Doubt]:
+def _doubt_group(name: str, rule: Rule, header: str, values: pd.Series, source: Mapped) -> list[Doubt]:
     """Doubts from the column that says who is a promoter: it stands beside an NPS question and no other."""
     twins = [str(c) for c in source.raw.frame.columns if str(c).endswith("_NPS_GROUP")]
     own = f"{header}_NPS_GROUP"
@@ -272,7 +271,7 @@ def _doubt_group(name: str, rule: Rule, header: str, values: pd.Series, source: 
     return [Doubt(name, "scale", f"{count}: these are not the numbers 0 to 10. Say values, or reverse = true.")]
 
 
-def _doubt_type(name: str, values: pd.Series, source: Described) -> list[Doubt]:
+def _doubt_type(name: str, values: pd.Series, source: Mapped) -> list[Doubt]:
     """Doubts from a column that says of each row what kind of survey it answers."""
     doubts = []
     for header in source.raw.frame.columns:

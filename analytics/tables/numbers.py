@@ -11,11 +11,13 @@ import numpy as np
 import pandas as pd
 
 from analytics.tables.schema import Field
-from analytics.tables.spelling import NO_VALUE, WORDS, as_text, fold, invert, is_one_of, unify
+from analytics.tables.spelling import NO_VALUE, WORDS, Reading, as_text, fold, invert, is_one_of, unify
 
 UNITS = {name: float(seconds) for name, seconds in invert(WORDS["seconds"]).items()}
 DURATIONS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
-_NO_ANSWER, _STARS = frozenset(map(fold, WORDS["no_answer"])), frozenset(WORDS["stars"])
+_EDGES = "()[]. "  # around a word
+_NO_ANSWER = frozenset(fold(words).strip(_EDGES) for words in WORDS["no_answer"])
+_STARS = frozenset(WORDS["stars"])
 _NOUNS = _STARS | {"points", "point", "pts", "pt", "punkte", "punkten", "puntos", "punti", "punten"}
 _OF = "|".join(map(re.escape, WORDS["of"]))
 
@@ -30,14 +32,12 @@ _CLOCK = re.compile(r"(?:(\d{1,6}) ?([^\W\d]+)[, ]*)?(\d{1,4}):([0-5]?\d):([0-5]
 _ISO = re.compile(r"P(?=.)(?:(\d+)W)?(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
 _PART = re.compile(r"(\d+(?:[.,]\d{1,2})?) ?([^\W\d_]+)\.?")
 _MONEY = r"(?:[A-Z]{0,3}[$£€¥₹₩₺₽]|[A-Z]{3}|[Kk]r\.?|zł|Fr\.)"
-_PRICE = re.compile(rf"([+-]?)({_MONEY})? ?([+-]?)([\d.,' ]*\d)(?:[.,]-{{0,2}})? ?({_MONEY})?(-?)")
+_PRICE = rf"^([+-]?)({_MONEY})? ?([+-]?)([\d.,' ]*\d)(?:[.,]-{{0,2}})? ?({_MONEY})?(-?)$"
 
 Numbers = tuple[pd.Series, pd.Series, str]  # values; why a cell is bad, missing where it is not; a note on the column
 
 
-def read_numbers(
-    cells: pd.Series, spec: Field, formats: Sequence[str], decimal: str | None, multiply: float
-) -> Numbers:
+def read_numbers(cells: pd.Series, spec: Field, reading: Reading) -> Numbers:
     """Numbers in the unit of a field.
 
     Parameters
@@ -46,12 +46,9 @@ def read_numbers(
         Text, numbers or time spans, each value once or in any order.
     spec
         The field: `high` says that it is a score on a scale, `unit` that it is a duration or money.
-    formats
-        '%H:%M' or '%M:%S', as a map states, for durations such as 12:30.
-    decimal
-        The sign before decimals that a map states; None to have the column show it.
-    multiply
-        Factor for numbers that name no unit of their own.
+    reading
+        Its `formats` tell durations such as 12:30, '%H:%M' or '%M:%S'; `decimal` is None to have the column show it;
+        `multiply` is for numbers that name no unit of their own.
 
     Raises
     ------
@@ -70,7 +67,7 @@ def read_numbers(
         blank = text.isna() | is_one_of(text, NO_VALUE)
         values = pd.to_numeric(text.mask(blank), errors="coerce").astype("float64")
         odd = values.isna() & ~blank
-        if decimal == "," or text[odd].str.contains(",").any() or _is_pointed(text):
+        if reading.decimal == "," or text[odd].str.contains(",").any() or _is_pointed(text):
             odd |= text.str.contains(".", regex=False).fillna(False) & ~blank
         if odd.any():
             figures = unify(text.where(odd))
@@ -78,12 +75,12 @@ def read_numbers(
             if spec.high is not None:
                 figures, reasons, blank = _split_scores(figures, spec, reasons, blank)
             elif spec.unit in DURATIONS:
-                stated = _read_durations(figures, formats) / DURATIONS[spec.unit]
+                stated = _read_durations(figures, reading.formats) / DURATIONS[spec.unit]
                 figures = figures.where(stated.isna())
             elif spec.unit.startswith("currency"):
-                figures = _strip_currency(figures, decimal)
-            values, reasons, note = _read_figures(figures, values, spec, decimal, reasons)
-    values = (values * multiply).fillna(stated).where(reasons.isna())
+                figures = _strip_currency(figures, reading.decimal)
+            values, reasons, note = _read_figures(figures, values, spec, reading.decimal, reasons)
+    values = (values * (reading.multiply or 1.0)).fillna(stated).where(reasons.isna())
     bad = ~blank & ~np.isfinite(values)
     general: pd.Series = pd.Series(no_number, index=cells.index, dtype="str").where(bad)
     return values.mask(bad | blank), reasons.where(reasons.notna(), general).mask(blank), note
@@ -148,31 +145,22 @@ def _strip_currency(figures: pd.Series, decimal: str | None) -> pd.Series:
     """Amounts without their currency, which must be one; '(12.50)' and '12.50-' are negative."""
     bracketed = figures.str.fullmatch(r"\(.+\)").fillna(False)
     inner = figures.str.replace(r"^\((.+)\)$", r"\1", regex=True)
-    parts = [_PRICE.fullmatch(cell) if isinstance(cell, str) else None for cell in inner]
-    names = {name: cell for cell, part in zip(inner, parts, strict=True) if part and (name := part[2] or part[5])}
-    if len({_CODES.get(name, name) for name in names}) > 1:
+    sign, before, second, figure, after, last = (part for _, part in inner.str.extract(_PRICE).items())
+    currency = before.fillna(after).replace(_CODES)
+    if currency.nunique() > 1:
+        samples = inner[currency.notna() & ~currency.duplicated()].head(4)
         raise ValueError(
-            f"holds several currencies ({', '.join(map(repr, list(names.values())[:4]))}), which cannot be added up. "
+            f"holds several currencies ({', '.join(map(repr, samples))}), which cannot be added up. "
             "Convert them first, or map a column that holds one currency."
         )
-    out = []
-    for cell, part, negative in zip(inner, parts, bracketed, strict=True):
-        if part is None:
-            out.append(cell if not negative else None)
-            continue
-        minus = "-" in (part[1] + part[3] + part[6]) or negative
-        figure = part[4] + ("." if _is_english(part, decimal) else "")
-        out.append("-" * minus + figure)
-    return pd.Series(out, index=figures.index, dtype="str")
+    negative = (sign + second + last).str.contains("-").fillna(False) | bracketed
+    commas = figure.str.contains(",") & ~figure.str.contains(".", regex=False)
+    english = commas & currency.isin(["GBP", "USD"]) & (decimal is None)  # pounds and dollars group by commas
+    amount = negative.map({True: "-", False: ""}) + figure + english.map({True: ".", False: ""})
+    return amount.where(figure.notna(), inner.mask(bracketed)).astype("str")
 
 
 _CODES = {"£": "GBP", "$": "USD", "US$": "USD", "€": "EUR", "¥": "JPY", "₹": "INR"}
-
-
-def _is_english(price: re.Match[str], decimal: str | None) -> bool:
-    """Whether pounds or dollars settle that the commas of an amount group."""
-    name = price[2] or price[5] or ""
-    return decimal is None and _CODES.get(name, name) in {"GBP", "USD"} and "." not in price[4] and "," in price[4]
 
 
 def _split_scores(
@@ -189,15 +177,13 @@ def _split_scores(
     if len(tops) > 1:
         raise ValueError(f"mixes scales: {', '.join(map(repr, tops.values()))}. Map one scale, or translate by values.")
     shared = {label for label, numbers in labels.items() if len(numbers) > 1 and label not in _NO_ANSWER}
-    silent = pd.Series([part.label in _NO_ANSWER for part in parts], filled.index, dtype=bool)
-    figures = pd.Series([part.figure for part in parts], filled.index, dtype="str")
     why = [_SHARED if part.label in shared else part.reason for part in parts]
-    found = pd.Series(why, filled.index, dtype="str").reindex(cells.index)
-    return (
-        figures.reindex(cells.index),
-        reasons.where(reasons.notna(), found),
-        blank | silent.reindex(cells.index, fill_value=False),
+    silent = pd.Series([part.label in _NO_ANSWER for part in parts], filled.index, dtype=bool)
+    figures, causes = (
+        pd.Series(values, filled.index, dtype="str").reindex(cells.index)
+        for values in ([part.figure for part in parts], why)
     )
+    return figures, reasons.where(reasons.notna(), causes), blank | silent.reindex(cells.index, fill_value=False)
 
 
 _SHARED = "numbers a word that several numbers share"
@@ -215,7 +201,7 @@ class _Score(NamedTuple):
 def _split_score(cell: str, spec: Field) -> _Score:
     """One score cut into its parts."""
     high = spec.high or 0
-    word = fold(cell).strip("()[] ")
+    word = fold(cell).strip(_EDGES)
     if word in _NO_ANSWER:
         return _Score(None, word)
     if re.fullmatch(r"[+-]?\d+(?:[.,]\d+)? ?%", cell):
@@ -230,7 +216,7 @@ def _split_score(cell: str, spec: Field) -> _Score:
     if counted := re.fullmatch(r"(\d) ?★|★ ?(\d)", cell):
         return _count_stars(counted[1] or counted[2], 5, spec)
     if match := _LABEL_LAST.fullmatch(cell):
-        label = fold((match[2] or match[3] or "").strip(" )]."))
+        label = fold(match[2] or match[3] or "").strip(_EDGES)
         if label in _STARS:
             return _count_stars(match[1], 5, spec)
         return _Score(None) if match[3] and label in UNITS else _Score(match[1], label)

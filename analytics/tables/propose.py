@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 
 from analytics.tables.check import Checked
-from analytics.tables.convert import Reading, convert
+from analytics.tables.convert import convert
 from analytics.tables.headers import question_of
 from analytics.tables.labels import pole
 from analytics.tables.maps import SCALES
 from analytics.tables.meaning import ColumnProfile, Doubt, asked_for, profile_column
 from analytics.tables.schema import FIELDS, Field
 from analytics.tables.sources import Raw
+from analytics.tables.spelling import Reading
 
 MAPS = Path(__file__).parents[2] / "data" / "maps"
 LOOKED_AT = 20_000  # rows that a column is profiled by; the checks then read all
@@ -28,15 +29,8 @@ READABLE = 0.9  # share of a column's values that must read as what a header pro
 
 _WORDS = tomllib.loads(Path(__file__).with_name("propose.toml").read_text(encoding="utf-8"))
 _NEEDS: dict[str, list[str]] = _WORDS.pop("needs")
-_STARS = re.compile(r"\brating\b|\bstars\b|satisfaction", re.IGNORECASE)
-_SCORE = re.compile(r"rating|stars\b|score|satisf|answer|recommend|nps|csat|effort|grade|experience", re.IGNORECASE)
-_OTHER = re.compile(r"_text$|\bother\b|specify|\bname\b|address", re.IGNORECASE)
-_DATED = re.compile(r"date|time|stamp|_at$|\bat$|created|submitted|joined|since|left|sent|invited", re.IGNORECASE)
-_PERSONAL = re.compile(r"name|e-?mail|phone|address|\bip\b|latitude|longitude|post ?code|\bzip", re.IGNORECASE)
-_ROLES = {
-    "id": {"id", "number", "category"}, "category": {"category"}, "text": {"comment", "category", "id"},
-    "flag": {"category"},
-}  # fmt: skip
+_ROLES: dict[str, list[str]] = _WORDS.pop("roles")
+_HEADER = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _WORDS.pop("headers").items()}
 
 SCORE = "surveys, score"  # the place of a question which column is the score
 Edits = tuple[tuple[tuple[str, ...], object], ...]
@@ -48,6 +42,18 @@ class Choice:
 
     means: str
     edits: Edits
+
+    def edit(self, content: dict[str, Any]) -> dict[str, Any]:
+        """A map with the keys of this answer set, or taken away, at any depth."""
+        changed = dict(content)
+        for (key, *rest), value in self.edits:
+            if rest:
+                changed[key] = Choice("", ((tuple(rest), value),)).edit(changed.get(key, {}))
+            elif value is None:
+                changed.pop(key, None)
+            else:
+                changed[key] = value
+        return changed
 
 
 @dataclass(frozen=True)
@@ -110,8 +116,7 @@ def propose(raw: Raw) -> Draft:
             questions += [replace(q, place=SCORE) for q in asked]
         if "responded_at" in lines and lines["responded_at"].filled == 1:
             lines.pop("invited_at", None)  # an export of answers alone does not say who was asked
-        order = [spec.name for spec in FIELDS[table] if spec.name in lines]
-        section: dict[str, Any] = {name: lines[name].header for name in order}
+        section: dict[str, Any] = {s.name: lines[s.name].header for s in FIELDS[table] if s.name in lines}
         primary = FIELDS[table][0].name
         if primary not in section and table in ("surveys", "complaints"):
             section = {primary: {"row_number": "row-"}} | section
@@ -139,7 +144,7 @@ def _look_again(profile: ColumnProfile, values: pd.Series) -> ColumnProfile:
     """A column whose header tells more than its values: stamps in another spelling, and few or short comments."""
     if profile.role not in ("id", "category", "comment", "constant"):
         return profile
-    if _DATED.search(profile.header) and _reads(values, Field("t", "time", "")):
+    if _HEADER["dated"].search(profile.header) and _reads(values, Field("t", "time", "")):
         return replace(profile, role="time")
     if profile.role == "constant":
         return profile
@@ -157,9 +162,7 @@ def _reads(values: pd.Series, spec: Field) -> bool:
         read = convert(filled, spec, Reading("UTC", "UTC"))
     except ValueError:
         return spec.kind == "time"
-    bounded = spec.low is not None and spec.high is not None
-    inside = read.values.between(spec.low or 0, spec.high or 0) if bounded else read.values.notna()
-    return len(filled) > 0 and float(inside.mean()) >= READABLE
+    return len(filled) > 0 and float(spec.holds(read.values).mean()) >= READABLE
 
 
 def _find_scores(
@@ -183,17 +186,13 @@ def _find_scores(
         kinds = [profile.role] if profile.role in SCALES else asked_for(profile.question)
         kinds = kinds or (sorted(typed) if re.search("score|answer|value", profile.header, re.I) else [])
         words = _scale_words(values)
-        stars = _STARS.search(profile.question) and profile.high <= 5 and _reads(values, specs["csat"])
+        stars = _HEADER["stars"].search(profile.question) and profile.high <= 5 and _reads(values, specs["csat"])
         kind = kinds[0] if len(kinds) == 1 else "csat" if not kinds and (words or stars) else ""
         if kind and (profile.role == kind or words or _reads(values, specs[kind])):
             if kind in scores:
-                second.append(
-                    Question(
-                        profile.header, _second(profile, kind, scores[kind]), _instead(profile.header, kind, words)
-                    )
-                )
+                second.append(_second(profile, kind, scores[kind], words))
             scores.setdefault(kind, profile)
-        elif (kind or _SCORE.search(profile.question) or _spans(profile)) and (
+        elif (kind or _HEADER["score"].search(profile.question) or _spans(profile)) and (
             _on_scale(profile) or _is_worded(values)
         ):
             asked.append(Question(profile.header, _which(profile), _as_scores(profile)))
@@ -203,11 +202,6 @@ def _find_scores(
 def _spans(profile: ColumnProfile) -> bool:
     """Whether a column's numbers run from one end of a scale to the other."""
     return any(scale == (profile.low, profile.high) for scales in SCALES.values() for scale in scales)
-
-
-def _instead(header: str, kind: str, words: dict[str, float]) -> tuple[Choice, ...]:
-    rule = {"column": header, "values": words} if words else header
-    return Choice("the first of them", ()), Choice("this one", ((("surveys", kind), rule),))
 
 
 def _on_scale(profile: ColumnProfile) -> bool:
@@ -270,8 +264,12 @@ def _which(profile: ColumnProfile) -> str:
     )
 
 
-def _second(profile: ColumnProfile, kind: str, first: ColumnProfile) -> str:
-    return f"{profile.header!r} may be {kind} as well as {first.header!r}. Which of the two is the score?"
+def _second(profile: ColumnProfile, kind: str, first: ColumnProfile, words: dict[str, float]) -> Question:
+    """The question which of two columns is a score."""
+    rule = {"column": profile.header, "values": words} if words else profile.header
+    asks = f"{profile.header!r} may be {kind} as well as {first.header!r}. Which of the two is the score?"
+    choices = (Choice("the first of them", ()), Choice("this one", ((("surveys", kind), rule),)))
+    return Question(profile.header, asks, choices)
 
 
 def _choose_tables(profiles: Iterable[ColumnProfile], scored: bool) -> list[str]:
@@ -320,12 +318,16 @@ def _fits(profile: ColumnProfile, spec: Field, primary: bool) -> bool:
     if primary:
         return profile.role in ("id", "number") and profile.distinct == profile.n and profile.filled == 1
     if spec.name == "comment":
-        return profile.role == "comment" and not _OTHER.search(profile.question)
-    return profile.role in _ROLES.get(spec.kind, set())
+        return profile.role == "comment" and not _HEADER["other"].search(profile.question)
+    return profile.role in _ROLES.get(spec.kind, [])
 
 
 def _is_group(profile: ColumnProfile) -> bool:
-    return profile.role == "category" and 1 < profile.distinct <= FEW_GROUPS and not _PERSONAL.search(profile.question)
+    return (
+        profile.role == "category"
+        and 1 < profile.distinct <= FEW_GROUPS
+        and not _HEADER["personal"].search(profile.question)
+    )
 
 
 def _key(header: str) -> str:

@@ -15,53 +15,59 @@ _FEW = 25  # words of a column that takes one of a list
 Shape = Callable[[str], bool] | frozenset[str] | None  # a test, a list of words, or free text
 
 
-def split_record(text: str, separator: str) -> list[str]:
-    """One line of a file as its fields; none where it cannot be split."""
-    try:
-        return next(csv.reader([text], delimiter=separator), [])
-    except (csv.Error, ValueError):
-        return []
-
-
-class Repairer:
-    """Joins the pieces of the one free-text column where every other field has the shape of its column.
+def repair_rows(
+    rows: pd.DataFrame, ragged: Sequence[tuple[int, int, str]], separator: str
+) -> dict[int, tuple[list[str], bool]]:
+    """Join the pieces of the one free-text column where every other field has the shape of its column.
 
     Parameters
     ----------
     rows
         The rows that have the right number of fields; a column is judged by its first few thousand.
+    ragged
+        Number, fields and text of the others.
     separator
         What stands between the fields, and is put back between joined pieces.
+
+    Returns
+    -------
+    dict
+        Fields of the rows that can be repaired, by number, and whether pieces of a text were joined for it.
 
     Examples
     --------
     >>> rows = pd.DataFrame({"id": ["a1", "a2", "a3"], "why": ["Fine", "", "So so"], "nps": ["9", "8", "7"]})
-    >>> Repairer(rows, ",").repair("a4,Late, rude,2")
-    (['a4', 'Late, rude', '2'], True)
+    >>> repair_rows(rows, [(4, 4, "a4,Late, rude,2")], ",")
+    {4: (['a4', 'Late, rude', '2'], True)}
     """
+    if not ragged or rows.empty:
+        return {}
+    shapes = [_find_shape(rows.iloc[:_SAMPLE, c]) for c in range(rows.shape[1])]
+    lists = [c for c, shape in enumerate(shapes) if isinstance(shape, frozenset) and len(shape) > 1]
+    if None not in shapes and len(lists) == 1:  # short answers only: the long ones are those cut up
+        shapes[lists[0]] = None
+    long = {number: _repair(text, shapes, separator) for number, fields, text in ragged if fields > len(shapes)}
+    return {number: whole for number, whole in long.items() if whole is not None}
 
-    def __init__(self, rows: pd.DataFrame, separator: str) -> None:
-        self.separator = separator
-        self.shapes = [_find_shape(rows.iloc[:_SAMPLE, c]) for c in range(rows.shape[1])]
-        lists = [c for c, shape in enumerate(self.shapes) if isinstance(shape, frozenset) and len(shape) > 1]
-        if None not in self.shapes and len(lists) == 1:  # short answers only: the long ones are those cut up
-            self.shapes[lists[0]] = None
 
-    def repair(self, text: str) -> tuple[list[str], bool] | None:
-        """The fields of a row as the table has them, and whether some were joined; None where that is not plain."""
-        fields = split_record(text, self.separator)
-        width = len(self.shapes)
-        while len(fields) > width and not fields[-1].strip():
-            fields.pop()
-        if len(fields) == width:
-            return fields, False
-        free = [c for c, shape in enumerate(self.shapes) if shape is None]
-        if len(fields) < width or len(free) != 1:
-            return None
-        start, stop = free[0], free[0] + len(fields) - width + 1
-        whole = [*fields[:start], self.separator.join(fields[start:stop]), *fields[stop:]]
-        fits = all(_fits(shape, field.strip()) for shape, field in zip(self.shapes, whole, strict=True))
-        return (whole, True) if fits else None
+def _repair(text: str, shapes: Sequence[Shape], separator: str) -> tuple[list[str], bool] | None:
+    """The fields of a row as the table has them, and whether some were joined; None where that is not plain."""
+    try:
+        fields = next(csv.reader([text], delimiter=separator), [])
+    except (csv.Error, ValueError):
+        return None
+    width = len(shapes)
+    while len(fields) > width and not fields[-1].strip():
+        fields.pop()
+    if len(fields) == width:
+        return fields, False
+    free = [c for c, shape in enumerate(shapes) if shape is None]
+    if len(fields) < width or len(free) != 1:
+        return None
+    start, stop = free[0], free[0] + len(fields) - width + 1
+    whole = [*fields[:start], separator.join(fields[start:stop]), *fields[stop:]]
+    fits = all(_fits(shape, field.strip()) for shape, field in zip(shapes, whole, strict=True))
+    return (whole, True) if fits else None
 
 
 def _find_shape(values: pd.Series) -> Shape:
@@ -93,14 +99,3 @@ def _matcher(pattern: re.Pattern[str], blank_fits: bool) -> Callable[[str], bool
 def _outline(text: str) -> str:
     """An id by the kinds of its characters, runs made one: 'AB-1207' is 'A-9'."""
     return re.sub(r"[A-Za-z]+", "A", re.sub(r"\d+", "9", text))
-
-
-def repair_rows(
-    rows: pd.DataFrame, ragged: Sequence[tuple[int, int, str]], separator: str
-) -> dict[int, tuple[list[str], bool]]:
-    """Fields of the ragged rows that can be repaired, by number, and whether pieces of a text were joined for it."""
-    if not ragged or rows.empty:
-        return {}
-    repairer = Repairer(rows, separator)
-    long = {number: repairer.repair(text) for number, fields, text in ragged if fields > rows.shape[1]}
-    return {number: whole for number, whole in long.items() if whole is not None}

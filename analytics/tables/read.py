@@ -10,14 +10,16 @@ from pathlib import Path
 import pandas as pd
 
 from analytics.config import Config, Source
-from analytics.tables.check import CELL_OUT, Checked, Piece, Stop, check_table, list_stops
+from analytics.tables.check import Checked, Piece, Stop, check_table, list_stops
 from analytics.tables.layout import Place
-from analytics.tables.maps import ExportMap, load_map, plain_map
-from analytics.tables.schema import LOSS_COLUMNS, TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
+from analytics.tables.maps import ExportMap, load_map
+from analytics.tables.meaning import plain_map
+from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 
 QUARANTINE = "data/derived/quarantine"
 _DEMO = tomllib.loads((Path(__file__).parent / "demo" / "declared.toml").read_text(encoding="utf-8"))
+_LOGGED = ("rows", "inputs", "faults", "absent", "losses", "spans")
 _LINKS = (
     ("surveys", "contact_id", "contacts"),
     ("surveys", "customer_id", "customers"),
@@ -137,7 +139,7 @@ def _borrowed(config: Config) -> list[Stop]:
     demo, own = _DEMO["organisation"], config.organisation.name
     settle = "Remove them (and a strategy that is not yours), or say own = true where they are yours."
     return [
-        (key, "", None, None, f"{', '.join(map(repr, names))}: declared by the demo, {demo}, not by {own}. {settle}")
+        (key, "", f"{', '.join(map(repr, names))}: declared by the demo, {demo}, not by {own}. {settle}")
         for key, names in borrowed.items()
         if names
     ]
@@ -183,56 +185,36 @@ def _open(root: Path, source: Source, place: Place) -> list[Raw]:
         for f in find_files(str(source.path), root)
     }
     return [
-        read_raw(file, name, source.encoding, source.separator, source.sheet, *place) for file, name in names.items()
+        read_raw(file, name, source.encoding, source.separator, source.sheet, **place._asdict())
+        for file, name in names.items()
     ]
 
 
 def _build_log(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> ReadLog:
-    inputs = [
-        (table, piece.raw.name, piece.raw.sha256, len(piece.raw.frame) + len(piece.raw.broken))
-        for table, found in pieces.items()
-        for piece in found
-    ]
-    faults = pd.concat([result.faults.assign(table=table) for table, result in checked.items()])
-    kinds = faults.groupby(["table", "column", "reason", "effect"], sort=False).size().rename("n").reset_index()
-    rows = pd.DataFrame([result.counts for result in checked.values()])
+    """The logs of all tables as one."""
+    logs = [result.log for result in checked.values()]
+    frames = {name: [getattr(log, name) for log in logs] for name in _LOGGED}
     return ReadLog(
-        rows,
-        pd.DataFrame(inputs, columns=["table", "source", "sha256", "rows"]),
-        kinds[["table", "column", "reason", "n", "effect"]],
-        tuple(dict.fromkeys([*_general_warnings(pieces, checked), *_orphan_warnings(checked)])),
-        pd.DataFrame(
-            [
-                (table, source, lack.column, ", ".join(lack.wanted), lack.nearest)
-                for table, result in checked.items()
-                for source, lack in result.absent
-            ],
-            columns=["table", "source", "column", "wanted", "nearest"],
-        ),
-        pd.DataFrame(
-            [(*loss, loss.matters) for result in checked.values() for loss in result.losses], columns=[*LOSS_COLUMNS]
-        ),
-        {name: scale for result in checked.values() for name, scale in result.scales.items()},
-        pd.concat([result.spans for result in checked.values()]),
-        frozenset(name for result in checked.values() for name in result.directed),
+        **{name: pd.concat([f for f in parts if len(f)] or parts, ignore_index=True) for name, parts in frames.items()},
+        warnings=tuple(dict.fromkeys([*_general_warnings(pieces, checked), *_orphan_warnings(checked)])),
+        scales={name: scale for log in logs for name, scale in log.scales.items()},
+        directed=frozenset(name for log in logs for name in log.directed),
     )
 
 
 def _general_warnings(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> list[str]:
-    raws = [piece.raw for found in pieces.values() for piece in found]
+    raws = [piece.raw for sources in pieces.values() for piece in sources]
     warnings = [warning for raw in raws for warning in raw.warnings]
     warnings += [f"{raw.name}: holds a header and no rows." for raw in raws if raw.frame.empty and not raw.broken]
     for table, result in checked.items():
-        warnings += result.warnings
-        out, read, left = (int(result.counts[k]) for k in ("quarantined", "read", "left_out"))
-        cells = int((result.faults["effect"] == CELL_OUT).sum())
-        where = f"see {QUARANTINE}/{table}.csv"
-        if left:
-            warnings.append(f"{table}: {left:,} of {read:,} rows were left out as the map's where asks.")
-        if out:
-            warnings.append(f"{table}: {out:,} of {read:,} rows were set aside; {where}.")
-        if cells:
-            warnings.append(f"{table}: {cells:,} values that cannot be right were set to missing; {where}.")
+        warnings += result.log.warnings
+        n, where = result.log.rows.iloc[0], f"see {QUARANTINE}/{table}.csv"
+        if n["left_out"]:
+            warnings.append(f"{table}: {n['left_out']:,} of {n['read']:,} rows were left out as the map's where asks.")
+        if n["quarantined"]:
+            warnings.append(f"{table}: {n['quarantined']:,} of {n['read']:,} rows were set aside; {where}.")
+        if n["cells"]:
+            warnings.append(f"{table}: {n['cells']:,} values that cannot be right were set to missing; {where}.")
     return warnings
 
 
@@ -248,18 +230,28 @@ def _orphan_warnings(checked: dict[str, Checked]) -> list[str]:
     return warnings
 
 
+def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
+    """Write a file in one step: a reader, or a machine that stops, finds the old file or the new one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+        Path(name).chmod(mode)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
 def write_quarantine(faults: pd.DataFrame, path: Path) -> None:
-    """Write the faults of one table, replacing those of the last run in one step; no faults, no file."""
+    """Write the faults of one table, replacing those of the last run; no faults, no file."""
     try:
         if faults.empty:
             path.unlink(missing_ok=True)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        columns = ["source", "row", "column", "value", "reason", "effect"]
-        handle, name = tempfile.mkstemp(suffix=".csv", dir=path.parent)
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            defuse(faults[columns]).to_csv(file, index=False)
-        os.replace(name, path)
+        else:
+            columns = ["source", "row", "column", "value", "reason", "effect"]
+            write_whole(path, defuse(faults[columns]).to_csv(index=False))
     except OSError as error:
         raise ValueError(
             f"{path}: rows were set aside but cannot be written there ({error.strerror}). Make the folder writable."

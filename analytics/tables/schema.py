@@ -24,8 +24,6 @@ TEXT_SCORES = (
 )  # fmt: skip
 TABLE_NAMES = ("contacts", "surveys", "complaints", "customers")
 REMEDIES = ("none", "partial", "full")
-LOSS_COLUMNS = ("table", "why", "measure", "lost", "kept", "difference", "low", "high", "shift", "matters")
-FAILURE_COLUMNS = ("table", "column", "row", "value", "reason")
 
 Kind = Literal["id", "time", "number", "flag", "category", "text"]
 
@@ -47,6 +45,10 @@ class Field:
     high: float | None = None
     whole: bool = False
     allowed: tuple[str, ...] = ()
+
+    def holds(self, values: pd.Series) -> pd.Series:
+        """Whether a value is there and, where the field has ends, lies between them."""
+        return values.notna() if self.low is None or self.high is None else values.between(self.low, self.high)
 
 
 def _read_fields() -> dict[str, tuple[Field, ...]]:
@@ -110,13 +112,13 @@ class DataContractError(ValueError):
     Parameters
     ----------
     failures
-        Frame, or rows, of table, column, row (in the source, counted from 1 below the header), value, reason.
+        Frame, or rows, of table, column ('' for the whole source) and reason.
     """
 
     failures: pd.DataFrame
 
     def __init__(self, failures: pd.DataFrame | Sequence[Sequence[object]], shown: int = 20) -> None:
-        self.failures = pd.DataFrame(failures, columns=list(FAILURE_COLUMNS)).reset_index(drop=True)
+        self.failures = frame_of("table column reason", failures)
         lines = (self.failures["table"].astype(str) + ": " + self.failures["reason"].astype(str)).tolist()
         count = len(lines)
         more = [f"… and {count - shown} more, all in .failures"] if count > shown else []
@@ -127,8 +129,9 @@ class DataContractError(ValueError):
         return type(self), (self.failures,)
 
 
-def _empty(columns: str) -> pd.DataFrame:
-    return pd.DataFrame(columns=columns.split(), dtype="object")
+def frame_of(columns: str, rows: pd.DataFrame | Sequence[Sequence[object]] = ()) -> pd.DataFrame:
+    """A frame of some rows, its columns named in one line."""
+    return pd.DataFrame(rows, columns=columns.split(), dtype=None if len(rows) else "object").reset_index(drop=True)
 
 
 @dataclass(frozen=True)
@@ -159,14 +162,16 @@ class ReadLog:
         Scores of which a map says which end of their scale is the good one.
     """
 
-    rows: pd.DataFrame = field(default_factory=_empty("table read kept quarantined duplicates cells").copy)
-    inputs: pd.DataFrame = field(default_factory=_empty("table source sha256 rows").copy)
-    faults: pd.DataFrame = field(default_factory=_empty("table column reason n effect").copy)
+    rows: pd.DataFrame = field(default_factory=frame_of("table read kept quarantined duplicates cells").copy)
+    inputs: pd.DataFrame = field(default_factory=frame_of("table source sha256 rows").copy)
+    faults: pd.DataFrame = field(default_factory=frame_of("table column reason n effect").copy)
     warnings: tuple[str, ...] = ()
-    absent: pd.DataFrame = field(default_factory=_empty("table source column wanted nearest").copy)
-    losses: pd.DataFrame = field(default_factory=_empty(" ".join(LOSS_COLUMNS)).copy)
+    absent: pd.DataFrame = field(default_factory=frame_of("table source column wanted nearest").copy)
+    losses: pd.DataFrame = field(
+        default_factory=frame_of("table why measure lost kept difference low high shift matters").copy
+    )
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
-    spans: pd.DataFrame = field(default_factory=_empty("table source kept first last").copy)
+    spans: pd.DataFrame = field(default_factory=frame_of("table source kept first last").copy)
     directed: frozenset[str] = frozenset()
 
 

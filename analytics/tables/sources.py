@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -85,16 +86,10 @@ def find_files(pattern: str, root: Path) -> list[Path]:
 
 
 def read_raw(
-    path: Path,
-    name: str,
-    encoding: str | None = None,
-    separator: str | None = None,
-    sheet: str | None = None,
-    header_rows: int = 1,
-    header_row: int | None = None,
-    skip_rows: int = 0,
-) -> Raw:
-    """Read one file or Parquet folder; `name` is what messages call it. See `read_file` and `layout.find_header`."""
+    path: Path, name: str, encoding: str | None = None, separator: str | None = None, sheet: str | None = None,
+    **place: Any,  # noqa: ANN401
+) -> Raw:  # fmt: skip
+    """Read one file or Parquet folder; `name` is what messages call it, `place` see `layout.Place`."""
     if path.is_dir() or path.suffix.lower() in {".parquet", ".pq"}:
         return _read_parquet(path, name)
     try:
@@ -108,10 +103,10 @@ def read_raw(
     blank = b" \t\r\n\0\xef\xbb\xbf\xff\xfe"
     if not data[:4096].strip(blank) and not data.strip(blank):
         raise ValueError(f"{name}: is empty. Export it again, or leave the source out.")
-    place = Place(header_rows, header_row, skip_rows)
+    where = Place(**place)
     if path.suffix.lower() in {".xlsx", ".xlsm"}:
-        return _read_excel(data, name, sheet, place)
-    return _read_text(data, name, encoding, separator, place)
+        return _read_excel(data, name, sheet, where)
+    return _read_text(data, name, encoding, separator, where)
 
 
 def _read_excel(data: bytes, name: str, sheet: str | None, place: Place) -> Raw:
@@ -228,22 +223,15 @@ def _split(body: bytes, name: str, separator: str, width: int) -> tuple[pd.DataF
         return "skip"
 
     body = body if body.endswith(b"\n") else body + b"\n"
+    typing = arrow_csv.ConvertOptions(column_types=dict.fromkeys(plain, pa.large_string()), strings_can_be_null=False)
     # On all cores first; then on one, which knows the numbers of rows that do not fit; then for cells beyond a block.
     for threads, block in ((True, 1 << 24), (False, 1 << 24), (False, (1 << 31) - 1)):
         ragged.clear()
         try:
-            table = arrow_csv.read_csv(
-                pa.BufferReader(body),
-                arrow_csv.ReadOptions(use_threads=threads, block_size=block, column_names=plain),
-                arrow_csv.ParseOptions(
-                    delimiter=separator,
-                    newlines_in_values=True,
-                    invalid_row_handler=None if threads else set_aside,
-                ),
-                arrow_csv.ConvertOptions(
-                    column_types=dict.fromkeys(plain, pa.large_string()), strings_can_be_null=False
-                ),
-            )
+            reading = arrow_csv.ReadOptions(use_threads=threads, block_size=block, column_names=plain)
+            handler = None if threads else set_aside
+            cutting = arrow_csv.ParseOptions(delimiter=separator, newlines_in_values=True, invalid_row_handler=handler)
+            table = arrow_csv.read_csv(pa.BufferReader(body), reading, cutting, typing)
             break
         except pa.ArrowInvalid as error:
             if not threads and ("straddling" not in str(error) or block > 1 << 24):
@@ -258,14 +246,9 @@ def _split(body: bytes, name: str, separator: str, width: int) -> tuple[pd.DataF
 
 
 def _settle(
-    name: str,
-    frame: pd.DataFrame,
-    ragged: list[tuple[int, int, str]],
-    header: Header,
-    separator: str,
-    digest: str,
+    name: str, frame: pd.DataFrame, ragged: list[tuple[int, int, str]], header: Header, separator: str, digest: str,
     warnings: tuple[str, ...],
-) -> Raw:
+) -> Raw:  # fmt: skip
     """Name the columns, and tell the table's rows from what else the file holds."""
     names, aliases = name_columns(header.rows)
     reasons = find_asides(frame, header.rows, ragged)
@@ -291,15 +274,8 @@ def _settle(
         frame = pd.concat([frame, rows]).sort_index()
     if whole:
         warnings += (f"{name}: {len(whole):,} rows had too many fields and were put together again.",)
-    return Raw(
-        name,
-        frame.set_axis(names, axis=1),
-        digest,
-        aliases,
-        tuple(sorted(broken)),
-        (*warnings, *header.warnings),
-        tuple(whole),
-    )
+    frame = frame.set_axis(names, axis=1)
+    return Raw(name, frame, digest, aliases, tuple(sorted(broken)), (*warnings, *header.warnings), tuple(whole))
 
 
 def _ragged_reason(fields: int, width: int) -> str:
@@ -419,6 +395,5 @@ def _without_secrets(message: str, url: str) -> str:
 
 
 def _number_rows(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.set_axis(range(1, len(frame) + 1), axis=0).set_axis(
-        name_columns([[*map(str, frame.columns)]])[0], axis=1
-    )
+    names, _ = name_columns([[*map(str, frame.columns)]])
+    return frame.set_axis(names, axis=1).set_axis(range(1, len(frame) + 1), axis=0)

@@ -2,9 +2,10 @@
 
 import tomllib
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -16,6 +17,24 @@ NO_VALUE = [*NO_ID, "none", "na", "n/a", "-", "--", "."]
 WORDS: Mapping[str, Any] = tomllib.loads(Path(__file__).with_name("spellings.toml").read_text(encoding="utf-8"))
 _INVISIBLE = dict.fromkeys([*range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060, 0xAD, 0xFE0E, 0xFE0F, 0xFEFF])
 _ALIKE = _INVISIBLE | {0x2212: "-", 0x2019: "'", 0x2018: "'", 0x2B50: "★", 0x2010: "-", 0x2011: "-"}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How the cells of a column are to be read; see the keys of a column map.
+
+    `decimal` and `day_first` are None where no map states them. `workbook` says that a spreadsheet wrote the cells.
+    """
+
+    zone_in: str
+    zone_out: str
+    day_first: bool | None = None
+    formats: Sequence[str] = ()
+    decimal: str | None = None
+    multiply: float | None = None
+    epoch: Literal["s", "ms"] | None = None
+    excel_serial: bool = False
+    workbook: bool = False
 
 
 def invert(names: Mapping[str, str]) -> dict[str, str]:

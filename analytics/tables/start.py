@@ -10,18 +10,7 @@ from analytics.tables.check import Checked, Piece, check_table
 from analytics.tables.headers import find_column
 from analytics.tables.maps import SCALES, ExportMap, parse_map
 from analytics.tables.meaning import Doubt
-from analytics.tables.propose import (
-    LOOKED_AT,
-    MAPS,
-    READABLE,
-    SCORE,
-    Choice,
-    Draft,
-    Edits,
-    Question,
-    header_of,
-    propose,
-)
+from analytics.tables.propose import LOOKED_AT, MAPS, READABLE, SCORE, Choice, Draft, Question, header_of, propose
 from analytics.tables.schema import FIELDS, DataContractError
 from analytics.tables.sources import Raw
 
@@ -80,7 +69,7 @@ def answer_question(draft: Draft, question: Question, choice: Choice) -> Draft:
     """The draft as an answer makes it, checked anew; the first score that is chosen settles which one it is."""
     chosen = question.place == SCORE and choice.edits
     waiting = [q for q in draft.questions if q.place == SCORE and q is not question and not chosen]
-    return _check(replace(draft, content=_edit(draft.content, choice.edits), questions=tuple(waiting)))
+    return _check(replace(draft, content=choice.edit(draft.content), questions=tuple(waiting)))
 
 
 def find_questions(draft: Draft) -> list[Question]:
@@ -120,19 +109,6 @@ def _check(draft: Draft) -> Draft:
     """The draft with what a read would refuse; while a score is open a check says little of a whole table."""
     wrong = [q for q in find_questions(draft) if q.choices or not draft.questions]
     return replace(draft, questions=(*draft.questions, *wrong))
-
-
-def _edit(content: dict[str, Any], edits: Edits) -> dict[str, Any]:
-    """A map with some keys set, or taken away, at any depth."""
-    changed = dict(content)
-    for (key, *rest), value in edits:
-        if rest:
-            changed[key] = _edit(dict(changed.get(key, {})), ((tuple(rest), value),))
-        elif value is None:
-            changed.pop(key, None)
-        else:
-            changed[key] = value
-    return changed
 
 
 def _choices(content: dict[str, Any], table: str, column: str) -> tuple[Choice, ...]:

@@ -7,13 +7,12 @@ time; otherwise nothing is read.
 import re
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import numpy as np
 import pandas as pd
 
-from analytics.tables.spelling import NO_VALUE, WORDS, as_text, fold, invert, is_one_of, unify
+from analytics.tables.spelling import NO_VALUE, WORDS, Reading, as_text, fold, invert, is_one_of, unify
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 EPOCH_RANGE = (946_684_800, 4_102_444_800)  # seconds of 2000 to 2100
@@ -22,36 +21,11 @@ RUN = 6  # dates of which the order is certain and that run in time: by chance o
 MONTHS = {name: int(number) for name, number in invert(WORDS["months"]).items()}
 
 _HALVES = {half: "|".join(map(re.escape, words)) for half, words in WORDS["halves"].items()}
-_NUMERIC_DATE = r"^(\d{1,2})([-/.]) ?(\d{1,2})[-/.] ?(\d{4}|\d\d)(?:[T, ]+(.+))?$"
-_YEAR_FIRST = r"^(\d{4})[-/. ] ?(\d{1,2}|[^\W\d]{3,12})\.?[-/. ] ?(\d{1,2})\.?(?:[T, ]+(.+))?$"
-_LEAD = r"^(?:[^\W\d]+\.?,? )?(?:den |el |le |il |de )?"
-_DAY_MONTH = _LEAD + (
-    r"(\d{1,2})(?:st|nd|rd|th|er|re|o|a|°)?[-\s/.]*(?: ?(?:de|of|di) )?([^\W\d]{3,12})[-\s/.,]*(?:(?:de|of|del) )?"
-    r"(\d{4}|\d\d)(?:[T, ]+(.+))?$"
-)
-_MONTH_DAY = r"^(?:[^\W\d]+\.?,? )?([^\W\d]{3,12})\.?[- ]+(\d{1,2})(?:st|nd|rd|th)?[-, ]+(\d{4})(?:[T, ]+(.+))?$"
-_YEAR_LAST = r"^(?:[^\W\d]+\.?,? )?([^\W\d]{3,12})\.? (\d{1,2}) (\d\d?:\d\d(?::\d\d)?(?: [^\d ]+)?) (\d{4})$"
-_CLOCK = (
-    r"^(?:(?:um|at|kl|klo|om|alle|ore|as|a las|a) ?\.?\s?)?"
-    r"(\d{1,2})(?: ?[:.h] ?(\d\d))?(?:[:.](\d\d)(?:[.,](\d+))?)?(?: ?(h|uhr|hrs|uur))?"
-    r"(?: ?([ap])(?:\. ?)?(?:m\.?)?(?![a-z]))?[ ,]*(?:\(?(.*?)\)?)$"
-)
+_DATES, _CLOCK = WORDS["stamps"]["dates"], WORDS["stamps"]["clock"]
 _OFFSET = re.compile(r"(?:gmt|utc|z)? ?([+-]\d{1,2})(?::?(\d\d))?(?: ?\(.*)?")
 _ISO = r"^\d{4}(?:[-/]\d{1,2}[-/]\d{1,2}(?:[ T].+)?|\d{4}(?:T.+)?)$"
 _STAMP, _PLAIN_OFFSET = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?", r"(?:Z|[+-]\d\d:?\d\d)"
 _AWARE = r":\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
-
-
-@dataclass(frozen=True)
-class Stamped:
-    """How the stamps of a column are written, as a map states it or as its source shows; None where neither does."""
-
-    zone_in: str
-    day_first: bool | None = None
-    formats: tuple[str, ...] = ()
-    epoch: Literal["s", "ms"] | None = None
-    excel_serial: bool = False
-    workbook: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +38,7 @@ class Times:
     notes: tuple[str, ...] = ()
 
 
-def read_times(cells: pd.Series, codes: np.ndarray, written: Stamped) -> Times:
+def read_times(cells: pd.Series, codes: np.ndarray, written: Reading) -> Times:
     """Read the stamps of a column.
 
     Parameters
@@ -116,7 +90,7 @@ def _localise(naive: pd.Series, zone: str) -> tuple[pd.Series, np.ndarray]:
     return local, moved.to_numpy()
 
 
-def _read_counts(text: pd.Series, written: Stamped) -> tuple[pd.Series, str, str]:
+def _read_counts(text: pd.Series, written: Reading) -> tuple[pd.Series, str, str]:
     """Stamps counted in seconds or days; a note where that was not stated; a hint where it may be meant."""
     filled = text.dropna()
     nothing = pd.Series(dtype="datetime64[us]")
@@ -158,7 +132,7 @@ def _since_1899(days: pd.Series) -> pd.Series:
     return pd.Timestamp("1899-12-30") + pd.to_timedelta(milliseconds, unit="ms")
 
 
-def _parse(rest: pd.Series, codes: np.ndarray, written: Stamped, notes: list[str]) -> list[pd.Series]:
+def _parse(rest: pd.Series, codes: np.ndarray, written: Reading, notes: list[str]) -> list[pd.Series]:
     """Parsed stamps, part by part: stated formats, ISO 8601, dates of numbers, dates with a month's name."""
     parts: list[pd.Series] = []
     for stated in written.formats:
@@ -207,18 +181,12 @@ def _split(cells: pd.Series) -> pd.DataFrame:
     text = text.str.strip()
     text = text.str.replace(r"^(\d\d?:\d\d(?::\d\d)?)[, ]+(\D*\d.*\d{4})$", r"\2 \1", regex=True)  # the clock first
     frames = []
-    for pattern, names in (
-        (_NUMERIC_DATE, ["first", "mark", "second", "year", "clock"]),
-        (_YEAR_FIRST, ["year", "month", "day", "clock"]),
-        (_DAY_MONTH, ["day", "month", "year", "clock"]),
-        (_MONTH_DAY, ["month", "day", "year", "clock"]),
-        (_YEAR_LAST, ["month", "day", "clock", "year"]),
-    ):
+    for pattern in _DATES:
         if text.empty:
             break
-        parts = text.str.extract(pattern).set_axis(names, axis=1)
+        parts = text.str.extract(pattern)
         named = parts["year"].notna()
-        if "month" in names:
+        if "month" in parts:
             parts["month"] = parts["month"].map(_month, na_action="ignore")
             named &= parts["month"].notna()
         frames.append(parts[named])
@@ -348,14 +316,14 @@ def _assemble(dated: tuple[pd.DataFrame, pd.Series], zone: str) -> list[pd.Serie
         return []
     bare = split["clock"].isna()
     clock = split["clock"].map(fold, na_action="ignore").astype("str").str.extract(_CLOCK)
-    hour, minute, second = (pd.to_numeric(clock[i]) for i in range(3))
-    half, tail = clock[5], clock[6].fillna("").str.strip()
-    timed = minute.notna() | half.notna() | clock[4].notna()  # a bare 15 after a date is no clock
+    hour, minute, second = (pd.to_numeric(clock[part]) for part in ("hour", "minute", "second"))
+    half, tail = clock["half"], clock["tail"].fillna("").str.strip()
+    timed = minute.notna() | half.notna() | clock["word"].notna()  # a bare 15 after a date is no clock
     minute, second = minute.fillna(0), second.fillna(0)
     right = timed & (minute < 60) & (second < 60) & (hour < 24) & (half.isna() | hour.between(1, 12))
     hour = (hour % 12 + 12 * (half == "p")).where(half.notna(), hour)
     seconds = (hour * 3600 + minute * 60 + second).where(right).mask(bare, 0)
-    fraction = pd.to_numeric("0." + clock[3].str.slice(0, 6), errors="coerce").fillna(0)
+    fraction = pd.to_numeric("0." + clock["fraction"].str.slice(0, 6), errors="coerce").fillna(0)
     stamps = date + pd.to_timedelta(seconds + fraction, unit="s").dt.round("us")
     offsets = {name: _offset(name, zone) for name in tail.unique()}
     places = tail[tail.map(offsets).map(lambda offset: isinstance(offset, str))]

@@ -66,8 +66,8 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
 
 def doubt_checked(checked: Checked) -> list[Doubt]:
     """The doubts on a checked table of surveys, of scores whose direction its map does not state."""
-    doubts = doubt_mood(checked.frame, checked.scales)
-    return [doubt for doubt in doubts if doubt.column not in checked.directed]
+    doubts = doubt_mood(checked.frame, checked.log.scales)
+    return [doubt for doubt in doubts if doubt.column not in checked.log.directed]
 
 
 def heed_mood(tables: Tables) -> Tables:
@@ -82,7 +82,7 @@ def heed_mood(tables: Tables) -> Tables:
     doubts = doubt_mood(tables.surveys, log.scales) if tables.surveys is not None else []
     open_ends = [d for d in doubts if d.column not in log.directed]
     if open_ends:
-        raise DataContractError([("surveys", d.column, None, None, str(d)) for d in open_ends])
+        raise DataContractError([("surveys", d.column, str(d)) for d in open_ends])
     if not doubts:
         return tables
     return replace(tables, log=replace(log, warnings=(*log.warnings, *(f"surveys, {d}" for d in doubts))))

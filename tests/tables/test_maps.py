@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analytics.tables.maps import Rule, apply_map, load_map, parse_map, plain_map, translate
+from analytics.tables.maps import Rule, apply_map, load_map, parse_map, translate
+from analytics.tables.meaning import plain_map
 from analytics.tables.sources import Raw
 
 MAPS = sorted((Path(__file__).resolve().parents[2] / "data" / "maps").glob("*.toml"))
@@ -223,6 +224,12 @@ def test_a_source_with_our_names_needs_no_map_and_keeps_its_further_columns():
     table_map = plain_map("surveys", source)
     assert table_map.columns["response_id"].column == "Response_ID"
     assert {name: rule.kind for name, rule in table_map.extra.items()} == {"age": "number", "zip": "category"}
+
+
+def test_leading_zeros_that_come_late_in_a_column_are_kept():
+    codes = [str(code) for code in range(10_000, 11_500)] + ["02139"]
+    source = Raw("e", pd.DataFrame({"response_id": codes, "zip": codes}, dtype="str"), "")
+    assert plain_map("surveys", source).extra["zip"].kind == "category"
 
 
 @pytest.mark.parametrize("path", MAPS, ids=lambda p: p.stem)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analytics.config import Config
-from analytics.tables.labels import has_no_opinion, pole
+from analytics.tables.labels import pole
 from analytics.tables.meaning import profile_column
 from analytics.tables.read import read_tables
 from analytics.tables.schema import DataContractError
@@ -227,11 +227,6 @@ def test_a_file_without_any_score_or_comment_names_the_nearest_headers(read):
 )  # fmt: skip
 def test_the_words_of_a_label_say_which_end_they_are(words, side):
     assert pole(words) == side
-
-
-def test_no_opinion_is_told_from_opinions():
-    cells = pd.Series(["6 - Don't know", "Not sure", "know", "I do not know what to say", None, "5"])
-    assert has_no_opinion(cells).tolist() == [True, True, False, False, False, False]
 
 
 @pytest.mark.parametrize(

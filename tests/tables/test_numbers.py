@@ -109,6 +109,10 @@ def test_spellings_of_four_out_of_five(text):
         "ne sait pas",
         "no sé",
         "(n/a)",
+        "6 - Don't know",
+        "Not sure.",
+        "Don’t know",
+        "Does not apply",
         "99 - Not asked",
     ],
 )
@@ -127,6 +131,7 @@ def test_no_answer_is_missing_and_not_bad(text):
         ("4 stars", NPS, "counts stars, not 0 to 10"),
         ("3 weeks", CSAT, "is not a number (1 to 5)"),
         ("9 to 10", NPS, "is not a number (0 to 10)"),
+        ("I do not know what to say", NPS, "is not a number (0 to 10)"),
     ],
 )
 def test_a_score_of_another_scale_is_never_rescaled(text, spec, reason):

@@ -67,10 +67,10 @@ def test_an_absent_table_is_not_measured():
 
 
 def test_a_contract_error_carries_all_faults_and_survives_pickling():
-    error = DataContractError([("contacts", "x", 3, "v", "is wrong")] * 30)
+    error = DataContractError([("contacts", "x", "is wrong")] * 30)
     assert str(error).startswith("The data cannot be used as they are (30 faults):\n- contacts: is wrong")
     assert "… and 10 more, all in .failures" in str(error)
-    assert list(error.failures.columns) == ["table", "column", "row", "value", "reason"]
+    assert list(error.failures.columns) == ["table", "column", "reason"]
     assert len(pickle.loads(pickle.dumps(error)).failures) == 30
 
 
