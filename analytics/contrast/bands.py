@@ -18,9 +18,10 @@ from analytics.contrast.groups import (
     adjusted_difference,
     check_score,
     number_strata,
-    perceived_points,
 )
 from analytics.measures.intervals import number_clusters, z_score
+from analytics.measures.scores import perceived_points
+from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.tables.schema import NotMeasured, require
 
@@ -151,8 +152,11 @@ def contrast_bands(
     half = z_score(1 - cut) * error * reach
     difference, seen = slope * reach, (z_score(1 - cut) + z_score(2 * POWER - 1)) * error * reach
     best = len(edges) if slope > 0 else 0
-    frame = _bands(answered, outcome, codes, edges, confidence)
-    level = 1 - cut / len(edges)
+    ends, level = np.concatenate([[-np.inf], edges, [np.inf]]), 1 - cut / len(edges)
+    banded = answered.assign(band=codes)
+    frame = summarise(banded, PERCEIVED[outcome][1], ["band"], column=outcome, confidence=confidence)
+    frame = frame.drop(columns=["band", "measure"]).assign(above=ends[:-1], upto=ends[1:])
+    frame["people"] = [count_people(part) for _, part in banded.groupby("band")]
     gaps = [
         adjusted_difference(points, pd.Series(codes == band), pd.Series(codes == best), strata, level)
         if band != best else {} for band in range(len(edges) + 1)
@@ -210,17 +214,3 @@ def _join_small(
         gone = small - 1 if down else small
         edges, codes = np.delete(edges, gone), np.where(codes > gone, codes - 1, codes)
     return edges, codes
-
-
-def _bands(
-    answered: pd.DataFrame, outcome: str, codes: np.ndarray, edges: np.ndarray, confidence: float
-) -> pd.DataFrame:
-    """What customers say in each band."""
-    ends, ids, rows = np.concatenate([[-np.inf], edges, [np.inf]]), answered.get("customer_id"), []
-    for band in range(len(edges) + 1):
-        inside = codes == band
-        clusters = None if ids is None else ids[inside]
-        figure = PERCEIVED[outcome][1](answered.loc[inside, outcome], clusters=clusters, confidence=confidence)
-        row = {"above": ends[band], "upto": ends[band + 1], "people": count_people(answered[inside])}
-        rows.append(row | vars(figure))
-    return pd.DataFrame(rows)

@@ -11,8 +11,9 @@ import pandas as pd
 from scipy.special import stdtr, stdtrit
 
 from analytics.contrast.diagnosis import measured_values
-from analytics.contrast.groups import check_score, perceived_points
+from analytics.contrast.groups import check_score
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
+from analytics.measures.scores import perceived_points
 from analytics.tables.periods import Frequency, period_of
 from analytics.tables.schema import require
 

@@ -12,8 +12,8 @@ import pandas as pd
 from analytics.contrast.clocks import name_groups
 from analytics.measures.discoveries import discovery_threshold, mark_differences
 from analytics.measures.estimate import Estimate
-from analytics.measures.intervals import clustered_n, difference_bounds, number_clusters, z_score
-from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
+from analytics.measures.intervals import Sample, difference_bounds, z_score
+from analytics.measures.scores import customer_effort, net_promoter_score, perceived_points, share, top_box_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
 
@@ -133,32 +133,6 @@ def check_score(perception: str) -> None:
         )
 
 
-def perceived_points(answers: pd.Series) -> pd.Series:
-    """Turn answers into points whose mean is the measure: satisfied or not, promoter 100 to detractor -100.
-
-    Parameters
-    ----------
-    answers
-        A column of `PERCEIVED`, by its name; missing stays missing.
-
-    Returns
-    -------
-    Series
-        Floats: 0 or 1 for csat (4 and 5 are satisfied) and flags, -100, 0 or 100 for nps, 1 to 7 for ces.
-
-    Examples
-    --------
-    >>> perceived_points(pd.Series([10, 8, 0], name="nps")).tolist()
-    [100.0, 0.0, -100.0]
-    """
-    values = answers.astype("Float64").astype("float64")
-    if answers.name == "csat":
-        return values.ge(4).astype("float64").where(values.notna())
-    if answers.name == "nps":
-        return (100.0 * values.ge(9) - 100.0 * values.le(6)).where(values.notna())
-    return values
-
-
 def _typical(answered: pd.DataFrame, minimum: int) -> list[object]:
     """The groups without those that stand apart, the furthest left out first; all where no more than half agree."""
     sizes = answered["_group"].value_counts()
@@ -193,9 +167,8 @@ def _test(answered: pd.DataFrame, inside: pd.Series, against: pd.Series, goal: f
 
 def _effective(answered: pd.DataFrame, side: pd.Series) -> float:
     """The answers of different people that would be as certain as these."""
-    codes = number_clusters(answered.loc[side, "customer_id"]) if "customer_id" in answered else None
-    points = answered.loc[side, "_points"].to_numpy()
-    return float(len(points)) if codes is None else clustered_n(points, np.ones(len(points)), codes)
+    part = answered[side]
+    return Sample.of(np.ones(len(part)), part.get("customer_id")).size(part["_points"].to_numpy())
 
 
 def _figures(
@@ -209,14 +182,13 @@ def _figures(
         clusters = None if ids is None else ids[rows]
         return PERCEIVED[measure][1](answered.loc[rows, measure], clusters=clusters, confidence=level)
 
-    row = {"measure": measure} | vars(figure(inside, levels[0]))
-    wide, keys = figure(inside, levels[1]), ("difference", "difference_low", "difference_high")
+    row, wide = {"measure": measure} | vars(figure(inside, levels[0])), figure(inside, levels[1])
+    gaps = (np.nan,) * 3
     if goal is not None:
-        row |= zip(keys, (bound - goal for bound in (wide.value, wide.low, wide.high)), strict=True)
+        gaps = (wide.value - goal, wide.low - goal, wide.high - goal)
     elif against.any():
-        row |= zip(keys, difference_bounds(wide, figure(against, levels[1])), strict=True)
-    else:
-        row |= dict.fromkeys(keys, np.nan)
+        gaps = difference_bounds(wide, figure(against, levels[1]))
+    row |= zip(("difference", "difference_low", "difference_high"), gaps, strict=True)
     size = _effective(answered, inside) / inside.sum()
     return row | adjusted_difference(answered["_points"], inside, against, strata, levels[1], size)
 

@@ -4,13 +4,14 @@ With a comparison group the difference between the two is compared before and af
 without one the series alone is, which tells what came after and nothing of why.
 """
 
-from collections.abc import Callable
 from enum import StrEnum
 
 import numpy as np
 import pandas as pd
 
 from analytics.config import Action, Config
+from analytics.measures.scores import perceived_points
+from analytics.measures.suppress import count_people
 from analytics.tables.cases import build_cases
 from analytics.tables.maps import SCALES
 from analytics.tables.periods import Frequency, parse_period, period_of
@@ -19,11 +20,6 @@ from analytics.tables.schema import NotMeasured, Tables, require
 BEFORE, AFTER = 6, 2  # periods before and after an action from which it is judged
 FEWEST = 10  # people a period and side need
 LEAVING = "leaving"
-_POINTS: dict[str, Callable[[pd.Series], pd.Series]] = {
-    "nps": lambda s: 100.0 * (s.ge(9).astype(float) - s.le(6).astype(float)),
-    "csat": lambda s: s.ge(4).astype(float),
-    "ces": lambda s: s.astype(float),
-}
 UNITS = {"nps": "points", "csat": "share", "ces": "score", LEAVING: "share"}
 COLUMNS = [
     "action", "outcome", "expects", "unit", "compared", "value", "low", "high", "before", "after", "periods_before",
@@ -120,7 +116,7 @@ def _observations(outcome: str, tables: Tables, config: Config, comments: pd.Dat
     if outcome in SCALES:
         surveys = require(tables.surveys, [outcome, "responded_at"], "what we changed")
         answered = surveys[surveys[outcome].notna() & surveys["responded_at"].notna()]
-        return answered.assign(at=answered["responded_at"], points=_POINTS[outcome](answered[outcome]))
+        return answered.assign(at=answered["responded_at"], points=perceived_points(answered[outcome]))
     if outcome == LEAVING:
         return _leaving(require(tables.customers, ["left_at"], "what we changed"), config.report.frequency)
     if comments is not None and outcome not in _figures(tables):
@@ -143,25 +139,16 @@ def _figures(tables: Tables) -> set[str]:
 def _leaving(customers: pd.DataFrame, frequency: Frequency) -> pd.DataFrame:
     """One row per customer and period in which they were still there at its start; points tell who left in it."""
     left = customers["left_at"]
-    joined = (
-        customers["joined_at"] if "joined_at" in customers else pd.Series(pd.NaT, customers.index, dtype=left.dtype)
-    )
+    joined = customers.get("joined_at", pd.Series(pd.NaT, customers.index, dtype=left.dtype))
     parts = []
     for name in sorted(period_of(left.dropna(), frequency).dropna().unique()):
-        start, end = _bounds(name, left)
+        period = parse_period(name)
+        start, end = (midnight.tz_localize(left.dt.tz) for midnight in (period.start, period.end))
         there = (left.isna() | (left >= start)) & ~(joined >= start)
         parts.append(customers[there].assign(at=start, points=(left < end)[there].astype(float)))
     if not parts:
         raise NotMeasured("nobody has left (left_at)", needed_for="what we changed")
     return pd.concat(parts)
-
-
-def _bounds(name: str, stamps: pd.Series) -> tuple[pd.Timestamp, pd.Timestamp]:
-    period = parse_period(name)
-    zone = stamps.dt.tz
-    return (
-        (period.start, period.end) if zone is None else (period.start.tz_localize(zone), period.end.tz_localize(zone))
-    )
 
 
 def _inside(points: pd.DataFrame, tables: Tables, action: Action) -> pd.Series:
@@ -190,22 +177,19 @@ def _series(
     """One row per period with enough people on each side: start, inside, value (less the others), people."""
     zone = config.organisation.zone
     on = pd.Timestamp(action.on).tz_localize(zone)
-    stop = pd.Timestamp(action.until).tz_localize(zone) if action.until else pd.Timestamp.max.tz_localize(zone)
-    last = until if until is not None else pd.Timestamp.max.tz_localize(zone)
+    stops = [] if action.until is None else [pd.Timestamp(action.until).tz_localize(zone)]
+    stop = min([*stops, *([] if until is None else [until])], default=pd.Timestamp.max.tz_localize(zone))
     rows = []
-    person = "customer_id" if "customer_id" in points else None
     for name, part in points.groupby("period"):
         period = parse_period(str(name)).localise(str(zone))
-        start, end = period.start, period.end
-        straddles = start < on < end
-        if straddles or end > stop or end > last:
+        if period.start < on < period.end or period.end > stop:
             continue
         sides = [part[part["inside"]], part[~part["inside"]]] if action.group else [part]
-        people = [int(side[person].nunique()) if person and side[person].notna().any() else len(side) for side in sides]
+        people = [count_people(side) for side in sides]
         if min(people) < FEWEST:
             continue
         means = [float(side["points"].mean()) for side in sides]
-        rows.append((start, means[0], means[0] - (means[1] if action.group else 0.0), min(people)))
+        rows.append((period.start, means[0], means[0] - (means[1] if action.group else 0.0), min(people)))
     series = pd.DataFrame(rows, columns=["start", "inside", "value", "people"]).sort_values("start", kind="stable")
     series.attrs["on"] = on
     return series

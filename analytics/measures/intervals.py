@@ -1,6 +1,7 @@
 """Interval arithmetic shared by the measures: Wilson's bounds, Kish's effective n, the bootstrap of a mean."""
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -101,6 +102,42 @@ def number_clusters(clusters: pd.Series) -> np.ndarray | None:
     alone = codes < 0
     codes = np.where(alone, len(different) + np.cumsum(alone) - 1, codes)
     return None if codes.size == len(different) + alone.sum() else codes
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Weights of some answers, and whose they are where somebody gave several.
+
+    Examples
+    --------
+    >>> Sample.of(np.ones(3), pd.Series(["a", "a", "b"])).n
+    2
+    """
+
+    weights: np.ndarray
+    clusters: np.ndarray | None
+
+    @classmethod
+    def of(cls, weights: np.ndarray, clusters: pd.Series | None) -> "Sample":
+        """The sample of answers with these weights by these people, a missing one a person of its own."""
+        return cls(weights, None if clusters is None else number_clusters(clusters))
+
+    @property
+    def n(self) -> int:
+        """People, or answers where nobody gave several."""
+        return len(self.weights) if self.clusters is None else int(self.clusters.max()) + 1
+
+    def size(self, points: np.ndarray, confidence: float = 0.95) -> float:
+        """Answers of as many different people that would be as certain of the mean of some points."""
+        if self.clusters is None:
+            return effective_n(self.weights)
+        return clustered_n(points, self.weights, self.clusters, confidence)
+
+    def weigh(self, points: np.ndarray, confidence: float) -> np.ndarray:
+        """Weights that sum to that size."""
+        w = self.weights
+        alike = self.clusters is None and (w == 1).all()
+        return w if alike else np.asarray(w * (self.size(points, confidence) / w.sum()))
 
 
 def _intraclass(points: np.ndarray, clusters: np.ndarray, sizes: np.ndarray) -> float:

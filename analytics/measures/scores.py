@@ -5,20 +5,11 @@ left out of every measure here; who is missing is the subject of `response`. Whe
 are, intervals allow for several by one person (see `clustered_n`) and `n` counts people.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
-from analytics.measures.intervals import (
-    bootstrap_mean,
-    clustered_n,
-    effective_n,
-    number_clusters,
-    wilson_bounds,
-    z_score,
-)
+from analytics.measures.intervals import Sample, bootstrap_mean, wilson_bounds, z_score
 
 
 class NoAnswersError(ValueError):
@@ -122,14 +113,9 @@ def net_sentiment(
 
 
 def top_box_share(
-    s: pd.Series,
-    top: float = 4,
-    *,
-    scale: tuple[float, float] = (1, 5),
-    weights: pd.Series | None = None,
-    clusters: pd.Series | None = None,
-    confidence: float = 0.95,
-) -> Estimate:
+    s: pd.Series, top: float = 4, *, scale: tuple[float, float] = (1, 5), weights: pd.Series | None = None,
+    clusters: pd.Series | None = None, confidence: float = 0.95,
+) -> Estimate:  # fmt: skip
     """Share of answers in the top boxes of a satisfaction scale (CSAT): those at `top` or above.
 
     Parameters
@@ -174,15 +160,10 @@ def top_box_share(
 
 
 def mean_score(
-    s: pd.Series,
-    *,
-    scale: tuple[float, float] | None = (1, 5),
-    weights: pd.Series | None = None,
-    clusters: pd.Series | None = None,
-    confidence: float = 0.95,
-    unit: str = "score",
+    s: pd.Series, *, scale: tuple[float, float] | None = (1, 5), weights: pd.Series | None = None,
+    clusters: pd.Series | None = None, confidence: float = 0.95, unit: str = "score",
     rng: np.random.Generator | int = 0,
-) -> Estimate:
+) -> Estimate:  # fmt: skip
     """Mean answer, with a bootstrap interval that stays honest when few answers are all alike.
 
     The Bayesian bootstrap draws Dirichlet weights for the answers; for each bound the end of the scale joins the
@@ -240,13 +221,9 @@ def mean_score(
 
 
 def customer_effort(
-    s: pd.Series,
-    *,
-    scale: tuple[float, float] = (1, 7),
-    weights: pd.Series | None = None,
-    clusters: pd.Series | None = None,
-    confidence: float = 0.95,
-) -> Estimate:
+    s: pd.Series, *, scale: tuple[float, float] = (1, 7), weights: pd.Series | None = None,
+    clusters: pd.Series | None = None, confidence: float = 0.95,
+) -> Estimate:  # fmt: skip
     """Mean customer effort score: agreement that the company made it easy, 1 to 7, higher is easier.
 
     The mean and interval are those of `mean_score` on that scale.
@@ -327,13 +304,9 @@ def response_rate(
 
 
 def share(
-    s: pd.Series,
-    *,
-    source: str = SAID,
-    weights: pd.Series | None = None,
-    clusters: pd.Series | None = None,
+    s: pd.Series, *, source: str = SAID, weights: pd.Series | None = None, clusters: pd.Series | None = None,
     confidence: float = 0.95,
-) -> Estimate:
+) -> Estimate:  # fmt: skip
     """Share of rows that are true.
 
     Parameters
@@ -377,29 +350,35 @@ def share(
     return Estimate(value, float(low), float(high), sample.n, "share", source)
 
 
-@dataclass(frozen=True)
-class _Sample:
-    """Raw weights of the answers measured, and whose they are where somebody gave several."""
+def perceived_points(answers: pd.Series) -> pd.Series:
+    """Turn answers into points whose mean is the measure: satisfied or not, promoter 100 to detractor -100.
 
-    weights: np.ndarray
-    clusters: np.ndarray | None
+    Parameters
+    ----------
+    answers
+        A score or flag, by its column's name; missing stays missing.
 
-    @property
-    def n(self) -> int:
-        """People, or answers where nobody gave several."""
-        return len(self.weights) if self.clusters is None else int(self.clusters.max()) + 1
+    Returns
+    -------
+    Series
+        Floats: 0 or 1 for csat (4 and 5 are satisfied) and flags, -100, 0 or 100 for nps, 1 to 7 for ces.
 
-    def weigh(self, points: np.ndarray, confidence: float) -> np.ndarray:
-        """Weights that sum to the effective n of the mean of some points."""
-        w = self.weights
-        if self.clusters is None:
-            return w if (w == 1).all() else w * (effective_n(w) / w.sum())
-        return np.asarray(w * (clustered_n(points, w, self.clusters, confidence) / w.sum()))
+    Examples
+    --------
+    >>> perceived_points(pd.Series([10, 8, 0], name="nps")).tolist()
+    [100.0, 0.0, -100.0]
+    """
+    values = answers.astype("Float64").astype("float64")
+    if answers.name == "csat":
+        return values.ge(4).astype("float64").where(values.notna())
+    if answers.name == "nps":
+        return (100.0 * values.ge(9) - 100.0 * values.le(6)).where(values.notna())
+    return values
 
 
 def _answers(
     s: pd.Series, weights: pd.Series | None, clusters: pd.Series | None, low: float, high: float
-) -> tuple[np.ndarray, _Sample]:
+) -> tuple[np.ndarray, Sample]:
     """Non-missing answers as floats, range checked, and how they were sampled."""
     s = pd.Series(s)
     values = pd.to_numeric(s).astype("float64")
@@ -416,29 +395,27 @@ def _answers(
     w = np.ones(len(answers)) if weights is None else _weights(s, weights)[keep]
     if not w.sum() > 0:
         raise NoAnswersError("the weights of all answers are zero: nothing to measure.")
-    return answers, _Sample(w, None if clusters is None else number_clusters(_aligned(s, clusters)[keep]))
+    return answers, Sample.of(w, None if clusters is None else _beside(s, clusters, "clusters")[keep])
 
 
-def _aligned(s: pd.Series, clusters: pd.Series) -> pd.Series:
-    """Clusters as a Series, checked against the answers they tell apart."""
-    if isinstance(clusters, pd.Series) and not clusters.index.equals(s.index):
-        raise ValueError("clusters have another index than the answers: give both from the same frame.")
-    if len(clusters) != len(s):
-        raise ValueError(f"clusters must be {len(s)} values, one for each answer; found {len(clusters)}.")
-    return pd.Series(clusters)
+def _beside(s: pd.Series, other: pd.Series, name: str) -> pd.Series:
+    """What is known of each answer, refused where it belongs to other answers."""
+    if isinstance(other, pd.Series) and not other.index.equals(s.index):
+        raise ValueError(f"{name} have another index than the answers: give both from the same frame.")
+    if np.shape(other) != (len(s),):
+        raise ValueError(f"{name} must be {len(s)} values, one for each answer; found {np.size(other)}.")
+    return pd.Series(other)
 
 
 def _weights(s: pd.Series, weights: pd.Series) -> np.ndarray:
     """Weights as floats, checked against the series that they weigh."""
-    if isinstance(weights, pd.Series) and not weights.index.equals(s.index):
-        raise ValueError("weights have another index than the answers: give both from the same frame.")
-    w = np.asarray(weights, dtype=float)
-    if w.shape != (len(s),) or not (w >= 0).all() or not np.isfinite(w).all():
+    w = _beside(s, weights, "weights").to_numpy(dtype=float)
+    if not (w >= 0).all() or not np.isfinite(w).all():
         raise ValueError(f"weights must be {len(s)} finite numbers of zero or more, one for each answer.")
     return w
 
 
-def _net_share(for_it: np.ndarray, against: np.ndarray, sample: _Sample, confidence: float) -> Estimate:
+def _net_share(for_it: np.ndarray, against: np.ndarray, sample: Sample, confidence: float) -> Estimate:
     """Net share in points with the adjusted Wald AW(3, T) interval of Rocks (2016)."""
     w = sample.weigh(for_it.astype(float) - against, confidence)
     n = float(w.sum())

@@ -8,20 +8,17 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.intervals import clustered_n, number_clusters, wilson_bounds
+from analytics.measures.intervals import Sample, wilson_bounds
 
 CLIPPED = 1e-6  # a share this near to 0 or 1 was cut off there by the least squares
+WHOLE = 1e4  # weight of the equation that shares sum to 1 beside those of the predicted shares
 DRAWS = 2000  # of the joint uncertainty of error rates and sample
 
 
 def corrected_share(
-    pred: pd.Series,
-    errors: pd.DataFrame,
-    label: str = "negative",
-    *,
-    clusters: pd.Series | None = None,
+    pred: pd.Series, errors: pd.DataFrame, label: str = "negative", *, clusters: pd.Series | None = None,
     confidence: float = 0.95,
-) -> Estimate:
+) -> Estimate:  # fmt: skip
     """Share of texts whose true class is `label`, corrected for the classifier's held-out errors.
 
     The predicted shares q are the error rates times the true shares p: q = M'p, where M holds, for each true class,
@@ -76,7 +73,8 @@ def corrected_share(
         raise ValueError(
             f"corrected_share: no predicted label is one of {', '.join(classes)}: there is nothing to count."
         )
-    people, n = _sample(known.eq(label), clusters, confidence)
+    sample = Sample.of(np.ones(len(known)), None if clusters is None else clusters.loc[known.index])
+    n = sample.size(known.eq(label).to_numpy(float), confidence)
     counts *= n / counts.sum()
     rates = tested / tested.sum(axis=1, keepdims=True)
     if np.linalg.matrix_rank(rates, tol=0.02) < len(classes):
@@ -97,15 +95,7 @@ def corrected_share(
         high = max(high, min(1.0, most / max(recall, most)))
     if value > 1 - CLIPPED:
         low = min(low, 1 - (1 - rarest) / max(others, 1 - rarest))
-    return Estimate(float(value), float(min(low, value)), float(max(high, value)), people, "share", SAID)
-
-
-def _sample(named: pd.Series, clusters: pd.Series | None, confidence: float) -> tuple[int, float]:
-    """People, and texts of as many that would be as certain; both the number of texts where nobody wrote several."""
-    codes = None if clusters is None else number_clusters(clusters.loc[named.index])
-    if codes is None:
-        return len(named), float(len(named))
-    return int(codes.max()) + 1, clustered_n(named.to_numpy(float), np.ones(len(named)), codes, confidence)
+    return Estimate(float(value), float(min(low, value)), float(max(high, value)), sample.n, "share", SAID)
 
 
 def _classes(errors: pd.DataFrame, label: str) -> list[str]:
@@ -128,39 +118,16 @@ def _classes(errors: pd.DataFrame, label: str) -> list[str]:
 def _solve(rates: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     """Return true shares (draws, k) from error rates (draws, k, k) and predicted shares (draws, k).
 
-    The exact inverse where it gives shares; else least squares on the simplex.
+    The exact inverse where it gives shares; else non-negative least squares, the sum of 1 an equation of great weight.
     """
+    from scipy.optimize import nnls
+
+    mixing = rates.transpose(0, 2, 1)
     try:
-        shares = np.linalg.solve(rates.transpose(0, 2, 1), predicted[:, :, None])[:, :, 0]
+        shares = np.linalg.solve(mixing, predicted[:, :, None])[:, :, 0]
     except np.linalg.LinAlgError:
         shares = np.full(predicted.shape, -1.0)
-    outside = (shares < 0).any(axis=1)
-    shares[outside] = _least_squares(rates[outside], predicted[outside])
-    return shares
-
-
-def _least_squares(rates: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Solve by projected gradient with momentum (Beck & Teboulle 2009), all draws at once."""
-    if not len(rates):
-        return predicted
-    gram = rates @ rates.transpose(0, 2, 1)
-    target = np.einsum("dij,dj->di", rates, predicted)
-    step = 1 / np.linalg.eigvalsh(gram)[:, -1:]
-    shares = ahead = np.full(target.shape, 1 / target.shape[1])
-    momentum = 1.0
-    for _ in range(200):
-        moved = _to_simplex(ahead - step * (np.einsum("dij,dj->di", gram, ahead) - target))
-        following = (1 + np.sqrt(1 + 4 * momentum**2)) / 2
-        ahead = moved + (momentum - 1) / following * (moved - shares)
-        if np.abs(moved - shares).max() < 1e-6:
-            return moved
-        shares, momentum = moved, following
-    return shares
-
-
-def _to_simplex(points: np.ndarray) -> np.ndarray:
-    """Return the nearest shares that are non-negative and sum to 1 (Duchi et al. 2008, algorithm 1)."""
-    ordered = -np.sort(-points, axis=1)
-    excess = (np.cumsum(ordered, axis=1) - 1) / np.arange(1, points.shape[1] + 1)
-    size = (ordered > excess).sum(axis=1, keepdims=True)
-    return np.maximum(points - np.take_along_axis(excess, size - 1, axis=1), 0)
+    for draw in np.flatnonzero((shares < 0).any(axis=1)):
+        equations = np.vstack([mixing[draw], np.full(predicted.shape[1], WHOLE)])
+        shares[draw] = nnls(equations, np.append(predicted[draw], WHOLE))[0]
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True))

@@ -15,26 +15,17 @@ from analytics.measures.suppress import count_people, suppress
 Measure = Callable[..., Estimate] | partial
 
 COLUMNS = {
-    "net_promoter_score": "nps",
-    "top_box_share": "csat",
-    "customer_effort": "ces",
-    "net_sentiment": "sentiment",
+    "net_promoter_score": "nps", "top_box_share": "csat", "customer_effort": "ces", "net_sentiment": "sentiment",
     "response_rate": "responded_at",
-}
+}  # fmt: skip
 NOT_STATED = "not stated"  # the group of rows whose group column is missing
 
 
 def summarise(
-    frame: pd.DataFrame,
-    measure: Measure,
-    by: Sequence[str] = (),
-    *,
-    column: str | None = None,
-    weights: str | None = None,
-    minimum: int | None = None,
-    people: str = "customer_id",
+    frame: pd.DataFrame, measure: Measure, by: Sequence[str] = (), *, column: str | None = None,
+    weights: str | None = None, minimum: int | None = None, people: str = "customer_id",
     **options: Any,  # noqa: ANN401  the measure knows its own options
-) -> pd.DataFrame:
+) -> pd.DataFrame:  # fmt: skip
     """Apply a measure to every group of a frame.
 
     Parameters
@@ -92,11 +83,10 @@ def summarise(
     clustered = people in frame and "clusters" in signature(measure).parameters and "clusters" not in options
     rows, heads = [], []
     for key, group in _groups(frame, by):
-        extra = options if weights is None else {**options, "weights": group[weights]}
-        if clustered:
-            extra = {**extra, "clusters": group[people]}
-        e = _measured(measure, group[column], extra)
-        rows.append((*key, name, e.value, e.low, e.high, e.n, e.unit, e.source))
+        extra = {"weights": group[weights]} if weights is not None else {}
+        extra |= {"clusters": group[people]} if clustered else {}
+        e = _measured(measure, group[column], options | extra)
+        rows.append((*key, name, *vars(e).values()))
         heads.append(min(e.n, count_people(group[group[column].notna()] if e.n < len(group) else group, people)))
     tidy = pd.DataFrame(rows, columns=[*by, "measure", "value", "low", "high", "n", "unit", "source"])
     if (tidy["n"] > 0).any():  # an empty group takes unit and source from the others
