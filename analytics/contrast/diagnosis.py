@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 from analytics.contrast.groups import WITHIN, number_strata
 from analytics.measures.discoveries import discovery_threshold, mark_differences
@@ -34,6 +35,7 @@ FRAME = [
     "measure", "name", "alike", "unit", "with_problem", "without", "superiority", "low", "high", "n_with", "n_without",
     "people", "p_value", "differs", "apart", "apart_low", "apart_high", "apart_p", "lack",
 ]  # fmt: skip
+APART = {"superiority": "apart", "low": "apart_low", "high": "apart_high", "p_value": "apart_p"}
 ALIKE = 0.6  # rank correlation from which two figures say the same thing and are compared once
 LEVELS = 12  # values up to which a column of words is compared, each against the others
 NO_COLUMN, FEW, CONSTANT = "no column", "few", "constant"  # why a measure cannot be compared
@@ -217,16 +219,12 @@ def diagnose(
         rows = [_contrast(comparable, name, values, k, level) for name, _, values in flags]
         others = comparable[comparable["_has"] | spoke]
         apart = [_contrast(others, name, values, k, level) if spoke.any() else {} for name, _, values in flags]
-        apart_columns = {"superiority": "apart", "low": "apart_low", "high": "apart_high", "p_value": "apart_p"}
-        beside = (
-            pd.DataFrame(apart, index=head.index).reindex(columns=list(apart_columns)).rename(columns=apart_columns)
-        )
+        beside = pd.DataFrame(apart, head.index).reindex(columns=[*APART]).rename(columns=APART)
         return pd.concat([head, pd.DataFrame(rows), beside], axis=1).reindex(columns=FRAME)
 
     if cut is None:
-        cut = discovery_threshold(
-            pd.concat([(first := compare(confidence))["p_value"], first["apart_p"]]), 1 - confidence
-        )
+        first = compare(confidence)
+        cut = discovery_threshold([*first["p_value"], *first["apart_p"]], 1 - confidence)
     frame = mark_differences(compare(1 - cut), cut, same=0.5)
     mine, paired = heard[heard["_has"]], int(comparable["_has"].sum())
     return Diagnosis(problem, frame, len(mine), paired, len(comparable) - paired, tuple(present), _own_account(mine, k))
@@ -424,7 +422,7 @@ def _logit_interval(value: float, error: float, n: int, confidence: float) -> tu
     """Interval on the logit scale, so that it stays between 0 and 1 (pulled half a case inwards at the ends)."""
     inner = min(max(value, 0.5 / n), 1 - 0.5 / n)
     reach = z_score(confidence) * max(error, 0.5 / n) / (inner * (1 - inner))
-    low, high = (1 / (1 + np.exp(-(np.log(inner / (1 - inner)) + side))) for side in (-reach, reach))
+    low, high = expit(logit(inner) + reach * np.array([-1, 1]))
     return float(min(low, value)), float(max(high, value))
 
 

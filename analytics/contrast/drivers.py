@@ -18,7 +18,6 @@ FEW = 5  # rows from which a value of a word driver gets its own column, and mis
 ORDINAL = 11  # whole-numbered outcomes with up to this many values (0-10, 1-5) are ranked before they are modelled
 ROOM = 10  # rows needed beyond the number of columns
 ORDERS = 50  # sampled orders, and their reverses, behind each bootstrap draw
-CHUNK = 20_000  # rows weighted at a time
 TELLING = 0.5  # a pooled slope misleads when it is off the one within segments by half the larger of the two
 SLIGHT = 0.05  # and by more than this, in standard deviations
 POOLED = "all"
@@ -130,11 +129,9 @@ def rank_drivers(
         parts[segment] = replace(design, x=design.x[keep], y=design.y[keep], known=design.known[keep])
     parts = {s: part for s, part in parts.items() if len(part.y) >= part.x.shape[1] + ROOM}
     rankings = {s: _rank(part, **options) for s, part in parts.items()}
-    if rankings:
-        ranked = pd.concat(rankings, names=[by])
-    else:  # no segment has rows enough, and there is no pooled ranking
-        index = pd.MultiIndex.from_arrays([[], []], names=[by, "driver"])
-        ranked = pd.DataFrame(columns=["lmg", "johnson", "sign", "low", "high", "n"], index=index)
+    index = pd.MultiIndex.from_arrays([[], []], names=[by, "driver"])  # no segment may have rows enough
+    nothing = pd.DataFrame(columns=["lmg", "johnson", "sign", "low", "high", "n"], index=index)
+    ranked = pd.concat(rankings, names=[by]) if rankings else nothing
     r2 = {s: ranking.attrs["r2"] for s, ranking in rankings.items()}
     ranked.attrs = {"outcome_scale": scale, "disagreements": tests, "r2": r2}
     return ranked
@@ -259,19 +256,9 @@ def _interval(
 
 
 def _resample(data: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
-    """Correlation matrices of Poisson-bootstrapped rows, from weighted cross products taken in chunks."""
-    rows, width = data.shape
-    i, j = np.triu_indices(width)
-    sums = np.zeros((draws, 1 + width + len(i)))
-    for start in range(0, rows, CHUNK):
-        part = data[start : start + CHUNK]
-        weights = rng.poisson(1.0, size=(draws, len(part))).astype(float)
-        sums += weights @ np.column_stack([np.ones(len(part)), part, part[:, i] * part[:, j]])
-    sums = sums / np.maximum(sums[:, :1], 1)
-    mean = sums[:, 1 : 1 + width]
-    cover = np.empty((draws, width, width))
-    cover[:, i, j] = cover[:, j, i] = sums[:, 1 + width :]
-    cover -= mean[:, :, None] * mean[:, None, :]
+    """Correlation matrices of Poisson-bootstrapped rows."""
+    weights = (rng.poisson(1.0, len(data)) for _ in range(draws))
+    cover = np.stack([np.cov(data, rowvar=False, ddof=0, fweights=drawn) for drawn in weights])
     spread = np.sqrt(np.maximum(np.einsum("bii->bi", cover), 0))
     spread = np.where(spread > 1e-9, spread, np.inf)  # a rare value may be absent from a draw
     return np.asarray(cover / spread[:, :, None] / spread[:, None, :])

@@ -222,6 +222,20 @@ def difference_bounds(first: Estimate, second: Estimate) -> tuple[float, float, 
     return gap, low, gap + math.hypot(first.high - first.value, second.value - second.low)
 
 
+def compare_shares(first: Estimate, second: Estimate) -> float:
+    """P-value of no difference between two observed shares, by Fisher's exact test; 1 where either is undefined.
+
+    Examples
+    --------
+    >>> compare_shares(estimate_share(5, 5, "observed"), estimate_share(0, 5, "observed"))
+    0.007936507936507936
+    """
+    from scipy.stats import fisher_exact
+
+    hits = [round(e.value * e.n) if e.n else 0 for e in (first, second)]
+    return float(fisher_exact([[hits[0], first.n - hits[0]], [hits[1], second.n - hits[1]]]).pvalue)
+
+
 def z_score(confidence: float) -> float:
     """Two-sided normal quantile."""
     from scipy.special import ndtri

@@ -228,9 +228,7 @@ class _Line(NamedTuple):
 
     intercept: float
     slope: float
-    shift: dict[str, float]
-    variance: dict[str, float]
-    freedom: dict[str, float]
+    labels: pd.DataFrame  # index label; shift, variance, and degrees of freedom of the variance
 
 
 @dataclass(frozen=True)
@@ -321,8 +319,8 @@ class SetErrors:
         """
         if n < 1:
             raise ValueError(f"{label}: no text, so no share.")
-        if label not in self.counted.variance:
-            raise ValueError(f"{label!r} was not read anywhere. Found: {', '.join(self.counted.variance)}.")
+        if label not in self.counted.labels.index:
+            raise ValueError(f"{label!r} was not read anywhere. Found: {', '.join(self.counted.labels.index)}.")
         count = _predict(self.counted, counted, n, label, confidence)
         line = self.corrected and _predict(self.corrected, counted, n, label, confidence)
         better = line is not None and round(line.high - line.low, 9) < round(count.high - count.low, 9)
@@ -351,29 +349,27 @@ def _line(
 ) -> _Line:  # fmt: skip
     """Each label's shift and variance about a line, drawn towards those common to all labels."""
     left = truth - design @ coefficients
-    parts = {str(label): labels == label for label in dict.fromkeys(labels)}
-    means = pd.Series({label: left[part].mean() for label, part in parts.items()})
-    noise = pd.Series({label: (sampling[part] + between).mean() / part.sum() for label, part in parts.items()})
+    rows = pd.DataFrame({"left": left, "sampling": sampling, "noise": sampling + between})
+    groups = rows.groupby(labels, sort=False)
+    k, means, noise = groups.size(), groups["left"].mean(), groups["noise"].mean() / groups.size()
     common = max(float(means.var(ddof=0) - noise.mean()), 0.0) if shifted else 0.0
     shift = means * common / (common + noise)
-    prior = PRIOR if len(parts) >= POOLED else 0.0
-    variance, freedom = {}, {}
-    for label, part in parts.items():
-        k = int(part.sum())
-        own = float((((left[part] - shift[label]) ** 2) - sampling[part]).sum())
-        spread = max((prior * between + own) / (prior + k), LEAST_SPREAD * between)
-        variance[label], freedom[label] = spread * (1 + 1 / k) if shifted else spread, prior + k
-    shifts = {label: float(shift[label]) for label in parts}
-    return _Line(float(coefficients[0]), float(coefficients[1]), shifts, variance, freedom)
+    prior = PRIOR if len(k) >= POOLED else 0.0
+    own = ((rows["left"] - shift.loc[labels].to_numpy()) ** 2 - rows["sampling"]).groupby(labels, sort=False).sum()
+    spread = ((prior * between + own) / (prior + k)).clip(lower=LEAST_SPREAD * between)
+    variance = spread * (1 + 1 / k) if shifted else spread
+    table = pd.DataFrame({"shift": shift, "variance": variance, "freedom": prior + k})
+    return _Line(float(coefficients[0]), float(coefficients[1]), table)
 
 
 def _predict(line: _Line, counted: float, n: int, label: str, confidence: float) -> Estimate:
     """The share at the line, with the spread between sets and the sample's own."""
     from scipy.special import stdtrit
 
-    centre = line.intercept + line.slope * float(_angle(counted)) + line.shift[label]
-    error = np.sqrt(line.variance[label] + line.slope**2 / (4 * n))
-    half = float(stdtrit(line.freedom[label], (1 + confidence) / 2)) * error
+    shift, variance, freedom = line.labels.loc[label].to_numpy(float)
+    centre = line.intercept + line.slope * float(_angle(counted)) + shift
+    error = np.sqrt(variance + line.slope**2 / (4 * n))
+    half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     value, low, high = (float(v) for v in np.sin(np.clip([centre, centre - half, centre + half], 0, np.pi / 2)) ** 2)
     rarest, most = wilson_bounds(np.array([1.0, 0.0]), n, confidence)
     return Estimate(value, min(low, float(rarest[0])), max(high, float(most[1])), n, "share", SAID)

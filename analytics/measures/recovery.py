@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
-from analytics.measures.intervals import difference_bounds, estimate_share
-from analytics.measures.scores import NoAnswersError, mean_score
+from analytics.measures.intervals import compare_shares, difference_bounds, estimate_share
+from analytics.measures.scores import mean_score
 from analytics.measures.suppress import count_people
 from analytics.tables.schema import NotMeasured, Tables, require
 
@@ -231,18 +231,17 @@ def _groups(followed: pd.DataFrame, tables: Tables, until: pd.Timestamp, confide
 
 def _compare_leaving(groups: pd.DataFrame, confidence: float) -> list[Comparison]:
     """Leaving after a gesture without a fix against others; of whole groups, so that it tells no more than they do."""
-    from scipy.stats import fisher_exact
-
     left = groups[groups["outcome"].eq(LEFT) & groups["n"].gt(0)]
     alone = left[~left["fixed"].fillna(True) & left["gesture"].fillna(False)]
     compared = []
     for against, others in ((FIXED, left[left["fixed"].fillna(False)]), (NEVER, left[left["fixed"].isna()])):
-        hits, other_hits = (round((part["value"] * part["n"]).sum()) for part in (alone, others))
-        n, m = (int(part["n"].sum()) for part in (alone, others))
-        if n and m:
-            mine, theirs = (estimate_share(*counts, OBSERVED, confidence) for counts in ((hits, n), (other_hits, m)))
-            p_value = fisher_exact([[hits, n - hits], [other_hits, m - other_hits]]).pvalue
-            compared.append(Comparison(against, mine, theirs, *difference_bounds(mine, theirs), p_value))
+        mine, theirs = (
+            estimate_share(round((part["value"] * part["n"]).sum()), int(part["n"].sum()), OBSERVED, confidence)
+            for part in (alone, others)
+        )
+        if mine.n and theirs.n:
+            gap = difference_bounds(mine, theirs)
+            compared.append(Comparison(against, mine, theirs, *gap, compare_shares(mine, theirs)))
     return compared
 
 
@@ -281,7 +280,6 @@ def _share(flags: pd.Series, source: str = OBSERVED, confidence: float = 0.95) -
 
 
 def _mean(scores: pd.Series, confidence: float) -> Estimate:
-    try:
-        return mean_score(scores, scale=None, confidence=confidence)
-    except NoAnswersError:
+    if scores.empty:
         return Estimate(np.nan, np.nan, np.nan, 0, "score", SAID)
+    return mean_score(scores, scale=None, confidence=confidence)

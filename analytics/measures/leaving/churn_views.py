@@ -14,6 +14,7 @@ from sklearn.base import clone
 from analytics.config import Costs
 from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.estimate import Estimate
+from analytics.measures.intervals import compare_shares
 from analytics.measures.leaving.churn import ChurnRiskModel
 from analytics.measures.leaving.discrimination import DECIMALS, TOP, compare_auc, share_of
 from analytics.tables.schema import NotMeasured
@@ -227,8 +228,6 @@ def fairness(model: ChurnRiskModel, features: pd.DataFrame, by: str = "account_s
     ----------
     Hardt, Price and Srebro (2016), Equality of opportunity in supervised learning. Benjamini and Hochberg (1995).
     """
-    from scipy.stats import fisher_exact
-
     if by not in features:
         raise NotMeasured(table="customers", columns=[by.removeprefix("account_")], needed_for="fairness")
     group = features.loc[model.test_.index, by].astype("str").fillna("not stated")
@@ -237,9 +236,9 @@ def fairness(model: ChurnRiskModel, features: pd.DataFrame, by: str = "account_s
     for measure, base, wrong in zip(ERRORS, (left, ~left), (~top, top), strict=True):
         for name in sorted(group.unique()):
             mine = (group == name).to_numpy()
-            rows.append({"group": name, "measure": measure, **vars(share_of(wrong, base & mine, model.confidence))})
-            cells = [[int((base & side & w).sum()) for w in (wrong, ~wrong)] for side in (mine, ~mine)]
-            p_values.append(fisher_exact(cells).pvalue)
+            share, others = (share_of(wrong, base & side, model.confidence) for side in (mine, ~mine))
+            rows.append({"group": name, "measure": measure, **vars(share)})
+            p_values.append(compare_shares(share, others))
     return pd.DataFrame(rows).assign(differs=control_false_discoveries(p_values))
 
 

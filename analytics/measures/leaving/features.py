@@ -16,11 +16,13 @@ from analytics.tables.cases import SCORES, case_ids
 from analytics.tables.schema import NotMeasured, Tables, require
 
 GROUPS = ("perception", "operations", "account")
+COUNTED, TIMED = ("transfers", "reopens", "abandoned"), ("handle_time_s", "wait_time_s")  # of a contact
 KEYS = ("customer_id", "cutoff", "left_within")  # columns that are not features
 YEAR, QUARTER = 365.0, 90.0  # days that the features look back: a year, and its last quarter
 SETTLED_DAYS = 30.0  # a dispute and the customer's word on a fix carry no date: taken as known after a month
 HORIZON_DAYS = 90
 SECOND = 1 / 86_400  # in days: what rounding of stamps may hide
+Features = dict[str, np.ndarray]  # by name, one value per customer
 HISTORY_DAYS = 180.0  # the first cut-off has at least half a year of data behind it
 
 
@@ -117,7 +119,7 @@ def build_customer_features(
         at = at.tz_localize(zone or "UTC") if at.tzinfo is None else at
         now = float(_days([at])[0])
         there = np.flatnonzero(~(joined > now) & ~(left <= now))
-        columns: dict[str, np.ndarray] = {}
+        columns: Features = {}
         for source, look in zip(sources, (_scored, _said, _complained, _handled), strict=True):
             if source is not None:
                 columns |= look(source, now, len(ids))
@@ -156,18 +158,18 @@ def _answers(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
     return frame[frame["who"] >= 0].sort_values("at", kind="stable")
 
 
-def _scored(answers: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
+def _scored(answers: pd.DataFrame, now: float, n: int) -> Features:
     """The last score of the year, how it moved, and how often the customer was asked and answered."""
-    features: dict[str, np.ndarray] = {}
-    year = answers[_within(answers["at"], now, YEAR)]
+    features: Features = {}
     if answers["invited"].notna().any():
-        features["perception_invited"] = _count(answers[_within(answers["invited"], now, YEAR)]["who"], n)
-    features["perception_answered"] = _count(year["who"], n)
-    for score in (s for s in SCORES if s in answers):
-        scores = year[year[score].notna()]
-        latest, earliest = (_last(scores["who"][::way], scores[score][::way], n) for way in (1, -1))
-        features[f"perception_{score}"] = latest
-        features.setdefault("perception_trend", latest - earliest)
+        features = _sum_up(_year(answers, now, "invited"), n, perception_invited=("who", "size"))
+    scores = [s for s in SCORES if s in answers]
+    ways = {f"perception_{s}": (s, "last") for s in scores}
+    if scores:
+        ways["earliest"] = (scores[0], "first")
+    features |= _sum_up(_year(answers, now), n, perception_answered=("who", "size"), **ways)
+    if scores:
+        features["perception_trend"] = features[f"perception_{scores[0]}"] - features.pop("earliest")
     return features
 
 
@@ -185,17 +187,13 @@ def _words(comments: pd.DataFrame | None, ids: pd.Index) -> pd.DataFrame | None:
     return frame[frame["who"] >= 0]
 
 
-def _said(words: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
+def _said(words: pd.DataFrame, now: float, n: int) -> Features:
     """What the customer's own words of the year say."""
-    year = words[_within(words["at"], now, YEAR)]
-    who, intent = year["who"], np.full(n, np.nan)
-    np.fmax.at(intent, who.to_numpy(), year["churn_intent"].to_numpy(float))
-    negative, themes, promise = (_count(who, n, year[column]) for column in ("negative", "themes", "promise"))
-    return {
-        "perception_comments": _count(who, n), "perception_valence": _mean(who, n, year["valence"]),
-        "perception_negative_comments": negative, "perception_churn_intent": intent, "perception_themes": themes,
-        "perception_promise_broken": promise,
-    }  # fmt: skip
+    return _sum_up(
+        _year(words, now), n, perception_comments=("who", "size"), perception_valence=("valence", "mean"),
+        perception_negative_comments=("negative", "sum"), perception_churn_intent=("churn_intent", "max"),
+        perception_themes=("themes", "sum"), perception_promise_broken=("promise", "sum"),
+    )  # fmt: skip
 
 
 def _complaints(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
@@ -205,24 +203,19 @@ def _complaints(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
     frame = pd.DataFrame({"who": _code(ids, complaints), "at": _days(complaints["received_at"])})
     frame["settled"] = np.fmax(frame["at"] + SETTLED_DAYS, _column(complaints, "remedied_at"))
     if "disputed" in complaints:
-        frame["disputed"] = complaints["disputed"].fillna(False).to_numpy(bool)
+        frame["perception_disputed"] = complaints["disputed"].fillna(False).to_numpy(bool)
     if "goodwill_value" in complaints:
         unfixed = is_fixed(complaints).eq(False).fillna(False).to_numpy(bool)
-        frame["empty"] = complaints["goodwill_value"].fillna(0).gt(0).to_numpy() & unfixed
+        frame["operations_gesture_without_fix"] = complaints["goodwill_value"].fillna(0).gt(0).to_numpy() & unfixed
     return frame[frame["who"] >= 0]
 
 
-def _complained(complaints: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
+def _complained(complaints: pd.DataFrame, now: float, n: int) -> Features:
     """Complaints of the year; a dispute and a gesture without a fix count once they can be known."""
-    year = complaints[_within(complaints["at"], now, YEAR)]
-    settled = year[year["settled"] <= now]
-    features = {"perception_complaints": _count(year["who"], n)}
-    features["perception_complaints_90d"] = _count(year["who"][year["at"] > now - QUARTER], n)
-    if "disputed" in year:
-        features["perception_disputed"] = _count(settled["who"], n, settled["disputed"])
-    if "empty" in year:
-        features["operations_gesture_without_fix"] = _count(settled["who"], n, settled["empty"])
-    return features
+    year = _year(complaints, now)
+    features = _sum_up_twice(year, now, n, perception_complaints=("who", "size"))
+    settled = {c: (c, "sum") for c in ("perception_disputed", "operations_gesture_without_fix") if c in year}
+    return features | _sum_up(year[year["settled"] <= now], n, **settled)
 
 
 def _contacts(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
@@ -234,51 +227,42 @@ def _contacts(tables: Tables, ids: pd.Index) -> pd.DataFrame | None:
     frame = pd.DataFrame({"who": _code(ids, contacts), "case": case, "at": _days(contacts["started_at"])})
     for column in contacts.columns.intersection(["resolved_at", "confirmed_at"]):
         frame[column.removesuffix("_at")] = _days(contacts[column])
-    for column in contacts.columns.intersection(["transfers", "reopened", "handle_time_s", "wait_time_s", "abandoned"]):
+    contacts = contacts.rename(columns={"reopened": "reopens"})
+    for column in contacts.columns.intersection([*COUNTED, *TIMED]):
         frame[column] = contacts[column].astype("Float64").to_numpy(float, na_value=np.nan)
     frame = frame[(frame["who"] >= 0) & frame["at"].notna()].sort_values("at", kind="stable")
     return frame.assign(begun=frame.groupby("case", sort=False)["at"].transform("first"))
 
 
-def _handled(contacts: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
+def _handled(contacts: pd.DataFrame, now: float, n: int) -> Features:
     """What was recorded of the customer's contacts and cases of the year, as it stood at the cut-off."""
-    year = contacts[_within(contacts["at"], now, YEAR)]
-    who, recent = year["who"], year["at"] > now - QUARTER
-    features = {"operations_contacts": _count(who, n), "operations_contacts_90d": _count(who[recent], n)}
-    features["operations_days_since_contact"] = now - _last(who, year["at"], n)
-    for column, name in (("transfers", "transfers"), ("reopened", "reopens"), ("abandoned", "abandoned")):
-        if column in year:
-            values = year[column].fillna(0)
-            features[f"operations_{name}"] = _count(who, n, values)
-            features[f"operations_{name}_90d"] = _count(who[recent], n, values[recent])
-    for column in (c for c in ("handle_time_s", "wait_time_s") if c in year):
-        values = year[column].dropna()
-        features[f"operations_{column}"] = _mean(who[values.index], n, values)
+    year = _year(contacts, now)
+    counts = {f"operations_{c}": (c, "sum") for c in COUNTED if c in year}
+    means = {f"operations_{c}": (c, "mean") for c in TIMED if c in year}
+    features = _sum_up_twice(year, now, n, operations_contacts=("who", "size"), **counts)
+    features |= _sum_up(year, n, operations_days_since_contact=("at", "last"), **means)
+    features["operations_days_since_contact"] = now - features["operations_days_since_contact"]
     return features | _clocks(year, now, n)
 
 
-def _clocks(year: pd.DataFrame, now: float, n: int) -> dict[str, np.ndarray]:
+def _clocks(year: pd.DataFrame, now: float, n: int) -> Features:
     """Both clocks, open and unconfirmed cases; a clock that has not stopped runs to the cut-off."""
-    features: dict[str, np.ndarray] = {}
     cases = year.drop_duplicates("case", keep="last").set_index("case")  # the last attempt of each
-    recent = cases["at"] > now - QUARTER
-    features["operations_cases"] = _count(cases["who"], n)
-    features["operations_cases_90d"] = _count(cases["who"][recent], n)
+    features = _sum_up_twice(cases, now, n, operations_cases=("who", "size"))
     if "confirmed" in year:
         word = year["confirmed"].where(year["confirmed"] <= now).groupby(year["case"], sort=False).max()
         ended = word.reindex(cases.index)
         ended = ended.where(ended >= cases["at"])
-        hours = 24 * (ended.fillna(now) - cases["begun"])
-        features["operations_customer_clock_h"] = _mean(cases["who"], n, hours)
-        features["operations_unconfirmed"] = _count(cases["who"], n, ended.isna())
-        features["operations_unconfirmed_90d"] = _count(cases["who"][recent], n, ended[recent].isna())
+        cases = cases.assign(hours=24 * (ended.fillna(now) - cases["begun"]), unconfirmed=ended.isna())
+        features |= _sum_up(cases, n, operations_customer_clock_h=("hours", "mean"))
+        features |= _sum_up_twice(cases, now, n, operations_unconfirmed=("unconfirmed", "sum"))
     if "resolved" in year:
         answered = year[~year["abandoned"].eq(1)] if "abandoned" in year else year
         closed = answered["resolved"].where(answered["resolved"] <= now)
         hours = 24 * (closed.fillna(now) - answered["at"]).clip(lower=0)
-        features["operations_company_clock_h"] = _mean(answered["who"], n, hours)
+        features |= _sum_up(answered.assign(hours=hours), n, operations_company_clock_h=("hours", "mean"))
         still = closed.isna().groupby(answered["case"], sort=False).last().reindex(cases.index).fillna(True)
-        features["operations_open_cases"] = _count(cases["who"], n, still.astype(float))
+        features |= _sum_up(cases.assign(still=still.astype(float)), n, operations_open_cases=("still", "sum"))
     return features
 
 
@@ -287,27 +271,25 @@ def _code(ids: pd.Index, table: pd.DataFrame) -> np.ndarray:
     return np.asarray(ids.get_indexer(pd.Index(table["customer_id"])))
 
 
-def _within(at: pd.Series, now: float, days: float) -> pd.Series:
-    return (at <= now) & (at > now - days)
+def _year(rows: pd.DataFrame, now: float, at: str = "at") -> pd.DataFrame:
+    """The rows of the year before a moment."""
+    return rows[(rows[at] <= now) & (rows[at] > now - YEAR)]
 
 
-def _count(who: pd.Series, n: int, weights: pd.Series | None = None) -> np.ndarray:
-    """Rows, or the sum of weights, per customer."""
-    counts = np.bincount(who.to_numpy(), None if weights is None else weights.to_numpy(float), minlength=n)
-    return np.asarray(counts, dtype=float)
+def _sum_up(rows: pd.DataFrame, n: int, **ways: tuple[str, str]) -> Features:
+    """Features by name from a column and how it is summed up, per customer; sums of nothing are 0."""
+    if not ways:
+        return {}
+    table = rows.groupby("who").agg(**ways).reindex(range(n)).astype("float64")
+    counts = [name for name, (_, how) in ways.items() if how in ("size", "sum")]
+    table[counts] = table[counts].fillna(0.0)
+    return {str(name): values.to_numpy() for name, values in table.items()}
 
 
-def _mean(who: pd.Series, n: int, values: pd.Series) -> np.ndarray:
-    count = _count(who, n)
-    return np.asarray(np.divide(_count(who, n, values), count, out=np.full(n, np.nan), where=count > 0))
-
-
-def _last(who: pd.Series, values: pd.Series, n: int) -> np.ndarray:
-    """The last value of each customer, rows being in order of time."""
-    last = np.full(n, np.nan)
-    final = ~who.duplicated(keep="last").to_numpy()
-    last[who.to_numpy()[final]] = values.to_numpy(float)[final]
-    return last
+def _sum_up_twice(rows: pd.DataFrame, now: float, n: int, **ways: tuple[str, str]) -> Features:
+    """Features of the year, and by the same name with '_90d' those of its last quarter."""
+    latest = _sum_up(rows[rows["at"] > now - QUARTER], n, **ways)
+    return _sum_up(rows, n, **ways) | {f"{name}_90d": values for name, values in latest.items()}
 
 
 def span_of(tables: Tables) -> tuple[float, float]:

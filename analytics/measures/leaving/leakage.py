@@ -228,10 +228,9 @@ def _tally(levels: np.ndarray, y: np.ndarray, half: np.ndarray) -> list[np.ndarr
 
 def _auc(tallies: list[np.ndarray]) -> float:
     """AUC of ranking each half's rows by their level's share of leavers in the other half."""
+    from sklearn.metrics import roc_auc_score
+
     base = sum(t[1].sum() for t in tallies) / sum(t.sum() for t in tallies)
     scores = np.concatenate([((t[1] + base) / (t.sum(axis=0) + 1)).round(12) for t in tallies[::-1]])
-    order = np.argsort(scores, kind="stable")
-    stayed, left = (np.concatenate([t[side] for t in tallies])[order] for side in (0, 1))
-    same = np.unique(scores[order], return_index=True)[1]
-    stayed, left = np.add.reduceat(stayed, same), np.add.reduceat(left, same)
-    return float((left * (np.cumsum(stayed) - stayed / 2)).sum() / (stayed.sum() * left.sum()))
+    rows = np.concatenate([t[side] for side in (0, 1) for t in tallies])
+    return float(roc_auc_score(np.repeat([0, 1], len(scores)), np.tile(scores, 2), sample_weight=rows))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import Estimate
+from analytics.measures.intervals import compare_shares
 from analytics.measures.leaving.discrimination import share_of
 from analytics.measures.leaving.features import HORIZON_DAYS, moment, span_of
 from analytics.tables.schema import NotMeasured, Tables, find_rows, require
@@ -94,8 +95,6 @@ def estimate_silent_leavers(
     >>> estimate_silent_leavers(Tables(customers=customers, complaints=complaints)).share.value
     0.5
     """
-    from scipy.stats import fisher_exact
-
     people = require(tables.customers, ["customer_id", "left_at"], "silent leavers")
     if people["customer_id"].duplicated().any():
         raise ValueError("customers: a customer_id stands on more than one row. Keep one row for each customer.")
@@ -117,8 +116,7 @@ def estimate_silent_leavers(
     silent, nameless = int((leavers & ~spoke).sum()), int((recent & words["customer_id"].isna()).sum())
     low = max(silent - nameless, 0) / share.n
     quiet, heard = (share_of(leavers, here & side) for side in (~spoke, spoke))
-    cells = [[int((here & side & gone).sum()) for gone in (leavers, ~leavers)] for side in (~spoke, spoke)]
-    p_value = float(fisher_exact(cells).pvalue)
+    p_value = compare_shares(quiet, heard)
     return SilentLeavers(start, end, share, low, share.value, share.n, silent, nameless, quiet, heard, p_value)
 
 
