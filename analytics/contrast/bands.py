@@ -19,7 +19,7 @@ from analytics.contrast.groups import (
     check_score,
     number_strata,
 )
-from analytics.measures.intervals import number_clusters, z_score
+from analytics.measures.intervals import z_score
 from analytics.measures.scores import perceived_points
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
@@ -141,12 +141,15 @@ def contrast_bands(
         raise NotMeasured(f"fewer than two bands of {measure} with {max(minimum, FEWEST)} answers", needed_for=measure)
     points = perceived_points(answered[outcome])
     strata, present = number_strata(answered, within)
-    ids = answered.get("customer_id")
-    clusters = None if ids is None else number_clusters(ids)
-    trend = pd.DataFrame({"x": values, "y": points, "stratum": strata, "cluster": 0 if clusters is None else clusters})
-    slope, error, p_value = _trend(trend, clusters is not None)
-    segments = answered["segment"] if "segment" in present else pd.Series(index=trend.index, dtype="str")
-    opposed = _opposed([_trend(part, clusters is not None) for _, part in trend.groupby(segments)])
+    people = answered.get("customer_id")
+
+    def trend(rows: pd.Index) -> tuple[float, float, float]:
+        whose = None if people is None else people[rows]
+        return stratified_trend(values[rows].to_numpy(), points[rows].to_numpy(), strata[rows].to_numpy(), whose)
+
+    slope, error, p_value = trend(answered.index)
+    segments = answered.groupby("segment").groups.values() if "segment" in present else []
+    opposed = _opposed([trend(rows) for rows in segments])
     ridit = values.rank().to_numpy() / (len(values) + 1)
     reach = float(ridit[codes == len(edges)].mean() - ridit[codes == 0].mean())
     half = z_score(1 - cut) * error * reach
@@ -157,23 +160,15 @@ def contrast_bands(
     frame = summarise(banded, PERCEIVED[outcome][1], ["band"], column=outcome, confidence=confidence)
     frame = frame.drop(columns=["band", "measure"]).assign(above=ends[:-1], upto=ends[1:])
     frame["people"] = [count_people(part) for _, part in banded.groupby("band")]
-    gaps = [
-        adjusted_difference(points, pd.Series(codes == band), pd.Series(codes == best), strata, level)
-        if band != best else {} for band in range(len(edges) + 1)
-    ]  # fmt: skip
-    frame = frame.join(
-        pd.DataFrame(gaps, index=frame.index).reindex(columns=["adjusted", "adjusted_low", "adjusted_high"])
-    )
+    sides = [banded["band"].eq(band) for band in frame.index]
+    gaps = pd.DataFrame([adjusted_difference(points, side, sides[best], strata, level) for side in sides])
+    gaps.loc[best] = np.nan
+    frame = frame.join(gaps)
     alike = max(abs(difference - half), abs(difference + half)) <= MARGINS[outcome]
     return Bands(
         measure, outcome, frame, difference, difference - half, difference + half, seen, p_value,
         p_value <= cut and not opposed, p_value > cut and alike and not opposed, opposed, len(answered), tuple(present),
     )  # fmt: skip
-
-
-def _trend(rows: pd.DataFrame, clustered: bool) -> tuple[float, float, float]:
-    clusters = pd.factorize(rows["cluster"])[0] if clustered else None
-    return stratified_trend(rows["x"].to_numpy(), rows["y"].to_numpy(), rows["stratum"].to_numpy(), clusters)
 
 
 def _opposed(trends: list[tuple[float, float, float]]) -> bool:

@@ -372,25 +372,24 @@ def compare_ranks(
     shares = m * n / (m + n) / same
     whole = float(shares[mine].sum())
     value = float((shares * placement)[mine].sum() / whole)
-    clusters = None if people is None else number_clusters(people.reset_index(drop=True)[paired])
+    whose = None if people is None else people.reset_index(drop=True)[paired]
     if np.isin(x, (0, 1)).all():
         low, high = _flag_interval(x, mine, shares / whole, value, confidence)
     else:
         scatter = shares * (placement - value)
-        spread = scatter if clusters is None else np.bincount(clusters, weights=scatter)
-        error = float(np.sqrt(max((spread**2).sum(), (scatter**2).sum()))) / whole
+        error = float(np.sqrt(max(_clustered_square(scatter, whose), (scatter**2).sum()))) / whole
         low, high = _logit_interval(value, error, len(x), confidence)
-    p_value = stratified_trend(x, mine.astype(float), codes, clusters)[2]
+    p_value = stratified_trend(x, mine.astype(float), codes, whose)[2]
     return {"superiority": value, "low": low, "high": high, "p_value": p_value}
 
 
 def stratified_trend(
-    x: np.ndarray, y: np.ndarray, strata: np.ndarray, clusters: np.ndarray | None = None
+    x: np.ndarray, y: np.ndarray, strata: np.ndarray, people: pd.Series | None = None
 ) -> tuple[float, float, float]:
     """How much y grows from the lowest to the highest rank of x within strata, its standard error and p-value.
 
     Mantel's correlation test with modified ridits; of a y of two values it is van Elteren's. The larger of two
-    variances counts: by permutation within strata, and between customers (`clusters`).
+    variances counts: by permutation within strata, and between customers (`people`).
 
     References
     ----------
@@ -402,20 +401,23 @@ def stratified_trend(
     True
     """
     data = pd.DataFrame({"x": x, "y": y}).groupby(np.asarray(strata))
-    size = data["x"].transform("size").to_numpy(float)
-    ridit = data["x"].rank().to_numpy() / (size + 1) - 0.5
-    score = ridit * (y - data["y"].transform("mean").to_numpy())
-    squares = pd.DataFrame({"x": ridit**2, "y": (y - data["y"].transform("mean").to_numpy()) ** 2})
-    sums = squares.groupby(np.asarray(strata)).sum()
+    ridit = data["x"].rank().to_numpy() / (data["x"].transform("size").to_numpy(float) + 1) - 0.5
+    residual = y - data["y"].transform("mean").to_numpy()
+    score = ridit * residual
+    sums = pd.DataFrame({"x": ridit**2, "y": residual**2}).groupby(np.asarray(strata)).sum()
     left = np.maximum(data.size().to_numpy() - 1, 1)
-    variance = float((sums["x"] * sums["y"] / left).sum())
-    if clusters is not None:
-        variance = max(variance, float((np.bincount(clusters, weights=score) ** 2).sum()))
+    variance = max(float((sums["x"] * sums["y"] / left).sum()), _clustered_square(score, people))
     reach = float(sums["x"].sum())
     if variance <= 0 or reach <= 0:
         return 0.0, 0.0, 1.0
     error, total = np.sqrt(variance), float(score.sum())
     return total / reach, float(error / reach), float(2 * NormalDist().cdf(-abs(total) / error))
+
+
+def _clustered_square(scores: np.ndarray, people: pd.Series | None) -> float:
+    """Sum of the squares of each customer's summed scores; 0 where nobody has several."""
+    clusters = None if people is None else number_clusters(people)
+    return 0.0 if clusters is None else float((np.bincount(clusters, weights=scores) ** 2).sum())
 
 
 def _logit_interval(value: float, error: float, n: int, confidence: float) -> tuple[float, float]:
