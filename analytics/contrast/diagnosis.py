@@ -18,8 +18,8 @@ from scipy.special import expit, logit
 
 from analytics.contrast.groups import WITHIN, number_strata
 from analytics.measures.discoveries import discovery_threshold, mark_differences
-from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.intervals import number_clusters, wilson_bounds, z_score
+from analytics.measures.estimate import OBSERVED, SAID, Estimate
+from analytics.measures.intervals import difference_bounds, number_clusters, wilson_bounds, z_score
 from analytics.measures.suppress import count_people
 from analytics.tables.schema import NotMeasured, require
 
@@ -431,14 +431,14 @@ def _logit_interval(value: float, error: float, n: int, confidence: float) -> tu
 def _flag_interval(
     flag: np.ndarray, mine: np.ndarray, shares: np.ndarray, value: float, confidence: float
 ) -> tuple[float, float]:
-    """Interval of the superiority of a flag, half of a difference of shares: Wilson's bounds of both, combined."""
-    gaps = []
+    """Interval of the superiority of a flag, half of a difference of shares, from Wilson's bounds of both."""
+    rates = []
     for side in (mine, ~mine):
-        rate, worth = float(shares[side] @ flag[side]), 1 / float(shares[side] @ shares[side])
-        low, high = wilson_bounds(min(rate, 1.0), worth, confidence)
-        gaps.append((rate - float(low), float(high) - rate))
-    (down, up), (others_down, others_up) = gaps
-    return max(value - np.hypot(down, others_up) / 2, 0.0), min(value + np.hypot(up, others_down) / 2, 1.0)
+        rate, worth = min(float(shares[side] @ flag[side]), 1.0), 1 / float(shares[side] @ shares[side])
+        low, high = wilson_bounds(rate, worth, confidence)
+        rates.append(Estimate(rate, float(low), float(high), len(flag), "share", OBSERVED))
+    gap, lowest, highest = difference_bounds(*rates)
+    return max(value - (gap - lowest) / 2, 0.0), min(value + (highest - gap) / 2, 1.0)
 
 
 def _own_account(mine: pd.DataFrame, k: int) -> Account | None:

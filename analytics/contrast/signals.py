@@ -334,11 +334,12 @@ class _Chart:
     def against(self, calm: np.ndarray, back: Sequence[int]) -> dict[int, Change]:
         """The latest period less others, by how many periods earlier."""
         last = len(calm) - 1
-        places = {step: np.flatnonzero(self.at == self.at[last] - step) for step in back}
         changes = {}
-        for step, place in ((step, int(found[0])) for step, found in places.items() if len(found)):
-            rows = np.union1d(np.flatnonzero(calm), [place, last])
-            changes[step] = self._fit(rows, (rows == place) | (rows == last), rows == last)
+        for step in back:
+            place = np.flatnonzero(self.at == self.at[last] - step)
+            if len(place):
+                rows = np.union1d(np.flatnonzero(calm), [*place, last])
+                changes[step] = self._fit(rows, (rows == place) | (rows == last), rows == last)
         return changes
 
     def _fit(self, rows: np.ndarray, *regressors: np.ndarray) -> Change:
