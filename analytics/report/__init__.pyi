@@ -1,7 +1,5 @@
 from .actions import show_actions as show_actions
 from .answers import show_answers as show_answers
-from .drivers import show_clocks as show_clocks
-from .drivers import show_drivers as show_drivers
 from .explanation import show_explanation as show_explanation
 from .exploring import (
     show_asked as show_asked,
@@ -13,7 +11,13 @@ from .exploring import (
     show_by_segment as show_by_segment,
 )
 from .exploring import (
+    show_clocks as show_clocks,
+)
+from .exploring import (
     show_data_quality as show_data_quality,
+)
+from .exploring import (
+    show_drivers as show_drivers,
 )
 from .exploring import (
     show_mismatches as show_mismatches,

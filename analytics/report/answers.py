@@ -6,27 +6,21 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from analytics.measures.estimate import OBSERVED, SAID, Estimate
-from analytics.measures.invitations import RESOLVED, Asking, InvitationAudit, audit_invitations
+from analytics.measures.estimate import OBSERVED, Estimate
+from analytics.measures.invitations import RESOLVED, InvitationAudit, audit_invitations
 from analytics.measures.response import bound_score
 from analytics.measures.scores import response_rate
 from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
+from analytics.publish.format import write_interval
 from analytics.report.score import DISPUTED, Score
+from analytics.report.section import Section, not_known, section, section_of, unknowns_of
 from analytics.report.story import Story
-from analytics.report.words import Section, figure_of, not_known, section
+from analytics.report.words import WORDS, figure_of, say
 from analytics.tables.schema import NotMeasured
 
-GROUPS = {"channel": "channels", "team": "teams", "agent_id": "agents"}
 NAMED = 3  # groups that ask, or hear, the least: named in the sentence
-ASKING = {
-    Asking.NEVER: "Cases {outcome} are never asked: {share}, {closed}. The score cannot speak for them.",
-    Asking.SELDOM: "Cases {outcome} are seldom asked: {share}, {closed}. The score cannot speak for them.",
-    Asking.LESS: "Cases {outcome} are asked less often: {share}, {closed}. The score cannot speak for them.",
-    Asking.ALIKE: "Cases {outcome} were asked as often as chance allows: {share}, {closed}.",
-    None: "No case in the data is {outcome}: whether such cases would be asked cannot be seen.",
-}
 
 
 @dataclass(frozen=True)
@@ -41,8 +35,7 @@ class Line:
 @section
 def show_answers(story: Story) -> Section:
     """Who was asked, who answered, and how far the silent could move the leading score."""
-    answers, unknowns = who_answered(story, story.scores[0])
-    return Section(answers, answers[0], unknowns)
+    return section_of(*who_answered(story, story.scores[0]))
 
 
 def who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
@@ -64,7 +57,7 @@ def who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
         answers += _who_was_asked(story)
     except NotMeasured as lack:
         answers += not_known(lack).blocks
-    return answers, [block for block in answers if block.data.get("level") == "unknown"]
+    return answers, unknowns_of(answers)
 
 
 def _who_was_asked(story: Story) -> list[Block]:
@@ -81,28 +74,23 @@ def _who_was_asked(story: Story) -> list[Block]:
     return [first, *([blocks.prose(text, [e for line in rest for e in line.evidence])] if rest else [])]
 
 
-def word_invitations(audit: InvitationAudit, groups: tuple[str, ...] = tuple(GROUPS)) -> Iterator[Line]:
+def word_invitations(audit: InvitationAudit, groups: tuple[str, ...] = tuple(WORDS["asking_groups"])) -> Iterator[Line]:
     """What the invitations show, the most important first."""
     rows = {row["group"]: row for _, row in audit.table[audit.table["by"] == "outcome"].iterrows()}
     for outcome, asking in audit.asking.items():
         if asking is None:
-            yield Line(ASKING[None].format(outcome=outcome))
+            yield Line(say("answers.no_case", outcome=outcome))
             continue
         e = _step_share(rows[outcome], "invited")
-        share = f"{rows[outcome]['invited']:,} of {e.n:,}, {figure_of(e)}"
-        closed = f"closed cases {rows[RESOLVED]['invited_share']:.0%}"
-        sentence = ASKING[asking].format(outcome=outcome, share=share, closed=closed)
-        yield Line(sentence, (e,), min(e.n, rows[outcome]["customers"]))
+        facts = {"x": rows[outcome], "share": e, "outcome": outcome, "closed": rows[RESOLVED]["invited_share"]}
+        yield Line(say(f"asking.{asking.name.lower()}", **facts), (e,), min(e.n, rows[outcome]["customers"]))
     if not audit.asking:
-        yield Line("Whether unresolved cases are asked is not known: no case in the data has a closing stamp.")
+        yield Line(say("answers.no_stamp"))
     for by in groups:
         yield from _word_groups(audit.table[audit.table["by"] == by], by)
     if audit.unlinked:
-        yield Line(f"{audit.unlinked:,} of {audit.surveys:,} surveys name no contact and are left out here.")
-    if audit.answered_only:
-        yield Line("The file holds answered surveys only: who was asked and stayed silent is not known.")
-    if audit.everyone:
-        yield Line("Every contact in the data has a survey: whom nobody asks cannot be seen from this export.")
+        yield Line(say("answers.unlinked", x=audit))
+    yield from (Line(say(f"answers.{lack}")) for lack in ("answered_only", "everyone") if getattr(audit, lack))
 
 
 def _word_groups(rows: pd.DataFrame, by: str) -> Iterator[Line]:
@@ -115,12 +103,11 @@ def _word_groups(rows: pd.DataFrame, by: str) -> Iterator[Line]:
         gap = (few[f"{step}_share"] / few[f"{step}_expected"]).sort_values(kind="stable")
         worst = [(few.loc[i], _step_share(few.loc[i], step)) for i in gap.index[:NAMED]]
         named = [f"{row['group']} {figure_of(e)}, expected {row[f'{step}_expected']:.0%}" for row, e in worst]
-        sentence = f"{len(few)} of {len(rows)} {GROUPS[by]} {verb} than {alike}: {'; '.join(named)}."
+        facts = {"few": len(few), "of": len(rows), "groups": WORDS["asking_groups"][by], "verb": verb, "alike": alike}
+        sentence = say("answers.fewer", worst="; ".join(named), **facts)
         yield Line(sentence, tuple(e for _, e in worst), min(min(e.n, row["customers"]) for row, e in worst))
         if by == "agent_id" and step == "invited":
-            yield Line(
-                "Agents who ask fewer may be choosing whom to ask; invitations sent by the system would settle it."
-            )
+            yield Line(say("answers.agents"))
 
 
 def _step_share(row: pd.Series, step: str) -> Estimate:
@@ -135,19 +122,15 @@ def _bounded(story: Story, invited: pd.DataFrame, lead: Score) -> Block:
         invited[lead.column], lead.measure, scale=lead.ends, against=lead.middle or 0.0,
         complainers=_complainers_answers(story, invited, lead), confidence=story.confidence,
     )  # fmt: skip
-    low, high, like = (
-        figure_of(Estimate(v, np.nan, np.nan, 0, bounds.observed.unit, SAID)) if np.isfinite(v) else ""
-        for v in (bounds.low, bounds.high, bounds.like_complainers)
-    )
-    sentence = f"The silent could put the {lead.name} anywhere from {low} to {high}"
+    unit, ends = bounds.observed.unit, (bounds.low, bounds.high, bounds.like_complainers)
+    low, high, like = (write_interval(v, np.nan, np.nan, unit) if np.isfinite(v) else "" for v in ends)
+    sentence = say("answers.silent", name=lead.name, low=low, high=high)
     sentence += f"; if they feel like those who complained, it is {like}." if like else "."
     if not bounds.open:
         return blocks.finding(sentence, [bounds.observed])
     silent = bounds.invited - bounds.answered  # 96 answers give a margin of ten points for a share
-    return blocks.unknown(
-        f"{sentence} What all the customers asked think is not known.",
-        f"reaching {min(silent, 96):,} of the {silent:,} silent by another way (a margin of ten points either side)",
-    )
+    settle = say("answers.reach", some=min(silent, 96), silent=silent)
+    return blocks.unknown(f"{sentence} What all the customers asked think is not known.", settle)
 
 
 def _complainers_answers(story: Story, invited: pd.DataFrame, lead: Score) -> pd.Series | None:

@@ -21,16 +21,12 @@ from analytics.publish.format import write_interval
 from analytics.report import tested, words
 from analytics.report.bands import TOLD, tell_bands
 from analytics.report.score import DISPUTED
+from analytics.report.section import Section, Stake, gather, not_known, section, section_of
 from analytics.report.story import Story
-from analytics.report.words import Section, Stake, capital, counted, estimate_of, figure_of, gather, listed, section
+from analytics.report.words import WORDS, capital, counted, estimate_of, figure_of, listed, say, share_of
 from analytics.tables.schema import NotMeasured
 
 UNITS = {"hours": " h", "seconds": " s"}
-FEEL = {  # how customers of a group are worse off
-    "csat": "come away from {} dissatisfied", "nps": "leave {} less ready to recommend us",
-    "ces": "find it harder at {}",
-}  # fmt: skip
-DISPUTES = "answers that customers dispute"
 
 
 @section
@@ -38,12 +34,9 @@ def show_explanation(story: Story) -> Section:
     """What goes with a low score, what differs inside for each open problem, watermelons, and cost and perception."""
     stakes: list[Stake] = []
     keys, lacks = tested.problem_keys(story), tested.lack_of_themes(story)
-    untold = words.not_known(lacks).blocks if lacks else []
+    untold = not_known(lacks).blocks if lacks else []
     if not keys:
-        if untold:
-            return Section(untold, untold[0], untold)
-        nothing = "No problem is shown to be open, so no internal figure stands here: they only explain problems."
-        return words.section_of([blocks.finding(nothing)])
+        return section_of(untold or [blocks.finding(say("explanation.none_open"))], untold)
     parts, unknowns = gather(
         *([lambda: tell_bands(story, stakes)] if tested.LOW_SCORE in keys else []),
         *(functools.partial(_diagnosis, story, key) for key in keys if key != tested.LOW_SCORE),
@@ -62,34 +55,31 @@ def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
     problem, frame = diagnosis.problem, diagnosis.frame
     name = name_problem(problem)
     like = f" of the same {listed(list(diagnosis.by))}" if diagnosis.by else ""
-    part = "all" if diagnosis.compared == diagnosis.n else f"{diagnosis.compared:,} of"
-    lines = [
-        f"Over the {story.span}, {part} the {diagnosis.n:,} cases that have the problem are compared with "
-        f"{diagnosis.others:,} cases{like} whose customers spoke and did not name it. {_company_says(diagnosis)}",
-        *_differences(frame),
-    ]
+    part, company = f"{diagnosis.compared:,} of", _company_says(diagnosis)
+    part = "all" if diagnosis.compared == diagnosis.n else part
+    compared = say("explanation.compared", span=story.span, part=part, x=diagnosis, like=like, company=company)
+    lines = [compared, *_differences(frame)]
     if problem.key == DISPUTED.column and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
         lines.append(words.UNTIMELY)
-    sentence = f"Customers say: {name}, {counted(problem.evidence)} in {story.period.label}."
+    figure, evidence = counted(problem.evidence), [problem.evidence]
+    sentence = say("explanation.named", name=name, figure=figure, period=story.period.label)
     head, account = blocks.prose(f"### {capital(name)}"), "\n".join(f"- {line}" for line in lines)
-    evidence, people = [problem.evidence], tested.people_of(story, problem)
+    people = tested.people_of(story, problem)
     return [head, blocks.finding(sentence, evidence, people=people), blocks.prose(account, evidence)]
 
 
 def name_problem(problem: Problem) -> str:
     """A problem as a reader knows it."""
-    return DISPUTES if problem.key == DISPUTED.column else str(words.THEME_WORDS[problem.key])
+    return "answers that customers dispute" if problem.key == DISPUTED.column else words.THEME_WORDS[problem.key]
 
 
 def _company_says(diagnosis: Diagnosis) -> str:
     """The operations' own account of the cases with the problem, beside how many of their customers confirm it."""
     account = diagnosis.account
     if account is None:
-        return "The operations' own account is not measured: no resolved_at."
-    return (
-        f"By the company's own stamps {account.solved:.0%} of them were solved, half of them within "
-        f"{account.hours:,.1f} hours; their customers have confirmed {account.confirmed:.0%}."
-    )
+        return say("explanation.no_account")
+    solved, confirmed = share_of(account.solved), share_of(account.confirmed)
+    return say("explanation.account", solved=solved, hours=account.hours, confirmed=confirmed)
 
 
 def _differences(frame: pd.DataFrame) -> list[str]:
@@ -102,10 +92,8 @@ def _differences(frame: pd.DataFrame) -> list[str]:
     same = compared[~compared["differs"]]
     if len(same):
         largest = math.ceil(50 + 100 * float((same["high"] - same["low"]).max()) / 2)
-        seen = f"one as large as {min(largest, 100)} of 100 pairs would have been seen in each"
-        none = "" if sentences else "No internal figure explains it: "
-        line = f"no difference is shown in {_some(same['name'].tolist())} ({seen})."
-        sentences.append(f"{none}{line if none else capital(line)}")
+        line = say("explanation.seen", names=_some(same["name"].tolist()), largest=min(largest, 100))
+        sentences.append(capital(line) if sentences else f"No internal figure explains it: {line}")
     lacking = frame.loc[frame["p_value"].isna() & frame["lack"].ne(CONSTANT), "name"].tolist()
     return [*sentences, f"Not measured: {_some(lacking)}."] if lacking else sentences
 
@@ -117,15 +105,10 @@ def _difference(row: dict) -> str:
     beside = ""
     if not math.isnan(row["apart"]):
         apart = (row["apart_low"] > 0.5) if row["superiority"] > 0.5 else (row["apart_high"] < 0.5)
-        same = (
-            "It is not told apart from cases whose customers criticised something else: it may go with any criticism."
-        )
-        beside = " It differs from cases whose customers criticised something else, too." if apart else f" {same}"
-    return (
-        f"{capital(row['name'])}{alike} differs: {_typical(row, 'with_problem')} with the problem, "
-        f"{_typical(row, 'without')} without; in {higher} of 100 comparable pairs the case with the problem has the "
-        f"higher figure, ties shared ({span(low, high)}).{beside}"
-    )  # fmt: skip
+        beside = say("explanation.apart" if apart else "explanation.not_apart")
+    sides = {side: _typical(row, side) for side in ("with_problem", "without")}
+    name, bounds = capital(row["name"]), span(low, high)
+    return say("explanation.differs", name=name, alike=alike, higher=higher, bounds=bounds, beside=beside, **sides)
 
 
 def _some(names: list[str]) -> str:
@@ -147,22 +130,18 @@ def _typical(row: dict, side: str) -> str:
 def _relief(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
     """Whether customers dispute answers with relief less often than those without."""
     groups = tested.relief(story, tested.cut(story))
-    groups = groups.assign(relief=groups["remedy"].map(words.RELIEF).fillna(groups["remedy"]))
+    groups = groups.assign(relief=groups["remedy"].map(WORDS["relief"]).fillna(groups["remedy"]))
     shown = groups.dropna(subset="value")
     sentences = words.contrast_sentences(groups, "relief", before="")
     sentences = sentences[:1] if len(shown) == 2 else sentences  # of two groups one is the other's mirror
     for _, row in shown[shown["differs"] & (shown["adjusted_low"] > 0)].iterrows():
         now = story.cases_now[story.cases_now["remedy"].eq(row["remedy"]) & story.cases_now[DISPUTED.column].notna()]
-        low, more, touched = tested.at_stake(story, now, DISPUTED.column, row["adjusted_low"], row["adjusted"])
-        finding = blocks.finding(
-            f"Customers dispute {figure_of(estimate_of(row))} of answers with {row['relief']}, "
-            f"{row['adjusted'] * 100:.0f} points more than others ({row['adjusted_low'] * 100:.0f}–"
-            f"{row['adjusted_high'] * 100:.0f}).",
-            [estimate_of(row)], better="lower", key="disputes:relief", people=int(row["people"]),
-        )  # fmt: skip
-        stakes.append(Stake(finding, more, low, touched, row["p_value"], people=tested.ids(now)))
-    estimates = [estimate_of(row) for _, row in shown.iterrows()]
-    return [blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in sentences), estimates)]
+        gap = [f"{row[name] * 100:.0f}" for name in ("adjusted", "adjusted_low", "adjusted_high")]
+        sentence = say("explanation.relief", figure=estimate_of(row), relief=row["relief"], gap=gap)
+        finding = words.finding_of(row, sentence, better="lower", key="disputes:relief")
+        weight = tested.at_stake(story, now, DISPUTED.column, row["adjusted"], row["adjusted_low"])
+        stakes.append(Stake(finding, *weight, row["p_value"], people=tested.ids(now)))
+    return [blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in sentences), words.estimates_of(shown))]
 
 
 def _watermelons(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
@@ -177,10 +156,7 @@ def _watermelons(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
         if first["finding"] == WATERMELON:
             every = table[table["by"].eq(first["by"]) & table["group"].eq(first["group"])]
             stakes += _watermelon_stake(story, every, perception)
-    if len(content) == 1:
-        nothing = "No target is met where customers are worse off, as far as the intervals tell."
-        return [*content, blocks.finding(nothing)]
-    return content
+    return content if len(content) > 1 else [*content, blocks.finding(say("explanation.no_watermelon"))]
 
 
 def _watermelon(targets: pd.DataFrame, perception: str) -> blocks.Block:
@@ -189,24 +165,19 @@ def _watermelon(targets: pd.DataFrame, perception: str) -> blocks.Block:
     felt = _felt(row, perception)
     places = 1 if felt.unit == "score" else 0
     other = write_interval(row["against"], math.nan, math.nan, felt.unit, places)
-    against = f"the declared goal is {other}" if row["declared"] else f"elsewhere {other}"
-    hit, verdict, advice = "met", "green inside, red to customers", ""
-    if row["finding"] != WATERMELON:
-        hit, verdict, advice = (
-            "missed",
-            "red inside, yet customers are no less content",
-            " Ask whether it is the right target.",
-        )
     met = [
-        f"'{t['target']}' is {hit} ({t['inside']:.0%}, goal {t['goal']:.0%}, n = {t['inside_n']:,.0f})"
+        f"'{t['target']}' is {'met' if row['finding'] == WATERMELON else 'missed'} ({share_of(t['inside'])}, "
+        f"goal {t['goal']:.0%}, n = {t['inside_n']:,.0f})"
         for t in targets.to_dict("records")
     ]
-    mix = f" {capital(words.MIX_WORDS[row['mix']])}." if row["mix"] and row["finding"] == WATERMELON else ""
-    return blocks.finding(
-        f"{row['by'].capitalize()} {row['group']}: {verdict}. {capital(PERCEIVED[perception][0])}: "
-        f"{counted(felt, places)}, {against}; {'; '.join(met)}.{mix}{advice}", [felt],
-        key=f"target:{row['group']}", people=int(row["people"]),
+    sentence = say(
+        "explanation.watermelon" if row["finding"] == WATERMELON else "explanation.reverse",
+        by=row["by"].capitalize(), group=row["group"], targets="; ".join(met),
+        felt=f"{capital(PERCEIVED[perception][0])}: {counted(felt, places)}",
+        against=f"the declared goal is {other}" if row["declared"] else f"elsewhere {other}",
+        mix=f" {capital(words.MIX_WORDS[row['mix']])}." if row["mix"] else "",
     )  # fmt: skip
+    return blocks.finding(sentence, [felt], key=f"target:{row['group']}", people=int(row["people"]))
 
 
 def _felt(row: pd.Series, perception: str) -> Estimate:
@@ -218,13 +189,13 @@ def _watermelon_stake(story: Story, targets: pd.DataFrame, perception: str) -> l
     """How many customers a month come away worse from a group than comparable ones elsewhere; few are no stake."""
     row = targets[targets["finding"] == WATERMELON].iloc[0]
     now, felt = story.cases_now[story.cases_now[row["by"]].eq(row["group"])], _felt(row, perception)
-    low, more, touched = tested.at_stake(story, now, perception, -row["gap_high"], -row["gap"])
+    more, low, touched = tested.at_stake(story, now, perception, -row["gap"], -row["gap_high"])
     met = "every target there is met" if targets["inside_verdict"].eq("green").all() else "a target there is met"
-    finding = blocks.finding(
-        f"At least {low:,.0f} customers a month {FEEL[perception].format(row['group'])} where "
-        f"{'the goal says' if row['declared'] else 'elsewhere'} they would not: {PERCEIVED[perception][0]} "
-        f"{figure_of(felt)}; {met}.", [felt], key=f"target:{row['group']}", people=int(row["people"]),
-    )  # fmt: skip
+    feel, perceived = WORDS["worse"][perception].format(row["group"]), PERCEIVED[perception][0]
+    elsewhere = "the goal says" if row["declared"] else "elsewhere"
+    facts = {"low": low, "feel": feel, "elsewhere": elsewhere, "perceived": perceived, "felt": felt, "met": met}
+    sentence = say("explanation.worse_off", **facts)
+    finding = blocks.finding(sentence, [felt], key=f"target:{row['group']}", people=int(row["people"]))
     return [Stake(finding, more, low, touched, row["p_value"], people=tested.ids(now))] if low >= 1 else []
 
 
@@ -236,13 +207,10 @@ def _clocks(story: Story) -> list[blocks.Block]:
     clocks = {row["measure"]: row for _, row in compare_clocks(cases, [], story.confidence, story.k).iterrows()}
     if "company_clock_h" not in clocks or pd.isna(clocks["company_clock_h"]["n"]):
         return []
-    company, felt = estimate_of(clocks["company_clock_h"]), estimate_of(clocks["customer_clock_h"])
-    evidence = [company] if math.isnan(felt.value) else [company, felt]
-    return [blocks.finding(
-        f"Half of the {company.n:,} cases that the company closed took {figure_of(company)} by its own clock. By the "
-        f"customer's clock, until they confirm: {clock_cell(clocks['customer_clock_h'])}.", evidence,
-        people=int(clocks["company_clock_h"]["people"]),
-    )]  # fmt: skip
+    company, customer = estimate_of(clocks["company_clock_h"]), clocks["customer_clock_h"]
+    sentence = say("explanation.clocks", company=company, customer=clock_cell(customer))
+    evidence = [company] if pd.isna(customer["value"]) else [company, estimate_of(customer)]
+    return [blocks.finding(sentence, evidence, people=int(clocks["company_clock_h"]["people"]))]
 
 
 def clock_cell(row: pd.Series) -> str:
@@ -257,9 +225,8 @@ def clock_cell(row: pd.Series) -> str:
 def _drift(story: Story) -> list[blocks.Block]:
     """Cost against perception over the history, in one sentence."""
     cost, drift = tested.drift(story, tested.cut(story))
-    perception, frequency = tested.perceived(story), story.period.frequency
-    name = name_measure(cost, story.config.names)[0]
-    sentence = _drift_sentence(drift, PERCEIVED[perception][0], name, frequency)
+    perception, name = tested.perceived(story), name_measure(cost, story.config.names)[0]
+    sentence = _drift_sentence(drift, PERCEIVED[perception][0], name, story.period.frequency)
     if drift.word == CANNOT_TELL:
         return [blocks.unknown(sentence)]
     people = count_people(story.cases[story.cases[perception].notna()])
@@ -269,13 +236,9 @@ def _drift(story: Story) -> list[blocks.Block]:
 def _drift_sentence(drift: Drift, score: str, cost: str, frequency: str) -> str:
     """Perception first, then cost."""
     felt, spent = drift.perception_change, drift.cost_change
+    facts = {"cost": cost, "frequency": frequency, "felt": felt, "spent": spent}
     if drift.word == CANNOT_TELL:
-        need = f"{SHORTEST} {frequency}s are needed, measured so far: {spent.n}"
-        return f"Cannot tell how {score} and {cost} move: {need}."
+        return say("explanation.no_drift", score=score, needed=SHORTEST, measured=spent.n, **facts)
     verdict = {RACE: "fell", PERCEPTION_FELL: "fell", PERCEPTION_ROSE: "rose"}.get(drift.word, "no change is shown")
-    unit = "" if felt.unit == "score" else " points"
-    race = " Both fell together: this is what a slow race to the bottom looks like." if drift.word == RACE else ""
-    return (
-        f"{capital(score)}: {verdict}, {felt.value:+.1f}{unit} ({felt.low:+.1f} to {felt.high:+.1f}) over {spent.n} "
-        f"{frequency}s, while {cost} changed by {spent.value:+.0%} ({spent.low:+.0%} to {spent.high:+.0%}).{race}"
-    )
+    unit, race = "" if felt.unit == "score" else " points", say("explanation.race") if drift.word == RACE else ""
+    return say("explanation.drift", score=capital(score), verdict=verdict, unit=unit, race=race, **facts)

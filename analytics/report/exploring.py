@@ -6,6 +6,9 @@ Like the report's sections they take a `Story` and return a `Section`; a column 
 import numpy as np
 import pandas as pd
 
+from analytics.contrast.clocks import compare_clocks
+from analytics.contrast.diagnosis import alike_measures, name_measure
+from analytics.contrast.drivers import rank_drivers
 from analytics.contrast.groups import contrast_groups
 from analytics.measures.estimate import OBSERVED, SAID
 from analytics.measures.intervals import estimate_share
@@ -13,25 +16,27 @@ from analytics.measures.invitations import audit_invitations
 from analytics.measures.response import Weighting, weight_responses
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people, suppress
-from analytics.publish import blocks, figures
+from analytics.publish import blocks
 from analytics.publish.blocks import Block
+from analytics.report import tested, words
 from analytics.report.answers import word_invitations
 from analytics.report.checked import ALIKE, MONTHLY, READ_150, describe_check
+from analytics.report.explanation import clock_cell
 from analytics.report.movement import shown_scores
 from analytics.report.perception import name_score, score_chart
 from analytics.report.provenance import table_cuts
+from analytics.report.section import Section, gather, section, section_of
 from analytics.report.story import RECENT, Story
 from analytics.report.words import (
-    CUT_WORDS,
-    THEME_WORDS,
-    Section,
     capital,
-    contrast_sentences,
+    compare,
     estimate_of,
+    estimates_of,
     figure_of,
-    gather,
-    section,
-    unread_sentence,
+    listed,
+    people_by,
+    say,
+    table_of,
 )
 from analytics.tables.schema import NotMeasured
 from analytics.text.comments import whole_texts
@@ -42,6 +47,7 @@ from analytics.text.readings import LABELS, OTHER, PRAISE
 from analytics.text.themes import THEMES
 
 EXAMPLES, LONGEST_EXAMPLE = 3, 400  # texts shown of each kind of cut, and characters of each
+FEWEST = 50  # cases that must carry a figure before it is ranked
 GROUPS = ("segment", "channel", "team", "site", "reason", "loyalty", "shift", "tenure_band")
 
 
@@ -52,14 +58,12 @@ def show_data_quality(story: Story) -> Section:
     read = int(rows["read"].sum())
     counts = f"{int(rows['quarantined'].sum()):,} were set aside and {int(rows['cells'].sum()):,} faulty cells"
     finding = blocks.finding(f"{read:,} rows were read; {counts} set to missing.")
+    frames = ((rows, "Rows by table.", read), (faults, "Faults and what was done.", int(faults["n"].sum())))
     tables = [
         blocks.table(frame, caption=caption, source=OBSERVED, n=n, people=blocks.RECORDS)
-        for frame, caption, n in (
-            (rows, "Rows by table.", read), (faults, "Faults and what was done.", int(faults["n"].sum())),
-        )
-        if len(frame)
+        for frame, caption, n in frames if len(frame)
     ]  # fmt: skip
-    return Section([finding, *tables, *[blocks.unknown(warning) for warning in story.log.warnings]], finding)
+    return section_of([finding, *tables, *map(blocks.unknown, story.log.warnings)])
 
 
 @section
@@ -70,15 +74,9 @@ def show_asked(story: Story) -> Section:
     groups = audit.table[audit.table["by"] != "agent_id"].groupby("by", sort=False)
     rows = pd.concat([suppress(part, story.k, by=["group"], count="customers") for _, part in groups])
     rows = rows.rename(columns=steps).dropna(subset="eligible")
-    heads = {"by": "By", "group": "Group", "eligible": "Cases", "invited_share": "Invited",
-             "answered_share": "Answered"}  # fmt: skip
-    table = blocks.table(
-        rows, caption="From cases to invitations to answers.", source=OBSERVED, n=int(rows["eligible"].max()),
-        columns=heads, formats={"invited_share": "share", "answered_share": "share"}, people="customers",
-        note="Answered is the share of those invited.",
-    )  # fmt: skip
+    table = table_of("asked", rows, n=int(rows["eligible"].max()), people="customers")
     prose = blocks.prose("\n".join(f"- {line.sentence}" for line in word_invitations(audit)))
-    return Section([prose, table], prose)
+    return section_of([prose, table])
 
 
 @section
@@ -104,25 +102,18 @@ def show_weighted(story: Story) -> Section:
     table, people = pd.DataFrame(rows), count_people(answers)
     unweighted = estimate_of(table.iloc[0])
     finding = blocks.finding(f"{lead.name} as answered: {figure_of(unweighted)}.", [unweighted], people=people)
-    listing = blocks.table(
-        table, caption=f"{lead.name}, weighted to those asked.", source=SAID, n=int(table["n"].max()),
-        note=" ".join(notes), people=people,
-        columns={"method": "Weights", "value": lead.name, "n": "Answers" if ids is None else "Customers"},
-    )  # fmt: skip
-    warning = blocks.unknown(
-        "Weighting cannot correct for unhappy customers who answer less often than happy ones of the same kind.",
-        settle="reaching some of the silent by another way",
-    )
-    return Section([finding, listing, warning], finding, [warning])
+    facts = {"score": lead.name, "who": "Answers" if ids is None else "Customers", "notes": " ".join(notes)}
+    listing = table_of("weighted", table, source=SAID, n=int(table["n"].max()), people=people, **facts)
+    warning = blocks.unknown(say("exploring.weighting"), settle="reaching some of the silent by another way")
+    return section_of([finding, listing, warning], [warning])
 
 
 def _assumption(weighting: Weighting) -> str:
     """What a weighted figure believes of the silent, and what the weights cost."""
     unheard, unmet = ", ".join(map(" ".join, weighting.unheard)), ", ".join(weighting.unmet)
+    facts = {"n": int(weighting.weights.notna().sum()), "x": weighting}
     return (
-        f"Assumes that within the same {', '.join(weighting.by)} those who answered and the silent feel alike; design "
-        f"effect {weighting.design_effect:.2f}: {weighting.weights.notna().sum():,} answers are worth "
-        f"{weighting.effective_n:,.0f}."
+        say("exploring.assumes", by=", ".join(weighting.by), **facts)
         + (f" {weighting.trimmed:,} weights were trimmed." if weighting.trimmed else "")
         + (f" Nobody answered for {unheard}." if unheard else "")
         + (f" The weighted answers still differ from the target by {unmet}." if unmet else "")
@@ -131,11 +122,10 @@ def _assumption(weighting: Weighting) -> str:
 
 def _with_case(story: Story, invited: pd.DataFrame) -> pd.DataFrame:
     """Invitations with what is known of their customer and contact."""
-    frame = invited
+    frame, known = invited, story.tables
     for table, key, columns in (
-        (story.tables.customers, "customer_id", ["segment"]),
-        (story.tables.contacts, "contact_id", ["channel", "team"]),
-    ):
+        (known.customers, "customer_id", ["segment"]), (known.contacts, "contact_id", ["channel", "team"]),
+    ):  # fmt: skip
         further = [c for c in columns if table is not None and c in table and key in frame and c not in frame]
         if table is not None and further:
             frame = frame.join(table.drop_duplicates(key).set_index(key)[further], on=key)
@@ -150,7 +140,7 @@ def show_over_time(story: Story) -> Section:
         content += [name_score(story, score), *score_chart(story, score)]
     if not content:
         raise NotMeasured(f"fewer than {story.k} customers gave a score in {story.period.label}")
-    return Section(content, content[0])
+    return section_of(content)
 
 
 @section
@@ -161,7 +151,7 @@ def show_by_group(story: Story) -> Section:
     content, unknowns = gather(*[lambda g=group: _group(story, g) for group in groups])
     if not content:
         raise NotMeasured("no column that groups the cases (segment, channel, team)", needed_for="groups")
-    return Section(content, content[0], unknowns)
+    return section_of(content, unknowns)
 
 
 def _group(story: Story, by: str) -> list[Block]:
@@ -170,19 +160,11 @@ def _group(story: Story, by: str) -> list[Block]:
     rows = groups.dropna(subset="value")
     if rows.empty:
         return []
-    name = "group" if "group" in rows else by
-    evidence = [estimate_of(row) for _, row in rows.iterrows()]
     answered = story.cases_recent[story.cases_recent[lead.column].notna()]
-    people = {group: count_people(part) for group, part in answered.groupby(by)}
-    fig = figures.plot_intervals(rows.assign(n=rows["n"].astype(int)), by=name, label=lead.name)
-    return [
-        blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in contrast_sentences(groups, by)), evidence),
-        blocks.figure(
-            fig, alt=f"{lead.name} by {by}, {len(rows)} groups with intervals.", caption=f"{lead.name} by {by}.",
-            source=SAID, n=int(rows["n"].sum()), people=[people.get(group, 0) for group in rows[name]],
-            note=f"Cases of the last {RECENT} periods; groups under {story.k} customers withheld.",
-        ),
-    ]  # fmt: skip
+    rows = rows.assign(people=rows[by].map(people_by(answered, by)).fillna(0))
+    note = f"Cases of the last {RECENT} periods; groups under {story.k} customers withheld."
+    lines = "\n".join(f"- {capital(sentence)}" for sentence in words.contrast_sentences(groups, by))
+    return [blocks.prose(lines, estimates_of(rows)), compare(rows, by, lead.name, by=by, note=note)]
 
 
 @section
@@ -190,16 +172,14 @@ def show_own_words(story: Story) -> Section:
     """What was taken out of the texts as not the customers' own words: counts, and a few texts before and after."""
     counts = table_cuts(story)
     if not counts:
-        finding = blocks.finding(f"All {len(story.texts_now):,} texts are their customers' own words.")
-        return Section([finding], finding)
+        return section_of([blocks.finding(f"All {len(story.texts_now):,} texts are their customers' own words.")])
     cut = story.texts_now[story.texts_now["cut"].map(bool)]
-    kinds = cut["cut"].map(lambda parts: CUT_WORDS[max(parts, key=parts.get)])
+    kinds = cut["cut"].map(lambda parts: words.CUT_WORDS[max(parts, key=parts.get)])
     rows = [cut[kinds == kind].head(EXAMPLES) for kind in kinds.unique()]
-    finding = blocks.finding(
-        f"{len(cut):,} of {len(story.texts_now):,} texts held words that were not their customers'."
-    )
+    sentence = f"{len(cut):,} of {len(story.texts_now):,} texts held words that were not their customers'."
+    content = [blocks.finding(sentence), *counts]
     if not rows or (people := count_people(cut)) < story.k:
-        return Section([finding, *counts], finding)
+        return section_of(content)
     examples = pd.concat(rows)
     whole = examples.assign(text=whole_texts(examples, story.tables))
     own = "own words: " + examples["redacted"].str.slice(stop=LONGEST_EXAMPLE)
@@ -207,7 +187,7 @@ def show_own_words(story: Story) -> Section:
         story.redact(whole, story.period.start).str.slice(stop=LONGEST_EXAMPLE), contexts=own,
         caption="Texts as they came in", n=len(cut), people=people,
     )  # fmt: skip
-    return Section([finding, *counts, quotes], finding)
+    return section_of([*content, quotes])
 
 
 @section
@@ -217,40 +197,35 @@ def show_shares(story: Story) -> Section:
     shares |= story.shares_of(THEMES, story.critical)
     label, own = story.period.label, int(story.readings.index.isin(story.current.index).sum())
     state = f"{own:,} texts of {label} are read."
-    if own < MONTHLY:
-        state += f" Reading {MONTHLY} of each period's texts keeps the shares valid."
+    state += say("exploring.monthly", n=MONTHLY) if own < MONTHLY else ""
     if too_old := [share for share in shares.values() if share.alike < ALIKE]:
-        state += f" Earlier readings are too old: {too_old[0].alike:.0%} of the texts of {label} are like those."
+        state += say("exploring.too_old", alike=too_old[0].alike, period=label)
     content = [blocks.finding(state)]
     rows = [
         {"label": _word_label(name), **vars(share.estimate), "check": describe_check(share)}
         for name, share in shares.items() if share.method != "not known"
     ]  # fmt: skip
     if rows:
-        content.append(blocks.table(
-            pd.DataFrame(rows), caption="What texts say, as readers would count it.", source=SAID,
-            n=len(story.written), people=count_people(story.written),
-            columns={"label": "What is said", "value": "Share", "check": "Checked"},
-            note=f"Problems: of those who may name one. All else: of all who wrote. {unread_sentence(story.unread)}",
-        ))  # fmt: skip
+        unread, people = words.unread_sentence(story.unread), count_people(story.written)
+        n, listing = len(story.written), pd.DataFrame(rows)
+        content.append(table_of("shares", listing, source=SAID, n=n, people=people, unread=unread))
     unknown = [_word_label(name) for name, share in shares.items() if share.method == "not known"]
     if unknown:
         content.append(blocks.unknown(f"How many say this is not known: {', '.join(unknown)}.", settle=READ_150))
-    return Section(content, content[0])
+    return section_of(content)
 
 
 def _word_label(label: str) -> str:
     theme = label.removeprefix(PRAISE)
-    words = {OTHER: "a problem not in the list", LEAVING: "leaves", COMPLAINT: "complains"} | THEME_WORDS
-    return f"{words.get(theme, theme)}{': thanked for' if theme != label else ''}"
+    names = {OTHER: "a problem not in the list", LEAVING: "leaves", COMPLAINT: "complains"} | words.THEME_WORDS
+    return f"{names.get(theme, theme)}{': thanked for' if theme != label else ''}"
 
 
 @section
 def show_mismatches(story: Story) -> Section:
     """Polite words with an unhappy score: a finding about the customers, not a fault of the classifier alone."""
     lead = story.survey_lead
-    scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
-    written = story.written.assign(score=story.written["comment_id"].map(scores)).dropna(subset="score")
+    written = story.written.assign(score=_scores_of(story, story.written)).dropna(subset="score")
     unhappy = written[written["score"] <= lead.unhappy]
     if count_people(unhappy) < story.k:
         raise NotMeasured(f"fewer than {story.k} unhappy customers wrote in {story.period.label}")
@@ -261,30 +236,31 @@ def show_mismatches(story: Story) -> Section:
     if (people := count_people(polite)) >= story.k:
         texts = pick_quotes(polite["text"], 3)
         content.append(blocks.quotes(texts, caption="Polite words, unhappy score", n=len(polite), people=people))
-    return Section(content, content[0])
+    return section_of(content)
 
 
 @section
 def show_phrases(story: Story) -> Section:
     """Phrases that unhappy customers use more than the others, groups taken from their scores."""
     lead = story.survey_lead
-    scores = story.answers.drop_duplicates("response_id").set_index("response_id")[lead.column]
     recent = story.comments_recent
     recent = recent[recent["no_answer"] == ""]
-    score = recent["comment_id"].map(scores)
+    score = _scores_of(story, recent)
     table = distinctive_phrases(recent["text"], (score <= lead.unhappy).where(score.notna()).astype("boolean"))
     table = table.assign(people=table["n_true"] + table["n_false"])
     table = table[table["people"] >= story.k]
     if table.empty:
         raise NotMeasured("no phrase sets unhappy customers apart beyond chance")
     finding = blocks.finding(f"{int((table['z'] > 0).sum())} phrases set the unhappy customers apart.")
-    listing = blocks.table(
-        table.assign(side=np.where(table["z"] > 0, "unhappy", "the others")), caption="Phrases by who uses them more.",
-        source=SAID, n=int(score.notna().sum()), formats={"z": "number1"}, people="people",
-        columns={"side": "Used more by", "phrase": "Phrase", "z": "z", "n_true": "Unhappy", "n_false": "Others"},
-        note=f"Groups by {lead.name}, not by the classifier. Weighted log-odds; |z| above 1.96.",
-    )  # fmt: skip
-    return Section([finding, listing], finding)
+    sides, n = table.assign(side=np.where(table["z"] > 0, "unhappy", "the others")), int(score.notna().sum())
+    listing = table_of("phrases", sides, source=SAID, n=n, people="people", score=lead.name)
+    return section_of([finding, listing])
+
+
+def _scores_of(story: Story, texts: pd.DataFrame) -> pd.Series:
+    """The leading score that stands beside each text."""
+    scores = story.answers.drop_duplicates("response_id").set_index("response_id")[story.survey_lead.column]
+    return texts["comment_id"].map(scores)
 
 
 @section
@@ -297,11 +273,65 @@ def show_by_segment(story: Story) -> Section:
     table = summarise(
         answers, lead.measure, by=["segment"], column=lead.column, minimum=story.k, confidence=story.confidence
     )
-    people = {name: count_people(part) for name, part in answers[answers[lead.column].notna()].groupby("segment")}
-    chart = blocks.figure(
-        figures.plot_intervals(table, by="segment", label=lead.name), alt=f"{lead.name} by segment.",
-        caption=f"{lead.name} by segment.", source=SAID, n=int(table["n"].sum()),
-        people=[people.get(name, 0) for name in table.loc[table["value"].notna(), "segment"]],
-    )  # fmt: skip
+    people = people_by(answers[answers[lead.column].notna()], "segment")
+    table = table.assign(people=table["segment"].map(people).fillna(0))
     finding = blocks.finding(f"{lead.name} of {len(table)} segments in {story.period.label}.")
-    return Section([finding, chart], finding)
+    return section_of([finding, compare(table, "segment", lead.name, by="segment")])
+
+
+@section
+def show_drivers(story: Story) -> Section:
+    """Which recorded events go with the score, as shares of its variance; by segment where segments differ."""
+    cases, outcome = story.cases_recent, tested.perceived(story)
+    scored = cases[cases[outcome].notna()]
+    present = [c for c in tested.recorded(story) if c in scored and scored[c].nunique() > 1]
+    present = [c for c in alike_measures(scored, present) if scored[c].notna().sum() >= FEWEST]
+    if not present or len(scored) < tested.SCORED:
+        raise NotMeasured(f"fewer than {tested.SCORED} scored cases with a recorded event", needed_for="drivers")
+    by = "segment" if "segment" in cases and cases["segment"].nunique() > 1 else None
+    if by:
+        people = people_by(scored, by)
+        scored = scored[scored[by].map(people) >= story.k]
+    ranked = rank_drivers(scored, outcome, present, by=by, confidence=story.confidence)
+    names = story.config.names
+    refusal = _refusal(ranked.attrs["disagreements"], names) if by else ""
+    if by and not refusal:
+        ranked, by = ranked.reset_index(by).query(f"{by} == 'all'").drop(columns=by), None
+    table = ranked.reset_index(names=[by, "driver"] if by else ["driver"]).rename(columns={"lmg": "value"})
+    table["driver"] = table["driver"].map(lambda driver: name_measure(driver, names)[0])
+    table["direction"] = table["sign"].map({int(sign): word for sign, word in words.WORDS["direction"].items()})
+    listing = table_of(
+        "drivers", table.assign(unit="share"), source=[SAID, OBSERVED], n=len(scored), score=words.SCORE_WORDS[outcome],
+        people=table[by].map(people) if by else count_people(scored),
+    )  # fmt: skip
+    unknowns = [blocks.unknown(refusal)] if refusal else []
+    return section_of([*unknowns, listing], unknowns)
+
+
+def _refusal(disagreements: pd.DataFrame, names: dict[str, str]) -> str:
+    """Why no ranking is given for the segments together; '' where they agree."""
+    standing = disagreements[disagreements["stands"]]
+    if standing.empty:
+        return ""
+    kinds = standing.groupby("kind", sort=False)["driver"].unique().items()
+    reasons = [
+        f"{words.WORDS['disagreement'][kind]} ({listed([name_measure(name, names)[0] for name in drivers])})"
+        for kind, drivers in kinds
+    ]
+    return say("drivers.refusal", reasons="; ".join(reasons))
+
+
+@section
+def show_clocks(story: Story) -> Section:
+    """The customer's clock beside the company's, by team, channel or reason."""
+    cases = story.cases_recent
+    if not cases["ended"].eq("confirmed").any():
+        raise NotMeasured(table="contacts", columns=["confirmed_at"], needed_for="the clocks")
+    by = next((c for c in ("team", "channel", "reason") if c in cases and 1 < cases[c].nunique() <= 12), None)
+    table = compare_clocks(cases, [by] if by else [], story.confidence, story.k).assign(group="all cases")
+    group, cells = by or "group", table.assign(cell=[clock_cell(row) for _, row in table.iterrows()])
+    counts = cells[cells["measure"] == "customer_clock_h"].set_index(group)[["n", "confirmed", "people"]]
+    rows = cells.pivot(index=group, columns="measure", values="cell").join(counts).reset_index(names="group")
+    facts = {"n": int(counts["n"].sum()), "people": "people", "by": capital(group), "span": story.span}
+    listing = table_of("clocks", rows, source=[SAID, OBSERVED], **facts)
+    return section_of([listing])

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analytics.measures.estimate import SAID
 from analytics.measures.summarise import NOT_STATED
-from analytics.publish import blocks, figures
+from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report import tested
 from analytics.report.score import DISPUTED, Score
+from analytics.report.section import Stake
 from analytics.report.story import Story
-from analytics.report.words import Stake, estimate_of, figure_of, listed
+from analytics.report.words import compare, estimate_of, estimates_of, figure_of, finding_of, listed, say
 from analytics.tables.parts import BRANDS, brand_columns
 
 QUESTIONNAIRES = {"survey", "survey_type", "survey_name", "questionnaire"}  # what was asked, not what happened
@@ -37,12 +37,12 @@ def compare_groups(story: Story) -> list[Grouping]:
 
     Companies and brands come first whether they differ or not.
     """
-    tables = tested.groupings(story, tested.cut(story))
-    found = [
-        Grouping(by, rows, bool((rows["differs"] & rows[by].ne(NOT_STATED)).any())) for by, rows in tables.items()
-    ]  # fmt: skip
-    largest = {g.column: round(float(g.rows["difference"].abs().max()), 9) for g in found}
-    return sorted(found, key=lambda g: (g.column not in BRANDS, not g.differs, -largest[g.column], g.column))
+    groupings = [
+        Grouping(by, rows, bool((rows["differs"] & rows[by].ne(NOT_STATED)).any()))
+        for by, rows in tested.groupings(story, tested.cut(story)).items()
+    ]
+    largest = {g.column: round(float(g.rows["difference"].abs().max()), 9) for g in groupings}
+    return sorted(groupings, key=lambda g: (g.column not in BRANDS, not g.differs, -largest[g.column], g.column))
 
 
 def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
@@ -50,7 +50,7 @@ def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     groupings = [g for g in compare_groups(story) if g.rows["value"].notna().any()]
     told = [g for g in groupings if g.differs or g.column in BRANDS][:TOLD]
     findings = [_finding(story, lead, g) for g in told]
-    shown = [_chart(lead, told[0])] if told else []
+    shown = [_chart(lead, told[0])] if told else list[Block]()
     alike = [g.name for g in groupings if not g.differs and g not in told]
     if alike:
         shown.append(blocks.finding(f"No difference by {listed(alike)} is shown."))
@@ -60,26 +60,21 @@ def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
 def group_stakes(story: Story, lead: Score) -> list[Stake]:
     """Groups whose customers are worse off than those of the others, the most of them first."""
     stakes, now = [], tested.answers_now(story)[0]
+    worse, side = (1, "more") if lead is DISPUTED else (-1, "less")
     for grouping in (g for g in compare_groups(story) if g.differs and g.column not in QUESTIONNAIRES):
-        worse = 1 if lead is DISPUTED else -1
         rows = grouping.rows[grouping.rows["differs"] & grouping.rows[grouping.column].ne(NOT_STATED)]
         for _, row in rows[rows["difference"] * worse > 0].iterrows():
-            inside = now[now[grouping.column].eq(row[grouping.column])]
+            group, scale = row[grouping.column], 100 if row["unit"] == "share" else 1
+            inside = now[now[grouping.column].eq(group)]
             near, far = sorted(abs(row[c]) for c in ("difference_low", "difference_high"))
-            low, more, touched = tested.at_stake(story, inside, lead.column, near, abs(row["difference"]))
-            if low < 1:
-                continue
-            scale = 100 if row["unit"] == "share" else 1
-            side = "more" if lead is DISPUTED else "less"
-            finding = blocks.finding(
-                f"{lead.name}: {figure_of(estimate_of(row))} for {grouping.name} “{row[grouping.column]}”, "
-                f"{abs(row['difference']) * scale:.0f} points {side} than for the others "
-                f"({near * scale:.0f}–{far * scale:.0f}).",
-                [estimate_of(row)], better="lower" if lead is DISPUTED else "higher", key=f"group:{grouping.column}",
-                people=int(row["people"]),
-            )  # fmt: skip
-            stakes.append(Stake(finding, more, low, touched, row["p_value"], people=tested.ids(inside)))
-    return sorted(stakes, key=lambda stake: -round(stake.low, 6))
+            gap = abs(row["difference"])
+            points = {"gap": gap * scale, "near": near * scale, "far": far * scale, "side": side}
+            facts = {"name": lead.name, "figure": estimate_of(row), "column": grouping.name, "group": group}
+            sentence = say("groups.stake", **facts, **points)
+            finding = finding_of(row, sentence, better=lead.better, key=f"group:{grouping.column}")
+            weight = tested.at_stake(story, inside, lead.column, gap, near)
+            stakes.append(Stake(finding, *weight, row["p_value"], people=tested.ids(inside)))
+    return sorted((stake for stake in stakes if stake.low >= 1), key=lambda stake: -round(stake.low, 6))
 
 
 def pooled_sentence(story: Story) -> str:
@@ -94,22 +89,15 @@ def _finding(story: Story, lead: Score, grouping: Grouping) -> Block:
     order = (-rows["difference"].abs().round(9)).sort_values(kind="stable").index
     named = rows.loc[order[:NAMED]]
     named = named.loc[named["value"].round(9).sort_values(kind="stable", ascending=lead is not DISPUTED).index]
-    evidence = [estimate_of(row) for _, row in named.iterrows()]
+    evidence = estimates_of(named)
     figures_named = [f"“{group}” {figure_of(e)}" for group, e in zip(named[grouping.column], evidence, strict=True)]
     further = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
     unweighted = ", not weighted" if story.weighted else ""
-    return blocks.finding(
-        f"By {grouping.name}{unweighted}: {', '.join(figures_named)}{further}.", evidence,
-        better="lower" if lead is DISPUTED else "higher", key=f"group:{grouping.column}",
-        people=int(named["people"].min()),
-    )  # fmt: skip
+    sentence = f"By {grouping.name}{unweighted}: {', '.join(figures_named)}{further}."
+    people = int(named["people"].min())
+    return blocks.finding(sentence, evidence, better=lead.better, key=f"group:{grouping.column}", people=people)
 
 
 def _chart(lead: Score, grouping: Grouping) -> Block:
-    rows = grouping.rows.dropna(subset="value")
-    return blocks.figure(
-        figures.plot_intervals(rows.assign(n=rows["n"].astype(int)), by=grouping.column, label=lead.name),
-        alt=f"{lead.name} by {grouping.name}, {len(rows)} groups with intervals.",
-        caption=f"{lead.name} by {grouping.name}.", source=SAID, n=int(rows["n"].sum()),
-        people=rows["people"].tolist(), note="Groups of too few customers are withheld.",
-    )  # fmt: skip
+    rows, note = grouping.rows.dropna(subset="value"), "Groups of too few customers are withheld."
+    return compare(rows, grouping.column, lead.name, by=grouping.name, note=note)

@@ -6,9 +6,10 @@ from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.retest import RECORD, Verdict, figures_of, last_claims, retest
+from analytics.report.section import Section, section, section_of
 from analytics.report.story import Story
 from analytics.report.tested import RATE, bar
-from analytics.report.words import Section, least_seen, section, section_of
+from analytics.report.words import least_seen, say, table_of
 
 
 @section
@@ -16,8 +17,7 @@ def show_last_time(story: Story, *sections: Section) -> Section:
     """Each claim of the previous report, tested on this period's data, and the running record."""
     last = last_claims(story)
     if last is None:
-        nothing = "No readable report of an earlier period is published, so there is nothing to test again."
-        return section_of([blocks.unknown(nothing, settle="building the last one, then this one")])
+        return section_of([blocks.unknown(say("last_time.nothing"), settle="building the last one, then this one")])
     back, previous, record = last
     current = [block.data for part in sections for block in part.blocks if block.data.get("key")]
     chance = min(bar(story), RATE / max(len(previous), 1))  # figures of other sections are not among the tests counted
@@ -33,19 +33,15 @@ def _counts(latest: dict[Verdict, int], record: dict[Verdict, int], n: int, labe
     """How many statements hold; the sums over all reports travel to the next one as evidence of this finding."""
     total = {verdict: latest[verdict] + record.get(verdict, 0) for verdict in Verdict}
     every = sum(total.values())
-    so_far = f" Over all reports so far, of {every}: {_counted(total)}." if every > n else ""
-    sums = [
-        Estimate(float(count), float("nan"), float("nan"), every, "statements", OBSERVED) for count in total.values()
-    ]
-    return blocks.finding(
-        f"Of {n} statements of {label}: {_counted(latest)}.{so_far}", sums if every else (), key=RECORD,
-        people=blocks.RECORDS,
-    )  # fmt: skip
+    so_far = say("last_time.so_far", n=every, total=_counted(total)) if every > n else ""
+    nan = float("nan")
+    sums = [Estimate(float(count), nan, nan, every, "statements", OBSERVED) for count in total.values()]
+    sentence = say("last_time.counts", n=n, period=label, latest=_counted(latest), so_far=so_far)
+    return blocks.finding(sentence, sums if every else (), key=RECORD, people=blocks.RECORDS)
 
 
 def _counted(counts: dict[Verdict, int]) -> str:
-    held, failed, open_still = counts.values()
-    return f"{held} still true, {failed} no longer, {open_still} cannot be told"
+    return say("last_time.counted", x=[*counts.values()])
 
 
 def _true_then(table: pd.DataFrame) -> list[Block]:
@@ -54,8 +50,7 @@ def _true_then(table: pd.DataFrame) -> list[Block]:
     if not reckoned.any():
         return []
     right = int(table.loc[reckoned, "right"].astype(bool).sum())
-    sentence = f"With the answers that came since, levels reckoned again: {int(reckoned.sum())}, true then: {right}."
-    return [blocks.finding(sentence)]
+    return [blocks.finding(say("last_time.true_then", n=int(reckoned.sum()), right=right))]
 
 
 def _listing(table: pd.DataFrame) -> Block:
@@ -64,14 +59,7 @@ def _listing(table: pd.DataFrame) -> Block:
     shown = table[["said", "verdict", "n", "people"]].assign(
         now=pd.Series(now, table.index, dtype=object), seen=pd.Series(seen, table.index, dtype=object)
     )
-    heads = {"said": "What we said", "verdict": "On new data", "now": "Figure now", "n": "Answers"}
-    return blocks.table(
-        shown, caption="What we said last time.", source=SAID, n=int(table["n"].fillna(0).max()), people="people",
-        columns=heads | {"seen": "Seen from"}, formats={"n": "count"},
-        note="Still holds: surely within 5 percentage points, 10 points or half a score, or further the same way. A "
-        "difference smaller than “seen from” would have been missed more than once in five. Not listed: what is not "
-        "stated again, and figures of a whole year, of which most is the same a month later.",
-    )  # fmt: skip
+    return table_of("last_time", shown, source=SAID, n=int(table["n"].fillna(0).max()), people="people")
 
 
 def _now(row: pd.Series) -> Estimate | None:

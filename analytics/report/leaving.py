@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from analytics.measures.estimate import OBSERVED, Estimate
+from analytics.measures.estimate import OBSERVED
 from analytics.measures.intervals import difference_bounds, z_score
 from analytics.measures.leaving import churn_views as views
 from analytics.measures.leaving.churn import ChurnRiskModel, TooFewLeaversError
@@ -25,20 +25,10 @@ from analytics.publish import blocks, figures
 from analytics.publish.format import format_interval, format_value
 from analytics.report import tested
 from analytics.report.checked import READ_150, describe_check
+from analytics.report.section import Section, Stake, gather, not_known, open_question, section, section_of
 from analytics.report.story import Story
-from analytics.report.study import WORDS, leak_words, say
-from analytics.report.words import (
-    Section,
-    Stake,
-    capital,
-    estimate_of,
-    figure_of,
-    gather,
-    listed,
-    not_known,
-    section,
-    section_of,
-)  # fmt: skip
+from analytics.report.study import WORDS, leak_words
+from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, say, table_of
 from analytics.tables.read import defuse
 from analytics.tables.schema import FIELDS, NotMeasured
 
@@ -73,13 +63,9 @@ def _in_words(part: Callable[[Story], Section], story: Story) -> Section:
     try:
         return part(story)
     except NotMeasured as lack:
-        name = lack.table if f"no_{lack.table}" in WORDS["sentences"] else "words"
-        return not_known(lack) if not lack.table else _unknown(say(f"no_{name}"), say(f"no_{name}_settle"))
-
-
-def _unknown(sentence: str, settle: str = "") -> Section:
-    line = blocks.unknown(sentence, settle)
-    return Section([line], line, [line])
+        name = "customers" if lack.table == "customers" else "words"
+        told = say(f"leaving.no_{name}"), say(f"leaving.no_{name}_settle")
+        return open_question(*told) if lack.table else not_known(lack)
 
 
 def _said(story: Story) -> Section:
@@ -89,54 +75,51 @@ def _said(story: Story) -> Section:
         raise NotMeasured(table="surveys")
     written = story.written[story.written["churn_intent"].notna()]
     if written.empty:
-        return _unknown(say("none_read", period=story.period.label))
+        return open_question(say("leaving.none_read", period=story.period.label))
     people, named = count_people(written), names_people(written)
     if people < story.k:
-        few = say("few_wrote", k=story.k, period=story.period.label, who="customers wrote" if named else "texts came")
-        return _unknown(few, "more comments, or a longer period")
+        who = "customers wrote" if named else "texts came"
+        few = say("leaving.few_wrote", k=story.k, period=story.period.label, who=who)
+        return open_question(few, "more comments, or a longer period")
     counted = float((written["churn_intent"] >= views.INTENT).mean())
     check = story.shares_of([LEAVING], written)[LEAVING]
     share = check.estimate
     if math.isnan(share.value):
-        return _unknown(say("said_open", counted=counted, n=len(written)), READ_150)
+        return open_question(say("leaving.said_open", counted=counted, n=len(written)), READ_150)
     who = "customers who wrote" if named else "texts"
-    sentence = say("said", share=figure_of(share), n=share.n, who=who, period=story.period.label)
-    line = blocks.finding(
-        f"{sentence}, {describe_check(check)}.", [share], key="leaving:said", better="lower", people=people
-    )
-    months = max((story.period.end - story.period.start).days / MONTH_DAYS, 1 / MONTH_DAYS)
-    more, low = share.value * people / months, share.low * people / months
-    return Section([line], line, stakes=[Stake(line, more, low, people / months, 0.0)] if low > 0 else [])
+    sentence = say("leaving.said", share=share, who=who, period=story.period.label, checked=describe_check(check))
+    line = blocks.finding(sentence, [share], key="leaving:said", better="lower", people=people)
+    monthly = people / story.months
+    stake = Stake(line, share.value * monthly, share.low * monthly, monthly, 0.0)
+    return section_of([line], stakes=[stake] if share.low > 0 else [])
 
 
 def _silent(story: Story) -> Section:
     try:
         leavers = tested.silent_leavers(story)
     except NobodyLeftError:
-        return section_of([blocks.finding(say("nobody_left", days=HORIZON_DAYS))])
+        return section_of([blocks.finding(say("leaving.nobody_left", days=HORIZON_DAYS))])
     if leavers.left < story.k:
-        return _unknown(say("few_left", k=story.k, days=HORIZON_DAYS))
+        return open_question(say("leaving.few_left", k=story.k, days=HORIZON_DAYS))
     line = blocks.finding(silent_sentence(leavers), [leavers.share], key="leaving:silent", people=leavers.left)
-    why = [blocks.unknown(say("silent_why"), settle=say("silent_settle"))] if leavers.silent else []
+    why = [blocks.unknown(say("leaving.silent_why"), settle=say("leaving.silent_settle"))] if leavers.silent else []
     more, low, _ = difference_bounds(leavers.rate_silent, leavers.rate_spoke)
     people = min(leavers.rate_silent.n, leavers.rate_spoke.n)
     if not (leavers.p_value <= tested.cut(story) and low > 0 and people >= story.k):
-        return Section([line], line, why)
+        return section_of([line], why)
     rates = [leavers.rate_silent, leavers.rate_spoke]
-    told = say("silent_oftener", rates=[figure_of(rate) for rate in rates], days=HORIZON_DAYS)
+    told = say("leaving.silent_oftener", rates=rates, days=HORIZON_DAYS)
     oftener = blocks.finding(told, rates, key="leaving:silent_rate", people=people)
     a_month = leavers.rate_silent.n * MONTH_DAYS / HORIZON_DAYS
-    return Section(
-        [line, oftener], line, why, stakes=[Stake(oftener, more * a_month, low * a_month, a_month, leavers.p_value)]
-    )
+    stake = Stake(oftener, more * a_month, low * a_month, a_month, leavers.p_value)
+    return section_of([line, oftener], why, [stake])
 
 
 def silent_sentence(leavers: SilentLeavers) -> str:
     """How many left in a window without a word, and how far words without a name could lower it."""
-    nameless = say("nameless", x=leavers) if leavers.nameless else ""
-    last = leavers.end - pd.Timedelta(days=1)
-    return say("silent", x=leavers, days=(leavers.end - leavers.start).days, last=last, share=figure_of(leavers.share),
-               nameless=nameless)  # fmt: skip
+    nameless = say("leaving.nameless", x=leavers) if leavers.nameless else ""
+    last, days = leavers.end - pd.Timedelta(days=1), (leavers.end - leavers.start).days
+    return say("leaving.silent", x=leavers, days=days, last=last, share=leavers.share, nameless=nameless)
 
 
 def _oftener(story: Story) -> Section:
@@ -147,22 +130,20 @@ def _oftener(story: Story) -> Section:
     if apart.empty:
         error = np.log(table["high"] / table["low"]) / (2 * z_score(story.confidence))
         seen = float(np.exp((z_score(story.confidence) + POWER) * error.median()))
-        line = blocks.finding(say("no_event", n=len(table), seen=seen, days=HORIZON_DAYS))
-        return section_of([line])
+        return section_of([blocks.finding(say("leaving.no_event", n=len(table), seen=seen, days=HORIZON_DAYS))])
     apart = apart.sort_values("more_low", ascending=False, kind="stable")
     first = apart.head(NAMED)
     figures_of = (format_interval(row["value"], row["low"], row["high"], row["unit"]) for _, row in first.iterrows())
-    named = listed([f"{event} ({x}, {span})" for event, (x, span) in zip(first["event"], figures_of, strict=True)])
-    sentence = say("oftener", events=named, days=HORIZON_DAYS) + tested.leaving_study(story).drawn
+    named = [f"{event} ({x}, {span})" for event, (x, span) in zip(first["event"], figures_of, strict=True)]
+    sentence = say("leaving.oftener", events=named, days=HORIZON_DAYS) + tested.leaving_study(story).drawn
     people = int(first["people"].min())
-    line = blocks.finding(sentence, _estimates(first), key="leaving:oftener", people=people)
-    return Section([line], line, stakes=[_stake(row) for _, row in apart.iterrows()])
+    line = blocks.finding(sentence, estimates_of(first), key="leaving:oftener", people=people)
+    return section_of([line], stakes=[_stake(row) for _, row in apart.iterrows()])
 
 
 def _stake(row: pd.Series) -> Stake:
-    ratio = estimate_of(row)
-    sentence = say("stake", event=row["event"], ratio=figure_of(ratio), days=HORIZON_DAYS)
-    line = blocks.finding(sentence, [ratio], key=f"leaving:after:{row['key']}", people=int(row["people"]))
+    sentence = say("leaving.stake", event=row["event"], ratio=estimate_of(row), days=HORIZON_DAYS)
+    line = finding_of(row, sentence, key=f"leaving:after:{row['key']}")
     return Stake(line, row["more"], row["more_low"], row["touched"], row["p_value"])
 
 
@@ -172,21 +153,21 @@ def _calls(story: Story) -> Section:
     try:
         model = study.model
     except TooFewLeaversError as few:
-        return _unknown(say("few_leavers", left=few.left, needed=few.needed), say("few_leavers_settle"))
+        return open_question(say("leaving.few_leavers", x=few), say("leaving.few_leavers_settle"))
     except NotMeasured as lack:
         if lack.table:
             raise
-        return _unknown(say("no_model_here"))
+        return open_question(say("leaving.no_model_here"))
     now, costs = study.now, story.config.costs
     if model.evaluation_["auc"].low <= 0.5:
-        return _unknown(model_sentence(model), say("few_leavers_settle"))
+        return open_question(model_sentence(model), say("leaving.few_leavers_settle"))
     if not model.calibrated_ or views.VALUE not in now or now[views.VALUE].isna().all():
-        return _unknown(say("calls_unknown"), say("calls_settle"))
-    calls, price = study.calls, say("price", money=costs.currency, costs=costs)
+        return open_question(say("leaving.calls_unknown"), say("leaving.calls_settle"))
+    calls, price = study.calls, say("leaving.price", money=costs.currency, costs=costs)
     if len(calls) < story.k:
-        return section_of([blocks.finding(say("few_calls", price=price, k=story.k))])
+        return section_of([blocks.finding(say("leaving.few_calls", price=price, k=story.k))])
     gain = format_value(float(calls["expected_gain"].sum()), "count")
-    sentence = say("calls", price=price, n=len(calls), customers=len(now), money=costs.currency, gain=gain)
+    sentence = say("leaving.calls", price=price, n=len(calls), customers=len(now), money=costs.currency, gain=gain)
     return section_of([blocks.finding(sentence, people=len(calls))])
 
 
@@ -199,8 +180,8 @@ def show_leaks(story: Story) -> Section:
     if not extra or customers is None or customers["left_at"].nunique() < 1 or customers["left_at"].notna().all():
         raise NotMeasured("no further column of customers, or nobody left", needed_for="a look at leaks")
     leaks = leak_words(leakage_report(customers[extra], customers["left_at"]))
-    named = listed([f"{column} ({reason})" for column, reason in leaks.items()])
-    sentence = say("leak", leaks=named) if leaks else say("no_leak", n=len(extra))
+    named = [f"{column} ({reason})" for column, reason in leaks.items()]
+    sentence = say("leaving.leak" if leaks else "leaving.no_leak", leaks=named, n=len(extra))
     return section_of([blocks.finding(sentence, people=len(customers))])
 
 
@@ -219,33 +200,24 @@ def show_risk(story: Story) -> Section:
     parts = "; ".join(f"{part}: {row.leavers:,} of {row.customers:,} left" for part, row in model.counts_.iterrows())
     error = replace(model.evaluation_["calibration_error"], unit="points")
     error = replace(error, **{name: 100 * getattr(error, name) for name in ("value", "low", "high")})
-    fit = say("calibrated" if model.calibrated_ else "uncalibrated", e=error)
-    caption = f"The model on customers of {model.cutoffs_['test']:%-d %B %Y}"
-    return section_of([
-        blocks.finding(sentence, evidence, key="leaving:auc", people=n),
-        blocks.table(
-            pd.DataFrame(rows), caption=f"{caption}.", source=OBSERVED, n=n, people=n,
-            columns={"figure": "Figure", "value": "Model", "tenure": "Tenure alone"},
-            note=f"Logistic regression. {capital(parts)}.",
-        ),
-        blocks.finding(fit, [error], people=n) if model.calibrated_ else blocks.unknown(fit, say("few_leavers_settle")),
-        blocks.table(
-            model.calibration(), caption=f"{caption}: ten groups of equal size, by predicted risk.", source=OBSERVED,
-            n=n, columns={"predicted": "Predicted", "value": "Left", "n": "Customers"},
-            formats={"predicted": "share1"}, people="n",
-        ),
-    ])  # fmt: skip
+    fit = say("leaving.calibrated" if model.calibrated_ else "leaving.uncalibrated", e=error)
+    unfit = blocks.unknown(fit, say("leaving.few_leavers_settle"))
+    calibrated = blocks.finding(fit, [error], people=n) if model.calibrated_ else unfit
+    ranked = blocks.finding(sentence, evidence, key="leaving:auc", people=n)
+    facts = {"n": n, "date": model.cutoffs_["test"], "parts": capital(parts)}
+    listing = table_of("model", pd.DataFrame(rows), people=n, **facts)
+    return section_of([ranked, listing, calibrated, table_of("calibration", model.calibration(), people="n", **facts)])
 
 
 def model_sentence(model: ChurnRiskModel) -> str:
     """What the evaluation allows to say."""
     auc, days = model.evaluation_["auc"], model.horizon_days
-    pairs = say("pairs", auc=auc, low=100 * auc.low, high=100 * auc.high)
+    pairs = say("leaving.pairs", auc=auc, low=100 * auc.low, high=100 * auc.high)
     if auc.low <= 0.5:
-        return say("chance", days=days, pairs=pairs)
-    tenure = say("tenure", auc=model.baseline_["auc"]) if model.baseline_ else ""
-    level, leavers = "" if model.calibrated_ else say("only_ranks"), model.counts_["leavers"]["test"]
-    return say("better", days=days, pairs=pairs, tenure=tenure, level=level, leavers=leavers)
+        return say("leaving.chance", days=days, pairs=pairs)
+    tenure = say("leaving.tenure", auc=model.baseline_["auc"]) if model.baseline_ else ""
+    level, leavers = "" if model.calibrated_ else say("leaving.only_ranks"), model.counts_["leavers"]["test"]
+    return say("leaving.better", days=days, pairs=pairs, tenure=tenure, level=level, leavers=leavers)
 
 
 def describe_model(model: ChurnRiskModel) -> str:
@@ -270,19 +242,11 @@ def _groups(story: Story, by: str) -> list[blocks.Block]:
     study, silent = tested.leaving_study(story), tested.silent_leavers(story)
     model = study.model
     table = views.leaving_by(model, study.features, by).assign(label=lambda t: t["group"].map(WORDS[by]))
-    heads = {c: head.format(money=story.config.costs.currency) for c, head in WORDS["group_heads"].items()}
-    heads["label"] = WORDS["label_heads"][by]
-    return [blocks.table(
-        suppress(table, story.k, by=["group"], count="left"), source=OBSERVED, n=int(table["customers"].sum()),
-        caption=say("groups", head=heads["label"], days=model.horizon_days, date=model.cutoffs_["test"]),
-        columns={c: head for c, head in heads.items() if table[c].notna().any()},
-        formats={"expected": "share1", "value_left": "count", "value_at_risk": "count", "found": "share"},
-        note=say("groups_note", silent=silent.silent) + study.drawn, people=["customers", "left"],
-    )]  # fmt: skip
-
-
-def _estimates(table: pd.DataFrame) -> list[Estimate]:
-    return [estimate_of(row) for _, row in table.iterrows()]
+    shown = suppress(table, story.k, by=["group"], count="left").dropna(axis="columns", how="all")
+    facts = {"head": WORDS["label_heads"][by], "days": model.horizon_days, "date": model.cutoffs_["test"]}
+    facts |= {"money": story.config.costs.currency, "silent": silent.silent, "drawn": study.drawn}
+    n = int(table["customers"].sum())
+    return [table_of("leaving", shown, n=n, people=["customers", "left"], **facts)]
 
 
 @section
@@ -298,9 +262,10 @@ def show_listening(story: Story) -> Section:
 
 def listening_sentence(listening: views.Listening) -> str:
     """What listening adds, claiming no more than the interval of the gain."""
-    gain, heard = listening.gain, say("heard", x=listening)
-    scale = say("gain", x=listening, value=100 * gain.value, low=100 * gain.low, high=100 * gain.high)
-    return say("helps" if gain.low > 0 else "harms" if gain.high < 0 else "unclear", gain=scale, heard=heard)
+    gain, heard = listening.gain, say("leaving.heard", x=listening)
+    scale = say("leaving.gain", x=listening, value=100 * gain.value, low=100 * gain.low, high=100 * gain.high)
+    effect = "helps" if gain.low > 0 else "harms" if gain.high < 0 else "unclear"
+    return say(f"leaving.{effect}", gain=scale, heard=heard)
 
 
 @section
@@ -314,7 +279,7 @@ def show_leaving_after(story: Story) -> Section:
         figures.plot_intervals(table, by="event", unit="times", reference=1.0, label="times as often as without it"),
         alt=f"Ratios of leaving for {len(table)} things that happened to customers; {apart} stand.", source=OBSERVED,
         caption=f"How many times as often customers leave within {HORIZON_DAYS} days.", n=int(rows),
-        people=table["people"], note=say("ratios_note"),
+        people=table["people"], note=say("leaving.ratios_note"),
     )  # fmt: skip
     return Section([*_oftener(story).blocks, drawing], drawing)
 
@@ -324,12 +289,8 @@ def show_call_list(story: Story) -> Section:
     """Whom to call and why: ids and reasons, for the team that calls."""
     calls, money, parts = _call_list(story), story.config.costs.currency, _calls(story).blocks
     if len(calls):
-        parts.append(blocks.table(
-            calls.head(LISTED), caption=f"The first {min(LISTED, len(calls))} to call.", source=OBSERVED,
-            n=len(calls), people=1, columns=WORDS["call_heads"], formats={"risk": "share", "expected_gain": "count"},
-            note=f"In {money}. What happened in the year before. A reason shared by fewer than {story.k} customers is "
-            "left out.",
-        ))  # fmt: skip
+        facts = {"listed": min(LISTED, len(calls)), "money": money, "k": story.k}
+        parts.append(table_of("call_list", calls.head(LISTED), n=len(calls), people=1, **facts))
     return section_of(parts)
 
 
@@ -350,7 +311,7 @@ def keep_call_list(story: Story) -> Section:
     defuse(calls).to_csv(target / "call_list.csv", index=False)
     model.save(target / "model.json")
     (target / "model_card.md").write_text(describe_model(model), encoding="utf-8")
-    return section_of([blocks.finding(say("kept", folder=folder, n=len(calls)))])
+    return section_of([blocks.finding(say("leaving.kept", folder=folder, n=len(calls)))])
 
 
 @section
@@ -365,8 +326,8 @@ def show_fairness(story: Story) -> Section:
     parts = []
     for name in apart or views.ERRORS[:1]:
         rows = table[table["measure"] == name]
-        named = listed([f"{row['group']} {figure_of(estimate_of(row))}" for _, row in rows.iterrows()])
-        verdict = say("unequal" if apart else "equal")
-        sentence = say("fairness", error=WORDS["errors"][name], rows=named, verdict=verdict)
-        parts.append(blocks.finding(sentence, _estimates(rows), people=int(rows["n"].min())))
+        named = [f"{row['group']} {figure_of(estimate_of(row))}" for _, row in rows.iterrows()]
+        verdict = say("leaving.unequal" if apart else "leaving.equal")
+        sentence = say("leaving.fairness", error=WORDS["errors"][name], rows=named, verdict=verdict)
+        parts.append(blocks.finding(sentence, estimates_of(rows), people=int(rows["n"].min())))
     return section_of(parts)

@@ -23,9 +23,9 @@ from analytics.publish import blocks
 from analytics.report import tested
 from analytics.report.cutoff import known_at
 from analytics.report.promises import VERDICTS
+from analytics.report.section import Section, findings_of, gather, placed, section, section_of
 from analytics.report.story import Story
-from analytics.report.study import Study
-from analytics.report.words import Section, estimate_of, figure_of, gather, listed, placed, section, section_of
+from analytics.report.words import estimates_of, listed, people_by, say, table_of
 from analytics.tables.cases import case_ids
 from analytics.tables.periods import period_of
 from analytics.tables.schema import STAMPS, NotMeasured, Tables
@@ -67,8 +67,7 @@ def measure_patience(story: Story) -> Estimate:
     by_case = attempts.sort_values("started_at", kind="stable").groupby("case")
     hours = by_case["started_at"].diff()[by_case.cumcount() == 1].dt.total_seconds() / 3600
     if len(hours) < RETURNED:
-        counts = f"{len(hours)} cases have a second contact (case_id, table contacts), and {RETURNED} are needed"
-        raise NotMeasured(f"the customer's patience, for {counts}")
+        raise NotMeasured(say("operations.few_returned", n=len(hours), needed=RETURNED))
     return median_time(hours, pd.Series(True, hours.index), story.confidence, source=OBSERVED)
 
 
@@ -79,31 +78,23 @@ def show_beyond_patience(story: Story) -> Section:
     waiting = cases["ended"].eq("censored") & cases["customer_clock_h"].gt(patience.value)
     closed = waiting & cases["company_clock_h"].notna()
     late = share(waiting, source=OBSERVED, confidence=story.confidence)
-    answer = blocks.finding(
-        f"{int(waiting.sum()):,} of {late.n:,} recent cases, {figure_of(late)}, are beyond the customer's patience and "
-        f"still without a confirmed end. Our own records call {int(closed.sum()):,} of them closed and "
-        f"{int((waiting & ~closed).sum()):,} open.",
-        [late], better="lower", key="operations:beyond_patience", people=count_people(cases),
-    )  # fmt: skip
-    basis = blocks.finding(
-        f"Half of the {patience.n:,} customers who contacted us again about the same case had done so within "
-        f"{figure_of(patience)}: this is taken for their patience.", [patience],
-    )  # fmt: skip
+    counts = {"late": waiting.sum(), "closed": closed.sum(), "open": (waiting & ~closed).sum()}
+    sentence, key = say("operations.waiting", share=late, **counts), "operations:beyond_patience"
+    answer = blocks.finding(sentence, [late], better="lower", key=key, people=count_people(cases))
+    basis = blocks.finding(say("operations.patience", patience=patience), [patience])
     by = next((c for c in ("team", "channel", "reason") if c in cases and cases[c].notna().any()), None)
     if by is None:
-        return Section([answer, basis], answer)
+        return section_of([answer, basis])
     table = summarise(
         cases.assign(late=waiting), partial(share, source=OBSERVED), by=[by], column="late",
         minimum=story.k, confidence=story.confidence,
     )  # fmt: skip
-    people = {name: count_people(group) for name, group in cases.groupby(name_groups(cases[by]))}
-    listing = blocks.table(
-        table, caption=f"Cases beyond the customer's patience, by {by}.", source=OBSERVED, n=late.n,
-        columns={by: by.capitalize(), "value": "Beyond patience", "n": "Cases"},
-        note="Cases begun in the recent periods; closed by us is no end without the customer's word.",
+    people = people_by(cases, name_groups(cases[by]))
+    listing = table_of(
+        "beyond_patience", table.rename(columns={by: "group"}), n=late.n, head=by.capitalize(), by=by,
         people=table[by].map(people).where(table["n"].notna()),
     )  # fmt: skip
-    return Section([answer, basis, listing], answer)
+    return section_of([answer, basis, listing])
 
 
 @section
@@ -116,19 +107,12 @@ def show_promises_at_risk(story: Story) -> Section:
     rows = [_at_risk(promise, row, open_now, ahead, story.k) for promise, (_, row) in pairs]
     table = pd.DataFrame(rows).astype({"passed": "Int64", "soon": "Int64"})
     risky = table[table["passed"].fillna(0).add(table["soon"].fillna(0)) > 0]
-    answer = blocks.finding(
-        f"Open cases have passed the promised time or will within a {story.period.frequency} for {len(risky)} of "
-        f"{len(table)} promises: {int(table['passed'].sum()):,} have, {int(table['soon'].sum()):,} will unless the "
-        "customer says before that it is solved."
-    )
-    listing = blocks.table(
-        table, caption="Promises, and the open cases that put them at risk.", source=OBSERVED, n=len(open_now),
-        columns={"promise": "Promise", "view": "In their view", "records": "By our records",
-                 "passed": "Past the promised time", "soon": f"Will pass it within a {story.period.frequency}"},
-        note="Not counted where the promise is not about time; a case counts until the customer confirms.",
-        people="people",
-    )  # fmt: skip
-    return Section([answer, listing], answer)
+    counts = {name: int(table[name].sum()) for name in ("passed", "soon")}
+    facts = {"frequency": story.period.frequency, "risky": len(risky), "of": len(table)}
+    answer = blocks.finding(say("operations.at_risk", **facts, **counts))
+    frequency = story.period.frequency
+    listing = table_of("at_risk", table, n=len(open_now), people="people", frequency=frequency)
+    return section_of([answer, listing])
 
 
 def _at_risk(promise: Promise, scored: pd.Series, open_now: pd.DataFrame, ahead: float, k: int) -> dict[str, Any]:
@@ -148,21 +132,18 @@ def _at_risk(promise: Promise, scored: pd.Series, open_now: pd.DataFrame, ahead:
 @section
 def show_silent_risk(story: Story) -> Section:
     """How many customers are worth a call, and how many of them never spoke: the size of the list, not the list."""
-    study = Study(story)
+    study = tested.leaving_study(story)
     calls, now = study.calls, study.now
     spoke = [c for c in SPOKE if c in now]
     if not spoke:
         raise NotMeasured("neither answers nor complaints name the customer", needed_for="silent customers")
     if len(calls) < story.k:
-        return section_of([blocks.finding(f"Fewer than {story.k} customers are on the list of whom to call.")])
+        return section_of([blocks.finding(say("operations.few_calls", k=story.k))])
     silent = now.loc[now[spoke].fillna(0).sum(axis=1) == 0, "customer_id"]
     quiet = share(calls["customer_id"].isin(silent), source=OBSERVED, confidence=story.confidence)
-    answer = blocks.finding(
-        f"{len(calls):,} customers are on the list of whom to call; {round(quiet.value * quiet.n):,} of them, "
-        f"{figure_of(quiet)}, never spoke in the year before. The list itself is made in the notebook who_may_leave "
-        "and stands in no report.", [quiet], key="operations:silent_risk", better="lower", people=len(calls),
-    )  # fmt: skip
-    return Section([answer], answer)
+    sentence = say("operations.calls", n=len(calls), quiet=round(quiet.value * quiet.n), share=quiet)
+    key = "operations:silent_risk"
+    return section_of([blocks.finding(sentence, [quiet], key=key, better="lower", people=len(calls))])
 
 
 @section
@@ -186,12 +167,7 @@ def _row_counts(story: Story) -> list[blocks.Block]:
     table = pd.DataFrame(rows)
     usual_rows = listed([f"{row.table} {row.now:,} (usually {row.usual:,.0f})" for row in table.itertuples()])
     answer = blocks.finding(f"Rows in {story.period.label}: {usual_rows}.", key="operations:rows")
-    listing = blocks.table(
-        table, caption="Rows by table.", source=OBSERVED, n=int(table["now"].sum()),
-        columns={"table": "Table", "now": "This period", "usual": "Usually (median)", "word": "Movement"},
-        formats={"usual": "count"}, note="A word of change needs a passed rule (XmR) against the earlier periods.",
-        people=blocks.RECORDS,
-    )  # fmt: skip
+    listing = table_of("rows", table, n=int(table["now"].sum()), people=blocks.RECORDS)
     return [answer, blocks.tagged(listing, appendix=True)]
 
 
@@ -207,18 +183,16 @@ def _missing_values(story: Story) -> list[blocks.Block]:
         raise NotMeasured("too few rows in this or the last period", needed_for="missing values")
     table = pd.DataFrame(rows)
     changed = table[false_discovery_control(table["p"]) <= 1 - story.confidence].drop(columns="p")
-    head = f"Missing values: {len(changed)} of {len(table)} columns differ from the {story.period.frequency} before"
+    frequency = story.period.frequency
+    head = say("operations.missing", n=len(changed), of=len(table), frequency=frequency)
     if changed.empty:
         return [blocks.finding(f"{head}, as far as the counts tell.")]
-    first = [row for _, row in changed.head(3).iterrows()]
-    names = listed([f"{row['column']} ({row['table']})" for row in first])
-    return [blocks.finding(f"{head}; most: {names}.", list(map(estimate_of, first))), blocks.table(
-        changed.sort_values("value", ascending=False, kind="stable"),
-        caption="Columns with more or fewer missing values.", source=OBSERVED, n=int(changed["n"].max()),
-        columns={"table": "Table", "column": "Column", "value": "Missing", "before": "Before", "n": "Rows"},
-        note=f"Fisher's exact test, false discoveries at most {1 - story.confidence:.0%}; each "
-        f"{story.period.frequency} as it stood at its end.", formats={"before": "share"}, people=blocks.RECORDS,
-    )]  # fmt: skip
+    first = changed.head(3)
+    names = listed([f"{row['column']} ({row['table']})" for _, row in first.iterrows()])
+    facts = {"n": int(changed["n"].max()), "false": 1 - story.confidence, "frequency": frequency}
+    listing = changed.sort_values("value", ascending=False, kind="stable")
+    most = blocks.finding(f"{head}; most: {names}.", estimates_of(first))
+    return [most, table_of("missing", listing, people=blocks.RECORDS, **facts)]
 
 
 def _stamped(tables: Tables) -> list[tuple[str, str, pd.DataFrame]]:
@@ -240,7 +214,7 @@ def build_operations_page_one(
     """The week on one page: what to act on now, what customers perceive and blame, what is not known."""
     evidence = patience.answer.data["evidence"]
     numbers = {"Beyond their patience": Estimate(**evidence[0])} if evidence else {}
-    act = [part for part in (promises, silent) if part.answer.data["level"] == "finding"]
+    act = [part for part in (promises, silent) if findings_of([part.answer])]
     answers: dict[str, blocks.Answer] = {
         "What to act on now": [b for part in act for b in placed([part.answer], part)] or [promises.answer],
         "What customers perceive": placed([b for b in perceived.blocks if b.kind == "finding"][:1], perceived),

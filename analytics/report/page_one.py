@@ -10,17 +10,10 @@ from analytics.report.movement import shown_scores
 from analytics.report.perception import score_chart
 from analytics.report.problems import THANKED
 from analytics.report.score import Score
+from analytics.report.section import Section, Stake, findings_of, placed
 from analytics.report.story import Story
 from analytics.report.tested import moved
-from analytics.report.words import (
-    Section,
-    Stake,
-    coverage_sentence,
-    estimate_of,
-    loss_sentences,
-    movement_note,
-    placed,
-)
+from analytics.report.words import coverage_sentence, estimate_of, loss_sentences, movement_note, say
 from analytics.tables.schema import NotMeasured
 
 MATTERS, MOVED, THANKS = "What matters most", "What else moved", "What they thank us for"
@@ -50,8 +43,8 @@ def build_page_one(
         numbers[score.name] = estimate_of(story.over_time(score).iloc[-1])
         notes[score.name] = movement_note(moved(story, score))
     scored = next(block for block in perceive.blocks if block.kind == "finding")
-    known = [s.answer for s in (hurts, leaving) if s.answer.data["level"] == "finding"]
-    headline = scored if scored.data["level"] == "finding" or not known else known[0]
+    known = findings_of([hurts.answer, leaving.answer])
+    headline = scored if findings_of([scored]) or not known else known[0]
     cautions = [coverage_sentence(story.coverage, story.period.label), *loss_sentences(story.log.losses)]
     answers = {
         MATTERS: _matters(story, [perceive, hurts, leaving, *others]),
@@ -66,10 +59,8 @@ def build_page_one(
         if fresh := [block for block in found if block.data["sentence"] not in given]:
             told[question] = fresh
             given += [block.data["sentence"] for block in fresh]
-    return blocks.page_one(
-        headline, numbers, told, notes=notes, trend=_trend(story, scores),
-        basis=" ".join(filter(None, cautions)),
-    )  # fmt: skip
+    basis = " ".join(filter(None, cautions))
+    return blocks.page_one(headline, numbers, told, notes=notes, trend=_trend(story, scores), basis=basis)
 
 
 def rank_stakes(stakes: Sequence[tuple[Stake, str]], cut: float) -> list[tuple[Stake, str]]:
@@ -116,8 +107,7 @@ def _matters(story: Story, sections: Sequence[Section]) -> list[Block]:
     ranked = rank_stakes(stakes, tested.cut(story))
     if ranked:
         return [blocks.tagged(stake.finding, place=place) for stake, place in ranked]
-    nothing = "Nothing stands out: no finding of this report stands once all its tests are counted."
-    return [blocks.finding(f"{nothing}{_seen(story)}")]
+    return [blocks.finding(say("page_one.nothing", seen=_seen(story)))]
 
 
 def _seen(story: Story) -> str:
@@ -127,13 +117,12 @@ def _seen(story: Story) -> str:
     if not n:
         return ""
     points = math.ceil(100 * POWER / math.sqrt(n))  # halves that answer yes and no alike often: the hardest case
-    return f" A gap of less than {points} points between two halves of those who answered might have stayed unseen."
+    return say("page_one.seen", points=points)
 
 
 def _known(part: Section) -> list[Block]:
     """What a section knows, in order, with its place."""
-    known = [block for block in part.blocks if block.kind == "finding" and block.data["level"] == "finding"]
-    return placed(known, part)
+    return placed(findings_of(part.blocks), part)
 
 
 def _trend(story: Story, scores: list[Score]) -> Block | None:

@@ -1,7 +1,6 @@
 """What customers perceive: the leading score and the others, and whether they moved."""
 
 from dataclasses import replace
-from typing import Literal
 
 from analytics.contrast.signals import CANNOT_TELL, FELL, ROSE, Change, Signals
 from analytics.measures.estimate import SAID
@@ -12,44 +11,29 @@ from analytics.report.answers import who_answered
 from analytics.report.groups import group_stakes, name_groups, pooled_sentence
 from analytics.report.movement import not_unhappy, people_over_time, scale_of, shown_scores
 from analytics.report.score import DISPUTED, Score
+from analytics.report.section import Section, Stake, open_question, section
 from analytics.report.story import Story
 from analytics.report.tested import COMPLAINTS, apart, cut, moved, movements
-from analytics.report.words import (
-    Section,
-    Stake,
-    capital,
-    estimate_of,
-    figure_of,
-    movement_note,
-    movement_sentence,
-    section,
-    size_of,
-)
+from analytics.report.words import capital, estimate_of, figure_of, movement_note, movement_sentence, say, size_of
 from analytics.tables.schema import NotMeasured
-
-MONTHS = {"week": 12 / 52, "month": 1.0, "quarter": 3.0, "all": 1.0}  # in a period
 
 
 @section
 def show_perception(story: Story) -> Section:
     """What customers perceive: the leading score, whether it moved, who answered, how far the silent could move it."""
     lead = story.scores[0]
-    series = story.over_time(lead)
-    now = estimate_of(series.iloc[-1])
+    now = estimate_of(story.over_time(lead).iloc[-1])
     people = people_over_time(story, lead)[story.period.name]
     if people < story.k:
         who = "customers answered" if names_people(story.answers) else "answers came"
-        few = blocks.unknown(
-            f"Fewer than {story.k} {who} in {story.period.label}, too few to show.", settle="more answers"
-        )
-        return Section([few], few, [few])
-    signal = moved(story, lead)
-    headline = blocks.finding(
-        f"{lead.subject} was {figure_of(now)} {_basis(story, lead, now.n)} in {story.period.label}"
-        f"{', weighted as the survey was drawn' if story.weighted else ''}{_of_those_asked(story)}. "
-        f"{_moved(story, lead, signal)}{pooled_sentence(story)}",
-        [now], signal.word, better=_better(lead), key=f"score:{lead.column}", people=people,
-    )  # fmt: skip
+        few = say("perception.few", k=story.k, who=who, period=story.period.label)
+        return open_question(few, "more answers")
+    signal, facts = moved(story, lead), {"subject": lead.subject, "now": now, "period": story.period.label}
+    weighted = ", weighted as the survey was drawn" if story.weighted else ""
+    said = say("perception.lead", basis=_basis(story, lead, now.n), weighted=weighted, **facts)
+    sentence = f"{said}{_of_those_asked(story)}. {_moved(story, lead, signal)}{pooled_sentence(story)}"
+    key = f"score:{lead.column}"
+    headline = blocks.finding(sentence, [now], signal.word, better=lead.better, key=key, people=people)
     answers, unknowns = who_answered(story, lead)
     groups, charts = name_groups(story, lead)
     others = [name_score(story, score) for score in shown_scores(story)[1:]]
@@ -62,13 +46,8 @@ def show_perception(story: Story) -> Section:
 def name_score(story: Story, score: Score) -> Block:
     """A score and its movement in a few words, with the rule that allows them."""
     now, signal = estimate_of(story.over_time(score).iloc[-1]), moved(story, score)
-    return blocks.finding(
-        f"{score.name}: {figure_of(now)}, {movement_note(signal)}.", [now], signal.word, key=f"score:{score.column}"
-    )
-
-
-def _better(score: Score) -> Literal["higher", "lower"]:
-    return "lower" if score is DISPUTED else "higher"
+    sentence = f"{score.name}: {figure_of(now)}, {movement_note(signal)}."
+    return blocks.finding(sentence, [now], signal.word, key=f"score:{score.column}")
 
 
 def _against_earlier(story: Story, score: Score, signal: Signals) -> list[Block]:
@@ -76,13 +55,12 @@ def _against_earlier(story: Story, score: Score, signal: Signals) -> list[Block]
     now = estimate_of(story.over_time(score).iloc[-1])
     if signal.word == CANNOT_TELL or signal.answered is not None:
         return []
-    return [
-        blocks.finding(
-            f"Against {story.period.previous(back).label} it {_word(change)} by {size_of(change, now.unit)}.",
-            [now], _word(change), better=_better(score),
-        )
-        for back, change in apart(story, score).items() if _word(change) != signal.word
-    ]  # fmt: skip
+    findings = []
+    for back, change in apart(story, score).items():
+        word, earlier = _word(change), story.period.previous(back).label
+        sentence = f"Against {earlier} it {word} by {size_of(change, now.unit)}."
+        findings += [blocks.finding(sentence, [now], word, better=score.better)] if word != signal.word else []
+    return findings
 
 
 def _word(change: Change) -> str:
@@ -127,10 +105,9 @@ def _stake(story: Story, score: Score, signal: Signals, change: Change) -> Stake
     series = story.over_time(score)
     now = estimate_of(series.iloc[-1])
     ends = scale_of(series, score)
-    whole = 100.0 if now.unit == "points" else ends[1] - ends[0]
-    monthly = now.n / whole / MONTHS[story.period.frequency]
+    monthly = now.n / (100.0 if now.unit == "points" else ends[1] - ends[0]) / story.months
     sentence = f"{score.subject} {signal.word} to {figure_of(now)}, by {size_of(change, now.unit)}."
-    told = blocks.finding(sentence, [now], signal.word, better=_better(score), key=f"score:{score.column}")
+    told = blocks.finding(sentence, [now], signal.word, better=score.better, key=f"score:{score.column}")
     low = min(abs(bound) for bound in change.bounds)
     good = (signal.word == ROSE) is (score is not DISPUTED)
     return Stake(told, abs(change.size) * monthly, low * monthly, now.n, signal.p_value, good=good)
@@ -176,15 +153,11 @@ def score_chart(story: Story, score: Score, height: float = 2.6) -> list[Block]:
     people = people_over_time(story, score).reindex(series["period"]).reset_index(drop=True)
     drawn = series.copy()
     drawn.loc[people < story.k, ["value", "low", "high"]] = float("nan")
-    return [
-        blocks.figure(
-            figures.plot_series(drawn, unit=last.unit, label=score.name, limits=limits, height=height),
-            alt=f"{score.name}, {len(series)} periods up to {story.period.label}; latest {figure_of(last)}.",
-            caption=f"{score.name} in {story.period.label}: {movement_note(signal)}.",
-            source=SAID,
-            n=int(series["n"].sum()),
-            note=f"{capital(score.meaning)}. The band is the {story.confidence:.0%} interval"
-            + ("; dashed lines hold the usual movement." if limits is not None else "."),
-            people=people[people >= story.k],
-        )
-    ]
+    usual = "; dashed lines hold the usual movement" if limits is not None else ""
+    return [blocks.figure(
+        figures.plot_series(drawn, unit=last.unit, label=score.name, limits=limits, height=height),
+        alt=f"{score.name}, {len(series)} periods up to {story.period.label}; latest {figure_of(last)}.",
+        caption=f"{score.name} in {story.period.label}: {movement_note(signal)}.", source=SAID,
+        n=int(series["n"].sum()), people=people[people >= story.k],
+        note=f"{capital(score.meaning)}. The band is the {story.confidence:.0%} interval{usual}.",
+    )]  # fmt: skip

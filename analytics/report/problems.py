@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import pandas as pd
 
@@ -15,25 +15,11 @@ from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
-from analytics.report import tested
+from analytics.report import tested, words
 from analytics.report.checked import READ_150, describe_check
+from analytics.report.section import Section, Stake, not_known, section
 from analytics.report.story import Story
-from analytics.report.words import (
-    EXPLAINED,
-    PRAISE_WORDS,
-    THEME_WORDS,
-    Section,
-    Stake,
-    capital,
-    estimate_of,
-    figure_of,
-    listed,
-    name_writers,
-    not_known,
-    rule_of,
-    section,
-    unread_sentence,
-)
+from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, people_by, say
 from analytics.tables.periods import period_of
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import normalise
@@ -46,8 +32,8 @@ QUOTABLE = 0.75  # probability of its theme, and of its polarity, below which a 
 CATEGORIES = 8  # recorded categories of complaints shown, the largest first
 DRAWN = 10  # traits drawn, those blamed or thanked for most
 DETAILED = 90  # characters from which praise may tell a story
+BLAMED, THANKED_FOR = words.THEME_WORDS, words.PRAISE_WORDS  # a theme in words
 THANKED = "praise:"  # keys of sentences that say what customers thank for
-MONTH = pd.Timedelta(days=365.25 / 12)
 
 
 @section
@@ -63,12 +49,9 @@ def show_problems(story: Story) -> Section:
         return Section([*recorded, *line.blocks], [*recorded, line.answer][0], line.unknowns)
     n, people = int(table["n"].max()), count_people(story.critical)
     if people < story.k:
-        raise NotMeasured(f"fewer than {story.k} {name_writers(story.writers)} in {story.period.label}")
+        raise NotMeasured(f"fewer than {story.k} {words.name_writers(story.writers)} in {story.period.label}")
     blamed, named = _blame(story, table, people), table[table["open"]]
-    moved = [
-        _judged(row, f" {row['word']}: {rule_of(row['rule'], row['latest'], row['low limit'], row['high limit'])}.")
-        for _, row in table[table["word"].isin(["rose", "fell"])].iterrows()
-    ]
+    moved = [_moved(row) for _, row in table[table["word"].isin(["rose", "fell"])].iterrows()]
     praise = measure_praise(story)
     thanks = _thanks(story, praise)
     most = float(named.iloc[0]["counted"] if len(named) else table.iloc[0]["counted"])
@@ -84,16 +67,14 @@ def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
     named, n = table[table["open"]], int(table["n"].max())
     leaders = table[table["leads"] & table["value"].notna()]
     if named.empty:
-        most = table.iloc[0]
-        return [blocks.finding(
-            f"Of no theme can we say that more than {OPEN_SHARE:.0%} of the {n:,} {name_writers(story.writers)} name "
-            f"it as a problem. {_name_leaders(leaders, figures=True)}, {describe_check(most)}{_not_counted(table)}.",
-            [estimate_of(row) for _, row in leaders.head(2).iterrows()], people=people,
-        )]  # fmt: skip
+        told, facts = leaders.head(2), {"open": OPEN_SHARE, "n": n, "who": words.name_writers(story.writers)}
+        checked = f"{describe_check(table.iloc[0])}{_not_counted(table)}"
+        sentence = say("problems.none", leaders=_name_leaders(leaders, figures=True), checked=checked, **facts)
+        return [blocks.finding(sentence, estimates_of(told), people=people)]
     top = named.iloc[0]
-    share_of = f"{figure_of(estimate_of(top))} of the {n:,} {name_writers(story.writers)}"
-    largest = _judged(top, f" is named as a problem by {share_of}, {describe_check(top)}.", keyed=True)
-    return [largest, *(name_problem(row) for _, row in named.iloc[1:EXPLAINED].iterrows())]
+    facts = {"share": estimate_of(top), "n": n, "checked": describe_check(top)}
+    largest = _judged(top, say("problems.largest", who=words.name_writers(story.writers), **facts), keyed=True)
+    return [largest, *(name_problem(row) for _, row in named.iloc[1 : words.EXPLAINED].iterrows())]
 
 
 def name_problem(row: pd.Series) -> Block:
@@ -101,10 +82,15 @@ def name_problem(row: pd.Series) -> Block:
     return _judged(row, f" is named by {figure_of(estimate_of(row))}.", keyed=True)
 
 
+def _moved(row: pd.Series) -> Block:
+    low, high = max(row["low limit"], 0), min(row["high limit"], 1)
+    return _judged(row, say("problems.moved", x=row, low=low, high=high))
+
+
 def _judged(row: pd.Series, predicate: str, *, keyed: bool = False) -> Block:
     """What is said of a theme, with its share and the rule about its movement."""
     key = f"problem:{row['theme']}" if keyed else ""
-    sentence = f"{capital(THEME_WORDS[row['theme']])}{predicate}"
+    sentence = f"{capital(BLAMED[row['theme']])}{predicate}"
     evidence = [] if pd.isna(row["value"]) else [estimate_of(row)]
     return blocks.finding(sentence, evidence, row["word"], better="lower", key=key, people=int(row["n"]))
 
@@ -118,12 +104,10 @@ def _thanks(story: Story, praise: pd.DataFrame) -> list[Block]:
     if not told:
         return [blocks.finding(f"Of no trait can we say that more than {OPEN_SHARE:.0%} thank us for it.")]
     evidence = [estimate_of(row) for row in told]
-    words = listed([f"{PRAISE_WORDS[row['theme']]}, {figure_of(e)}," for row, e in zip(told, evidence, strict=True)])
-    sentence = f"They thank us for {words} of the {evidence[0].n:,} who wrote."
-    parts = [
-        blocks.finding(sentence, evidence, key=THANKED + told[0]["theme"], people=min(int(r["people"]) for r in told))
-    ]
-    return [*parts, *_thanked_team(story)]
+    traits = [f"{THANKED_FOR[row['theme']]}, {figure_of(e)}," for row, e in zip(told, evidence, strict=True)]
+    sentence = f"They thank us for {listed(traits)} of the {evidence[0].n:,} who wrote."
+    key, people = THANKED + told[0]["theme"], min(int(row["people"]) for row in told)
+    return [blocks.finding(sentence, evidence, key=key, people=people), *_thanked_team(story)]
 
 
 def measure_praise(story: Story) -> pd.DataFrame:
@@ -136,10 +120,10 @@ def measure_praise(story: Story) -> pd.DataFrame:
         people (customers with such a label).
     """
     texts = tested.voices(story)
-    rows, labels = [], [PRAISE + theme for theme in THEME_WORDS]
+    rows, labels = [], [PRAISE + theme for theme in BLAMED]
     for label, told in story.shares_of(labels, texts).items():
         theme = label.removeprefix(PRAISE)
-        with_thanks = texts[texts["praised"].map(lambda names, t=theme: t in names)]
+        with_thanks = texts[_naming(texts["praised"], theme)]
         rows.append({"theme": theme, **vars(told.estimate), "people": count_people(with_thanks)})
     return pd.DataFrame(rows).sort_values("value", key=lambda v: -v.round(9), kind="stable", ignore_index=True)
 
@@ -155,10 +139,8 @@ def _thanked_team(story: Story) -> list[Block]:
         return []
     team = teams.sort_values("p_value", kind="stable").iloc[0]
     thanked = estimate_share(team["thanked"], int(team["texts"]), SAID, story.confidence)
-    sentence = (
-        f"Team {team.name} is thanked most often: thanks stand in {figure_of(thanked)} of the {thanked.n:,} "
-        f"texts about its cases, elsewhere in {team['others_thanked'] / team['others']:.0%}, labels as counted."
-    )
+    elsewhere = team["others_thanked"] / team["others"]
+    sentence = say("problems.team", team=team.name, share=thanked, elsewhere=elsewhere)
     return [blocks.finding(sentence, [thanked], key=f"thanked:{team.name}", people=int(team["people"]))]
 
 
@@ -166,22 +148,21 @@ def _stakes(story: Story, named: pd.DataFrame) -> list[Stake]:
     """Open problems in the currency of page one: customers a month who name them, beyond the share that is open."""
     if named.empty:
         return []
-    months, p_values = (story.period.end - story.period.start) / MONTH, tested.blame(story)
+    p_values, who = tested.blame(story), words.name_writers(story.writers)
     stakes = []
     for _, row in named.iterrows():
-        writers = row["n"] / months
-        low = (row["low"] - OPEN_SHARE) * writers
-        texts = story.critical[story.critical["negative_themes"].map(lambda names, t=row["theme"]: t in names)]
-        people = frozenset(texts["customer_id"].dropna()) if "customer_id" in texts else frozenset()
-        finding = name_problem(row)
-        sentence = (
-            f"{capital(THEME_WORDS[row['theme']])}: named as a problem by {figure_of(estimate_of(row))} of the "
-            f"{row['n']:,} {name_writers(story.writers)}."
-        )
-        finding = blocks.Block(finding.kind, finding.data | {"sentence": sentence})
-        touched = row["value"] * writers
-        stakes.append(Stake(finding, touched, max(low, 0.0), touched, p_values[row["theme"]], people=people))
+        writers, theme = row["n"] / story.months, row["theme"]
+        texts = story.critical[_naming(story.critical["negative_themes"], theme)]
+        sentence = say("problems.stake", theme=capital(BLAMED[theme]), share=estimate_of(row), x=row, who=who)
+        finding = blocks.tagged(name_problem(row), sentence=blocks.finding(sentence).data["sentence"])
+        touched, low = row["value"] * writers, max((row["low"] - OPEN_SHARE) * writers, 0.0)
+        stakes.append(Stake(finding, touched, low, touched, p_values[theme], people=tested.ids(texts)))
     return stakes
+
+
+def _naming(names: pd.Series, theme: str) -> pd.Series:
+    """Which texts name a theme."""
+    return names.map(lambda themes: theme in themes)
 
 
 def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> Block:
@@ -190,7 +171,7 @@ def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> B
     rank = both[["value", "value_thank"]].fillna(0).max(axis=1).round(9)
     drawn = both.loc[(-rank).sort_values(kind="stable").index[:DRAWN]]
     drawn = drawn.sort_values("value", ascending=False, kind="stable", na_position="last")
-    drawn = drawn.assign(blame=drawn["theme"].map(THEME_WORDS), thank=drawn["theme"].map(PRAISE_WORDS))
+    drawn = drawn.assign(blame=drawn["theme"].map(BLAMED), thank=drawn["theme"].map(THANKED_FOR))
     columns = ["blame", "value", "low", "high", "n", "thank", "value_thank", "low_thank", "high_thank", "n_thank"]
     wrote = int(praise["n"].max())
     top, best = drawn.iloc[0], drawn.sort_values("value_thank", kind="stable").iloc[-1]
@@ -199,8 +180,7 @@ def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> B
         alt=f"Traits with the share who blame and who thank: blamed most {top['blame']}, "
         f"thanked for most {best['thank']}.",
         caption=f"{_name_leaders(table[table['leads'] & table['value'].notna()])}.", source=SAID, n=wrote,
-        note=f"Blame: {name_writers(story.writers)}. Thanks: all who wrote. Shares as readers would count them, with "
-        f"{story.confidence:.0%} intervals.", people=min(n, wrote),
+        note=say("problems.chart", who=words.name_writers(story.writers), level=story.confidence), people=min(n, wrote),
     )  # fmt: skip
 
 
@@ -209,19 +189,14 @@ def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
     rows = table[table["value"].isna() & (table["counted"] > counted)]
     if rows.empty:
         return []
-    tagged = listed([f"{THEME_WORDS[row['theme']]} ({row['counted']:.0%} of labels)" for _, row in rows.iterrows()])
-    return [
-        blocks.unknown(
-            f"How many name {tagged} is not known: it may be more.",
-            settle=READ_150,
-        )
-    ]
+    tagged = listed([f"{BLAMED[row['theme']]} ({row['counted']:.0%} of labels)" for _, row in rows.iterrows()])
+    return [blocks.unknown(f"How many name {tagged} is not known: it may be more.", settle=READ_150)]
 
 
 def _name_leaders(leaders: pd.DataFrame, *, figures: bool = False) -> str:
     """Which theme is named most, or between which that cannot be told."""
     names = [
-        THEME_WORDS[row["theme"]] + (f", {figure_of(estimate_of(row))}" if figures else "")
+        f"{BLAMED[row['theme']]}{f', {figure_of(estimate_of(row))}' if figures else ''}"
         for _, row in leaders.head(2).iterrows()
     ]
     more = f" and {len(leaders) - 2} more" if len(leaders) > 2 else ""
@@ -243,50 +218,33 @@ def _recorded(story: Story) -> list[Block]:
     n = int((rows["period"] == story.period.name).sum())
     if n < story.k:
         return []
+    by_period: dict[str, Any] = {"by": ["period"], "column": "inside", "confidence": story.confidence}
+    measure = functools.partial(share, source=OBSERVED)
     shares = [
-        summarise(
-            rows.assign(inside=rows["category"].eq(name)), functools.partial(share, source=OBSERVED), by=["period"],
-            column="inside", confidence=story.confidence,
-        ).assign(category=name)
+        summarise(rows.assign(inside=rows["category"].eq(name)), measure, **by_period).assign(category=name)
         for name in rows["category"].unique()
-    ]  # fmt: skip
-    words = detect_group_signals(pd.concat(shares), ["category"])[["category", "word"]]
-    now = pd.concat(part[part["period"] == story.period.name] for part in shares).merge(words, on="category")
-    people = {name: count_people(part) for name, part in rows[rows["period"] == story.period.name].groupby("category")}
+    ]
+    movement = detect_group_signals(pd.concat(shares), ["category"])[["category", "word"]]
+    now = pd.concat(part[part["period"] == story.period.name] for part in shares).merge(movement, on="category")
+    people = people_by(rows[rows["period"] == story.period.name], "category")
     now = now.assign(people=now["category"].map(people).fillna(0))
     now = now[now["people"] >= story.k].sort_values("value", ascending=False, kind="stable").head(CATEGORIES)
     if now.empty:
         return []
-    first, *others = [(row["category"], estimate_of(row), int(row["people"])) for _, row in now.iterrows()]
-    findings = [
-        blocks.finding(
-            f"{n:,} complaints came in {story.period.label}; {figure_of(first[1])} are recorded under "
-            f"“{first[0]}”, more than under any other category.",
-            [first[1]],
-            key="complaints:category",
-            people=first[2],
-        )
-    ]
-    for name, share_of, people_of in others[:1]:
-        findings.append(blocks.finding(f"“{name}” follows with {figure_of(share_of)}.", [share_of], people=people_of))
-    listing = blocks.table(
-        now, caption="Complaints by recorded category.", source=OBSERVED, n=n, people="people",
-        columns={"category": "Category", "value": "Share of complaints", "word": "Movement"},
-        note="As the category is recorded; what customers mean by it stands in their own words only.",
-    )  # fmt: skip
+    first, facts = now.iloc[0], {"n": n, "period": story.period.label}
+    sentence = say("problems.category", share=estimate_of(first), x=first, **facts)
+    findings = [finding_of(first, sentence, key="complaints:category")]
+    for _, row in now.iloc[1:2].iterrows():
+        findings.append(finding_of(row, f"“{row['category']}” follows with {figure_of(estimate_of(row))}."))
+    listing = words.table_of("categories", now, n=n, people="people")
     return [*findings, listing]
 
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
-    return blocks.table(
-        table.assign(theme=table["theme"].map(THEME_WORDS)), caption="Themes named as a problem.", source=SAID, n=n,
-        columns={"theme": "Theme", "value": "Named by", "counted": "Labels as counted", "word": "Movement"},
-        formats={"counted": "share"}, people=count_people(story.critical),
-        note=f"Named by: as readers would count, {describe_check(table.iloc[0])}; not known where that leaves it open "
-        f"by more than 15 points. {unread_sentence(story.unread)} Movement is judged over all "
-        f"themes together (false discoveries at most {1 - story.confidence:.0%}). "
-        f"Read by the {story.theme_model} theme heads.",
-    )  # fmt: skip
+    rows, checked = table.assign(theme=table["theme"].map(BLAMED)), describe_check(table.iloc[0])
+    facts = {"checked": checked, "false": 1 - story.confidence, "model": story.theme_model}
+    people, unread = count_people(story.critical), words.unread_sentence(story.unread)
+    return words.table_of("problems", rows, source=SAID, n=n, people=people, unread=unread, **facts)
 
 
 def _quotes(story: Story, table: pd.DataFrame, praise: pd.DataFrame) -> list[Block]:
@@ -304,16 +262,16 @@ def _quotes(story: Story, table: pd.DataFrame, praise: pd.DataFrame) -> list[Blo
 
 def _quote_traits(story: Story, themes: pd.Series, texts: pd.DataFrame, polarity: str, used: list[str]) -> list[Block]:
     """A quote for each of the first traits that enough people `named` with this polarity; no text twice."""
-    words, verb = (THEME_WORDS, "blame") if polarity == "negative" else (PRAISE_WORDS, "thank for")
+    names, verb = (BLAMED, "blame") if polarity == "negative" else (THANKED_FOR, "thank for")
     quoted, contexts, groups = list[str](), list[str](), list[pd.DataFrame]()
     for theme in themes:
-        named = texts[texts["named"].map(lambda names, t=theme: t in names)]
+        named = texts[_naming(texts["named"], theme)]
         if count_people(named) < story.k or len(quoted) == QUOTED:
             continue
         chosen = pick_quotes(_surest(named, theme, polarity, story), 1, used)
         used += chosen
         quoted += chosen
-        contexts += [words[theme]] * len(chosen)
+        contexts += [names[theme]] * len(chosen)
         groups += [named] * len(chosen)
     caption, n = f"In their words: what they {verb}", sum(map(len, groups))
     people = min(map(count_people, groups), default=0)
@@ -340,9 +298,11 @@ def _surest(named: pd.DataFrame, theme: str, polarity: str, story: Story) -> pd.
     texts = named.loc[sure.round(6).sort_values(ascending=False, kind="stable").index[:CHECKED], "text"]
     plain = texts.map(normalise).tolist()
     mood = story.reader.sentiment(plain)[:, 0 if polarity == "negative" else 2]
-    agreed = [
-        p >= QUOTABLE
-        and any(tag == theme and tag.polarity == polarity and tag.probability >= QUOTABLE for tag in tags[:1])
-        for p, tags in zip(mood, story.reader.tags(plain), strict=True)
-    ]
+    readings = zip(mood, story.reader.tags(plain), strict=True)
+    agreed = [p >= QUOTABLE and _certain(tags[:1], theme, polarity) for p, tags in readings]
     return cast("pd.Series", texts[agreed])
+
+
+def _certain(tags: Sequence[Any], theme: str, polarity: str) -> bool:
+    """Whether one of some tags is surely of a theme and a polarity."""
+    return any(tag == theme and tag.polarity == polarity and tag.probability >= QUOTABLE for tag in tags)

@@ -6,30 +6,18 @@ from analytics.contrast.problems import OPEN_SHARE
 from analytics.contrast.strategy import CONGRUENT, NOT_CONGRUENT, UNKNOWN, judge_strategy
 from analytics.measures.estimate import ASSERTED, SAID, Estimate
 from analytics.measures.promises import Lack, Verdict
-from analytics.measures.recovery import MONTH_DAYS
 from analytics.measures.suppress import TOTAL, suppress
 from analytics.publish import blocks
 from analytics.publish.format import NOT_KNOWN, worded
-from analytics.report import tested, words
+from analytics.report import tested
+from analytics.report.section import Section, Stake, section, section_of
 from analytics.report.story import Story
-from analytics.report.words import Section, Stake, estimate_of, figure_of, listed, section, section_of, word_withheld
+from analytics.report.words import THEME_WORDS, WORDS, estimates_of, figure_of, say, table_of, word_withheld
 from analytics.tables.schema import NotMeasured
 
-VERDICTS = {Verdict.KEPT: "kept", Verdict.NOT_KEPT: "not kept", Verdict.UNKNOWN: "we do not know"}
-SETTLED_BY = {
-    Lack.ANSWERS: "asking the customers of these cases whether the promise was kept",
-    Lack.MEASURE: "saying which records show it, or asking customers whether it was kept",
-    Lack.CASES: "records that show it, of more customers",
-}
+VERDICTS = WORDS["verdict"]
 VIEW = ["view", "view_low", "view_high", "view_n", "view_people", "view_broken", "distance_low", "distance_high"]
-HEADS = {"text": "Promise", "n": "Cases due", "promised": "Promised", "records": "Kept by our records"}
-HEADS |= {"between": "Kept in the customers' view", "segment": "Segment", "note": "Note"}
-HEADS |= {"apart": "Our records less their view"}
-CONGRUENCE = {
-    NOT_CONGRUENT: "against it, customers name {} as a problem",
-    CONGRUENT: "in line with it, hardly anyone names {}",
-    UNKNOWN: f"of {{}} we do not know whether more than {OPEN_SHARE:.0%} name it",
-}
+CONGRUENCE = {NOT_CONGRUENT: "against", CONGRUENT: "congruent", UNKNOWN: "open"}
 
 
 @section
@@ -41,19 +29,13 @@ def show_promises(story: Story) -> Section:
     overall = _scored(story).drop_duplicates("promise")
     due = overall[overall["n"] > 0].sort_values("broken", ascending=False, kind="stable")
     findings = [_promise(row) for _, row in due.iterrows()]
+    unseen = overall.loc[overall["view_verdict"].eq(Verdict.UNKNOWN)].groupby("lack", sort=False)["quoted"]
     unknowns = [
-        blocks.unknown(
-            f"We do not know whether customers see {listed(list(texts))} as kept.", SETTLED_BY[Lack(str(lack))]
-        )
-        for lack, texts in overall.loc[overall["view_verdict"].eq(Verdict.UNKNOWN)].groupby("lack", sort=False)[
-            "quoted"
-        ]
+        blocks.unknown(say("promises.unseen", texts=list(texts)), WORDS["promise_lack"][lack]) for lack, texts in unseen
     ]
-    table = [_table(due, list(HEADS)[:5], "Promises: our records beside the customers' view.")] if findings else []
+    table = [_table("promises", due)] if findings else []
     content = [*findings, *table, *unknowns, *_strategy(story)]
-    return Section(
-        content, content[0], unknowns, stakes=[_stake(row, story) for _, row in due[due["broken"]].iterrows()]
-    )
+    return section_of(content, unknowns, [_stake(row, story) for _, row in due[due["broken"]].iterrows()])
 
 
 def _scored(story: Story) -> pd.DataFrame:
@@ -84,22 +66,16 @@ def _between(low: float, high: float, sign: str = "") -> str:
     return NOT_KNOWN if pd.isna(low) else worded(f"{low:{sign}.0%} to {high:{sign}.0%}")
 
 
-def _table(rows: pd.DataFrame, columns: list[str], caption: str) -> blocks.Block:
+def _table(name: str, rows: pd.DataFrame) -> blocks.Block:
     n = int(rows.drop_duplicates("promise")["n"].sum())  # a segment's cases are among all customers'
-    return blocks.table(
-        rows, caption=caption, source=[SAID, ASSERTED], n=n, people="people",
-        columns={column: HEADS[column] for column in columns}, formats={"records": "share", "n": "count"},
-        note="Due: the time promised is over, or the deed was promised. In the customers' view it was kept at least "
-        "where they confirmed it in time, at most where they did not say otherwise.",
-    )  # fmt: skip
+    return table_of(name, rows, source=[SAID, ASSERTED], n=n, people="people")
 
 
 def _estimate(row: pd.Series, side: str) -> Estimate:
     """A promise by our records, or in the customers' view: the share they confirm, between what is possible."""
     n = 0 if pd.isna(row[f"{side}_low"]) else int(row["n" if side == "view" else "records_n"])
-    return Estimate(
-        row[side], row[f"{side}_low"], row[f"{side}_high"], n, "share", SAID if side == "view" else ASSERTED
-    )
+    source = SAID if side == "view" else ASSERTED
+    return Estimate(row[side], row[f"{side}_low"], row[f"{side}_high"], n, "share", source)
 
 
 def _promise(row: pd.Series) -> blocks.Block:
@@ -122,9 +98,8 @@ def _stake(row: pd.Series, story: Story) -> Stake:
         most, whose, figure = 1 - row["view_broken"] / row["n"], "In the customers' view", f"at most {e.high:.0%}"
     sentence = f"{whose} we kept {row['quoted']} in {figure} of cases where {row['promised']} is promised."
     told = blocks.finding(sentence, [e], key=f"promise:{row['promise']}", people=int(row["people"]))
-    months = (story.period.end - story.period.start) / pd.Timedelta(days=MONTH_DAYS)
-    more, low = (e.n * (row["goal"] - share) / months for share in (most, e.high))
-    return Stake(told, more, low, row["people"] / months, row[f"{side}_p"])
+    more, low = (e.n * (row["goal"] - share) / story.months for share in (most, e.high))
+    return Stake(told, more, low, row["people"] / story.months, row[f"{side}_p"])
 
 
 def _strategy(story: Story) -> list[blocks.Block]:
@@ -133,12 +108,15 @@ def _strategy(story: Story) -> list[blocks.Block]:
     if declared is None or not story.has_texts:
         return []
     judged = judge_strategy(declared.archetype, story.problem_table)
-    themes = judged["theme"].map(words.THEME_WORDS).groupby(judged["verdict"]).agg(lambda names: listed(list(names)))
-    told = "; ".join(sentence.format(themes[verdict]) for verdict, sentence in CONGRUENCE.items() if verdict in themes)
-    sentence = f"The declared strategy is “{words.STRATEGY_WORDS[declared.archetype]}”: {told}."
+    themes = judged["theme"].map(THEME_WORDS).groupby(judged["verdict"]).agg(list)
+    told = [
+        say(f"promises.{word}", themes=themes[verdict], share=OPEN_SHARE)
+        for verdict, word in CONGRUENCE.items() if verdict in themes
+    ]  # fmt: skip
+    sentence = say("promises.strategy", strategy=WORDS["strategy"][declared.archetype], told="; ".join(told))
     if set(themes.index) == {UNKNOWN}:
         return [blocks.unknown(sentence, "more comments")]
-    return [blocks.finding(sentence, [estimate_of(row) for _, row in judged.dropna(subset="value").iterrows()])]
+    return [blocks.finding(sentence, estimates_of(judged.dropna(subset="value")))]
 
 
 @section
@@ -148,6 +126,4 @@ def show_views_apart(story: Story) -> Section:
     if not scored["view_n"].sum():
         raise NotMeasured("no customer has said whether a promise was kept", needed_for="the two views")
     names, notes = scored["segment"].replace(TOTAL, "all customers"), word_withheld(scored["withheld"], story.k)
-    columns = ["text", "segment", "n", "records", "between", "apart", "note"]
-    caption = "Promises by segment, and our records less the customers' view."
-    return section_of([_table(scored.assign(segment=names, note=notes), columns, caption)])
+    return section_of([_table("views_apart", scored.assign(segment=names, note=notes))])

@@ -2,11 +2,11 @@
 
 from contextlib import suppress
 
-from analytics.measures.estimate import OBSERVED
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
+from analytics.report.section import Section
 from analytics.report.story import Story
-from analytics.report.words import CUT_WORDS, Section
+from analytics.report.words import CUT_WORDS, table_of
 from analytics.tables.schema import NotMeasured
 from analytics.text.thread import count_cuts
 
@@ -25,11 +25,5 @@ def table_cuts(story: Story) -> list[Block]:
     cuts = count_cuts(story.texts_now)
     if cuts.empty:
         return []
-    heads = {"what": "In the texts", "texts": "Texts", "characters": "Characters taken out"}
-    return [
-        blocks.table(
-            cuts.replace({"what": CUT_WORDS}), caption="What was not the customers' own words.", source=OBSERVED,
-            n=len(story.texts_now), columns=heads, people=blocks.RECORDS,
-            note="Only their own new words are scored, tagged and quoted. A text that is no answer counts for nothing.",
-        )
-    ]  # fmt: skip
+    rows = cuts.replace({"what": CUT_WORDS})
+    return [table_of("cuts", rows, n=len(story.texts_now), people=blocks.RECORDS)]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Literal
 
 import pandas as pd
 
@@ -29,6 +30,11 @@ class Score:
     middle: float | None = None
     unhappy: float = 0.0
     top: float = 1.0
+
+    @property
+    def better(self) -> Literal["higher", "lower"]:
+        """Which way is the good one."""
+        return "lower" if self.column == "disputed" else "higher"
 
     def on(self, ends: tuple[float, float]) -> "Score":
         """The same question where its mean is taken on another scale."""

@@ -34,6 +34,7 @@ from analytics.text.readings import find_readings, find_store
 from analytics.text.scored import Reader
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
+MONTH = pd.Timedelta(days=365.25 / 12)
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 
 
@@ -65,6 +66,11 @@ class Story:
     tables: Tables
     log: ReadLog
     part: str = ""
+
+    @property
+    def months(self) -> float:
+        """Length of the period, a day at least."""
+        return float(max((self.period.end - self.period.start) / MONTH, 1 / 30))
 
     @property
     def k(self) -> int:

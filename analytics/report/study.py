@@ -1,7 +1,7 @@
 """The study of leaving that one report rests on: features, the model, fitted once.
 
-How its findings are worded and drawn is ``leaving``, with the words themselves in ``leaving.toml``; the measures are
-in ``analytics.measures``.
+How its findings are worded and drawn is ``leaving``, with the names of its codes in ``leaving.toml``; the measures
+are in ``analytics.measures``.
 """
 
 import tomllib
@@ -16,6 +16,7 @@ from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError
 from analytics.measures.leaving.churn_views import worth_calling
 from analytics.measures.leaving.features import build_customer_features, choose_cutoffs
 from analytics.report.story import Story
+from analytics.report.words import say
 from analytics.tables.schema import STAMPS, NotMeasured, Tables
 
 CUTOFFS = 5  # three to learn from, one to calibrate, one to judge
@@ -23,18 +24,12 @@ STUDIED = 60_000  # customers a model learns from and is judged on; of more, as 
 WORDS: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("leaving.toml").read_text(encoding="utf-8"))
 
 
-def say(sentence: str, **facts: object) -> str:
-    """One of the sentences of ``leaving.toml``, its figures filled in."""
-    return WORDS["sentences"][sentence].format(**facts)
-
-
 def leak_words(report: pd.DataFrame) -> dict[str, str]:
     """How each column of a `leakage_report` gives the outcome away."""
-    leaks = {}
-    for _, row in report.iterrows():
-        frozen = say("frozen") if row["frozen"] else ""
-        leaks[row["column"]] = frozen + WORDS["leaks"][row["reason"]].format(strength=row["strength"])
-    return leaks
+    frozen = [say("leaving.frozen") if frozen else "" for frozen in report["frozen"]]
+    pairs = zip(report["reason"], report["strength"], strict=True)
+    reasons = [WORDS["leaks"][reason].format(strength=strength) for reason, strength in pairs]
+    return {column: f + reason for column, f, reason in zip(report["column"], frozen, reasons, strict=True)}
 
 
 @dataclass(frozen=True)
@@ -72,9 +67,8 @@ class Study:
     @property
     def drawn(self) -> str:
         """That the study looks at a sample, in a sentence with a blank before it; '' where it looks at all."""
-        customers = self.story.tables.customers
-        n = 0 if customers is None else len(customers)
-        return say("drawn", n=STUDIED, all=n) if n > STUDIED else ""
+        n = 0 if self.story.tables.customers is None else len(self.story.tables.customers)
+        return say("leaving.drawn", n=STUDIED, all=n) if n > STUDIED else ""
 
     @cached_property
     def _comments(self) -> pd.DataFrame | None:
@@ -92,7 +86,7 @@ class Study:
             leaks = leak_words(refusal.report)
             noun = "1 column knows" if len(leaks) == 1 else f"{len(leaks)} columns know"
             lines = "".join(f"\n- {column}: {reason}" for column, reason in leaks.items())
-            return NotMeasured(say("no_model", noun=noun, leaks=lines))
+            return NotMeasured(say("leaving.no_model", noun=noun, leaks=lines))
         except NotMeasured as lack:
             return lack
 

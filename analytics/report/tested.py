@@ -6,9 +6,9 @@ takes the `level` at which its findings stand and its intervals are drawn: first
 """
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -43,7 +43,6 @@ COMPLAINTS = "complaints"  # the number of them, among the series that may move
 RATE = 0.05  # share of false findings accepted among all that a report tells
 RECORDED = 0.5  # share of cases that must carry cost before it may speak for them
 SCORED = 100  # answers from which recorded figures are set beside a score
-MONTH = 30.44  # days
 LOW_SCORE = "low score"  # key of the problem that answers in numbers name
 
 
@@ -86,15 +85,15 @@ def _every(story: Story) -> pd.Series:
     return pd.concat([_p_values(story, test) for test in TESTS], ignore_index=True)
 
 
-def at_stake(story: Story, rows: pd.DataFrame, score: str, near: float, middle: float) -> tuple[float, float, float]:
-    """Customers a month who are worse off by points of a score, at least and likely, and whom the rows touch.
+def at_stake(story: Story, rows: pd.DataFrame, score: str, middle: float, near: float) -> tuple[float, float, float]:
+    """Customers a month who are worse off by points of a score, likely and at least, and whom the rows touch.
 
     One customer can move by the whole range of a score, so that points over the range are the least share of them.
     """
-    touched = count_people(rows) * MONTH / ((story.period.end - story.period.start).total_seconds() / 86400)
+    touched = count_people(rows) / story.months
     low, high = story.asked[score].ends if score in story.asked else (0.0, 1.0)
     whole = {"csat": 1.0, "nps": 200.0}.get(score, high - low)
-    return touched * max(near, 0.0) / whole, touched * max(middle, 0.0) / whole, touched
+    return touched * max(middle, 0.0) / whole, touched * max(near, 0.0) / whole, touched
 
 
 def ids(rows: pd.DataFrame) -> frozenset[str]:
@@ -102,9 +101,9 @@ def ids(rows: pd.DataFrame) -> frozenset[str]:
     return frozenset(rows["customer_id"].dropna().astype(str)) if "customer_id" in rows else frozenset()
 
 
-def _p_values(story: Story, test: Callable[[Story], pd.Series]) -> pd.Series:
+def _p_values(story: Story, test: Callable[[Story], Iterable[float]]) -> pd.Series:
     try:
-        return test(story).dropna().astype(float)
+        return pd.Series(list(test(story)), dtype=object).dropna().astype(float)
     except NotMeasured:
         return pd.Series(dtype=float)
 
@@ -176,9 +175,7 @@ def diagnosis(story: Story, key: str, level: float = RATE) -> Diagnosis:
     problem = next((p for p in among if p is not None and p.key == key), None)
     if problem is None or people_of(story, problem) < story.k:
         raise NotMeasured(f"fewer than {story.k} customers", needed_for="what explains an open problem")
-    return diagnose(
-        problem, story.cases_recent, recorded(story), k=story.k, names=story.config.names, cut=level
-    )  # fmt: skip
+    return diagnose(problem, story.cases_recent, recorded(story), k=story.k, names=story.config.names, cut=level)
 
 
 @once
@@ -188,12 +185,11 @@ def bands(story: Story, level: float = RATE) -> list[Bands]:
     scored = cases[cases[problem.name].notna()]
     if not problem.is_open or len(scored) < SCORED:
         return []
-    tables = []
+    tables: list[Bands] = []
+    options: dict[str, Any] = {"confidence": story.confidence, "minimum": story.k, "cut": level}
     for measure in alike_measures(scored, internal_measures(scored)):
         with suppress(NotMeasured):
-            tables.append(contrast_bands(
-                scored, measure, problem.name, confidence=story.confidence, minimum=story.k, cut=level
-            ))  # fmt: skip
+            tables.append(contrast_bands(scored, measure, problem.name, **options))
     return sorted(tables, key=lambda b: (round(b.p_value, 12), -round(abs(b.difference / b.seen), 9)))
 
 
@@ -223,12 +219,12 @@ def drift(story: Story, level: float = RATE) -> tuple[str, Drift]:
     return cost, find_drift(cases, cost, perceived(story), story.period.frequency, confidence=1 - level)
 
 
-def _of_diagnoses(story: Story) -> pd.Series:
-    p = [pd.Series(dtype=float)]
+def _of_diagnoses(story: Story) -> list[float]:
+    p: list[float] = []
     for key in problem_keys(story):
         with suppress(NotMeasured):
-            p += [diagnosis(story, key).frame[column] for column in ("p_value", "apart_p")]
-    return pd.concat(p, ignore_index=True)
+            p += diagnosis(story, key).frame[["p_value", "apart_p"]].to_numpy(float).ravel().tolist()
+    return p
 
 
 def problem_keys(story: Story) -> list[str]:
@@ -283,11 +279,6 @@ def actions(story: Story) -> pd.DataFrame:
     return score_actions(story.tables, story.config, comments, story.period.end)
 
 
-def _of_actions(story: Story) -> pd.Series:
-    p: pd.Series = actions(story)["p_value"]
-    return p
-
-
 @once
 def promises(story: Story) -> pd.DataFrame:
     """Each promise as it came due in the period (`score_promises`), its verdicts not yet counted among all tests."""
@@ -308,19 +299,10 @@ def promise_verdicts(story: Story) -> pd.DataFrame:
     return scored.assign(**standing)
 
 
-def _of_promises(story: Story) -> pd.Series:
-    told = pd.DataFrame(promises(story)).drop_duplicates("promise")
-    return pd.Series(told[["records_p", "view_p"]].to_numpy(float).ravel())
-
-
 @once
 def recovery(story: Story) -> Recovery:
     """Remedy, gestures and what followed, in whole steps of the smallest group."""
     return score_recovery(story.tables, story.period.end, story.confidence, step=story.k)
-
-
-def _of_recovery(story: Story) -> pd.Series:
-    return pd.Series([compared.p_value for compared in recovery(story).leaving[:1]], dtype=float)
 
 
 @once
@@ -346,15 +328,6 @@ def silent_leavers(story: Story) -> leavers.SilentLeavers:
     return leavers.estimate_silent_leavers(story.tables, start=end - pd.Timedelta(days=HORIZON_DAYS), end=end)
 
 
-def _of_leaving(story: Story) -> pd.Series:
-    p: pd.Series = leaving_ratios(story)["p_value"]
-    return p
-
-
-def _of_silence(story: Story) -> pd.Series:
-    return pd.Series([silent_leavers(story).p_value])
-
-
 @once
 def movements(story: Story) -> dict[str, Signals]:
     """Whether each score, the share of unhappy answers and the number of complaints moved, before other tests count."""
@@ -375,17 +348,16 @@ def apart(story: Story, score: Score) -> dict[int, Change]:
     return {back: change for back, change in against.items() if change.p_value <= cut(story)}
 
 
-def _of_movement(story: Story) -> pd.Series:
+def _of_movement(story: Story) -> list[float]:
     """P-values of each series against its past, and of each score against single earlier periods."""
     signals = movements(story).values()
-    return pd.Series([p for s in signals for p in (s.p_value, *(c.p_value for c in s.against.values()))], dtype=float)
+    return [p for s in signals for p in (s.p_value, *(c.p_value for c in s.against.values()))]
 
 
-def _of_last_claims(story: Story) -> pd.Series:
+def _of_last_claims(story: Story) -> Iterable[float]:
     """P-values of the last report's figures against this period's."""
     last = last_claims(story)
-    p = retest(last[1], figures_of(story))["p_value"] if last is not None else pd.Series(dtype=float)
-    return pd.to_numeric(p)
+    return [] if last is None else retest(last[1], figures_of(story))["p_value"]
 
 
 # What customers blame and thank for
@@ -426,38 +398,32 @@ def thanks_by_team(story: Story) -> pd.DataFrame:
     """
     texts = require(voices(story), ["case_id"], "which team is thanked").dropna(subset="case_id")
     cases = require(story.cases, ["team"], "which team is thanked").drop_duplicates("case_id")
-    texts = texts.assign(
-        team=texts["case_id"].map(cases.set_index("case_id")["team"]), thanks=texts["praised"].map(bool)
-    )
-    groups = texts.dropna(subset="team").groupby("team")
-    table = groups["thanks"].agg(thanked="sum", texts="size")
+    teams, thanks = texts["case_id"].map(cases.set_index("case_id")["team"]), texts["praised"].map(bool)
+    groups = texts.assign(team=teams, thanks=thanks).dropna(subset="team").groupby("team")
+    table: pd.DataFrame = groups["thanks"].agg(thanked="sum", texts="size")
     table["people"] = [count_people(part) for _, part in groups]
     table = table[table["people"] >= story.k]
     table["others_thanked"] = table["thanked"].sum() - table["thanked"]
     table["others"] = table["texts"].sum() - table["texts"]
     cells = table.assign(rest=table["texts"] - table["thanked"], others_rest=table["others"] - table["others_thanked"])
     squares = cells[["thanked", "rest", "others_thanked", "others_rest"]].to_numpy().reshape(-1, 2, 2)
-    return cast("pd.DataFrame", table.assign(p_value=[float(fisher_exact(s, "greater")[1]) for s in squares]))
+    return table.assign(p_value=[float(fisher_exact(s, "greater")[1]) for s in squares])
 
 
-def _team_tests(story: Story) -> pd.Series:
-    return cast("pd.Series", thanks_by_team(story)["p_value"])
-
-
-TESTS: tuple[Callable[[Story], pd.Series], ...] = (  # each gives the p-values of one kind of test, all of them
-    _of_actions,
-    _of_promises,
-    _of_recovery,
-    _of_leaving,
-    _of_silence,
+TESTS: tuple[Callable[[Story], Iterable[float]], ...] = (  # each gives the p-values of one kind of test, all of them
+    lambda story: actions(story)["p_value"],
+    lambda story: promises(story).drop_duplicates("promise")[["records_p", "view_p"]].to_numpy(float).ravel(),
+    lambda story: [compared.p_value for compared in recovery(story).leaving[:1]],
+    lambda story: leaving_ratios(story)["p_value"],
+    lambda story: [silent_leavers(story).p_value],
     _of_movement,
     _of_last_claims,
     _of_diagnoses,
-    lambda story: pd.Series([b.p_value for b in bands(story)], dtype=float),
+    lambda story: [table.p_value for table in bands(story)],
     lambda story: watermelons(story)["p_value"],
     lambda story: relief(story)["p_value"],
-    lambda story: pd.Series([drift(story)[1].p_value]),
-    lambda story: pd.concat([pd.Series(dtype=float), *(rows["p_value"] for rows in groupings(story).values())]),
+    lambda story: [drift(story)[1].p_value],
+    lambda story: [p for rows in groupings(story).values() for p in rows["p_value"]],
     blame,
-    _team_tests,
+    lambda story: thanks_by_team(story)["p_value"],
 )

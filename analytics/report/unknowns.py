@@ -3,8 +3,9 @@
 from typing import Any
 
 from analytics.publish import blocks
+from analytics.report.section import Section, section, unknowns_of
 from analytics.report.story import Story
-from analytics.report.words import Section, capital, coverage_sentence, listed, loss_sentences, section
+from analytics.report.words import capital, coverage_sentence, listed, loss_sentences
 
 
 @section
@@ -13,8 +14,8 @@ def show_unknowns(story: Story, *sections: Section) -> Section:
 
     What is not set up or not recorded stands in one list at the end.
     """
-    found = [b for part in sections for b in (*part.unknowns, *part.blocks) if b.data.get("level") == "unknown"]
-    every = list({block.data["sentence"]: block for block in found}.values())
+    unknowns = [block for part in sections for block in (*part.unknowns, *unknowns_of(part.blocks))]
+    every = list({block.data["sentence"]: block for block in unknowns}.values())
     lacks, open_ends = ([b for b in every if ("lack" in b.data) == lacking] for lacking in (True, False))
     partly = coverage_sentence(story.coverage, story.period.label)
     cautions = [*filter(None, [partly]), *loss_sentences(story.log.losses), *story.log.warnings]

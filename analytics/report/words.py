@@ -1,162 +1,114 @@
-"""How the report says things: a section with its answer, and the words that a figure or a signal allows."""
+"""How the report says things: the words that a figure or a signal allows, and the sentences of `sentences.toml`."""
 
-import functools
 import math
+import string
 import tomllib
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from analytics.contrast.groups import PERCEIVED
 from analytics.contrast.signals import RUN, SHORTEST, TREND, Change, Rule, Signals
-from analytics.measures.estimate import Estimate
+from analytics.measures.estimate import OBSERVED, SAID, Estimate
+from analytics.measures.suppress import count_people
 from analytics.publish import blocks
-from analytics.publish.blocks import Block
+from analytics.publish.blocks import Block, People
 from analytics.publish.format import format_interval, write_interval
 from analytics.report.cutoff import Coverage
 from analytics.report.story import Unread
-from analytics.tables.schema import NotMeasured
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
-_THEMES, _TABLES, LACK_WORDS = (
+_THEMES, WORDS, LACK_WORDS, SENTENCES, TABLES = (
     tomllib.loads((Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8"))
-    for name in ("theme_words", "words", "lack_words")
+    for name in ("theme_words", "words", "lack_words", "sentences", "tables")
 )
 THEME_WORDS, PRAISE_WORDS = _THEMES["blame"], _THEMES["thank"]  # a theme as it is blamed, and as it is thanked for
-SCORE_WORDS, WITHHELD, MIX_WORDS = (_TABLES[name] for name in ("score", "withheld", "mix"))
-AGAINST, CUT_WORDS, STRATEGY_WORDS = (_TABLES[name] for name in ("against", "cut", "strategy"))
+SCORE_WORDS, MIX_WORDS, CUT_WORDS = (WORDS[name] for name in ("score", "mix", "cut"))
+UNTIMELY = SENTENCES["groups"]["untimely"]
 
 
-@dataclass(frozen=True)
-class Stake:
-    """What a finding weighs: whom it touches, and how many of them are worse off than comparable customers.
+class _Writer(string.Formatter):
+    """Fills in sentences: an estimate is written with its interval, a list as names in a sentence."""
 
-    All findings of a report are counted in this one currency, so that page one can tell the largest.
-
-    Attributes
-    ----------
-    finding
-        One short sentence with its evidence and key, as page one may tell it.
-    more
-        Customers a month who come away worse (better, where `good`) than comparable customers would.
-    low
-        Lower bound of `more` at the report's level, 0 or above.
-    touched
-        People a month whom it touches.
-    p_value
-        Of the test behind it.
-    good
-        Whether customers are better off.
-    people
-        Ids of the customers behind it, where known: two findings about the same people are told once.
-    """
-
-    finding: Block
-    more: float
-    low: float
-    touched: float
-    p_value: float
-    good: bool = False
-    people: frozenset[str] = frozenset()
+    def format_field(self, value: object, format_spec: str) -> str:
+        if isinstance(value, Estimate):
+            return figure_of(value)
+        return listed([str(name) for name in value]) if isinstance(value, list) else format(value, format_spec)
 
 
-@dataclass(frozen=True)
-class Section:
-    """What a section shows, its answer for page one with any further sentences of it, and what it leaves unknown.
-
-    As the last line of a notebook cell it displays its blocks in order; `place` is its name, to which page one points.
-    """
-
-    blocks: list[Block]
-    answer: Block
-    unknowns: list[Block] = field(default_factory=list)
-    further: list[Block] = field(default_factory=list)
-    stakes: list[Stake] = field(default_factory=list)
-    place: str = ""
-
-    @property
-    def answers(self) -> list[Block]:
-        """The whole answer, each sentence with its own evidence."""
-        return [self.answer, *self.further]
-
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        for number, block in enumerate(self.blocks):
-            display(block if number or not self.place else blocks.tagged(block, anchor=self.place))
+def say(sentence: str, **facts: object) -> str:
+    """One of `sentences.toml`, by 'table.name', its facts filled in."""
+    table, name = sentence.split(".")
+    return _fill(SENTENCES[table][name], facts)
 
 
-def section(make: Callable[..., Section]) -> Callable[..., Section]:
-    """Turn 'not measured' into an honest line, so that a missing column never stops a report."""
-
-    @functools.wraps(make)
-    def made(*args: object) -> Section:
-        try:
-            part = make(*args)
-        except NotMeasured as lack:
-            part = not_known(lack)
-        return replace(part, place=make.__name__.removeprefix("show_"))
-
-    return made
+def _fill(template: str, facts: Mapping[str, object]) -> str:
+    return _Writer().vformat(template, (), facts)
 
 
-def gather(*parts: Callable[[], list[Block]]) -> tuple[list[Block], list[Block]]:
-    """What several parts show, in order, and what they leave unknown.
-
-    Parts that are not measured come last, one line for each thing that is missing, with all that it was needed for.
-    """
-    content: list[Block] = []
-    lacks: dict[str, list[NotMeasured]] = {}
-    for part in parts:
-        try:
-            content += part()
-        except NotMeasured as lack:
-            lacks.setdefault(lack.what, []).append(lack)
-    content += [_lacking(*same) for same in lacks.values()]
-    return content, [block for block in content if block.data.get("level") == "unknown"]
-
-
-def placed(found: Sequence[Block], part: Section) -> list[Block]:
-    """Sentences of a section for page one, with the place to which it points."""
-    return [blocks.tagged(block, place=part.place) if part.place else block for block in found]
-
-
-def not_known(lack: NotMeasured) -> Section:
-    """The section that only says what is not measured, and what would measure it."""
-    line = _lacking(lack)
-    return Section([line], line, [line])
-
-
-def _lacking(lack: NotMeasured, *more: NotMeasured) -> Block:
-    """'Drivers: not measured, no table contacts.', and what would settle it as a reader would say it.
-
-    The report's closing list says the same in a reader's words (`lack`), so the PDF leaves this line out.
-    """
-    needs = [need for need in dict.fromkeys(each.needed_for for each in (lack, *more)) if need]
-    head = f"{capital(listed(needs))}: not measured," if needs else "Not measured:"
-    line = blocks.unknown(f"{head} {lack.what}.", say_lack(lack.table, lack.columns))
-    plain = lack.what if not (lack.table or lack.columns) else ""
-    return blocks.tagged(line, appendix=True, lack={"needs": needs, "why": plain, "settle": line.data["settle"]})
-
-
-def say_lack(table: str, columns: Collection[str]) -> str:
-    """What to record, in a reader's words, where a table or columns of it are lacking; '' where neither is named."""
-    named = [LACK_WORDS[name] for name in columns if name in LACK_WORDS] or [LACK_WORDS.get(table, "")] * bool(table)
-    return listed(list(dict.fromkeys(filter(None, named))))
+def table_of(
+    name: str, rows: pd.DataFrame, *, n: int, people: People, source: str | list[str] = OBSERVED, **facts: object
+) -> Block:  # fmt: skip
+    """One of `tables.toml`, its words filled in; its optional columns are shown where the rows have them."""
+    spec = TABLES[name]
+    heads = {
+        c: _fill(head, facts) for c, head in spec["columns"].items() if c in rows or c not in spec.get("optional", ())
+    }
+    formats = {c: style for c, style in spec.get("formats", {}).items() if c in heads}
+    caption, note = (_fill(spec.get(words, ""), facts) for words in ("caption", "note"))
+    return blocks.table(
+        rows, caption=caption, source=source, n=n, columns=heads, formats=formats, note=note, people=people
+    )  # fmt: skip
 
 
 def estimate_of(row: pd.Series) -> Estimate:
     """A row of a tidy table (value, low, high, n, unit, source) as an `Estimate`."""
-    return Estimate(
-        float(row["value"]), float(row["low"]), float(row["high"]), int(row["n"]), row["unit"], row["source"]
-    )
+    value, low, high = (float(row[name]) for name in ("value", "low", "high"))
+    return Estimate(value, low, high, int(row["n"]), row["unit"], row["source"])
+
+
+def estimates_of(table: pd.DataFrame) -> list[Estimate]:
+    """The rows of a tidy table as estimates."""
+    return [estimate_of(row) for _, row in table.iterrows()]
+
+
+def finding_of(row: pd.Series, sentence: str, **marks: Any) -> Block:  # noqa: ANN401
+    """A sentence whose evidence is a row of a tidy table that counts its people; the marks of `blocks.finding`."""
+    return blocks.finding(sentence, [estimate_of(row)], people=int(row["people"]), **marks)
+
+
+def people_by(frame: pd.DataFrame, by: str | pd.Series) -> dict[object, int]:
+    """Distinct people of each group of a frame."""
+    return {name: count_people(group) for name, group in frame.groupby(by)}
+
+
+def compare(
+    rows: pd.DataFrame, group: str, score: str, *, by: str, source: str | list[str] = SAID, n: int = 0, note: str = "",
+    ordered: bool = False,
+) -> Block:  # fmt: skip
+    """A score by group as intervals; the table's column `people` counts those behind each."""
+    from analytics.publish import figures
+
+    title, counts = f"{capital(score)} by {by}", rows["n"].fillna(0).astype(int)
+    return blocks.figure(
+        figures.plot_intervals(rows.assign(n=counts), by=group, label=score, ordered=ordered), caption=f"{title}.",
+        alt=f"{title}, {len(rows)} groups with intervals.", source=source, n=n or int(counts.sum()), note=note,
+        people=rows.loc[rows["value"].notna(), "people"].tolist(),
+    )  # fmt: skip
 
 
 def figure_of(e: Estimate) -> str:
     """An estimate in words: '62 % (58–66)'."""
     return write_interval(e.value, e.low, e.high, e.unit)
+
+
+def share_of(value: float) -> str:
+    """A share without an interval in words, never rounded up to all or down to none: 'over 99 %'."""
+    if 0.99 < value < 1 or 0 < value < 0.01:
+        return "over 99%" if value > 0.5 else "under 1%"
+    return f"{value:.0%}"
 
 
 def movement_note(signal: Signals) -> str:
@@ -168,7 +120,7 @@ def movement_note(signal: Signals) -> str:
 def movement_sentence(signal: Signals, unit: str, span: str = "month", *, worse: str = "fall") -> str:
     """The movement in a sentence: by how much, or what would not have been seen; `worse` is the way that hurts."""
     if signal.word in ("rose", "fell") and signal.change is not None:
-        against = AGAINST[signal.rule].format(span=span, run=RUN, line=min(TREND, signal.measured))
+        against = WORDS["against"][signal.rule].format(span=span, run=RUN, line=min(TREND, signal.measured))
         return f"It {signal.word} by {size_of(signal.change, unit)} {against}.{_perhaps_silence(signal, unit)}"
     if signal.word == "no change":
         return f"No change is shown; a {worse} of less than {least_seen(signal.unseen, unit)} would not have been seen."
@@ -214,20 +166,17 @@ def loss_sentences(losses: pd.DataFrame) -> list[str]:
     """That rows which a report does not use answered otherwise than those it uses; takes the read log's losses."""
     sentences = []
     for _, loss in losses[losses["matters"].astype(bool)].iterrows():
-        why = "left out by a filter" if loss["why"] == "left out" else "set aside as faulty"
         side = "lower" if loss["difference"] < 0 else "higher"
-        nearer, further = sorted((abs(loss["low"]), abs(loss["high"])))
-        gap = write_interval(abs(loss["difference"]), nearer, further, "score")
-        sentences.append(
-            f"{loss['lost']:,} answers were {why}, on average {gap} {side} ({SCORE_WORDS[loss['measure']]}) than the "
-            f"{loss['kept']:,} kept: with them the score would be another."
-        )
+        near, far = sorted((abs(loss["low"]), abs(loss["high"])))
+        gap = write_interval(abs(loss["difference"]), near, far, "score")
+        why, score = WORDS["lost"][loss["why"]], SCORE_WORDS[loss["measure"]]
+        sentences.append(say("loss.matters", x=loss, why=why, gap=gap, side=side, score=score))
     return sentences
 
 
 def word_withheld(reasons: pd.Series, k: int) -> pd.Series:
     """Why rows of a table of groups are blank, for a column of notes; '' where they are not."""
-    return reasons.map(lambda reason: WITHHELD[reason].format(k=k) if reason else "")
+    return reasons.map(lambda reason: WORDS["withheld"][reason].format(k=k) if reason else "")
 
 
 def coverage_sentence(coverage: Coverage, label: str) -> str:
@@ -247,8 +196,8 @@ def name_writers(sources: Collection[str]) -> str:
     """Whom shares of problems are about (`Story.writers`): 'customers who complained or wrote', or their texts."""
     wrote = "wrote and gave less than the top mark" if "marks" in sources else "wrote"
     words = {"complaints": "complained", "surveys": wrote, "contacts": "wrote to us"}
-    who = "customers who " if "people" in sources else "texts of customers who "
-    return who + " or ".join(phrase for source, phrase in words.items() if source in sources)
+    who = "customers" if "people" in sources else "texts of customers"
+    return f"{who} who " + " or ".join(phrase for source, phrase in words.items() if source in sources)
 
 
 def listed(names: list[str]) -> str:
@@ -259,18 +208,6 @@ def listed(names: list[str]) -> str:
 def capital(text: str) -> str:
     """The text with a capital first letter, the rest as it is."""
     return text[:1].upper() + text[1:]
-
-
-UNTIMELY = (
-    "Caution: an untimely case often cannot be disputed, so this comparison cannot show whether answering late "
-    "leads to disputes."
-)
-RELIEF = {"none": "no relief", "partial": "partial relief", "full": "full relief"}
-
-
-def rule_of(rule: str, latest: float, low: float, high: float) -> str:
-    """What a group's latest figure is and where it usually lies."""
-    return f"{latest:.0%} of labels where {max(low, 0):.0%} to {min(high, 1):.0%} is usual"
 
 
 def counted(e: Estimate, places: int | None = None) -> str:
@@ -298,13 +235,6 @@ def _difference(row: pd.Series) -> str:
     scale = 100 if row["unit"] == "share" else 1
     low, high = (row[bound] * scale for bound in ("difference_low", "difference_high"))
     figure = counted(estimate_of(row), places=1 if row["unit"] == "score" else 0)
-    return (
-        f"{row['name']}: {PERCEIVED[row['measure']][0]} {figure}, "
-        f"{abs(row['difference']) * scale:.0f} points {'above' if row['difference'] > 0 else 'below'} the others "
-        f"({low:+.0f} to {high:+.0f}){'; ' if row['mix'] else ''}{MIX_WORDS.get(row['mix'], '')}."
-    )
-
-
-def section_of(parts: list[Block], unknowns: list[Block] | None = None) -> Section:
-    """A section whose first block is its answer."""
-    return Section(parts, parts[0], unknowns or [])
+    apart = f"{abs(row['difference']) * scale:.0f} points {'above' if row['difference'] > 0 else 'below'} the others"
+    head = f"{row['name']}: {PERCEIVED[row['measure']][0]} {figure}, {apart} ({low:+.0f} to {high:+.0f})"
+    return f"{head}{'; ' if row['mix'] else ''}{MIX_WORDS.get(row['mix'], '')}."

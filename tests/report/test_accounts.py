@@ -79,7 +79,7 @@ def test_a_promise_that_customers_contradict_is_a_stake_by_the_least_that_was_br
     (stake,) = shown.stakes
     assert "In the customers' view we kept “Solved in a day.” in at most 57 %" in stake.finding.data["sentence"]
     assert len(stake.finding.data["sentence"].split()) <= 25
-    months = 31 / 30.4
+    months = 31 / (365.25 / 12)
     assert stake.more == pytest.approx(200 * (0.9 - 0.5) / months) and 0 < stake.low < stake.more
     assert "view not kept, 24 % to 57 %" in shown.answer.data["sentence"], "the broken promise comes first"
     assert [unknown.data["sentence"] for unknown in shown.unknowns] == [

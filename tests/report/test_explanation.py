@@ -11,7 +11,7 @@ from analytics.contrast.groups import contrast_groups
 from analytics.contrast.watermelon import REVERSE, WATERMELON, find_watermelons
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.collect import refuse_unfounded
-from analytics.report import drivers, explanation, tested
+from analytics.report import explanation, exploring, tested
 from analytics.report.bands import tell_bands
 from analytics.report.story import Story
 from analytics.report.words import UNTIMELY, contrast_sentences
@@ -145,11 +145,11 @@ def test_segments_that_disagree_are_told_in_a_readers_words_and_agreement_in_non
         ],
         columns=["driver", "kind", "stands"],
     )
-    assert drivers._refusal(tests, {}).endswith(
+    assert exploring._refusal(tests, {}).endswith(
         ": slopes differ between segments (number of contacts needed and handle time per contact); "
         "the pooled slope is not the one within segments (number of contacts needed)."
     )
-    assert drivers._refusal(tests.assign(stands=False), {}) == ""
+    assert exploring._refusal(tests.assign(stands=False), {}) == ""
 
 
 def test_a_segment_of_few_people_is_left_out_of_the_drivers_however_many_their_cases(cases):
@@ -159,16 +159,16 @@ def test_a_segment_of_few_people_is_left_out_of_the_drivers_however_many_their_c
         np.where(np.arange(400) < 60, "one", "many"),
     )
     cases.loc[cases["segment"] == "one", "customer_id"] = "p0"
-    table = drivers.show_drivers(story(cases)).blocks[-1].data
+    table = exploring.show_drivers(story(cases)).blocks[-1].data
     assert set(table["people"]) == {340}
-    lack = drivers.show_drivers(story(cases.head(60))).answer.data
+    lack = exploring.show_drivers(story(cases.head(60))).answer.data
     assert "fewer than 100 scored cases" in lack["sentence"]
 
 
 def test_a_small_teams_clock_shows_nothing_of_it():
     frame = pd.DataFrame({"customer_clock_h": [5.0] * 34, "ended": ["confirmed"] * 30 + ["censored"] * 4})
     frame["team"], frame["customer_id"] = ["a"] * 15 + ["b"] * 15 + ["c"] * 4, range(34)
-    table = drivers.show_clocks(story(frame)).answer.data
+    table = exploring.show_clocks(story(frame)).answer.data
     cells = {row[0]: row[1:] for row in table["rows"]}
     assert cells["c"] == [None, None, "too few"]
     assert table["people"].count(None) == 2  # a second team hides the first from subtraction

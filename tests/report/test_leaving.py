@@ -96,7 +96,7 @@ def test_every_finding_about_what_goes_with_leaving_is_a_stake_and_stands_under_
     assert any("came back about a case we had closed" in stake.finding.data["sentence"] for stake in after)
     assert all(len(stake.finding.data["sentence"].split()) <= 30 for stake in after)
     assert not any("longer contacts" in stake.finding.data["sentence"] for stake in after)  # planted: no effect
-    publishable(report.words.Section([stake.finding for stake in after], after[0].finding))
+    publishable(report.section.Section([stake.finding for stake in after], after[0].finding))
 
 
 def test_a_short_history_gives_no_share_of_silent_leavers(tables, tmp_path):

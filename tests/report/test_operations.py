@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from analytics.config import Config, Organisation, Promise, ReportSettings, Source
-from analytics.report import operations
+from analytics.report import tested
 from analytics.report.operations import (
     measure_patience,
     show_beyond_patience,
@@ -87,11 +87,11 @@ def test_promises_count_open_cases_past_the_time_and_about_to_pass_it(contacts):
 
 def test_the_silent_list_gives_its_size_and_no_customer(monkeypatch, contacts):
     now = pd.DataFrame({"customer_id": [f"c{i}" for i in range(40)], "perception_answered": [0.0] * 10 + [1.0] * 30})
-    monkeypatch.setattr(operations, "Study", lambda story: SimpleNamespace(calls=now.head(20), now=now))
+    monkeypatch.setattr(tested, "leaving_study", lambda story: SimpleNamespace(calls=now.head(20), now=now))
     shown = show_silent_risk(story(contacts))
     assert shown.answer.data["sentence"].startswith("20 customers are on the list of whom to call; 10 of them, 50 %")
     assert "c0" not in str([block.data for block in shown.blocks])
-    monkeypatch.setattr(operations, "Study", lambda story: SimpleNamespace(calls=now.head(3), now=now))
+    monkeypatch.setattr(tested, "leaving_study", lambda story: SimpleNamespace(calls=now.head(3), now=now))
     assert show_silent_risk(story(contacts)).answer.data["sentence"] == (
         "Fewer than 10 customers are on the list of whom to call."
     )

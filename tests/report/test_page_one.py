@@ -7,7 +7,7 @@ import pytest
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import finding
 from analytics.report.page_one import TOLD, rank_stakes
-from analytics.report.words import Stake
+from analytics.report.section import Stake
 
 
 def stake(key, low, *, p=0.001, good=False, people=()):

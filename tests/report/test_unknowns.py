@@ -8,7 +8,8 @@ import pytest
 from analytics import report
 from analytics.publish.blocks import unknown
 from analytics.report.cutoff import Coverage
-from analytics.report.words import LACK_WORDS, Section, not_known
+from analytics.report.section import Section, not_known
+from analytics.report.words import LACK_WORDS
 from analytics.tables.schema import FIELDS, NotMeasured, ReadLog
 
 
