@@ -3,6 +3,8 @@
 Like the report's sections they take a `Story` and return a `Section`; a column that is missing becomes one honest line.
 """
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -26,7 +28,8 @@ from analytics.report.movement import shown_scores
 from analytics.report.perception import name_score, score_chart
 from analytics.report.provenance import table_cuts
 from analytics.report.section import Section, gather, section, section_of
-from analytics.report.story import RECENT, Story
+from analytics.report.story import Story
+from analytics.report.texts import RECENT
 from analytics.report.words import (
     capital,
     compare,
@@ -332,6 +335,6 @@ def show_clocks(story: Story) -> Section:
     group, cells = by or "group", table.assign(cell=[clock_cell(row) for _, row in table.iterrows()])
     counts = cells[cells["measure"] == "customer_clock_h"].set_index(group)[["n", "confirmed", "people"]]
     rows = cells.pivot(index=group, columns="measure", values="cell").join(counts).reset_index(names="group")
-    facts = {"n": int(counts["n"].sum()), "people": "people", "by": capital(group), "span": story.span}
+    facts: dict[str, Any] = {"n": int(counts["n"].sum()), "people": "people", "by": capital(group), "span": story.span}
     listing = table_of("clocks", rows, source=[SAID, OBSERVED], **facts)
     return section_of([listing])

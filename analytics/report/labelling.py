@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analytics.publish import blocks
-from analytics.report.words import THEME_WORDS, capital
+from analytics.report.words import THEME_WORDS, capital, say
 from analytics.text.agreement import Agreement, measure_agreement
 from analytics.text.read_sets import COMPLAINT, LEAVING
 from analytics.text.readings import OTHER, SKIPPED, LabellingSession, Reading
@@ -30,10 +30,6 @@ TOO_SOON = 0.3  # seconds: a click within it was meant for the text before, the 
 _TEXT = (
     '<div dir="auto" style="font-size:18px;line-height:1.5;max-width:44em;min-height:6em;max-height:24em;'
     'overflow-y:auto;padding:12px 16px;border:1px solid #999;overflow-wrap:anywhere">{}</div>'
-)
-_HELP = (
-    "Click a theme once where it is blamed, twice where it is thanked. The mood saves and goes on. Keys, then Enter: "
-    "3 blames theme 3, +3 thanks it, x, l and c as marked; n, o, p or s for the mood ends the text, z undoes."
 )
 
 
@@ -64,7 +60,11 @@ class _Panel:
         naming = {"description": "Reader", "placeholder": "your name", "continuous_update": False}
         self.name = widgets.Text(session.labeller, **naming)
         self.keys = widgets.Text(description="Keys", placeholder="3 +5 c n", continuous_update=False)
-        self.text, self.status, self.help = widgets.HTML(), widgets.HTML(), widgets.HTML(f"<small>{_HELP}</small>")
+        self.text, self.status, self.help = (
+            widgets.HTML(),
+            widgets.HTML(),
+            widgets.HTML(f"<small>{say('labelling.help')}</small>"),
+        )
         self.progress = widgets.IntProgress(layout=widgets.Layout(width="20em"))
         self.names = {theme: f"{k} {THEME_WORDS[theme]}" for k, theme in enumerate(THEMES, 1)}
         self.names |= {label: f"{key} {words}" for key, (label, words) in FLAGS.items()}
@@ -166,13 +166,13 @@ def _describe_agreement(pair: Agreement) -> str:
     if pair.n == 0:
         return f"{who} have read no text in common: agreement is not known."
     what = "themes (each text with each theme)" if pair.about == "themes" else pair.about
+    facts = {"what": capital(what), "who": who, "x": pair, "needed": FEWEST_SHARED}
     if math.isnan(pair.kappa):
-        return f"{capital(what)}: {who} gave all {pair.n} the same answer, kappa is undefined."
-    text = f"{capital(what)}: {who} agree on {pair.same:,} of {pair.n:,}."
+        return say("labelling.undefined", **facts)
     if pair.n < FEWEST_SHARED:
-        return f"{text} Cannot tell yet how far beyond chance: both need to read at least {FEWEST_SHARED} texts."
-    interval = f"{_two(pair.kappa)} ({_two(pair.low)} to {_two(pair.high)})"
-    return f"{text} Cohen's kappa is {interval}; 1 is full agreement, 0 is chance."
+        return say("labelling.agree", **facts) + say("labelling.too_few", **facts)
+    kappa, low, high = map(_two, (pair.kappa, pair.low, pair.high))
+    return say("labelling.agree", **facts) + say("labelling.kappa", kappa=kappa, low=low, high=high)
 
 
 def _two(number: float) -> str:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -204,7 +205,7 @@ def show_risk(story: Story) -> Section:
     unfit = blocks.unknown(fit, say("leaving.few_leavers_settle"))
     calibrated = blocks.finding(fit, [error], people=n) if model.calibrated_ else unfit
     ranked = blocks.finding(sentence, evidence, key="leaving:auc", people=n)
-    facts = {"n": n, "date": model.cutoffs_["test"], "parts": capital(parts)}
+    facts: dict[str, Any] = {"n": n, "date": model.cutoffs_["test"], "parts": capital(parts)}
     listing = table_of("model", pd.DataFrame(rows), people=n, **facts)
     return section_of([ranked, listing, calibrated, table_of("calibration", model.calibration(), people="n", **facts)])
 
@@ -243,8 +244,9 @@ def _groups(story: Story, by: str) -> list[blocks.Block]:
     model = study.model
     table = views.leaving_by(model, study.features, by).assign(label=lambda t: t["group"].map(WORDS[by]))
     shown = suppress(table, story.k, by=["group"], count="left").dropna(axis="columns", how="all")
-    facts = {"head": WORDS["label_heads"][by], "days": model.horizon_days, "date": model.cutoffs_["test"]}
-    facts |= {"money": story.config.costs.currency, "silent": silent.silent, "drawn": study.drawn}
+    facts: dict[str, Any] = {"head": WORDS["label_heads"][by], "days": model.horizon_days}
+    facts |= {"date": model.cutoffs_["test"], "money": story.config.costs.currency}
+    facts |= {"silent": silent.silent, "drawn": study.drawn}
     n = int(table["customers"].sum())
     return [table_of("leaving", shown, n=n, people=["customers", "left"], **facts)]
 
@@ -289,7 +291,7 @@ def show_call_list(story: Story) -> Section:
     """Whom to call and why: ids and reasons, for the team that calls."""
     calls, money, parts = _call_list(story), story.config.costs.currency, _calls(story).blocks
     if len(calls):
-        facts = {"listed": min(LISTED, len(calls)), "money": money, "k": story.k}
+        facts: dict[str, Any] = {"listed": min(LISTED, len(calls)), "money": money, "k": story.k}
         parts.append(table_of("call_list", calls.head(LISTED), n=len(calls), people=1, **facts))
     return section_of(parts)
 

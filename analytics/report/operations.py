@@ -189,7 +189,7 @@ def _missing_values(story: Story) -> list[blocks.Block]:
         return [blocks.finding(f"{head}, as far as the counts tell.")]
     first = changed.head(3)
     names = listed([f"{row['column']} ({row['table']})" for _, row in first.iterrows()])
-    facts = {"n": int(changed["n"].max()), "false": 1 - story.confidence, "frequency": frequency}
+    facts: dict[str, Any] = {"n": int(changed["n"].max()), "false": 1 - story.confidence, "frequency": frequency}
     listing = changed.sort_values("value", ascending=False, kind="stable")
     most = blocks.finding(f"{head}; most: {names}.", estimates_of(first))
     return [most, table_of("missing", listing, people=blocks.RECORDS, **facts)]

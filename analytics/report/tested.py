@@ -400,7 +400,7 @@ def thanks_by_team(story: Story) -> pd.DataFrame:
     cases = require(story.cases, ["team"], "which team is thanked").drop_duplicates("case_id")
     teams, thanks = texts["case_id"].map(cases.set_index("case_id")["team"]), texts["praised"].map(bool)
     groups = texts.assign(team=teams, thanks=thanks).dropna(subset="team").groupby("team")
-    table: pd.DataFrame = groups["thanks"].agg(thanked="sum", texts="size")
+    table = pd.DataFrame(groups["thanks"].agg(thanked="sum", texts="size"))
     table["people"] = [count_people(part) for _, part in groups]
     table = table[table["people"] >= story.k]
     table["others_thanked"] = table["thanked"].sum() - table["thanked"]

@@ -14,10 +14,11 @@ from analytics.contrast.signals import RUN, SHORTEST, TREND, Change, Rule, Signa
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks
-from analytics.publish.blocks import Block, People
+from analytics.publish.blocks import Block
 from analytics.publish.format import format_interval, write_interval
+from analytics.publish.people import People
 from analytics.report.cutoff import Coverage
-from analytics.report.story import Unread
+from analytics.report.texts import Unread
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
 _THEMES, WORDS, LACK_WORDS, SENTENCES, TABLES = (
@@ -49,7 +50,8 @@ def _fill(template: str, facts: Mapping[str, object]) -> str:
 
 
 def table_of(
-    name: str, rows: pd.DataFrame, *, n: int, people: People, source: str | list[str] = OBSERVED, **facts: object
+    name: str, rows: pd.DataFrame, *, n: int, people: People, source: str | list[str] = OBSERVED,
+    **facts: Any,  # noqa: ANN401
 ) -> Block:  # fmt: skip
     """One of `tables.toml`, its words filled in; its optional columns are shown where the rows have them."""
     spec = TABLES[name]

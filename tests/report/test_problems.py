@@ -7,7 +7,7 @@ import pandas as pd
 from analytics import report
 from analytics.measures.estimate import Estimate
 from analytics.report import tested
-from analytics.report.story import Unread
+from analytics.report.texts import Unread
 
 
 def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_not_known():

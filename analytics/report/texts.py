@@ -1,0 +1,268 @@
+"""What customers wrote in one period and before it: read, scored and tagged once, with the shares that they name.
+
+The texts of a `Story`; nothing here draws or words anything.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, NamedTuple
+
+import pandas as pd
+
+from analytics.config import Config
+from analytics.contrast.problems import measure_problems
+from analytics.measures.read_shares import CheckedShare
+from analytics.measures.suppress import names_people
+from analytics.report.checked import check_share
+from analytics.report.cutoff import since
+from analytics.report.score import SCORES, Score
+from analytics.tables.periods import Period, period_of
+from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
+from analytics.text.clean import normalise
+from analytics.text.comments import collect_comments, complained_about, redact_comments, score_comments
+from analytics.text.pages import Pages
+from analytics.text.readings import find_readings, find_store
+from analytics.text.scored import Reader
+
+HISTORY = 24  # periods before the report's own that trends and limits look at
+MONTH = pd.Timedelta(days=365.25 / 12)
+RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
+
+
+class Unread(NamedTuple):
+    """How many of the period's texts no model could read, and of how many."""
+
+    unread: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One period of one organisation and the texts of its customers, as known at the period's end.
+
+    Attributes
+    ----------
+    config, period
+        The settings, and the period in the organisation's zone.
+    tables
+        All rows up to the period's end; what happened later is not in them.
+    log
+        What was read, set aside and why.
+    part
+        Which value of the column `[report] by` the tables are of; '' for all.
+    """
+
+    config: Config
+    period: Period
+    tables: Tables
+    log: ReadLog
+    part: str = ""
+
+    @property
+    def months(self) -> float:
+        """Length of the period, a day at least."""
+        return float(max((self.period.end - self.period.start) / MONTH, 1 / 30))
+
+    @property
+    def k(self) -> int:
+        """Smallest group of people that may be shown."""
+        return self.config.organisation.minimum_group
+
+    @property
+    def confidence(self) -> float:
+        """Level of every interval in the report."""
+        return self.config.report.confidence
+
+    @cached_property
+    def history(self) -> list[str]:
+        """Names of the periods that trends look at, oldest first, the report's own last; of a whole file that alone."""
+        if self.period.frequency == "all":
+            return [self.period.name]
+        return [self.period.previous(k).name for k in range(HISTORY, -1, -1)]
+
+    @cached_property
+    def asked(self) -> dict[str, Score]:
+        """What surveys may ask, each on the scale on which it was asked here."""
+        scales = self.log.scales
+        return {column: score.on(scales[column]) if column in scales else score for column, score in SCORES.items()}
+
+    @cached_property
+    def _pages(self) -> Pages:
+        return Pages(self.config.resolve("data/derived/scores"))
+
+    @cached_property
+    def _texts(self) -> pd.DataFrame:
+        """Every text of the history as written, and `redacted` in the report's own period."""
+        texts = collect_comments(self._history_tables)
+        if texts.empty:
+            raise NotMeasured("no text by a customer", table="surveys", columns=["comment"], needed_for="what they say")
+        texts["period"] = period_of(texts["at"], self.config.report.frequency)
+        return texts.assign(redacted=self.redact(texts, self.period.start))
+
+    @property
+    def texts_now(self) -> pd.DataFrame:
+        """The period's texts, not scored: their customers' own words, what was cut, and `redacted`."""
+        return self._texts[self._texts["period"] == self.period.name]
+
+    def redact(self, texts: pd.DataFrame, start: pd.Timestamp) -> pd.Series:
+        """Texts without personal data; missing before `start`."""
+        return redact_comments(texts, self._history_tables, self.config.organisation.order_number_patterns, start)
+
+    @cached_property
+    def comments(self) -> pd.DataFrame:
+        """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
+        text = self.config.text
+        options = {"model": text.model, "accurate_limit": text.accurate_limit, "cache": self._pages}
+        brands = self.config.organisation.brands
+        scores = score_comments(self._texts, self._history_tables, brands=brands, **options)
+        return self._texts.assign(text=self._texts["redacted"]).drop(columns="redacted").join(scores)
+
+    @cached_property
+    def comments_recent(self) -> pd.DataFrame:
+        """As `comments`, those of the recent periods, all redacted and kept."""
+        recent = self.comments["period"].isin(self.history[-RECENT:])
+        texts = self.redact(self._texts, self.period.previous(RECENT - 1).start)
+        return self.comments.assign(text=texts)[recent]
+
+    @cached_property
+    def reader(self) -> Reader:
+        """The accurate models, for texts that are counted or quoted one by one; on one core, for `prepare`."""
+        return Reader.accurate(self._pages, self.config.organisation.brands, threads=1)
+
+    @cached_property
+    def closely(self) -> pd.Series:
+        """Themes, by the accurate heads, of the period's texts, where these are few enough."""
+        texts, limit = self._texts, self.config.text.accurate_limit
+        now = texts[texts["period"] == self.period.name]
+        if self.config.text.model != "auto" or not len(now) <= limit < len(texts):
+            return pd.Series(dtype=object)
+        self.reader.kinds(now.loc[now["source"] == "complaints", "redacted"].map(normalise).tolist())
+        return self._tag(now["redacted"])
+
+    def _tag(self, texts: pd.Series) -> pd.Series:
+        return pd.Series(self.reader.tags(texts.map(normalise).tolist()), texts.index, dtype=object)
+
+    @property
+    def has_texts(self) -> bool:
+        """Whether customers wrote anything in the history."""
+        try:
+            return not self._texts.empty
+        except NotMeasured:
+            return False
+
+    @property
+    def current(self) -> pd.DataFrame:
+        """The period's own texts."""
+        return self.comments[self.comments["period"] == self.period.name]
+
+    @cached_property
+    def written(self) -> pd.DataFrame:
+        """The period's comments that could be read, from one source: surveys where they carry any, else complaints.
+
+        One source only, so that a month with many complaints does not look like a month of worse answers.
+        """
+        now = self.current
+        source = next((name for name in ("surveys", "complaints", "contacts") if (now["source"] == name).any()), None)
+        if source is None:
+            raise NotMeasured(f"no text by a customer in {self.period.label}")
+        return now[(now["source"] == source) & (now["sentiment"] != "unknown")]
+
+    @property
+    def sentiment_model(self) -> Literal["fast", "accurate"]:
+        """Which of the two shipped models read the history's comments."""
+        return "fast" if self.comments["model"].iloc[0].startswith("fast") else "accurate"
+
+    @cached_property
+    def theme_model(self) -> Literal["fast", "accurate"]:
+        """Which theme heads read the period's `critical` texts: the accurate ones where these are few enough."""
+        few = len(self._without_top_marks(self.current)) <= self.config.text.accurate_limit
+        return "accurate" if self.config.text.model == "auto" and few else self.sentiment_model
+
+    @cached_property
+    def unread(self) -> Unread:
+        """How many comments of the period could not be read."""
+        return Unread(int((self.current["sentiment"] == "unknown").sum()), len(self.current))
+
+    @cached_property
+    def problem_table(self) -> pd.DataFrame:
+        """Each theme's share of the period's `critical` writers who name it as a problem, and its movement."""
+        from analytics.text.themes import THEMES
+
+        shares = self.shares_of(THEMES, self.critical)
+        table = measure_problems(self.critical, self._without_top_marks(self.comments), self.history, shares)
+        if table["value"].isna().all():
+            raise NotMeasured("no theme's share can be told within 15 points", needed_for="shares of problems")
+        return table
+
+    def shares_of(self, labels: Sequence[str], texts: pd.DataFrame) -> dict[str, CheckedShare]:
+        """Share of the period's `written` or `critical` texts that readers would give each of some `LABELS`."""
+        same = self.comments["source"].isin(texts["source"].unique()) & self.comments["sentiment"].ne("unknown")
+        past = self.comments[same].assign(words=self._texts["text"].str.count(r"\S+"))
+        critical = self._without_top_marks(past)
+        marked = not texts.index.isin(critical.index).all()
+        past, model = (past, self.sentiment_model) if marked else (critical, self.theme_model)
+        return {label: check_share(label, texts, past, self.readings, model, self.confidence) for label in labels}
+
+    @cached_property
+    def readings(self) -> pd.DataFrame:
+        """What people read of texts drawn at random in the recent periods, by row of `comments` (`find_readings`)."""
+        rows = find_store(self.config).read()
+        rows = rows[rows["period"].isin(self.history[-RECENT:])]
+        texts = self._texts[self._texts["period"].isin(rows["period"])]
+        earlier = texts[texts["period"] != self.period.name]
+        redacted = self.redact(earlier, self.period.previous(RECENT - 1).start).reindex(texts.index)
+        return find_readings(rows, texts.assign(text=redacted.fillna(texts["redacted"])))
+
+    @cached_property
+    def critical(self) -> pd.DataFrame:
+        """The period's readable texts that may name a problem: complaints, and comments without the top mark.
+
+        A customer who gave 9 or 10 of 10, or 5 of 5, may mention a theme but holds nothing against anybody; where no
+        score stands beside a comment it is kept. Texts of contacts count only where there are neither. Their themes are
+        read by the heads of `theme_model`, even where the history was too much for those.
+        """
+        kept = self._without_top_marks(self.current)
+        if kept.empty:
+            raise NotMeasured(f"nobody complained, or commented without the top mark, in {self.period.label}")
+        if self.theme_model == self.sentiment_model:
+            return kept
+        others = kept.loc[kept.index.difference(self.closely.index), "text"]
+        themes = (pd.concat([self.closely, self._tag(others)]) if len(others) else self.closely)[kept.index]
+        return kept.assign(themes=themes, negative_themes=themes.map(complained_about))
+
+    def _without_top_marks(self, comments: pd.DataFrame) -> pd.DataFrame:
+        sources = ["surveys", "complaints"] if self.comments["source"].ne("contacts").any() else ["contacts"]
+        read = comments[comments["source"].isin(sources) & comments["sentiment"].ne("unknown")]
+        return read[(read["source"] != "surveys") | (find_rows(read["comment_id"], self._top_marks) < 0)]
+
+    @cached_property
+    def _top_marks(self) -> pd.Series:
+        """Ids of the responses that gave the top mark."""
+        surveys = self.tables.surveys
+        if surveys is None:
+            return pd.Series(dtype="str")
+        marks = [surveys[column].ge(score.top) for column, score in self.asked.items() if column in surveys]
+        return surveys.loc[pd.concat(marks, axis=1).any(axis=1), "response_id"] if marks else pd.Series(dtype="str")
+
+    @cached_property
+    def writers(self) -> frozenset[str]:
+        """Whom shares of problems are about: tables of their texts; 'people' if named; 'marks' if some gave the top."""
+        named = {"people"} if names_people(self.critical) else set()
+        return frozenset(self.critical["source"]) | named | ({"marks"} if len(self._top_marks) else set())
+
+    def naming(self, theme: str = "") -> pd.Series:
+        """Which cases name a theme (or any) as a problem: True or False by case_id, over recent cases of writers."""
+        past = self.comments[self.comments["period"].isin(self.history[-RECENT:-1])]
+        texts = pd.concat([self._without_top_marks(past), self.critical])
+        texts = texts[texts["case_id"].notna()]
+        if texts.empty:
+            raise NotMeasured(
+                "no comment can be tied to a case", table="surveys", columns=["contact_id"], needed_for="a diagnosis"
+            )
+        named = texts["negative_themes"].map(lambda themes: theme in themes if theme else bool(themes))
+        return named.groupby(texts["case_id"]).any()
+
+    @cached_property
+    def _history_tables(self) -> Tables:
+        return since(self.tables, self.period.previous(HISTORY).start)
