@@ -86,10 +86,10 @@ def show_asked(story: Story) -> Section:
 def show_weighted(story: Story) -> Section:
     """The leading score as answered, raked, and by inverse propensity, with what each assumes."""
     lead, invited = story.survey_lead, story.invitations
-    columns = [c for c in ("segment", "channel", "team", "survey") if c in _with_case(story, invited)]
+    frame = _with_case(story, invited)
+    columns = [c for c in ("segment", "channel", "team", "survey") if c in frame]
     if not columns:
         raise NotMeasured("nothing is known of those asked (segment, channel, team)", needed_for="weighting")
-    frame = _with_case(story, invited)
     answers = frame[frame[lead.column].notna()]
     ids = answers.get("customer_id")
     rows = [{"method": "as answered", **vars(lead.measure(answers[lead.column], clusters=ids))}]
@@ -101,7 +101,7 @@ def show_weighted(story: Story) -> Section:
         theirs = None if ids is None else ids[use]
         score = lead.measure(answers.loc[use, lead.column], weights=weights[use], clusters=theirs)
         rows.append({"method": method} | vars(score))
-        notes.append(f"{capital(method)}: {_assumption(weighting)} Design effect {weighting.design_effect:.2f}.")
+        notes.append(f"{capital(method)}: {_assumption(weighting)}")
     table, people = pd.DataFrame(rows), count_people(answers)
     unweighted = estimate_of(table.iloc[0])
     finding = blocks.finding(f"{lead.name} as answered: {figure_of(unweighted)}.", [unweighted], people=people)

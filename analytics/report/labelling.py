@@ -60,11 +60,8 @@ class _Panel:
         naming = {"description": "Reader", "placeholder": "your name", "continuous_update": False}
         self.name = widgets.Text(session.labeller, **naming)
         self.keys = widgets.Text(description="Keys", placeholder="3 +5 c n", continuous_update=False)
-        self.text, self.status, self.help = (
-            widgets.HTML(),
-            widgets.HTML(),
-            widgets.HTML(f"<small>{say('labelling.help')}</small>"),
-        )
+        self.text, self.status = widgets.HTML(), widgets.HTML()
+        self.help = widgets.HTML(f"<small>{say('labelling.help')}</small>")
         self.progress = widgets.IntProgress(layout=widgets.Layout(width="20em"))
         self.names = {theme: f"{k} {THEME_WORDS[theme]}" for k, theme in enumerate(THEMES, 1)}
         self.names |= {label: f"{key} {words}" for key, (label, words) in FLAGS.items()}

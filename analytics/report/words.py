@@ -107,7 +107,13 @@ def figure_of(e: Estimate) -> str:
 
 
 def share_of(value: float) -> str:
-    """A share without an interval in words, never rounded up to all or down to none: 'over 99 %'."""
+    """A share without an interval in words, never rounded up to all or down to none.
+
+    Examples
+    --------
+    >>> share_of(0.998), share_of(0.004), share_of(1.0), share_of(0.62)
+    ('over 99%', 'under 1%', '100%', '62%')
+    """
     if 0.99 < value < 1 or 0 < value < 0.01:
         return "over 99%" if value > 0.5 else "under 1%"
     return f"{value:.0%}"
