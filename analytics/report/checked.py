@@ -7,18 +7,12 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
+from analytics.measures import read_shares
 from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.read_shares import (
-    CheckedShare,
-    SetErrors,
-    share_alike,
-    share_with_earlier_readings,
-    share_with_readings,
-    told,
-)
+from analytics.measures.read_shares import CheckedShare, SetErrors, told
 from analytics.measures.suppress import count_people
-from analytics.report.limits import TESTED_WORDS, refuse_long
 from analytics.tables.periods import parse_period
+from analytics.tables.schema import NotMeasured
 from analytics.text.linear import CLASSES
 from analytics.text.read_sets import LEAVING, load_read_sets
 from analytics.text.readings import PRAISE
@@ -27,6 +21,7 @@ from analytics.text.themes import THEMES
 ALIKE = 0.8  # share of a period's texts like those read earlier, below which their readings are too old
 FEWEST_READ = 50  # random readings from which on the interval's coverage was tested
 MONTHLY = 20  # readings of each further period that keep those of earlier ones valid
+TESTED_WORDS = 60  # one line in sixteen behind the theme heads' error counts has more
 READ_150 = "reading 150 of these texts in the notebook label_texts (about an hour)"  # what settles a share
 UNKNOWN = Estimate(np.nan, np.nan, np.nan, 0, "share", SAID)
 
@@ -86,7 +81,7 @@ def check_share(
     people = count_people(texts)
     own = readings[label].reindex(texts.index).dropna()
     if len(own) >= FEWEST_READ:
-        estimate = share_with_readings(flag_texts(texts, label), own, confidence=confidence)
+        estimate = read_shares.share_with_readings(flag_texts(texts, label), own, confidence=confidence)
         share = told(estimate, "read", len(own), _periods(past, own))
     else:
         earlier = _by_earlier(label, texts, past, readings[label], confidence)
@@ -106,11 +101,11 @@ def _by_earlier(
     if len(read) < FEWEST_READ:
         return told(UNKNOWN, "read")
     now, seen = past.loc[texts.index], past.loc[read.index]
-    alike = share_alike(_kinds(now), _kinds(seen))
+    alike = read_shares.share_alike(_kinds(now), _kinds(seen))
     estimate = UNKNOWN
     if alike >= ALIKE:
         flags = flag_texts(now, label), flag_texts(seen, label)
-        estimate = share_with_earlier_readings(*flags, read, confidence=confidence)
+        estimate = read_shares.share_with_earlier_readings(*flags, read, confidence=confidence)
     return told(estimate, "read", len(read), _periods(past, read), alike)
 
 
@@ -145,3 +140,17 @@ def describe_check(share: Any) -> str:  # noqa: ANN401
         return f"checked by {texts}" + ("" if np.isnan(share.alike) else f": {alike}")
     others = "with the margin that readers of other organisations' texts found"
     return f"{others}; the {texts} are too old: only {alike}" if share.alike < ALIKE else others
+
+
+def refuse_long(texts: pd.Series, figure: str) -> None:
+    """Stop a share of labels where half the texts are longer than any on which the classifier's errors are known.
+
+    Raises NotMeasured: error rates of one-line comments say nothing about narratives of a page.
+    """
+    words = texts.str.count(r"\S+").median()
+    if words > TESTED_WORDS:
+        raise NotMeasured(
+            f"half of these texts have {words:.0f} words or more, and the classifier's errors are known "
+            "for short comments only: reading 150 of these in the notebook label_texts would tell",
+            needed_for=figure,
+        )

@@ -30,17 +30,7 @@ from analytics.report.provenance import table_cuts
 from analytics.report.section import Section, gather, section, section_of
 from analytics.report.story import Story
 from analytics.report.texts import RECENT
-from analytics.report.words import (
-    capital,
-    compare,
-    estimate_of,
-    estimates_of,
-    figure_of,
-    listed,
-    people_by,
-    say,
-    table_of,
-)
+from analytics.report.words import capital, estimate_of, estimates_of, figure_of, listed, people_by, say, table_of
 from analytics.tables.schema import NotMeasured
 from analytics.text.comments import whole_texts
 from analytics.text.phrases import distinctive_phrases
@@ -107,20 +97,17 @@ def show_weighted(story: Story) -> Section:
     finding = blocks.finding(f"{lead.name} as answered: {figure_of(unweighted)}.", [unweighted], people=people)
     facts = {"score": lead.name, "who": "Answers" if ids is None else "Customers", "notes": " ".join(notes)}
     listing = table_of("weighted", table, source=SAID, n=int(table["n"].max()), people=people, **facts)
-    warning = blocks.unknown(say("exploring.weighting"), settle="reaching some of the silent by another way")
+    warning = blocks.unknown(say("weighting.cannot"), settle="reaching some of the silent by another way")
     return section_of([finding, listing, warning], [warning])
 
 
 def _assumption(weighting: Weighting) -> str:
     """What a weighted figure believes of the silent, and what the weights cost."""
     unheard, unmet = ", ".join(map(" ".join, weighting.unheard)), ", ".join(weighting.unmet)
-    facts = {"n": int(weighting.weights.notna().sum()), "x": weighting}
-    return (
-        say("exploring.assumes", by=", ".join(weighting.by), **facts)
-        + (f" {weighting.trimmed:,} weights were trimmed." if weighting.trimmed else "")
-        + (f" Nobody answered for {unheard}." if unheard else "")
-        + (f" The weighted answers still differ from the target by {unmet}." if unmet else "")
-    )
+    facts = {"by": ", ".join(weighting.by), "n": int(weighting.weights.notna().sum()), "x": weighting}
+    costs = {"trimmed": weighting.trimmed, "unheard": unheard, "unmet": unmet}
+    told = [say(f"weighting.{cost}", **facts, **costs) for cost, value in costs.items() if value]
+    return " ".join([say("weighting.assumes", **facts), *told])
 
 
 def _with_case(story: Story, invited: pd.DataFrame) -> pd.DataFrame:
@@ -167,7 +154,7 @@ def _group(story: Story, by: str) -> list[Block]:
     rows = rows.assign(people=rows[by].map(people_by(answered, by)).fillna(0))
     note = f"Cases of the last {RECENT} periods; groups under {story.k} customers withheld."
     lines = "\n".join(f"- {capital(sentence)}" for sentence in words.contrast_sentences(groups, by))
-    return [blocks.prose(lines, estimates_of(rows)), compare(rows, by, lead.name, by=by, note=note)]
+    return [blocks.prose(lines, estimates_of(rows)), words.compare(rows, by, lead.name, by=by, note=note)]
 
 
 @section
@@ -279,7 +266,7 @@ def show_by_segment(story: Story) -> Section:
     people = people_by(answers[answers[lead.column].notna()], "segment")
     table = table.assign(people=table["segment"].map(people).fillna(0))
     finding = blocks.finding(f"{lead.name} of {len(table)} segments in {story.period.label}.")
-    return section_of([finding, compare(table, "segment", lead.name, by="segment")])
+    return section_of([finding, words.compare(table, "segment", lead.name, by="segment")])
 
 
 @section

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analytics.publish import blocks
-from analytics.report.words import THEME_WORDS, capital, say
+from analytics.report.words import THEME_WORDS, WORDS, capital, say
 from analytics.text.agreement import Agreement, measure_agreement
 from analytics.text.read_sets import COMPLAINT, LEAVING
 from analytics.text.readings import OTHER, SKIPPED, LabellingSession, Reading
@@ -26,11 +26,8 @@ KEYS = {"n": "Negative", "o": "Neutral", "p": "Positive", "s": "Skip"}
 STYLES = {"": "", "blame": "danger", "praise": "success", "yes": "warning"}  # of a chip in each state
 SIGNS = {"": "", "blame": "− ", "praise": "+ ", "yes": "✓ "}
 FEWEST_SHARED = 30  # texts read by both; with fewer the interval of kappa, which rests on large samples, misleads
+BOX = WORDS["labelling"]["box"]
 TOO_SOON = 0.3  # seconds: a click within it was meant for the text before, the second half of a double click
-_TEXT = (
-    '<div dir="auto" style="font-size:18px;line-height:1.5;max-width:44em;min-height:6em;max-height:24em;'
-    'overflow-y:auto;padding:12px 16px;border:1px solid #999;overflow-wrap:anywhere">{}</div>'
-)
 
 
 def show_labelling(session: LabellingSession) -> "VBox":
@@ -143,7 +140,7 @@ class _Panel:
         self.undo.disabled = not ready or session.done == 0
         self.keys.disabled = not ready
         end = "All done. Raise count in the parameters to read more."
-        self.text.value = _TEXT.format(escape(end if text is None else text))
+        self.text.value = BOX.format(escape(end if text is None else text))
         self.progress.max, self.progress.value = max(1, session.done + session.left), session.done
         message = self.message or ("" if ready else "Enter your name first.")
         where = f"{session.done} of {session.done + session.left}, saved in {session.store.path.name}"

@@ -82,10 +82,10 @@ def _said(story: Story) -> Section:
         who = "customers wrote" if named else "texts came"
         few = say("leaving.few_wrote", k=story.k, period=story.period.label, who=who)
         return open_question(few, "more comments, or a longer period")
-    counted = float((written["churn_intent"] >= views.INTENT).mean())
     check = story.shares_of([LEAVING], written)[LEAVING]
     share = check.estimate
     if math.isnan(share.value):
+        counted = float((written["churn_intent"] >= views.INTENT).mean())
         return open_question(say("leaving.said_open", counted=counted, n=len(written)), READ_150)
     who = "customers who wrote" if named else "texts"
     sentence = say("leaving.said", share=share, who=who, period=story.period.label, checked=describe_check(check))

@@ -9,7 +9,7 @@ from analytics.measures.shares import corrected_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks
 from analytics.report import tested
-from analytics.report.limits import refuse_long
+from analytics.report.checked import refuse_long
 from analytics.report.section import Section, Stake, gather, open_question, section, section_of
 from analytics.report.story import Story
 from analytics.report.words import WORDS, say, table_of
