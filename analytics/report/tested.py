@@ -206,6 +206,8 @@ def watermelons(story: Story, level: float = RATE) -> pd.DataFrame:
 def relief(story: Story, level: float = RATE) -> pd.DataFrame:
     """Answers disputed by what was done for the customer."""
     cases = require(story.cases_recent, [DISPUTED.column, "remedy"], "disputes by kind of relief")
+    if not cases[[DISPUTED.column, "remedy"]].notna().all(axis=1).any():
+        raise NotMeasured(table="complaints", columns=[DISPUTED.column], needed_for="disputes by kind of relief")
     return contrast_groups(cases, DISPUTED.column, "remedy", minimum=story.k, confidence=story.confidence, cut=level)
 
 
