@@ -5,9 +5,11 @@ a source names the environment variable that holds its database address.
 """
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -25,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+DERIVED = "data/derived"  # beside the configuration
 TableName = Literal["contacts", "surveys", "complaints", "customers"]
 TABLES: tuple[str, ...] = get_args(TableName)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -317,6 +320,21 @@ class Config(Section):
                 f"{part!r} cannot name a folder: it has no letter or digit. Rename it by `values` in the map."
             )
         return self.resolve(self.report.output) / (f"{report}-{name}" if name else report)
+
+    def derived(self, part: str = "") -> Path:
+        """A place in data/derived, open to its owner alone whatever the umask: it tells of customers.
+
+        Raises
+        ------
+        OSError
+            If others may enter a folder that can be written and this user may not close it.
+        """
+        folder = self.resolve(DERIVED)
+        with suppress(OSError):  # where nothing can be written, nothing needs hiding
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.is_dir() and folder.stat().st_mode & 0o077 and os.access(folder, os.W_OK):
+            folder.chmod(0o700)
+        return folder / part
 
     def resolve(self, path: str) -> Path:
         """Absolute form of a path written in the file."""

@@ -363,7 +363,8 @@ def alone(folder: Path, wait: float) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     for missing in [p for p in reversed(folder.parents) if not p.exists()]:
-        missing.mkdir(mode=0o750, exist_ok=True)  # whatever the umask of the schedule that runs this
+        missing.mkdir(exist_ok=True)
+        missing.chmod(0o750)  # whatever the umask
     try:
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=wait, mode=0o640):
             yield

@@ -196,7 +196,7 @@ class Reader:
         """Texts whose sentiment this model has not read."""
         if self.pages is None:
             return texts
-        return [texts[place] for place in self.pages.missing(self._sentiment_part, self._keys(texts))]
+        return [texts[place] for place in self.pages.missing(self._sentiment_part, self.keys(texts))]
 
     def sentiment(self, texts: list[str]) -> np.ndarray:
         """Probabilities of the three classes, of normalised texts."""
@@ -270,7 +270,8 @@ class Reader:
 
         return Memory(Encoder.load(self.threads or THREADS))
 
-    def _keys(self, texts: Sequence[str]) -> list[bytes]:
+    def keys(self, texts: Sequence[str]) -> list[bytes]:
+        """Under what the pages keep numbers of normalised texts."""
         salt = "\0".join(sorted(self.brands))
         return [key_of(salt, text) for text in texts]
 
@@ -279,7 +280,7 @@ class Reader:
             return np.empty((0, part.width))
         if self.pages is None:
             return read(list(range(len(texts))))
-        return self.pages.fill(part, self._keys(texts), read)
+        return self.pages.fill(part, self.keys(texts), read)
 
 
 @lru_cache(maxsize=8)

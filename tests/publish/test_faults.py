@@ -173,7 +173,7 @@ def test_ten_times_the_usual_data_are_published_like_any(folder, small):
 
 @pytest.mark.parametrize("umask", [0o000, 0o077])
 def test_nothing_that_is_published_is_open_to_everybody_whatever_the_umask(small, in_process, umask):
-    small.write_text(small.read_text() + '[delivery]\ncopy_to = "memory://masked"\n')
+    small.write_text(small.read_text() + '[delivery]\ncopy_to = "copies"\n')
     before = os.umask(umask)
     try:
         build_report("small", "2025-03", small)
@@ -186,8 +186,12 @@ def test_nothing_that_is_published_is_open_to_everybody_whatever_the_umask(small
     assert {mode for path, mode in found.items() if (folder / path).is_file()} == {0o640}
     assert {mode for path, mode in found.items() if (folder / path).is_dir()} == {0o750}
     assert {"changes.json", "delivery.json", "versions/v1/report.pdf"} <= {str(path) for path in found}
+    copied = [*(small.parent / "copies").rglob("*")]
+    assert {p.stat().st_mode & 0o777 for p in copied if p.is_file()} == {0o640}
+    assert {p.stat().st_mode & 0o777 for p in copied if p.is_dir()} == {0o750}
     above = [folder.parent, folder.parent.parent, folder.with_name(".2025-03.lock")]
-    assert [p for p in above if p.stat().st_mode & 0o007] == []
+    assert above[-1].stat().st_mode & 0o777 == 0o640
+    assert {p.stat().st_mode & 0o777 for p in above if p.is_dir()} == {0o750}
 
 
 @pytest.mark.parametrize("name", ["...ipynb", "report_.ipynb", "a\nb.ipynb", "-x.ipynb", "a;b.ipynb"])
