@@ -128,7 +128,7 @@ def build_report(
         write_json(staged / "claims.json", {"report": report, "period": period, "claims": list(findings(blocks))})
         manifest = {
             "report": report,
-            "version": keep_version(staged, folder),
+            "version": keep_version(staged, folder, config.organisation.minimum_group),
             "data_mark": data_mark,
             "title": title,
             "period": period,

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from analytics.publish.collect import ReportError
 from analytics.publish.format import write_interval
 from analytics.tables.read import write_whole
 
@@ -108,7 +109,11 @@ def version_of(folder: Path) -> int:
     return number if isinstance(number, int) and number > 0 else 1 + max(kept, default=0)
 
 
-def keep_version(staged: Path, folder: Path) -> int:
+class HeldBackError(ReportError):
+    """A version that together with the one before would give a few people's answers away."""
+
+
+def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
     """Carry what was published before into a staged report, and return the staged report's version.
 
     The same PDF again is the same version. Another PDF is the next version: the files before it move to
@@ -120,11 +125,18 @@ def keep_version(staged: Path, folder: Path) -> int:
         The new report, complete but for its manifest.
     folder
         Where it will be published.
+    k
+        Smallest group of people that may be shown.
 
     Returns
     -------
     int
         1 for a period published for the first time.
+
+    Raises
+    ------
+    HeldBackError
+        If some people came or went since, and fewer than k everywhere: both versions in hand would tell what they said.
     """
     before = version_of(folder)
     if before == 0:
@@ -135,31 +147,46 @@ def keep_version(staged: Path, folder: Path) -> int:
     if digest(folder / "report.pdf") == digest(staged / "report.pdf"):
         _take(folder, staged, [CHANGES])
         return before
+    claims, fresh = read_claims(folder), read_claims(staged) or []
+    moved = max(_people_moved(claims or [], fresh).values(), default=0)
+    if 0 < moved < k:
+        raise HeldBackError(
+            f"fewer than {k} people came or went since version {before}, which stays: two versions would tell what "
+            f"they said. It is built again when they are {k}; if it is wrong, remove {folder} and build anew."
+        )
     kept = staged / VERSIONS / f"v{before}"
     kept.mkdir(parents=True)
     for made in (kept.parent, kept):
         made.chmod(0o750)
     _take(folder, kept, [*FILES, CHANGES])
-    changes = compare_claims(read_claims(folder), read_claims(staged) or [])
+    changes = compare_claims(claims, fresh, k)
     at = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(staged / CHANGES, {"version": before + 1, "replaces": before, "at": at, **changes})
     return before + 1
 
 
-def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim]) -> Json:
+def _people_moved(before: Sequence[Claim], after: Sequence[Claim]) -> dict[str, int]:
+    """By how many people the n of each claim told in both versions differs."""
+    old, new = _keyed(before), _keyed(after)
+    return {key: abs(new[key]["evidence"][0]["n"] - old[key]["evidence"][0]["n"]) for key in old if key in new}
+
+
+def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim], k: int = 1) -> Json:
     """Say which published figures changed, and by how much.
 
     Parameters
     ----------
     before, after
         Claims as in claims.json; None where the earlier ones cannot be read.
+    k
+        Smallest group of people that may be shown.
 
     Returns
     -------
     dict
         `comparable`; `figures`: one entry per keyed claim whose figure, interval, n or word of movement changed (key,
-        unit, before, after, by: the difference of the figures, None where one is missing); `no_longer_said` and
-        `newly_said`: sentences of the other claims.
+        unit, before, after, by: the difference of the figures, None where one is missing); `withheld`: how many more
+        changed as 1 to k - 1 people came or went; `no_longer_said` and `newly_said`: sentences of the other claims.
 
     Examples
     --------
@@ -170,14 +197,16 @@ def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim]) -> Js
     [('score:nps', -2.0)]
     """
     if before is None:
-        return {"comparable": False, "figures": [], "no_longer_said": [], "newly_said": []}
+        return {"comparable": False, "figures": [], "withheld": 0, "no_longer_said": [], "newly_said": []}
     old, new = _keyed(before), _keyed(after)
     changed = [key for key in {**old, **new} if _figure(old.get(key)) != _figure(new.get(key))]
-    figures = [_change(key, _figure(old.get(key)), _figure(new.get(key))) for key in changed]
+    few = {key for key, people in _people_moved(before, after).items() if 0 < people < k}
+    figures = [_change(key, _figure(old.get(key)), _figure(new.get(key))) for key in changed if key not in few]
     said, says = ([c["sentence"] for c in claims if c.get("key") not in changed] for claims in (before, after))
     gone = [sentence for sentence in dict.fromkeys(said) if sentence not in says]
     come = [sentence for sentence in dict.fromkeys(says) if sentence not in said]
-    return {"comparable": True, "figures": figures, "no_longer_said": gone, "newly_said": come}
+    withheld = len(few & {*changed})
+    return {"comparable": True, "figures": figures, "withheld": withheld, "no_longer_said": gone, "newly_said": come}
 
 
 def tell_changes(changes: Json | None) -> list[str]:
@@ -190,6 +219,8 @@ def tell_changes(changes: Json | None) -> list[str]:
     for change in changes["figures"]:
         before, after = (_write(change[side]) for side in ("before", "after"))
         sentences.append(f"{change['key'].replace(':', ' ').replace('_', ' ')}: {before} before, {after} now.")
+    if withheld := changes.get("withheld"):
+        sentences.append(f"{withheld} further figure{'s' * (withheld > 1)} changed by too few people to say how.")
     if others := len(changes["newly_said"]):
         sentences.append(f"{others} further {'sentence reads' if others == 1 else 'sentences read'} differently.")
     return sentences

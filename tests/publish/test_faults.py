@@ -35,9 +35,9 @@ def contents(folder):
     return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def add_answer(config, number=0):
+def add_answers(config, count=10):
     with (config.parent / "surveys.csv").open("a") as file:
-        file.write(f"late{number},b,2025-03-20,2025-03-21,1\n")
+        file.writelines(f"late{i},late{i},2025-03-20,2025-03-21,1\n" for i in range(count))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are listed under /proc on Linux only")
@@ -69,7 +69,7 @@ def test_a_full_disk_leaves_the_old_report_and_says_so(small, in_process):
     try:
         folder = build_report("small", "2025-03", small).folder
         before = contents(folder)
-        add_answer(small)
+        add_answers(small)
         free = shutil.disk_usage(disk).free
         for left in (0, 4096, 20480):
             (disk / "filler").write_bytes(b"x" * (free - left))
@@ -149,7 +149,7 @@ def test_a_clock_that_jumped_back_builds_and_harms_nothing(folder, small):
 
 def test_the_lock_of_a_dead_process_keeps_nobody_out(folder, small):
     folder.with_name(".2025-03.lock").write_text("4194304\nanother-host\n")
-    add_answer(small)
+    add_answers(small)
     assert build_report("small", "2025-03", small, wait=0).manifest["version"] == 2
 
 
@@ -157,7 +157,7 @@ def test_the_lock_of_a_dead_process_keeps_nobody_out(folder, small):
 def test_damaged_files_of_the_version_before_do_not_stop_the_next(folder, small, damaged):
     (folder / damaged).unlink(missing_ok=True)
     (folder / damaged).write_bytes(b"\xff{[")
-    add_answer(small)
+    add_answers(small)
     steps = {step.period: step.word for step in catch_up("small", small, now=APRIL)}
     assert steps["2025-03"] == "revised"
     assert version_of(folder) == 2
@@ -165,8 +165,7 @@ def test_damaged_files_of_the_version_before_do_not_stop_the_next(folder, small,
 
 
 def test_ten_times_the_usual_data_are_published_like_any(folder, small):
-    for number in range(120):
-        add_answer(small, number)
+    add_answers(small, 120)
     step = list(catch_up("small", small, since="2025-03", now=APRIL))[0]
     assert (step.word, version_of(folder)) == ("revised", 2)
 
@@ -177,7 +176,7 @@ def test_nothing_that_is_published_is_open_to_everybody_whatever_the_umask(small
     before = os.umask(umask)
     try:
         build_report("small", "2025-03", small)
-        add_answer(small)
+        add_answers(small)
         folder = build_report("small", "2025-03", small).folder
         deliver("small", small, pauses=[0])
     finally:
