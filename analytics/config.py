@@ -80,8 +80,8 @@ def _patterns_compile(value: list[str]) -> list[str]:
     for pattern in value:
         try:
             re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(f"{pattern[:80]!r} is not a regular expression: {error}") from None
     return value
 
 
@@ -382,7 +382,7 @@ def load_config(path: str | Path = "perception.toml") -> Config:
         raise ConfigError(path, [f"Cannot be read: {error.strerror}."]) from None
     except UnicodeDecodeError:
         raise ConfigError(path, ["Is not UTF-8 text. Save it as UTF-8."]) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # nested too deeply
         raise ConfigError(path, [f"Is not TOML: {error}"]) from None
     if asked := open_questions(text):
         raise ConfigError(path, [f"{question} Answer it and delete its line." for question in asked])
