@@ -10,12 +10,14 @@ import math
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from analytics.publish.blocks import MIME
 from analytics.publish.collect import ReportError
 from analytics.publish.format import write_interval
 from analytics.tables.read import write_whole
@@ -136,7 +138,7 @@ def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
     Raises
     ------
     HeldBackError
-        If some people came or went since, and fewer than k everywhere: both versions in hand would tell what they said.
+        If 1 to k - 1 people came or went behind a figure: both versions in hand would tell what they said.
     """
     before = version_of(folder)
     if before == 0:
@@ -147,46 +149,55 @@ def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
     if digest(folder / "report.pdf") == digest(staged / "report.pdf"):
         _take(folder, staged, [CHANGES])
         return before
-    claims, fresh = read_claims(folder), read_claims(staged) or []
-    moved = max(_people_moved(claims or [], fresh).values(), default=0)
-    if 0 < moved < k:
+    old, new = _bases(folder), _bases(staged)
+    if any(0 < abs(new[base] - n) < k for base, n in old.items() if base in new):
         raise HeldBackError(
-            f"fewer than {k} people came or went since version {before}, which stays: two versions would tell what "
-            f"they said. It is built again when they are {k}; if it is wrong, remove {folder} and build anew."
+            f"fewer than {k} people came or went behind a figure since version {before}, which stays: two versions "
+            f"would tell what they said. Wait until they are {k}; if it is wrong, remove {folder} and build anew."
         )
     kept = staged / VERSIONS / f"v{before}"
     kept.mkdir(parents=True)
     for made in (kept.parent, kept):
         made.chmod(0o750)
     _take(folder, kept, [*FILES, CHANGES])
-    changes = compare_claims(claims, fresh, k)
+    changes = compare_claims(read_claims(folder), read_claims(staged) or [])
     at = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(staged / CHANGES, {"version": before + 1, "replaces": before, "at": at, **changes})
     return before + 1
 
 
-def _people_moved(before: Sequence[Claim], after: Sequence[Claim]) -> dict[str, int]:
-    """By how many people the n of each claim told in both versions differs."""
-    old, new = _keyed(before), _keyed(after)
-    return {key: abs(new[key]["evidence"][0]["n"] - old[key]["evidence"][0]["n"]) for key in old if key in new}
+def _bases(folder: Path) -> dict[Any, int]:
+    """The n behind the figures of keyed claims, and behind tables and charts of people by their headings and turn."""
+    bases: dict[Any, Any] = {}
+    for key, claim in _keyed(read_claims(folder) or []).items():
+        bases |= {(key, place): figure["n"] for place, figure in enumerate(claim["evidence"])}
+    turns: Counter[str] = Counter()
+    try:
+        cells = json.loads((folder / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+        blocks = [out.get("data", {}).get(MIME, {}) for cell in cells for out in cell.get("outputs", [])]
+        for block in (b for b in blocks if b.get("kind") in ("table", "figure") and b.get("people") != "records"):
+            heads = json.dumps(block.get("drawn", block).get("columns"))
+            turns[heads] += 1
+            bases[heads, turns[heads]] = block["n"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged: there is nothing to compare with
+        pass
+    return {base: n for base, n in bases.items() if isinstance(n, int)}
 
 
-def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim], k: int = 1) -> Json:
+def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim]) -> Json:
     """Say which published figures changed, and by how much.
 
     Parameters
     ----------
     before, after
         Claims as in claims.json; None where the earlier ones cannot be read.
-    k
-        Smallest group of people that may be shown.
 
     Returns
     -------
     dict
         `comparable`; `figures`: one entry per keyed claim whose figure, interval, n or word of movement changed (key,
-        unit, before, after, by: the difference of the figures, None where one is missing); `withheld`: how many more
-        changed as 1 to k - 1 people came or went; `no_longer_said` and `newly_said`: sentences of the other claims.
+        unit, before, after, by: the difference of the figures, None where one is missing); `no_longer_said` and
+        `newly_said`: sentences of the other claims.
 
     Examples
     --------
@@ -197,16 +208,14 @@ def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim], k: in
     [('score:nps', -2.0)]
     """
     if before is None:
-        return {"comparable": False, "figures": [], "withheld": 0, "no_longer_said": [], "newly_said": []}
+        return {"comparable": False, "figures": [], "no_longer_said": [], "newly_said": []}
     old, new = _keyed(before), _keyed(after)
     changed = [key for key in {**old, **new} if _figure(old.get(key)) != _figure(new.get(key))]
-    few = {key for key, people in _people_moved(before, after).items() if 0 < people < k}
-    figures = [_change(key, _figure(old.get(key)), _figure(new.get(key))) for key in changed if key not in few]
+    figures = [_change(key, _figure(old.get(key)), _figure(new.get(key))) for key in changed]
     said, says = ([c["sentence"] for c in claims if c.get("key") not in changed] for claims in (before, after))
     gone = [sentence for sentence in dict.fromkeys(said) if sentence not in says]
     come = [sentence for sentence in dict.fromkeys(says) if sentence not in said]
-    withheld = len(few & {*changed})
-    return {"comparable": True, "figures": figures, "withheld": withheld, "no_longer_said": gone, "newly_said": come}
+    return {"comparable": True, "figures": figures, "no_longer_said": gone, "newly_said": come}
 
 
 def tell_changes(changes: Json | None) -> list[str]:
@@ -219,8 +228,6 @@ def tell_changes(changes: Json | None) -> list[str]:
     for change in changes["figures"]:
         before, after = (_write(change[side]) for side in ("before", "after"))
         sentences.append(f"{change['key'].replace(':', ' ').replace('_', ' ')}: {before} before, {after} now.")
-    if withheld := changes.get("withheld"):
-        sentences.append(f"{withheld} further figure{'s' * (withheld > 1)} changed by too few people to say how.")
     if others := len(changes["newly_said"]):
         sentences.append(f"{others} further {'sentence reads' if others == 1 else 'sentences read'} differently.")
     return sentences
