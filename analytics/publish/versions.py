@@ -82,7 +82,14 @@ def _is_claim(claim: object) -> bool:
     if not (isinstance(claim, dict) and isinstance(claim.get("sentence"), str)):
         return False
     figures = claim.get("evidence")
-    return isinstance(figures, list) and all(isinstance(f, dict) and {*FIGURE} <= {*f} for f in figures)
+    return isinstance(claim.get("key") or "", str) and isinstance(figures, list) and all(map(_is_figure, figures))
+
+
+def _is_figure(figure: object) -> bool:
+    if not (isinstance(figure, dict) and {*FIGURE} <= {*figure} and isinstance(figure["unit"], str)):
+        return False
+    numbers = [figure[name] for name in FIGURE[:3] if figure[name] is not None]
+    return isinstance(figure["n"], int) and all(isinstance(number, int | float) for number in numbers)
 
 
 def read_deliveries(folder: Path) -> dict[int, DeliveryRecord]:

@@ -11,10 +11,12 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 
 import analytics
+from analytics.publish.collect import InputError
 from analytics.publish.run import FILES, build_report, report_name
 from analytics.publish.versions import version_of
 from analytics.unattended.catchup import catch_up
@@ -99,6 +101,27 @@ def test_a_database_that_goes_away_leaves_the_report_and_shows_no_password(folde
     assert contents(folder) == before
 
 
+def test_a_database_lost_in_the_middle_of_a_report_leaves_the_old_one_and_shows_no_password(small, monkeypatch):
+    pytest.importorskip("psycopg", reason="the PostgreSQL driver is not installed")
+    folder = build_report("small", "2025-03", small).folder
+    before = contents(folder)
+    notebook = small.parent / "notebooks/report_small.ipynb"
+    nb = nbformat.read(notebook, as_version=4)
+    nb.cells[2].source = "from analytics.config import load_config\nfrom analytics.tables.read import read_tables\n"
+    nb.cells[2].source += "answers = read_tables(load_config(config)).surveys"
+    nbformat.write(nb, notebook)
+    query = 'url_env = "DATABASE"\nquery = "SELECT * FROM surveys"'
+    small.write_text(small.read_text().replace('path = "surveys.csv"', query))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=vanish, args=(server, 1), daemon=True).start()
+        address = f"127.0.0.1:{server.getsockname()[1]}/crm?sslmode=disable"
+        monkeypatch.setenv("DATABASE", f"postgresql+psycopg://reader:pa55word@{address}")
+        with pytest.raises(InputError, match="DATABASE: SELECT.*the database says") as caught:
+            build_report("small", "2025-03", small)
+    assert "pa55word" not in str(caught.value)
+    assert contents(folder) == before
+
+
 def vanish(server, after):
     """Speak just enough of PostgreSQL's protocol to be let in, then hang up: at once, or at the first query."""
     while True:
@@ -162,6 +185,23 @@ def test_damaged_files_of_the_version_before_do_not_stop_the_next(folder, small,
     assert steps["2025-03"] == "revised"
     assert version_of(folder) == 2
     assert (folder / "versions/v1").is_dir()
+
+
+FIGURE = {"value": 0.75, "low": 0.5, "high": 0.9, "n": 12, "unit": "share"}
+
+
+@pytest.mark.parametrize(
+    "odd", [{"n": "many"}, {"value": "0.75"}, {"low": [0]}, {"unit": None}, {"unit": ["share"]}, {"n": None}]
+)
+def test_claims_of_an_odd_form_do_not_stop_the_next_version(folder, small, odd):
+    claim = {"key": "score:csat", "sentence": "75 %.", "signal": None, "evidence": [FIGURE | odd]}
+    (folder / "claims.json").write_text(json.dumps({"claims": [claim]}))
+    (folder / "notebook.ipynb").write_text(json.dumps({"cells": 3}))
+    (folder / "delivery.json").write_text(json.dumps({"v1": {"sent": [1]}, "v2": None, "vx": {}}))
+    add_answers(small)
+    steps = {step.period: step for step in catch_up("small", small, now=APRIL)}
+    assert (steps["2025-03"].word, version_of(folder)) == ("revised", 2)
+    assert "could not be read" in steps["2025-03"].detail
 
 
 def test_ten_times_the_usual_data_are_published_like_any(folder, small):
