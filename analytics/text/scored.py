@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 WINDOW = 90  # words: longer texts are read by the accurate model in windows of about as many
 ACCURATE_LIMIT = 20_000  # new texts: about two minutes of the accurate model on two cores
-ROUND = 20_000  # distinct texts in memory at once beside the result
+ROUND = 5_000_000  # characters of distinct texts in memory at once beside the result
+USUAL = 250  # characters that a text counts for at least
 COLUMNS = ["sentiment", "reason", "valence", *PROBABILITIES, "churn_intent", "themes", "model"]
 
 
@@ -113,8 +115,9 @@ def score_own_words(
     reader = Reader(_pages_of(cache), tuple(brands))
     plain, reasons = _cleaned(different["text"].tolist(), different["no_answer"].tolist())
     reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
-    starts = range(0, max(len(plain), 1), ROUND)
-    rounds = [reader.score(plain[at : at + ROUND], reasons[at : at + ROUND]) for at in starts]
+    turns = np.cumsum([max(len(text), USUAL) for text in plain]) // ROUND
+    edges = [0, *(np.flatnonzero(np.diff(turns)) + 1).tolist(), len(plain)]
+    rounds = [reader.score(plain[at:end], reasons[at:end]) for at, end in pairwise(edges)]
     result = pd.concat(rounds, ignore_index=True).take(codes).set_axis(own.index)
     result["themes"] = pd.Series([list(themes) for themes in result["themes"]], result.index, dtype=object)
     return result
