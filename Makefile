@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DATASETS ?= ../shared/datasets
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab check audit kills worlds lint type bench sample train lock format clean
+.PHONY: help report test lab check audit sbom kills worlds lint type bench sample train lock format clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -45,6 +45,9 @@ audit: $(READY)  ## look for known faults in the pinned dependencies (skipped, w
 	@if $(BIN)/python -c 'import urllib.request as u; u.urlopen("https://pypi.org/pypi/pip/24.0/json", timeout=10)' 2>/dev/null; \
 	then $(BIN)/pip-audit --strict --requirement requirements.lock --require-hashes --disable-pip --progress-spinner off; \
 	else echo "audit skipped: the list of known faults (pypi.org/pypi/<name>/<version>/json) cannot be read from here"; fi
+
+sbom: $(READY)  ## write build/sbom.json, a CycloneDX list of every pinned dependency with its hashes
+	@$(BIN)/python tests/sbom.py
 
 kills: $(READY)  ## kill the runner or its kernel 200 times, and run two reports at once ten times: what is published stays whole (20 minutes)
 	@PERCEPTION_KILLS=200 PERCEPTION_PAIRS=10 $(BIN)/python -m pytest -s tests/publish/test_faults.py -k "kill or at_once"

@@ -1,5 +1,6 @@
 """The command line `perception`: thin, it parses, calls the rooms, and turns faults into sentences and exit codes."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -178,7 +179,7 @@ def check(config: ConfigPath = CONFIG) -> None:
 
     settings = load_config(config)
     refuse_addresses(settings)
-    settings.resolve(PAGE).unlink(missing_ok=True)
+    settings.derived(PAGE).unlink(missing_ok=True)
     now = pd.Timestamp.now(settings.organisation.zone)
     with err.status("Reading every source …"):
         tables = heed_mood(read_tables(settings))
@@ -190,6 +191,43 @@ def check(config: ConfigPath = CONFIG) -> None:
     out.print(f"{config}: {'can be read; see the last note' if undated(tables) else 'ready'}.", highlight=False)
     if incoming.next_period and not undated(tables):
         out.print(f"Next: perception report --config {config} --period {incoming.next_period}", highlight=False)
+
+
+@app.command()
+def forget(
+    customer: Annotated[str, typer.Option(help="The customer_id, as the sources have it.")],
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Remove one customer from what was derived: prepared tables, call lists, scores, readings, quarantine.
+
+    Run it before their rows leave the sources: scores and readings are kept by hashes of texts. Published reports stay
+    as they are; those that counted the customer are named.
+    """
+    from analytics.config import load_config
+    from analytics.unattended.forget import forget_customer
+
+    gone = forget_customer(load_config(config), customer)
+    for file, n in gone.files.items():
+        out.print(f"{file}: {n} {'row' if n == 1 else 'rows'} removed", highlight=False)
+    out.print(f"Scores: {gone.pages} pages removed. Readings: {gone.readings} removed. Quarantine: emptied.")
+    out.print(f"Published reports that counted them: {', '.join(gone.reports) or 'none'}.", highlight=False)
+    if gone.in_sources:
+        out.print("Now remove their rows from your sources: they come back with the next run otherwise.")
+    else:
+        _say("No source holds them now, so what was scored or read of their texts cannot be told apart, nor can their "
+             "reports. Remove all scores: perception clean --scores", failed=True)  # fmt: skip
+
+
+@app.command()
+def clean(
+    scores: Annotated[bool, typer.Option("--scores", help="Also all scores: the next run reads every text.")] = False,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Empty quarantine and remove the page of `check`: both repeat cells of the sources until the next run."""
+    from analytics.config import load_config
+    from analytics.unattended.forget import clean as empty
+
+    empty(load_config(config), scores)
 
 
 @app.command()
@@ -336,6 +374,7 @@ def main() -> None:
     """Run the command line; every expected fault becomes one message and an exit code, never a traceback."""
     from analytics.publish.collect import InputError, ReportError
 
+    os.umask(0o077)  # what it writes is of customers; published reports are given wider modes
     try:
         app()
     except InputError as error:

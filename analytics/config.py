@@ -5,9 +5,11 @@ a source names the environment variable that holds its database address.
 """
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import date, time
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -25,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+DERIVED = "data/derived"  # beside the configuration
 TableName = Literal["contacts", "surveys", "complaints", "customers"]
 TABLES: tuple[str, ...] = get_args(TableName)
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -77,8 +80,8 @@ def _patterns_compile(value: list[str]) -> list[str]:
     for pattern in value:
         try:
             re.compile(pattern)
-        except re.error as error:
-            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        except (re.error, RecursionError, OverflowError) as error:
+            raise ValueError(f"{pattern[:80]!r} is not a regular expression: {error}") from None
     return value
 
 
@@ -318,6 +321,21 @@ class Config(Section):
             )
         return self.resolve(self.report.output) / (f"{report}-{name}" if name else report)
 
+    def derived(self, part: str = "") -> Path:
+        """A place in data/derived, open to its owner alone whatever the umask: it tells of customers.
+
+        Raises
+        ------
+        OSError
+            If others may enter a folder that can be written and this user may not close it.
+        """
+        folder = self.resolve(DERIVED)
+        with suppress(OSError):  # where nothing can be written, nothing needs hiding
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if folder.is_dir() and folder.stat().st_mode & 0o077 and os.access(folder, os.W_OK):
+            folder.chmod(0o700)
+        return folder / part
+
     def resolve(self, path: str) -> Path:
         """Absolute form of a path written in the file."""
         return (self.root / path).resolve()
@@ -364,7 +382,7 @@ def load_config(path: str | Path = "perception.toml") -> Config:
         raise ConfigError(path, [f"Cannot be read: {error.strerror}."]) from None
     except UnicodeDecodeError:
         raise ConfigError(path, ["Is not UTF-8 text. Save it as UTF-8."]) from None
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:  # nested too deeply
         raise ConfigError(path, [f"Is not TOML: {error}"]) from None
     if asked := open_questions(text):
         raise ConfigError(path, [f"{question} Answer it and delete its line." for question in asked])

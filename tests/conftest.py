@@ -1,6 +1,7 @@
 """Fixtures shared by all tests: an organisation with small notebooks, one report published from it, real data."""
 
 import json
+import os
 import runpy
 import shutil
 import sys
@@ -147,11 +148,14 @@ def perception(monkeypatch, capsys):
     def call(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["perception", *words])
         monkeypatch.setenv("COLUMNS", "200")
-        code = 0
+        code, umask = 0, os.umask(0o022)
+        os.umask(umask)
         try:
             main()
         except SystemExit as stop:
             code = int(stop.code or 0)
+        finally:
+            os.umask(umask)
         printed = capsys.readouterr()
         assert "Traceback" not in printed.err + printed.out
         return code, printed.out, printed.err

@@ -42,10 +42,12 @@ def suppress(
     """Blank every group of fewer than k people, and every group that would give one away by subtraction.
 
     A cell is blanked when 1 to k - 1 people stand behind it, or when its count differs from the same cell of
-    `previous` by 1 to k - 1 (the newcomers could be had by subtraction). Then, since totals along each group column
-    are taken as public unless they are blanked too, further cells are blanked, smallest first, until no blanked
-    cell follows from what is shown, and those of one line together hold k people or more. Empty groups tell nothing
-    about anybody and stay. A group of exactly one total is its total: publish neither.
+    `previous` by 1 to k - 1 (the newcomers could be had by subtraction), or when it was blanked there. Then, since
+    totals along each group column are taken as public unless they are blanked too, further cells are blanked, smallest
+    first, until no blanked cell follows from what is shown, and those of one line together hold k people or more; the
+    same holds of the table of those who came or went. Empty groups tell nothing about anybody and stay. A group of
+    exactly one total is its total: publish neither. `withheld` is for the analyst: where readers are told which groups
+    are small, a small one beside a partner of k may follow.
 
     Parameters
     ----------
@@ -86,8 +88,14 @@ def suppress(
     _check(frame, k, by, count)
     people = frame[count].to_numpy(dtype=float)
     small = (people > 0) & (people < k)
-    moved = _small_change(frame, previous, k, by, count) & ~small
-    hidden = _complete(frame[by].astype(object), people, small | moved, k)
+    groups, before = frame[by].astype(object), _counts_before(frame, previous, by, count)
+    change = np.abs(people - before)
+    moved = (change > 0) & (change < k) & ~small
+    kept = _complete(groups, before, (before > 0) & (before < k), k) if change.any() else small
+    hidden, wider = np.zeros(len(frame), dtype=bool), small | moved | kept
+    while not np.array_equal(hidden, wider):  # the table, and that of those who came or went, until both hold
+        hidden = _complete(groups, people, wider, k)
+        wider = hidden | _complete(groups, change, hidden & (change > 0), k)
     numeric = [c for c in frame.columns if c not in by and pd.api.types.is_numeric_dtype(frame[c])]
     blanked = frame[numeric].astype("float64").mask(pd.Series(hidden, index=frame.index), axis=0)
     withheld = np.select([small, moved, hidden], [Withheld.FEW, Withheld.MOVED, Withheld.PARTNER], Withheld.NO)
@@ -106,13 +114,12 @@ def _check(frame: pd.DataFrame, k: int, by: list[str], count: str) -> None:
         raise ValueError(f"the groups {by} occur more than once: give one measure and one row per group.")
 
 
-def _small_change(frame: pd.DataFrame, previous: pd.DataFrame | None, k: int, by: list[str], count: str) -> np.ndarray:
-    """Cells whose count moved by 1 to k - 1 people since the previous table."""
+def _counts_before(frame: pd.DataFrame, previous: pd.DataFrame | None, by: list[str], count: str) -> np.ndarray:
+    """The count of each cell in the previous table, 0 for one that it lacks; without a table those of now."""
     if previous is None or not by:
-        return np.zeros(len(frame), dtype=bool)
-    before = frame[by].merge(previous[[*by, count]], on=by, how="left", validate="one_to_one")[count].fillna(0)
-    change = np.abs(frame[count].to_numpy(dtype=float) - before.to_numpy(dtype=float))
-    return np.asarray((change > 0) & (change < k))
+        return frame[count].to_numpy(dtype=float)
+    before = frame[by].merge(previous[[*by, count]], on=by, how="left", validate="one_to_one")[count]
+    return before.fillna(0).to_numpy(dtype=float)
 
 
 def _complete(groups: pd.DataFrame, people: np.ndarray, hidden: np.ndarray, k: int) -> np.ndarray:

@@ -128,7 +128,7 @@ def build_report(
         write_json(staged / "claims.json", {"report": report, "period": period, "claims": list(findings(blocks))})
         manifest = {
             "report": report,
-            "version": keep_version(staged, folder),
+            "version": keep_version(staged, folder, config.organisation.minimum_group),
             "data_mark": data_mark,
             "title": title,
             "period": period,
@@ -363,7 +363,8 @@ def alone(folder: Path, wait: float) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     for missing in [p for p in reversed(folder.parents) if not p.exists()]:
-        missing.mkdir(mode=0o750, exist_ok=True)  # whatever the umask of the schedule that runs this
+        missing.mkdir(exist_ok=True)
+        missing.chmod(0o750)  # whatever the umask
     try:
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=wait, mode=0o640):
             yield

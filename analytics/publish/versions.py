@@ -10,12 +10,15 @@ import math
 import os
 import re
 import shutil
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from analytics.publish.blocks import MIME
+from analytics.publish.collect import ReportError
 from analytics.publish.format import write_interval
 from analytics.tables.read import write_whole
 
@@ -79,7 +82,14 @@ def _is_claim(claim: object) -> bool:
     if not (isinstance(claim, dict) and isinstance(claim.get("sentence"), str)):
         return False
     figures = claim.get("evidence")
-    return isinstance(figures, list) and all(isinstance(f, dict) and {*FIGURE} <= {*f} for f in figures)
+    return isinstance(claim.get("key") or "", str) and isinstance(figures, list) and all(map(_is_figure, figures))
+
+
+def _is_figure(figure: object) -> bool:
+    if not (isinstance(figure, dict) and {*FIGURE} <= {*figure} and isinstance(figure["unit"], str)):
+        return False
+    numbers = [figure[name] for name in FIGURE[:3] if figure[name] is not None]
+    return isinstance(figure["n"], int) and all(isinstance(number, int | float) for number in numbers)
 
 
 def read_deliveries(folder: Path) -> dict[int, DeliveryRecord]:
@@ -108,7 +118,11 @@ def version_of(folder: Path) -> int:
     return number if isinstance(number, int) and number > 0 else 1 + max(kept, default=0)
 
 
-def keep_version(staged: Path, folder: Path) -> int:
+class HeldBackError(ReportError):
+    """A version that together with the one before would give a few people's answers away."""
+
+
+def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
     """Carry what was published before into a staged report, and return the staged report's version.
 
     The same PDF again is the same version. Another PDF is the next version: the files before it move to
@@ -120,11 +134,18 @@ def keep_version(staged: Path, folder: Path) -> int:
         The new report, complete but for its manifest.
     folder
         Where it will be published.
+    k
+        Smallest group of people that may be shown.
 
     Returns
     -------
     int
         1 for a period published for the first time.
+
+    Raises
+    ------
+    HeldBackError
+        If 1 to k - 1 people came or went behind a figure: both versions in hand would tell what they said.
     """
     before = version_of(folder)
     if before == 0:
@@ -135,6 +156,12 @@ def keep_version(staged: Path, folder: Path) -> int:
     if digest(folder / "report.pdf") == digest(staged / "report.pdf"):
         _take(folder, staged, [CHANGES])
         return before
+    old, new = _bases(folder), _bases(staged)
+    if any(0 < abs(new[base] - n) < k for base, n in old.items() if base in new):
+        raise HeldBackError(
+            f"fewer than {k} people came or went behind a figure since version {before}, which stays: two versions "
+            f"would tell what they said. Wait until they are {k}; if it is wrong, remove {folder} and build anew."
+        )
     kept = staged / VERSIONS / f"v{before}"
     kept.mkdir(parents=True)
     for made in (kept.parent, kept):
@@ -144,6 +171,24 @@ def keep_version(staged: Path, folder: Path) -> int:
     at = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(staged / CHANGES, {"version": before + 1, "replaces": before, "at": at, **changes})
     return before + 1
+
+
+def _bases(folder: Path) -> dict[Any, int]:
+    """The n behind the figures of keyed claims, and behind tables and charts of people by their headings and turn."""
+    bases: dict[Any, Any] = {}
+    for key, claim in _keyed(read_claims(folder) or []).items():
+        bases |= {(key, place): figure["n"] for place, figure in enumerate(claim["evidence"])}
+    turns: Counter[str] = Counter()
+    try:
+        cells = json.loads((folder / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
+        blocks = [out.get("data", {}).get(MIME, {}) for cell in cells for out in cell.get("outputs", [])]
+        for block in (b for b in blocks if b.get("kind") in ("table", "figure") and b.get("people") != "records"):
+            heads = json.dumps(block.get("drawn", block).get("columns"))
+            turns[heads] += 1
+            bases[heads, turns[heads]] = block["n"]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged: there is nothing to compare with
+        pass
+    return {base: n for base, n in bases.items() if isinstance(n, int)}
 
 
 def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim]) -> Json:

@@ -22,7 +22,7 @@ from analytics.tables.schema import FIELDS, STAMPS, TABLE_NAMES, Field, ReadLog,
 from analytics.text.comments import find_names
 from analytics.text.redact import redact
 
-PAGE = "data/derived/check.html"
+PAGE = "check.html"  # in the derived data
 BLOCKS = "▁▂▃▄▅▆▇█"
 EXAMPLES, LONGEST = 3, 70  # examples of a column, and characters of each
 
@@ -128,7 +128,7 @@ def draw_terminal(incoming: Incoming, console: Console) -> None:
 
 def write_page(incoming: Incoming, config: Config, moment: pd.Timestamp) -> Path:
     """Write the facts as one HTML page in the derived data, in one step; it repeats customer data and stays there."""
-    path = config.resolve(PAGE)
+    path = config.derived(PAGE)
     page = render(
         Path(__file__).parent / "templates" / "check.html.j2", title=config.organisation.name,
         moment=f"{moment:%Y-%m-%d}", grids=list(incoming.grids), notes=incoming.notes, fault=incoming.fault,

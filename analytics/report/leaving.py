@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from analytics.config import DERIVED
 from analytics.measures.estimate import OBSERVED
 from analytics.measures.intervals import difference_bounds, z_score
 from analytics.measures.leaving import churn_views as views
@@ -306,14 +307,14 @@ def _call_list(story: Story) -> pd.DataFrame:
 @section
 def keep_call_list(story: Story) -> Section:
     """Write the call list, the model and its card into data/derived/leaving/<period>, which no report carries."""
-    folder = f"data/derived/leaving/{story.period.name}"
-    target = story.config.resolve(folder)
+    part = f"leaving/{story.period.name}"
+    target = story.config.derived(part)
     model, calls = tested.leaving_study(story).model, _call_list(story)  # NotMeasured before a folder is made
     target.mkdir(parents=True, exist_ok=True)
     defuse(calls).to_csv(target / "call_list.csv", index=False)
     model.save(target / "model.json")
     (target / "model_card.md").write_text(describe_model(model), encoding="utf-8")
-    return section_of([blocks.finding(say("leaving.kept", folder=folder, n=len(calls)))])
+    return section_of([blocks.finding(say("leaving.kept", folder=f"{DERIVED}/{part}", n=len(calls)))])
 
 
 @section

@@ -21,7 +21,7 @@ from analytics.tables.periods import Period, period_of
 from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
 from analytics.text.comments import collect_comments, complained_about, redact_comments, score_comments
-from analytics.text.pages import Pages
+from analytics.text.pages import PAGES, Pages
 from analytics.text.readings import find_readings, find_store
 from analytics.text.scored import Reader
 
@@ -89,7 +89,7 @@ class Texts:
 
     @cached_property
     def _pages(self) -> Pages:
-        return Pages(self.config.resolve("data/derived/scores"))
+        return Pages(self.config.derived(PAGES))
 
     @cached_property
     def _texts(self) -> pd.DataFrame:

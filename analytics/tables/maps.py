@@ -185,7 +185,7 @@ def load_map(path: Path, name: str) -> ExportMap:
         near = sorted(p.name for p in path.parent.glob("*.toml"))
         hint = f" That folder holds: {', '.join(near)}." if near else ""
         raise ValueError(f"map {name}: cannot be read ({error.strerror}).{hint}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:  # nested too deeply
         raise ValueError(f"map {name}: is not TOML ({error}).") from None
     if asked := open_questions(text):
         raise ValueError("\n".join(f"map {name}: {question} Answer it and delete its line." for question in asked))

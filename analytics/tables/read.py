@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from analytics.config import Config, Source
+from analytics.config import DERIVED, Config, Source
 from analytics.tables.check import Checked, Piece, Stop, check_table, list_stops
 from analytics.tables.layout import Place
 from analytics.tables.maps import ExportMap, load_map
@@ -17,7 +17,7 @@ from analytics.tables.meaning import plain_map
 from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 
-QUARANTINE = "data/derived/quarantine"
+QUARANTINE = "quarantine"  # in the derived data
 _DEMO = tomllib.loads((Path(__file__).parent / "demo" / "declared.toml").read_text(encoding="utf-8"))
 _LOGGED = ("rows", "inputs", "faults", "absent", "losses", "spans")
 _LINKS = (
@@ -69,7 +69,7 @@ def read_tables(config: Config) -> Tables:
     if stops:
         raise DataContractError(list(dict.fromkeys(stops)))
     for table, result in checked.items():
-        write_quarantine(result.faults, config.resolve(f"{QUARANTINE}/{table}.csv"))
+        write_quarantine(result.faults, config.derived(f"{QUARANTINE}/{table}.csv"))
     frames: dict[str, pd.DataFrame] = {table: result.frame for table, result in checked.items()}
     return Tables(**frames, log=_build_log(pieces, checked))
 
@@ -208,7 +208,7 @@ def _general_warnings(pieces: dict[str, list[Piece]], checked: dict[str, Checked
     warnings += [f"{raw.name}: holds a header and no rows." for raw in raws if raw.frame.empty and not raw.broken]
     for table, result in checked.items():
         warnings += result.log.warnings
-        n, where = result.log.rows.iloc[0], f"see {QUARANTINE}/{table}.csv"
+        n, where = result.log.rows.iloc[0], f"see {DERIVED}/{QUARANTINE}/{table}.csv"
         if n["left_out"]:
             warnings.append(f"{table}: {n['left_out']:,} of {n['read']:,} rows were left out as the map's where asks.")
         if n["quarantined"]:

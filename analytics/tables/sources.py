@@ -95,7 +95,9 @@ def read_raw(
     try:
         if path.exists() and not path.is_file():
             raise ValueError(f"{name}: is a pipe or a device, not a file. Save the export to a file first.")
-        data = path.read_bytes()
+        before, data, after = path.stat(), path.read_bytes(), path.stat()
+        if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, len(data)):
+            raise ValueError(f"{name}: changed while it was read. Wait until it is written, and read it again.")
     except FileNotFoundError:
         raise ValueError(f"{name}: no such file. Correct the path.") from None
     except OSError as error:
@@ -294,17 +296,31 @@ def _read_parquet(path: Path, name: str) -> Raw:
     files = sorted(path.rglob("*.parquet")) if path.is_dir() else [path]
     if not files:
         raise ValueError(f"{name}: is a folder without Parquet files. Give a file, or a pattern such as {name}/*.csv.")
-    digest = hashlib.sha256()
     try:
+        digest = _digest(path, files)
         for file in files:
-            digest.update(hashlib.sha256(file.read_bytes()).digest() if path.is_dir() else file.read_bytes())
             _refuse_inflated(file, name)
         frame = pd.read_parquet(path)
+        same = _digest(path, files) == digest
     except FileNotFoundError:
         raise ValueError(f"{name}: no such file. Correct the path.") from None
     except (OSError, ValueError, NotImplementedError, MemoryError) as error:
         raise ValueError(f"{name}: cannot be read as Parquet ({first_line(error)}).") from None
-    return Raw(name, _number_rows(_plain(frame)), digest.hexdigest())
+    if not same:
+        raise ValueError(f"{name}: changed while it was read. Wait until it is written, and read it again.")
+    return Raw(name, _number_rows(_plain(frame)), digest)
+
+
+def _digest(path: Path, files: list[Path]) -> str:
+    """SHA-256 of a file, or of those of the files of a folder."""
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            one = hashlib.file_digest(opened, "sha256")
+        if not path.is_dir():
+            return one.hexdigest()
+        digest.update(one.digest())
+    return digest.hexdigest()
 
 
 def _refuse_inflated(file: Path, name: str) -> None:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+PAGES = "scores"  # in the derived data
 ROWS = 2_048  # of a page: what one damaged byte costs to read again
 
 
@@ -53,6 +54,14 @@ class Pages:
             self._write(part, fresh)
             rows |= fresh
         return np.array([rows[key] for key in keys], dtype=float).reshape(len(keys), part.width)
+
+    def forget(self, keys: Sequence[bytes]) -> int:
+        """Remove every page, of any part and version, that holds one of the keys; the rest of it is read again."""
+        held = [file for file in sorted(self.folder.glob("*/*/*.page")) if _holds(file, keys)]
+        for file in held:
+            file.unlink()
+        self._rows.clear()
+        return len(held)
 
     def _home(self, part: Part) -> Path:
         return self.folder / part.name / _digest(part.version.encode())
@@ -96,6 +105,13 @@ def _read_page(file: Path, width: int) -> tuple[list[bytes], np.ndarray]:
         return [], np.empty((0, width))
     table = np.frombuffer(zlib.decompress(data), row)
     return [key.tobytes() for key in table["key"]], table["numbers"]
+
+
+def _holds(file: Path, keys: Sequence[bytes]) -> bool:
+    """Whether a page holds one of the keys, or cannot be read."""
+    data = file.read_bytes()
+    table = zlib.decompress(data) if _digest(data) == file.stem else b"".join(keys)
+    return any(key in table for key in keys)
 
 
 def _digest(data: bytes) -> str:

@@ -7,7 +7,7 @@ buttons, and what is said about agreement, are ``report.labelling``.
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,7 +26,7 @@ from analytics.text.read_sets import COMPLAINT, LEAVING
 from analytics.text.redact import redact
 from analytics.text.themes import THEMES
 
-FOLDER = "data/derived/labels"  # beside the configuration, unless it names a file
+FOLDER = "labels"  # in the derived data, unless the configuration names a file
 ABOUT = ["sentiment", "blame", "praise", "other", LEAVING, COMPLAINT]
 COLUMNS = ["text_hash", "labeller", "labelled_at", "drawn", "period", *ABOUT]
 SKIPPED = "skipped"
@@ -142,6 +142,17 @@ class LabelStore:
                 return None
             self._write(rows.drop(own[-1]))
             return {str(column): str(value) for column, value in rows.loc[own[-1]].items()}
+
+    def forget(self, hashes: Collection[str]) -> int:
+        """Drop every reading of some texts, whoever made it, and return how many there were."""
+        if not self.path.exists():
+            return 0
+        with self._lock():
+            rows = self.read()
+            of_them = rows["text_hash"].isin(hashes)
+            if of_them.any():
+                self._write(rows[~of_them])
+        return int(of_them.sum())
 
     def _lock(self) -> Any:  # noqa: ANN401
         from filelock import FileLock
@@ -292,7 +303,8 @@ def correct_reading(config: Config, period: str, text: str, reading: Reading, la
 def find_store(config: Config) -> LabelStore:
     """Return the store of an organisation's readings, whether or not it holds any."""
     name = re.sub(r"[^a-z0-9]+", "-", config.organisation.name.casefold()).strip("-") or "labels"
-    return LabelStore(config.resolve(config.text.readings or f"{FOLDER}/{name}.csv"))
+    own = config.text.readings
+    return LabelStore(config.resolve(own) if own else config.derived(f"{FOLDER}/{name}.csv"))
 
 
 def find_readings(rows: pd.DataFrame, texts: pd.DataFrame) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
 
 WINDOW = 90  # words: longer texts are read by the accurate model in windows of about as many
 ACCURATE_LIMIT = 20_000  # new texts: about two minutes of the accurate model on two cores
-ROUND = 20_000  # distinct texts in memory at once beside the result
+ROUND = 5_000_000  # characters of distinct texts in memory at once beside the result
+USUAL = 250  # characters that a text counts for at least
 COLUMNS = ["sentiment", "reason", "valence", *PROBABILITIES, "churn_intent", "themes", "model"]
 
 
@@ -113,8 +115,9 @@ def score_own_words(
     reader = Reader(_pages_of(cache), tuple(brands))
     plain, reasons = _cleaned(different["text"].tolist(), different["no_answer"].tolist())
     reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
-    starts = range(0, max(len(plain), 1), ROUND)
-    rounds = [reader.score(plain[at : at + ROUND], reasons[at : at + ROUND]) for at in starts]
+    turns = np.cumsum([max(len(text), USUAL) for text in plain]) // ROUND
+    edges = [0, *(np.flatnonzero(np.diff(turns)) + 1).tolist(), len(plain)]
+    rounds = [reader.score(plain[at:end], reasons[at:end]) for at, end in pairwise(edges)]
     result = pd.concat(rounds, ignore_index=True).take(codes).set_axis(own.index)
     result["themes"] = pd.Series([list(themes) for themes in result["themes"]], result.index, dtype=object)
     return result
@@ -196,7 +199,7 @@ class Reader:
         """Texts whose sentiment this model has not read."""
         if self.pages is None:
             return texts
-        return [texts[place] for place in self.pages.missing(self._sentiment_part, self._keys(texts))]
+        return [texts[place] for place in self.pages.missing(self._sentiment_part, self.keys(texts))]
 
     def sentiment(self, texts: list[str]) -> np.ndarray:
         """Probabilities of the three classes, of normalised texts."""
@@ -270,7 +273,8 @@ class Reader:
 
         return Memory(Encoder.load(self.threads or THREADS))
 
-    def _keys(self, texts: Sequence[str]) -> list[bytes]:
+    def keys(self, texts: Sequence[str]) -> list[bytes]:
+        """Under what the pages keep numbers of normalised texts."""
         salt = "\0".join(sorted(self.brands))
         return [key_of(salt, text) for text in texts]
 
@@ -279,7 +283,7 @@ class Reader:
             return np.empty((0, part.width))
         if self.pages is None:
             return read(list(range(len(texts))))
-        return self.pages.fill(part, self._keys(texts), read)
+        return self.pages.fill(part, self.keys(texts), read)
 
 
 @lru_cache(maxsize=8)

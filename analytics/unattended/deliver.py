@@ -5,6 +5,7 @@ fails leaves the report as it is and is tried again by the next call. A letter o
 has it may have arrived: it is sent again only when asked for.
 """
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -243,10 +244,13 @@ def _copy(
     settings: Config, target: str, folder: Path, pauses: list[float], note: Callable[[str], None]
 ) -> dict[str, Miss]:
     """Why the copy failed; empty when it is complete."""
+    umask = os.umask(0o027)  # in a folder of this machine the copy has the modes of the report
     try:
         with_retries(lambda: _put(settings, target, folder), pauses)
     except Exception as fault:  # whatever the storage's driver raises
         return {_copied(settings): Miss("failed", re.sub(r"//[^/@\s]*@", "//", f"{type(fault).__name__}: {fault}"))}
+    finally:
+        os.umask(umask)
     note(_copied(settings))
     return {}
 

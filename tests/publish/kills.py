@@ -86,7 +86,8 @@ def main(root: Path, tries: int, seed: int) -> None:
     usual, faults, new, seen, killed = time.monotonic() - began, [], 0, set(), {"runner": 0, "kernel": 0}
     for number in range(tries):
         with (root / "surveys.csv").open("a") as file:  # each try would publish another report
-            file.write(f"k{number},k{number},{PERIOD}-20,{PERIOD}-20,{1 + number % 5}\n")
+            rows = (f"k{number}-{i}" for i in range(10))  # as many people as make a version
+            file.writelines(f"{row},{row},{PERIOD}-20,{PERIOD}-20,{1 + number % 5}\n" for row in rows)
         before, version = digest(folder / "report.pdf"), version_of(folder)
         runner = start(root)
         time.sleep(rng.uniform(0, 1.1 * usual))

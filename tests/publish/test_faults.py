@@ -11,10 +11,12 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
 
 import analytics
+from analytics.publish.collect import InputError
 from analytics.publish.run import FILES, build_report, report_name
 from analytics.publish.versions import version_of
 from analytics.unattended.catchup import catch_up
@@ -35,9 +37,9 @@ def contents(folder):
     return {p.relative_to(folder): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-def add_answer(config, number=0):
+def add_answers(config, count=10):
     with (config.parent / "surveys.csv").open("a") as file:
-        file.write(f"late{number},b,2025-03-20,2025-03-21,1\n")
+        file.writelines(f"late{i},late{i},2025-03-20,2025-03-21,1\n" for i in range(count))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are listed under /proc on Linux only")
@@ -69,7 +71,7 @@ def test_a_full_disk_leaves_the_old_report_and_says_so(small, in_process):
     try:
         folder = build_report("small", "2025-03", small).folder
         before = contents(folder)
-        add_answer(small)
+        add_answers(small)
         free = shutil.disk_usage(disk).free
         for left in (0, 4096, 20480):
             (disk / "filler").write_bytes(b"x" * (free - left))
@@ -95,6 +97,27 @@ def test_a_database_that_goes_away_leaves_the_report_and_shows_no_password(folde
         small.write_text(small.read_text().replace('path = "surveys.csv"', query))
         with pytest.raises(ValueError, match="DATABASE") as caught:
             list(catch_up("small", small, now=APRIL))
+    assert "pa55word" not in str(caught.value)
+    assert contents(folder) == before
+
+
+def test_a_database_lost_in_the_middle_of_a_report_leaves_the_old_one_and_shows_no_password(small, monkeypatch):
+    pytest.importorskip("psycopg", reason="the PostgreSQL driver is not installed")
+    folder = build_report("small", "2025-03", small).folder
+    before = contents(folder)
+    notebook = small.parent / "notebooks/report_small.ipynb"
+    nb = nbformat.read(notebook, as_version=4)
+    nb.cells[2].source = "from analytics.config import load_config\nfrom analytics.tables.read import read_tables\n"
+    nb.cells[2].source += "answers = read_tables(load_config(config)).surveys"
+    nbformat.write(nb, notebook)
+    query = 'url_env = "DATABASE"\nquery = "SELECT * FROM surveys"'
+    small.write_text(small.read_text().replace('path = "surveys.csv"', query))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=vanish, args=(server, 1), daemon=True).start()
+        address = f"127.0.0.1:{server.getsockname()[1]}/crm?sslmode=disable"
+        monkeypatch.setenv("DATABASE", f"postgresql+psycopg://reader:pa55word@{address}")
+        with pytest.raises(InputError, match="DATABASE: SELECT.*the database says") as caught:
+            build_report("small", "2025-03", small)
     assert "pa55word" not in str(caught.value)
     assert contents(folder) == before
 
@@ -149,7 +172,7 @@ def test_a_clock_that_jumped_back_builds_and_harms_nothing(folder, small):
 
 def test_the_lock_of_a_dead_process_keeps_nobody_out(folder, small):
     folder.with_name(".2025-03.lock").write_text("4194304\nanother-host\n")
-    add_answer(small)
+    add_answers(small)
     assert build_report("small", "2025-03", small, wait=0).manifest["version"] == 2
 
 
@@ -157,27 +180,43 @@ def test_the_lock_of_a_dead_process_keeps_nobody_out(folder, small):
 def test_damaged_files_of_the_version_before_do_not_stop_the_next(folder, small, damaged):
     (folder / damaged).unlink(missing_ok=True)
     (folder / damaged).write_bytes(b"\xff{[")
-    add_answer(small)
+    add_answers(small)
     steps = {step.period: step.word for step in catch_up("small", small, now=APRIL)}
     assert steps["2025-03"] == "revised"
     assert version_of(folder) == 2
     assert (folder / "versions/v1").is_dir()
 
 
+FIGURE = {"value": 0.75, "low": 0.5, "high": 0.9, "n": 12, "unit": "share"}
+
+
+@pytest.mark.parametrize(
+    "odd", [{"n": "many"}, {"value": "0.75"}, {"low": [0]}, {"unit": None}, {"unit": ["share"]}, {"n": None}]
+)
+def test_claims_of_an_odd_form_do_not_stop_the_next_version(folder, small, odd):
+    claim = {"key": "score:csat", "sentence": "75 %.", "signal": None, "evidence": [FIGURE | odd]}
+    (folder / "claims.json").write_text(json.dumps({"claims": [claim]}))
+    (folder / "notebook.ipynb").write_text(json.dumps({"cells": 3}))
+    (folder / "delivery.json").write_text(json.dumps({"v1": {"sent": [1]}, "v2": None, "vx": {}}))
+    add_answers(small)
+    steps = {step.period: step for step in catch_up("small", small, now=APRIL)}
+    assert (steps["2025-03"].word, version_of(folder)) == ("revised", 2)
+    assert "could not be read" in steps["2025-03"].detail
+
+
 def test_ten_times_the_usual_data_are_published_like_any(folder, small):
-    for number in range(120):
-        add_answer(small, number)
+    add_answers(small, 120)
     step = list(catch_up("small", small, since="2025-03", now=APRIL))[0]
     assert (step.word, version_of(folder)) == ("revised", 2)
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o077])
 def test_nothing_that_is_published_is_open_to_everybody_whatever_the_umask(small, in_process, umask):
-    small.write_text(small.read_text() + '[delivery]\ncopy_to = "memory://masked"\n')
+    small.write_text(small.read_text() + '[delivery]\ncopy_to = "copies"\n')
     before = os.umask(umask)
     try:
         build_report("small", "2025-03", small)
-        add_answer(small)
+        add_answers(small)
         folder = build_report("small", "2025-03", small).folder
         deliver("small", small, pauses=[0])
     finally:
@@ -186,8 +225,12 @@ def test_nothing_that_is_published_is_open_to_everybody_whatever_the_umask(small
     assert {mode for path, mode in found.items() if (folder / path).is_file()} == {0o640}
     assert {mode for path, mode in found.items() if (folder / path).is_dir()} == {0o750}
     assert {"changes.json", "delivery.json", "versions/v1/report.pdf"} <= {str(path) for path in found}
+    copied = [*(small.parent / "copies").rglob("*")]
+    assert {p.stat().st_mode & 0o777 for p in copied if p.is_file()} == {0o640}
+    assert {p.stat().st_mode & 0o777 for p in copied if p.is_dir()} == {0o750}
     above = [folder.parent, folder.parent.parent, folder.with_name(".2025-03.lock")]
-    assert [p for p in above if p.stat().st_mode & 0o007] == []
+    assert above[-1].stat().st_mode & 0o777 == 0o640
+    assert {p.stat().st_mode & 0o777 for p in above if p.is_dir()} == {0o750}
 
 
 @pytest.mark.parametrize("name", ["...ipynb", "report_.ipynb", "a\nb.ipynb", "-x.ipynb", "a;b.ipynb"])

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.optimize import linprog
 
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.suppress import TOTAL, suppress
@@ -242,3 +243,75 @@ def test_the_counts_of_a_table_are_refused_where_they_do_not_fit_it():
         table(THREE, caption="c", source=SAID, n=3, people="folk")
     with pytest.raises(ValueError, match="no column 'folk' for by"):
         table(THREE, caption="c", source=SAID, n=3, people="replies", by=["folk"])
+
+
+# ---- reconstruction: linear programming over two months and two versions ---------------------------------------------
+
+MONTHS = ["2025-03", "2025-04"]
+
+
+def by_month(counts):
+    """One table by team and month with every total, as two monthly reports and the one of both show together."""
+    cells = pd.DataFrame(counts, TEAMS, MONTHS)
+    cells.loc[TOTAL] = cells.sum()
+    cells[TOTAL] = cells.sum(axis=1)
+    return cells.rename_axis("team").reset_index().melt("team", var_name="month", value_name="people").assign(value=0.5)
+
+
+def sums_of(cells):
+    """Equations: the cells of each line add up to its total."""
+    place = {cell: i for i, cell in enumerate(cells)}
+    for axis, names in enumerate((TEAMS, MONTHS)):
+        for other in dict.fromkeys(cell[1 - axis] for cell in cells):
+            row = np.zeros(len(cells))
+            for name in [*names, TOTAL]:
+                row[place[(name, other) if axis == 0 else (other, name)]] = -1 if name == TOTAL else 1
+            yield row
+
+
+def leaks(versions, truths, k=10):
+    """Small groups, and small numbers of late comers, that all versions of a table pin down to one whole number.
+
+    The attacker knows every total's equation, that a hidden group has somebody, and that late data only add.
+    """
+    cells = list(versions[0][["team", "month"]].itertuples(index=False, name=None))
+    n, shown = len(cells), [version["people"].to_numpy() for version in versions]
+    sums = np.array(list(sums_of(cells)))
+    equations = np.kron(np.eye(len(versions)), sums)
+    bounds = [(1, None) if np.isnan(people) else (people, people) for version in shown for people in version]
+    last = len(versions) - 1  # late comers: a cell of the last version less the same one of the first
+    growth = np.hstack([np.eye(n), -np.eye(n)]) if last else np.zeros((0, n))
+    goals = [*np.eye(len(bounds)), *(-growth)]
+    counts = [*np.concatenate(truths), *(truths[last] - truths[0])]
+    found = []
+    for goal, people in zip(goals, counts[: len(goals)], strict=True):
+        if not 0 < people < k:
+            continue
+        ends = [
+            linprog(sign * goal, A_ub=growth, b_ub=np.zeros(len(growth)), A_eq=equations,
+                    b_eq=np.zeros(len(equations)), bounds=bounds).fun
+            for sign in (1, -1)
+        ]  # fmt: skip
+        if None not in ends and np.ceil(ends[0] - 1e-6) == np.floor(-ends[1] + 1e-6):
+            found.append(people)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_small_group_and_no_few_newcomers_follow_from_two_months_and_two_versions(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(50):
+        first = rng.integers(0, 40, (3, 2))
+        before, now = by_month(first), by_month(first + rng.integers(0, 15, (3, 2)) * rng.integers(0, 2, (3, 2)))
+        versions = [suppress(before, by=["team", "month"]), suppress(now, by=["team", "month"], previous=before)]
+        assert leaks(versions, [before["people"].to_numpy(), now["people"].to_numpy()]) == []
+
+
+def test_the_attack_finds_what_an_unprotected_table_gives_away():
+    before = by_month([[40, 31], [25, 28], [30, 14]])
+    now = by_month([[40, 31], [25, 28], [33, 14]])
+    truths = [table["people"].to_numpy() for table in (before, now)]
+    assert leaks([before, now], truths)
+    small = by_month([[40, 31], [25, 28], [30, 4]])
+    hidden = small.assign(people=small["people"].where(small["people"] != 4))
+    assert leaks([hidden], [small["people"].to_numpy()]) == [4]

@@ -54,7 +54,7 @@ def test_tables_keep_their_contract_and_the_log_accounts_for_the_input(read, tmp
     ]
     assert tables.log.warnings == ()
     assert tables.surveys is None
-    assert not (tmp_path / "data/derived").exists()
+    assert not any((tmp_path / "data/derived").iterdir())
 
 
 def test_optional_columns_are_truly_optional(read):

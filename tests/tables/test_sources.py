@@ -1,6 +1,10 @@
 """Files as they come: encodings, separators, header rows, broken rows, Parquet and Excel."""
 
 import codecs
+import json
+import subprocess
+import sys
+from pathlib import Path
 
 import openpyxl
 import pandas as pd
@@ -266,3 +270,43 @@ def test_any_bytes_give_a_frame_or_a_sentence(tmp_path, data):
         return
     assert len(raw.frame.columns) == raw.frame.columns.nunique()
     assert len(raw.frame) == raw.frame.index.nunique()
+
+
+# ---- made to do harm -------------------------------------------------------------------------------------------------
+
+
+def test_what_was_made_to_hang_crash_or_fill_the_memory_is_a_clear_fault(tmp_path):
+    script = [sys.executable, str(Path(__file__).with_name("hostile_inputs.py")), str(tmp_path)]
+    done = subprocess.run(script, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    messages = result["messages"]
+    wanted = {
+        "pipe": "is a pipe or a device", "device": "is a pipe or a device", "header": "at most 20,000 are read",
+        "bomb": "more than the 1 GiB that are read", "nested map": "is not TOML", "nested config": "Is not TOML",
+        "nested tables": "is not known here", "pattern": "is not a regular expression", "far": "read", "quotes": "read",
+    }  # fmt: skip
+    assert {kind: wanted[kind] in message for kind, message in messages.items()} == dict.fromkeys(wanted, True)
+    assert result["peak"] < 2048
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "folder"])
+def test_a_file_that_changes_while_it_is_read_is_noticed(tmp_path, monkeypatch, kind):
+    frame, path = pd.DataFrame({"a": ["1", "2"], "b": ["x", "y"]}), tmp_path / f"export.{kind}"
+    file = path
+    if kind == "folder":
+        path.mkdir()
+        file = path / "part.parquet"
+    frame.to_csv(file, index=False) if kind == "csv" else frame.to_parquet(file)
+    read_raw(path, "export")
+    owner, name = (Path, "read_bytes") if kind == "csv" else (pd, "read_parquet")
+    read = getattr(owner, name)
+
+    def change(*words):
+        result = read(*words)
+        frame.assign(a="3").iloc[:1].to_csv(file) if kind == "csv" else frame.assign(a="3").to_parquet(file)
+        return result
+
+    monkeypatch.setattr(owner, name, change)
+    with pytest.raises(ValueError, match="export: changed while it was read"):
+        read_raw(path, "export")

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analytics.text import scored
 from analytics.text.pages import Pages
 from analytics.text.scored import COLUMNS, Reader, score_texts
 from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
@@ -202,3 +203,19 @@ def test_long_and_hostile_texts_are_scored_or_abstained_from() -> None:
     for text in texts:
         scores = score_texts([text], model="fast")
         assert (scores["sentiment"].iloc[0] == "unknown") == (scores["reason"].iloc[0] != "")
+
+
+def test_long_texts_are_read_a_few_at_a_time_and_score_as_alone(monkeypatch) -> None:
+    texts = [f"Waiting {days} days for the van. " * (days * 40) for days in range(1, 12)]
+    together = score_texts(texts, model="fast")
+    read, score = [], Reader.score
+
+    def watched(self, plain, reasons):
+        read.append(sum(map(len, plain)))
+        return score(self, plain, reasons)
+
+    monkeypatch.setattr(scored, "ROUND", 20_000)
+    monkeypatch.setattr(Reader, "score", watched)
+    pd.testing.assert_frame_equal(score_texts(texts, model="fast"), together)
+    assert len(read) > 3 and max(read) < 40_000
+    assert score_texts([], model="fast").empty

@@ -20,9 +20,10 @@ def words(steps):
     return [(step.period, step.word) for step in steps]
 
 
-def add_answer(config, line):
+def add_answers(config, count=10, name="late", score=1):
+    """Answers of so many people that came after the report on February."""
     with (config.parent / "surveys.csv").open("a") as file:
-        file.write(line + "\n")
+        file.writelines(f"{name}{i},{name}{i},2025-02-20,2025-02-21,{score}\n" for i in range(count))
 
 
 @pytest.fixture
@@ -51,16 +52,16 @@ def test_nothing_is_built_for_a_period_that_is_not_over(small, in_process):
 def test_late_data_make_a_new_version_that_says_what_changed_and_keep_the_old(caught_up):
     folder = caught_up.parent / "reports/small/2025-02"
     before = {name: (folder / name).read_bytes() for name in FILES}
-    add_answer(caught_up, "late,b,2025-02-20,2025-02-21,1")
+    add_answers(caught_up)
     steps = list(catch_up("small", caught_up, now=APRIL))
     assert words(steps) == [("2025-01", "finished"), ("2025-02", "revised"), ("2025-03", "finished")]
-    assert "version 2. score csat: 75 % (47–91), n 12 before, 69 % (42–87), n 13 now." in steps[1].detail
+    assert "version 2. score csat: 75 % (47–91), n 12 before, 41 % (23–61), n 22 now." in steps[1].detail
     changes = json.loads((folder / "changes.json").read_text())
     assert (changes["version"], changes["replaces"]) == (2, 1)
     change = changes["figures"][0]
     assert (change["key"], change["before"]["value"]) == ("score:csat", 0.75)
-    assert change["after"]["value"] == pytest.approx(9 / 13)
-    assert change["by"] == pytest.approx(9 / 13 - 0.75)
+    assert change["after"]["value"] == pytest.approx(9 / 22)
+    assert change["by"] == pytest.approx(9 / 22 - 0.75)
     assert {name: (folder / "versions/v1" / name).read_bytes() for name in FILES} == before
     assert (folder / "report.pdf").read_bytes() != before["report.pdf"]
     assert json.loads((folder / "manifest.json").read_text())["version"] == version_of(folder) == 2
@@ -71,13 +72,33 @@ def test_every_version_is_kept(caught_up):
     folder = caught_up.parent / "reports/small/2025-02"
     pdfs = [(folder / "report.pdf").read_bytes()]
     for number in (1, 2):
-        add_answer(caught_up, f"late{number},b,2025-02-20,2025-02-21,{number}")
+        add_answers(caught_up, name=f"late{number}-", score=number)
         list(catch_up("small", caught_up, now=APRIL))
         pdfs.append((folder / "report.pdf").read_bytes())
     assert version_of(folder) == 3
     assert [(folder / f"versions/v{v}/report.pdf").read_bytes() for v in (1, 2)] == pdfs[:2]
     assert (folder / "versions/v2/changes.json").exists()
     assert [p.name for p in folder.parent.iterdir() if p.is_dir() and p.name.startswith(".")] == []
+
+
+def test_fewer_late_people_than_may_be_shown_wait_until_they_are_enough(caught_up):
+    folder = caught_up.parent / "reports/small/2025-02"
+    add_answers(caught_up, 9)
+    step = list(catch_up("small", caught_up, now=APRIL))[1]
+    assert (step.word, version_of(folder)) == ("finished", 1)
+    assert "fewer than 10 people came or went behind a figure since version 1" in step.detail
+    with pytest.raises(ReportError, match="two versions would tell what they said"):
+        build_report("small", "2025-02", caught_up)
+    assert not (folder / "changes.json").exists()
+    add_answers(caught_up, 1, "tenth")
+    assert list(catch_up("small", caught_up, now=APRIL))[1].word == "revised"
+
+
+def test_a_person_who_was_forgotten_does_not_follow_from_two_versions(caught_up):
+    file = caught_up.parent / "surveys.csv"
+    file.write_text("\n".join(line for line in file.read_text().splitlines() if "a215" not in line) + "\n")
+    assert [s.word for s in catch_up("small", caught_up, now=APRIL)] == ["finished"] * 3
+    assert version_of(caught_up.parent / "reports/small/2025-02") == 1
 
 
 def test_late_data_that_change_no_page_make_no_version(caught_up):
@@ -187,7 +208,7 @@ def test_a_wrong_start_is_refused(small, since, message):
 def test_unreadable_claims_of_the_version_before_are_said_not_guessed(caught_up):
     folder = caught_up.parent / "reports/small/2025-02"
     (folder / "claims.json").write_text('{"claims": [{"sent')
-    add_answer(caught_up, "late,b,2025-02-20,2025-02-21,1")
+    add_answers(caught_up)
     step = list(catch_up("small", caught_up, since="2025-02", now=APRIL))[0]
     assert step.word == "revised"
     assert "could not be read, so what changed is not known" in step.detail
