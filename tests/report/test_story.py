@@ -299,7 +299,7 @@ def test_a_whole_report_of_a_month_that_moved_is_published(story, leaving, monke
     month.__dict__["problem_table"] = table
     blocks = run_report(name, month)
     sentences = [block["sentence"] for block in blocks if block["kind"] == "finding"]
-    assert any("it rose against" in text for text in sentences) and any("it fell against" in text for text in sentences)
+    assert any(" rose: 30 % of labels" in s for s in sentences) and any(" fell: 30 % of labels" in s for s in sentences)
     refuse_unfounded(blocks, month.k, month.period)
 
 

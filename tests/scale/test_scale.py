@@ -42,7 +42,8 @@ def tables():
     contacts.loc[::7, "case_id"] = None
     contacts.loc[5:400:9, "case_id"] = contacts["case_id"].dropna().iloc[0]  # one case of many customers
     contacts.loc[::11, "abandoned"] = True
-    contacts["started_at"] = contacts["started_at"].dt.floor("h")
+    zone = contacts["started_at"].dt.tz
+    contacts["started_at"] = contacts["started_at"].dt.tz_convert("UTC").dt.floor("h").dt.tz_convert(zone)
     surveys = demo.surveys.assign(csat=demo.surveys["csat"] + 0.25 * (demo.surveys["csat"] < 5))
     complaints = demo.complaints.copy()
     complaints.loc[::3, "case_id"] = None
