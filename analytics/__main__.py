@@ -94,6 +94,38 @@ def catch_up(
 
 
 @app.command()
+def watch(
+    name: Name = "leadership",
+    config: ConfigPath = CONFIG,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print only; write to nobody.")] = False,
+) -> None:
+    """Test the scores on the data up to yesterday, and write to the operators (and a webhook) only where one moved.
+
+    For a schedule that runs every day. What was told stays untold for as long as one period lasts.
+    """
+    import pandas as pd
+
+    from analytics.config import load_config
+    from analytics.report.words import say
+    from analytics.unattended.deliver import tell_operators
+    from analytics.unattended.watch import find_alarms, keep_new, post_alarms
+
+    settings = load_config(config)
+    now = pd.Timestamp.now(settings.organisation.zone)
+    alarms = find_alarms(settings, now)
+    if not alarms:
+        out.print(say("watch.nothing"), highlight=False)
+    for alarm in alarms:
+        out.print(alarm.sentence, highlight=False)
+    fresh = [] if quiet else keep_new(alarms, settings, now)
+    if fresh:
+        text = "\n".join([*(alarm.sentence for alarm in fresh), say("watch.chance")])
+        _say(tell_operators(config, f"{name}: between reports", text, letter="watch"), failed=False)
+        if settings.delivery.webhook_env:
+            post_alarms(fresh, settings)
+
+
+@app.command()
 def deliver(
     name: Name = "leadership",
     period: Annotated[str | None, typer.Option(help="Default: the latest, and earlier ones still owed.")] = None,

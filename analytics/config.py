@@ -261,6 +261,7 @@ class Delivery(Section):
     sender: str | None = None
     copy_to: str | None = None
     smtp_env: str = "PERCEPTION_SMTP"
+    webhook_env: str | None = None
 
     @field_validator("recipients")
     @classmethod

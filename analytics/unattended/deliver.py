@@ -85,7 +85,9 @@ def deliver(
     return sent
 
 
-def tell_operators(config: str | Path, what: str, cause: str, *, pauses: Iterable[float] = PAUSES) -> str:
+def tell_operators(
+    config: str | Path, what: str, cause: str, *, letter: str = "failure", pauses: Iterable[float] = PAUSES
+) -> str:
     """Write to the operators that something failed, and why; personal data in the cause are redacted.
 
     Parameters
@@ -96,6 +98,8 @@ def tell_operators(config: str | Path, what: str, cause: str, *, pauses: Iterabl
         What failed: 'leadership 2025-03'.
     cause
         The message of the fault.
+    letter
+        Which template: 'failure', or 'watch' for what moved between reports.
     pauses
         Seconds to wait before each try.
 
@@ -113,8 +117,8 @@ def tell_operators(config: str | Path, what: str, cause: str, *, pauses: Iterabl
             return ""
         server = mail_server(settings.delivery.smtp_env)
         cause = server.without_secrets(str(redact(cause, patterns=settings.organisation.order_number_patterns)))
-        text = render(TEMPLATES / "failure.txt.j2", what=what, cause=cause)
-        subject = f"Failed: {what} · {settings.organisation.name}"
+        text = render(TEMPLATES / f"{letter}.txt.j2", what=what, cause=cause)
+        subject = f"{'Failed: ' if letter == 'failure' else ''}{what} · {settings.organisation.name}"
         letters = {to: Letter(_sender(settings), to, subject, text) for to in operators}
         misses = _post(settings, letters, list(pauses), lambda to: None)
     except ValueError as fault:
