@@ -22,6 +22,7 @@ from analytics.measures.suppress import count_people
 from analytics.publish import blocks
 from analytics.report import tested
 from analytics.report.cutoff import known_at
+from analytics.report.page_one import trend_of
 from analytics.report.promises import VERDICTS
 from analytics.report.section import Section, findings_of, gather, placed, section, section_of
 from analytics.report.story import Story
@@ -221,4 +222,4 @@ def build_operations_page_one(
         "What they blame": placed([problems.answer], problems),
         "What we do not know": placed(unknowns.answers, unknowns),
     }
-    return blocks.page_one(patience.answer, numbers, answers)
+    return blocks.page_one(patience.answer, numbers, answers, trend=trend_of(story))

@@ -60,7 +60,7 @@ def build_page_one(
             told[question] = fresh
             given += [block.data["sentence"] for block in fresh]
     basis = " ".join(filter(None, cautions))
-    return blocks.page_one(headline, numbers, told, notes=notes, trend=_trend(story, scores), basis=basis)
+    return blocks.page_one(headline, numbers, told, notes=notes, trend=trend_of(story), basis=basis)
 
 
 def rank_stakes(stakes: Sequence[tuple[Stake, str]], cut: float) -> list[tuple[Stake, str]]:
@@ -125,8 +125,9 @@ def _known(part: Section) -> list[Block]:
     return placed(findings_of(part.blocks), part)
 
 
-def _trend(story: Story, scores: list[Score]) -> Block | None:
+def trend_of(story: Story) -> Block | None:
     """The leading score over time, low enough for page one."""
+    scores = _scores_or_none(story)
     if not scores or scores[0] is not story.scores[0]:
         return None
     return next(iter(score_chart(story, scores[0], height=1.3)), None)
