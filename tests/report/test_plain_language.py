@@ -29,6 +29,10 @@ def pages(demo_report):
     return [page.extract_text() for page in PdfReader(demo_report).pages]
 
 
+def test_the_report_is_at_most_eight_pages(pages):
+    assert len(pages) <= 8
+
+
 def test_a_typical_sentence_has_no_more_than_22_words(claims):
     told = [sentence for claim in claims for sentence in sentences(claim["sentence"])]
     assert median(len(sentence.split()) for sentence in told) <= LONGEST
