@@ -29,7 +29,7 @@ from analytics.unattended.mail import with_retries
 DAYS = {"week": 7, "month": 30, "quarter": 91}
 WINDOWS = 25  # that are looked back on
 CHANCE = 0.0005  # of a false word at one look
-FALSE_ALARMS = 0.1  # false alarms a year of one score looked at every day, at most: tests/unattended/test_watch.py
+FALSE_ALARMS = 0.2  # false alarms a year of one score looked at every day, at most: METHODS.md, "Change over time"
 STATE = "watch.json"  # what was told last, beside the other derived data
 TIMEOUT = 20  # seconds for a webhook to answer
 
