@@ -14,7 +14,7 @@ from analytics.publish.blocks import RECORDS
 from analytics.report import bands
 from analytics.report.words import SENTENCES, TABLES, say, table_of
 
-SOURCE = "\n".join(file.read_text(encoding="utf-8") for file in Path(report.__file__).parent.glob("*.py"))
+SOURCE = "\n".join(file.read_text(encoding="utf-8") for file in Path(report.__file__).parents[1].rglob("*.py"))
 
 
 def test_every_sentence_named_in_the_code_stands_in_the_file():
