@@ -25,5 +25,7 @@ def test_the_picture_in_the_readme_is_page_one_of_the_sample_report(sample):
 
 def test_page_one_of_the_sample_says_what_the_demo_of_today_says(sample, demo_report):
     pages = [sample.read_page_one(pdf) for pdf in (SAMPLE / "report.pdf", demo_report)]
-    told, today = ([line for line in page if not line.startswith("Page 1 of ")] for page in pages)
-    assert told == today, "run make sample"  # the number of pages depends on the report before, which this one lacks
+    told, today = (  # pages shift by the report before, which this one lacks
+        [re.sub(r"Page \d+(?: of \d+)?", "Page", line) for line in page] for page in pages
+    )
+    assert told == today, "run make sample"

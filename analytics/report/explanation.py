@@ -196,7 +196,7 @@ def _watermelon_stake(story: Story, targets: pd.DataFrame, perception: str) -> l
     facts = {"low": low, "feel": feel, "elsewhere": elsewhere, "perceived": perceived, "felt": felt, "met": met}
     sentence = say("explanation.worse_off", **facts)
     finding = blocks.finding(sentence, [felt], key=f"target:{row['group']}", people=int(row["people"]))
-    return [Stake(finding, more, low, touched, row["p_value"], people=tested.ids(now))] if low >= 1 else []
+    return [Stake(finding, more, low, touched, row["p_value"], people=tested.ids(now))] if low >= story.k else []
 
 
 def _clocks(story: Story) -> list[blocks.Block]:

@@ -5,7 +5,7 @@ Reading one text belongs to ``scored``; this module only gathers texts from the 
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from analytics.tables.schema import TEXT_SCORES, Tables
 from analytics.text.linear import PROBABILITIES
 from analytics.text.pages import Pages
 from analytics.text.scored import score_own_words
-from analytics.text.thread import by_customers, read_own_words
+from analytics.text.thread import Reason, by_customers, read_own_words
 
 # table -> (id, stamp, text); survey comments carry their contact, whose case they belong to
 TEXTS = {
@@ -215,7 +215,8 @@ def _own_words(frame: pd.DataFrame, text: str) -> pd.DataFrame:
     """Own words of written texts; what was scored and redacted before is taken as it is."""
     if not _is_stored(frame):
         return read_own_words(frame[text])
-    own = pd.DataFrame({"text": frame[text], "no_answer": ""})
+    why = frame["unknown_because"].fillna("")
+    own = pd.DataFrame({"text": frame[text], "no_answer": why.where(why.isin(get_args(Reason)), "")})
     return own.assign(cut=pd.Series([{}] * len(own), own.index, dtype=object))
 
 

@@ -15,7 +15,7 @@ from analytics.measures.leaving.features import HORIZON_DAYS, moment, span_of
 from analytics.tables.schema import NotMeasured, Tables, find_rows, require
 
 LOOK_BACK = pd.Timedelta(days=365)  # before leaving, in which a word counts
-QUIET_DAYS = 30  # a record may begin this much later than the look-back: quiet ones do
+QUIET_DAYS = 7  # a record may begin this much later than the look-back: quiet ones do
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.tables.schema import NotMeasured
 
 MONTH_DAYS = 365.25 / 12
-EXPECTED = 5  # leavers that chance would put among those to whom it happened; fewer, and it is not looked at
+EXPECTED = 5  # leavers that chance would put on either side, among customers alike; fewer, and it is not looked at
 STEPS, CLOSE = 25, 1e-8  # of Newton's method
 ENGAGED = ("operations_contacts", "perception_answered")  # in the year before: those without cannot have had the rest
 SEGMENT, SEGMENTS = "account_segment", 20  # customers are compared within theirs, where there are at most so many
@@ -58,7 +58,7 @@ def leaving_ratios(features: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     rows = features[features["left_within"].notna()]
     left = rows["left_within"].to_numpy(bool)
     events = _events(rows)
-    events = events.loc[:, (events.sum() * left.mean() >= EXPECTED) & (events.nunique() > 1)]
+    events = events.loc[:, _comparable(events, _strata(rows), float(left.mean()))]
     if events.empty or not left.any():
         raise NotMeasured("nothing recorded of enough customers, or no leaver", needed_for="leaving after something")
     slope, error = _fit(events, _strata(rows), left)
@@ -73,6 +73,13 @@ def leaving_ratios(features: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
          "more_low": np.maximum(gone * (1 - 1 / low), 0) / months, "unit": "times", "source": OBSERVED}
     )  # fmt: skip
     return table.iloc[np.argsort(-np.abs(slope / error).round(8), kind="stable")].reset_index(drop=True)
+
+
+def _comparable(events: pd.DataFrame, strata: pd.DataFrame, rate: float) -> pd.Series:
+    """Which events leave leavers enough to expect on both sides, among customers alike of whom some had it."""
+    share = events.astype(float).groupby([strata[c] for c in strata]).transform("mean")
+    mixed = share.gt(0) & share.lt(1)
+    return ((events & mixed).sum() * rate >= EXPECTED) & ((~events & mixed).sum() * rate >= EXPECTED)
 
 
 def _strata(rows: pd.DataFrame) -> pd.DataFrame:
