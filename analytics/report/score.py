@@ -66,6 +66,11 @@ DISPUTED = Score(  # what customers say of our answers, where no survey asks the
 )  # fmt: skip
 
 
+def asked_scores(scales: dict[str, tuple[float, float]]) -> dict[str, Score]:
+    """What surveys may ask, each on the scale on which it was asked (those that are not the usual ones)."""
+    return {column: score.on(scales[column]) if column in scales else score for column, score in SCORES.items()}
+
+
 def repeated_scores(answers: pd.DataFrame, stamp: str | None, columns: list[str]) -> pd.Series:
     """Rows that repeat a person's scores beside a further comment, in a file that does so on all rows of a person.
 

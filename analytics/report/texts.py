@@ -16,7 +16,7 @@ from analytics.measures.read_shares import CheckedShare
 from analytics.measures.suppress import names_people
 from analytics.report.checked import check_share
 from analytics.report.cutoff import since
-from analytics.report.score import SCORES, Score
+from analytics.report.score import Score, asked_scores
 from analytics.tables.periods import Period, period_of
 from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
@@ -84,8 +84,7 @@ class Texts:
     @cached_property
     def asked(self) -> dict[str, Score]:
         """What surveys may ask, each on the scale on which it was asked here."""
-        scales = self.log.scales
-        return {column: score.on(scales[column]) if column in scales else score for column, score in SCORES.items()}
+        return asked_scores(self.log.scales)
 
     @cached_property
     def _pages(self) -> Pages:

@@ -43,16 +43,20 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
     """
     from scipy.stats import mannwhitneyu
 
-    doubts = []
+    ends: dict[str, list[pd.Series]] = {}
     for name in (name for name in SCALES if {name, "comment"} <= {*surveys}):
         low, high = (scales or {}).get(name, SCALES[name][0])
         place = (surveys[name].astype("float64") - low) / (high - low)
         words = surveys["comment"].dropna()
-        worst, best = (words[side.reindex(words.index)].head(MOST) for side in (place <= 1 / 3, place >= 2 / 3))
-        if min(len(worst), len(best)) < FEWEST:
-            continue
-        valence = score_texts(pd.concat([worst, best]).tolist(), model="fast")["valence"].round(9)
-        below, above = valence.iloc[: len(worst)].dropna(), valence.iloc[len(worst) :].dropna()
+        sides = [words[side.reindex(words.index)].head(MOST) for side in (place <= 1 / 3, place >= 2 / 3)]
+        if min(map(len, sides)) >= FEWEST:
+            ends[name] = sides
+    texts = pd.unique(pd.concat([side for sides in ends.values() for side in sides])) if ends else []
+    valence = pd.Series(score_texts(texts, model="fast")["valence"].round(9).to_numpy(), texts)  # each text read once
+    doubts = []
+    for name, sides in ends.items():
+        low, high = (scales or {}).get(name, SCALES[name][0])
+        below, above = (side.map(valence).dropna() for side in sides)
         if min(len(below), len(above)) < FEWEST or below.mean() <= above.mean():
             continue
         if mannwhitneyu(below, above, alternative="greater").pvalue < CHANCE:

@@ -18,7 +18,8 @@ from analytics.measures.intervals import z_score
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.publish.versions import read_json
-from analytics.report.score import SCORES, Score
+from analytics.report.movement import scale_of
+from analytics.report.score import Score, asked_scores
 from analytics.report.words import estimate_of, say, size_of
 from analytics.tables.read import read_tables, write_whole
 from analytics.tables.schema import ReadLog, require
@@ -68,8 +69,8 @@ def find_alarms(config: Config, now: datetime) -> list[Alarm]:
     scales, days = (tables.log or ReadLog()).scales, DAYS[config.report.frequency]
     today = pd.Timestamp(now).tz_convert(config.organisation.zone).normalize()
     back = (today - surveys["responded_at"]).dt.total_seconds() / 86_400 // days
-    recent = surveys[back.between(0, WINDOWS - 1)].assign(window=-back[back.between(0, WINDOWS - 1)].astype(int))
-    scores = [score.on(scales[name]) if name in scales else score for name, score in SCORES.items() if name in recent]
+    recent = surveys.assign(window=-back)[back.between(0, WINDOWS - 1)]
+    scores = [score for name, score in asked_scores(scales).items() if name in recent]
     judged = [_judge(score, recent, config, f"{today - pd.Timedelta(days=1):%-d %B %Y}", days) for score in scores]
     return [alarm for alarm in judged if alarm is not None]
 
@@ -83,8 +84,7 @@ def _judge(score: Score, recent: pd.DataFrame, config: Config, last: str, days: 
     series = summarise(answered, score.measure, by=["window"], column=score.column, confidence=0.95)
     series, unit = series.set_index("window").sort_index(), series["unit"].iloc[-1]
     error = (series["high"] - series["low"]) / (2 * z_score(0.95))
-    ends = {"points": (-100.0, 100.0), "share": (0.0, 1.0)}.get(unit, score.ends)
-    signal = detect_signals(series["value"], series["n"], se=error, scale=ends, chance=CHANCE)
+    signal = detect_signals(series["value"], series["n"], se=error, scale=scale_of(series, score), chance=CHANCE)
     if signal.word not in (ROSE, FELL) or signal.change is None:
         return None
     size, latest = size_of(signal.change, unit), estimate_of(series.iloc[-1])
