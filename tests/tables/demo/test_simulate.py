@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from analytics.tables.demo import comments as demo_comments
+from analytics.tables.demo.comments import BANK
 from analytics.tables.demo.simulate import simulate, write_demo
 from analytics.tables.schema import TABLE_NAMES, contract
+from analytics.training.places import LINES
 
 ZONE = "Europe/London"
 
@@ -462,3 +464,14 @@ def test_people_are_thanked_for_what_they_did(demo):
     thanked = truth.comments[truth.comments["deed"]]
     assert len(thanked) > 100 and thanked["praised"].map(len).gt(0).all()
     assert thanked["polarity"].eq("positive").all()
+
+
+def test_no_sentence_of_the_demo_taught_a_model():
+    def key(text: str) -> str:
+        return re.sub(r"[\W_]", "", text.lower())
+
+    lines = pd.concat([pd.read_csv(path, keep_default_na=False) for path in LINES.glob("*.csv")])
+    taught = {key(text) for text in lines["text"].dropna()}
+    bank = pd.read_csv(BANK, keep_default_na=False)
+    bank = bank[~bank["kind"].isin(["noise", "hostile"])]  # dots, "n/a" and thumbs are everybody's
+    assert not [text for text in bank["text"] if key(text) in taught]
