@@ -171,11 +171,14 @@ def recorded(story: Story) -> list[str]:
 @once
 def diagnosis(story: Story, key: str, level: float = RATE) -> Diagnosis:
     """What differs inside for one open problem, by its key."""
+    if level != RATE:
+        usual: Diagnosis = diagnosis(story, key)
+        return usual.at(level)
     among = [disputes(story)] if key == DISPUTED.column else open_problems(story)
     problem = next((p for p in among if p is not None and p.key == key), None)
     if problem is None or people_of(story, problem) < story.k:
         raise NotMeasured(f"fewer than {story.k} customers", needed_for="what explains an open problem")
-    return diagnose(problem, story.cases_recent, recorded(story), k=story.k, names=story.config.names, cut=level)
+    return diagnose(problem, story.cases_recent, recorded(story), k=story.k, names=story.config.names, cut=RATE)
 
 
 @once
