@@ -113,7 +113,7 @@ def score_own_words(
     codes = words.groupby([*words], sort=False).ngroup().to_numpy()
     different = words.drop_duplicates()
     reader = Reader(_pages_of(cache), tuple(brands))
-    plain, reasons = _cleaned(different["text"].tolist(), different["no_answer"].tolist())
+    plain, reasons = clean_own(different["text"].tolist(), different["no_answer"].tolist())
     reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
     turns = np.cumsum([max(len(text), USUAL) for text in plain]) // ROUND
     edges = [0, *(np.flatnonzero(np.diff(turns)) + 1).tolist(), len(plain)]
@@ -127,7 +127,7 @@ def _pages_of(cache: str | Path | Pages | None) -> Pages | None:
     return Pages(Path(cache)) if isinstance(cache, str | Path) else cache
 
 
-def _cleaned(texts: list[str], no_answer: list[str]) -> tuple[list[str], list[str]]:
+def clean_own(texts: list[str], no_answer: list[str]) -> tuple[list[str], list[str]]:
     """Texts normalised, and why each cannot be read ('' where it can)."""
     plain = [normalise(text) if len(text) <= LONGEST else text for text in texts]
     reasons = [why or reason_to_abstain(*pair) for why, *pair in zip(no_answer, texts, plain, strict=True)]
