@@ -54,8 +54,10 @@ class Section(BaseModel):
 
 def suggest(key: str, known: Iterable[str]) -> str:
     """Say of an unknown key what it may have meant."""
-    near = difflib.get_close_matches(key, known := list(known), 1)
-    return f"is not known here. {f'Did you mean {near[0]!r}?' if near else 'Known: ' + ', '.join(known) + '.'}"
+    names = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(key.casefold(), names, 1)
+    few = f"Known: {', '.join([*names.values()][:30])}."
+    return f"is not known here. {f'Did you mean {names[near[0]]!r}?' if near else few}"
 
 
 def open_questions(text: str) -> list[str]:
