@@ -14,10 +14,13 @@ from analytics.text.thread import count_cuts
 def show_provenance(story: Story) -> Section:
     """What the report was made from; the runner adds versions and times to manifest.json."""
     line = blocks.finding("Inputs, rows and faults are listed below; versions and times are in manifest.json.")
-    source = blocks.provenance(story.log.inputs, story.log.rows, story.log.faults)
+    parts = [blocks.provenance(story.log.inputs, story.log.rows, story.log.faults)]
+    if story.narrowing:
+        where, counts = story.narrowing.rows.where, story.narrowing.counts
+        parts.append(table_of("where", counts, n=int(counts["kept"].sum()), people=blocks.RECORDS, where=where))
     with suppress(NotMeasured):
-        return Section([source, *table_cuts(story)], line)
-    return Section([source], line)
+        parts += table_cuts(story)
+    return Section(parts, line)
 
 
 def table_cuts(story: Story) -> list[Block]:

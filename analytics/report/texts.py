@@ -17,6 +17,7 @@ from analytics.measures.suppress import names_people
 from analytics.report.checked import check_share
 from analytics.report.cutoff import since
 from analytics.report.score import Score, asked_scores
+from analytics.report.where import Narrowing
 from analytics.tables.periods import Period, period_of
 from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
@@ -51,6 +52,8 @@ class Texts:
         What was read, set aside and why.
     part
         Which value of the column `[report] by` the tables are of; '' for all.
+    narrowing
+        Which rows of the tables an analyst asked for; None for all.
     """
 
     config: Config
@@ -58,6 +61,7 @@ class Texts:
     tables: Tables
     log: ReadLog
     part: str = ""
+    narrowing: Narrowing | None = None
 
     @property
     def months(self) -> float:
@@ -105,8 +109,9 @@ class Texts:
         return self._texts[self._texts["period"] == self.period.name]
 
     def redact(self, texts: pd.DataFrame, start: pd.Timestamp) -> pd.Series:
-        """Texts without personal data; missing before `start`."""
-        return redact_comments(texts, self._history_tables, self.config.organisation.order_number_patterns, start)
+        """Texts without personal data; missing before `start`. Names are looked for in all rows."""
+        patterns, tables = self.config.organisation.order_number_patterns, self._since_history(self.whole)
+        return redact_comments(texts, tables, patterns, start)
 
     @cached_property
     def comments(self) -> pd.DataFrame:
@@ -262,6 +267,14 @@ class Texts:
         named = texts["negative_themes"].map(lambda themes: theme in themes if theme else bool(themes))
         return named.groupby(texts["case_id"]).any()
 
+    @property
+    def whole(self) -> Tables:
+        """The tables before they were narrowed."""
+        return self.narrowing.whole if self.narrowing else self.tables
+
     @cached_property
     def _history_tables(self) -> Tables:
-        return since(self.tables, self.period.previous(HISTORY).start)
+        return self._since_history(self.tables)
+
+    def _since_history(self, tables: Tables) -> Tables:
+        return since(tables, self.period.previous(HISTORY).start)

@@ -10,6 +10,8 @@ import pandas as pd
 from pandas.api import types
 
 from analytics.config import suggest
+from analytics.measures.suppress import count_people
+from analytics.tables.schema import STAMPS, TABLE_NAMES, Tables
 
 TOKEN = re.compile(
     r"""\s*(?:"(?P<double>[^"]*)"|'(?P<single>[^']*)'|(?P<sign>[!<>=]=|[<>=(),])|(?P<word>[^\s()<>=!,"'][^\s()<>=!,]*))"""
@@ -21,6 +23,7 @@ SIGNS: dict[type[ast.cmpop], str] = {  # and the method of a Series that compare
 SAME = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
 NEEDS = {"words": "=, !=, in or not in", "flags": "=, !=, in or not in", "times": "<, <=, > or >="}
 KEYWORDS = ("and", "or", "not", "in")
+LINKS = (("contacts", "contact_id"), ("contacts", "case_id"), ("customers", "customer_id"))  # whose columns rows share
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -119,6 +122,61 @@ class Rows:
         if column not in frame:
             return pd.Series(pd.NA, frame.index, dtype="boolean")
         return _compare(frame[column], sign, wanted)
+
+
+class Narrowing(NamedTuple):
+    """Which rows tables were narrowed to, the tables before, and by table its rows, those kept, and those not known."""
+
+    rows: Rows
+    whole: Tables
+    counts: pd.DataFrame
+
+
+def narrow(tables: Tables, where: str) -> tuple[Tables, Narrowing]:
+    """The rows that an expression asks for, each judged by its own values, else its contact's, else its customer's.
+
+    Where the customer records do not hold all columns, customers are those of the rows that stay. A table of which
+    nothing is known is left out.
+    """
+    rows = Rows(where)
+    frames = {name: frame for name in TABLE_NAMES if (frame := getattr(tables, name)) is not None}
+    rows.check([*frames.values()])
+    judged = {name: rows.judge(_linked(frame, name, tables, rows.columns)) for name, frame in frames.items()}
+    if "customers" in frames and not {*rows.columns} <= {*frames["customers"]}:
+        theirs = (frames[name][judged[name]] for name in STAMPS if name in frames)
+        ids = {i for frame in theirs if "customer_id" in frame for i in frame["customer_id"]}
+        judged["customers"] = frames["customers"]["customer_id"].isin(ids).astype("boolean")
+    parts = {name: frames[name][known] for name, known in judged.items() if known.notna().any()}
+    sizes = [(name, len(frames[name]), int(known.sum()), int(known.isna().sum())) for name, known in judged.items()]
+    counts = pd.DataFrame(sizes, columns=["table", "whole", "kept", "unknown"])
+    return Tables(**parts, log=tables.log), Narrowing(rows, tables, counts)
+
+
+def _linked(frame: pd.DataFrame, table: str, tables: Tables, columns: Sequence[str]) -> pd.DataFrame:
+    """Columns of a table; where a value is missing that of the row's contact, then of its customer."""
+    cells = {column: frame[column] for column in columns if column in frame}
+    for source, key in LINKS:
+        other = getattr(tables, source)
+        if source == table or other is None or key not in other or key not in frame:
+            continue
+        first = other.dropna(subset=[key]).drop_duplicates(key).set_index(key)
+        for column in first.columns.intersection(columns):
+            values = first[column].reindex(frame[key]).set_axis(frame.index)
+            cells[column] = cells[column].fillna(values) if column in cells else values
+    return pd.DataFrame(cells, index=frame.index)
+
+
+def count_sides(kept: Tables, whole: Tables) -> tuple[int, int]:
+    """People behind the rows that are kept, and behind those that are left out; customer records are no rows."""
+    sides: dict[bool, list[pd.DataFrame]] = {True: [], False: []}
+    for name in STAMPS:
+        if (frame := getattr(whole, name)) is not None:
+            part, people = getattr(kept, name), frame.reindex(columns=["customer_id"])
+            inside = people.index.isin([] if part is None else part.index)
+            sides[True].append(people[inside])
+            sides[False].append(people[~inside])
+    kept_people, others = (count_people(pd.concat(side)) for side in sides.values())
+    return kept_people, others
 
 
 class _Comparison(NamedTuple):

@@ -1,6 +1,7 @@
 """Expressions that ask for rows: what they mean, what a missing value leaves open, and what is refused."""
 
 import operator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,7 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.report.where import Rows, select
+from analytics import report
+from analytics.config import Config
+from analytics.report.cutoff import EmptyPeriodError
+from analytics.report.story import Story, narrow_story, story_at
+from analytics.report.where import Rows, narrow, select
+from analytics.tables.periods import parse_period
+from analytics.tables.schema import ReadLog, Tables
 
 FRAME = pd.DataFrame(
     {
@@ -109,3 +116,77 @@ def test_any_text_is_read_or_refused_in_words(text):
         select(FRAME, text)
     except ValueError as fault:
         assert str(fault).startswith("where: ")
+
+
+def organisation(people=40, small=3):
+    """Business and home customers in turn, who called and chatted and were surveyed; the last few are of a club."""
+    ids = [f"c{i}" for i in range(people)]
+    at = pd.Timestamp("2026-10-10", tz="UTC")
+    segments = ["business" if i % 2 else "home" for i in range(people - small)] + ["club"] * small
+    customers = pd.DataFrame({"customer_id": ids, "segment": segments})
+    rows = [(f"{c}{channel[0]}", c, f"case {c}", channel) for c in ids for channel in ("phone", "chat")]
+    contacts = pd.DataFrame(rows, columns=["contact_id", "customer_id", "case_id", "channel"])
+    contacts["started_at"] = [at + pd.Timedelta(hours=i % 2) for i in range(len(rows))]
+    contacts["confirmed_at"] = [at + pd.Timedelta(hours=9)] * len(rows)
+    surveys = pd.DataFrame({"response_id": [f"r{c}" for c in ids], "contact_id": [f"{c}p" for c in ids]})
+    surveys = surveys.assign(invited_at=at, responded_at=at, nps=[9.0, 3.0] * (people // 2), touchpoint="call")
+    surveys.loc[0, "contact_id"] = None
+    return Tables(contacts, surveys.assign(customer_id=[None, *ids[1:]]), None, customers)
+
+
+def story_of(tables, period="2026-10", k=10):
+    config = Config(organisation={"name": "Acme", "minimum_group": k}, sources={"surveys": {"path": "x.csv"}})
+    return Story(config, parse_period(period).localise("UTC"), tables, ReadLog())
+
+
+def test_every_table_is_narrowed_by_its_own_values_or_those_of_its_contact_and_customer():
+    tables, narrowing = narrow(organisation(), "segment = business and channel = phone")
+    assert set(tables.contacts["channel"]) == {"phone"}
+    assert set(tables.surveys["contact_id"]) == set(tables.contacts["contact_id"])
+    assert set(tables.customers["segment"]) == {"business"}
+    counts = narrowing.counts.set_index("table")
+    assert counts.loc["surveys", ["whole", "kept", "unknown"]].tolist() == [40, 18, 1]
+
+
+def test_a_table_of_which_nothing_is_known_is_left_out_and_counted():
+    tables, narrowing = narrow(organisation(), "touchpoint = call")
+    assert tables.contacts is None
+    assert narrowing.counts.set_index("table").loc["contacts", "unknown"] == 80
+
+
+def test_cases_stay_whole_when_a_channel_is_asked_for():
+    whole = story_of(organisation())
+    calls = narrow_story(whole, "channel = phone")
+    assert calls.cases["contacts"].tolist() == [2] * 40, "the customer's clock runs across channels"
+    with pytest.raises(ValueError, match=r"holds 0 people"):
+        narrow_story(calls, "channel = chat")
+
+
+def test_fewer_than_k_people_are_refused_and_so_are_all_but_fewer_than_k():
+    whole = story_of(organisation())
+    with pytest.raises(ValueError, match=r"holds 3 people in October 2026\. Groups of fewer than 10 .* are not shown"):
+        narrow_story(whole, "segment = club")
+    with pytest.raises(ValueError, match="leaves out 4 people"):  # the club, and the answer of nobody known
+        narrow_story(whole, "segment in (home, business)")
+    assert (
+        narrow_story(story_of(organisation(small=12)), "segment = club").tables.contacts["customer_id"].nunique() == 12
+    )
+
+
+def test_a_narrowed_story_says_so_and_an_earlier_period_of_it_is_narrowed_too():
+    story = narrow_story(story_of(organisation()), "segment = business")
+    captions = [block.data.get("caption") for block in report.show_provenance(story).blocks]
+    assert "Only rows where segment = business." in captions
+    assert story_at(story, "2026-W41").narrowing.rows.where == "segment = business"
+    with pytest.raises(ValueError, match="ends later"):
+        story_at(replace(story, period=parse_period("2026-09").localise("UTC")), "2026-10")
+    with pytest.raises(EmptyPeriodError):
+        story_at(story, "2026-03")
+
+
+def test_names_of_people_outside_the_group_are_redacted_too():
+    tables = organisation()
+    surveys = tables.surveys.assign(comment="Rosalind Featherstone was rude to me on the phone again")
+    contacts = tables.contacts.assign(agent_name=["Rosalind Featherstone"] * 2 + [None] * 78)
+    story = narrow_story(story_of(replace(tables, surveys=surveys, contacts=contacts)), "segment = business")
+    assert not story.texts_now["redacted"].str.contains("Featherstone").any()
