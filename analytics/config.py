@@ -27,6 +27,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from analytics.text_settings import TextSettings
+
 DERIVED = "data/derived"  # beside the configuration
 TableName = Literal["contacts", "surveys", "complaints", "customers"]
 TABLES: tuple[str, ...] = get_args(TableName)
@@ -154,17 +156,6 @@ class ReportSettings(Section):
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     output: str = "reports"
     by: str | None = None
-
-
-class TextSettings(Section):
-    """Which sentiment model reads the comments; 'auto': the accurate one up to `accurate_limit` new short texts.
-
-    `readings` is the file that keeps what people read of them (see the notebook label_texts).
-    """
-
-    model: Literal["auto", "fast", "accurate"] = "auto"
-    accurate_limit: int = Field(default=3_000, ge=0)
-    readings: str | None = None
 
 
 class Strategy(Section):
