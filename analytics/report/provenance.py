@@ -18,8 +18,9 @@ def show_provenance(story: Story) -> Section:
     parts = [blocks.provenance(story.log.inputs, story.log.rows, story.log.faults)]
     if story.config.text.own:
         facts = {"read": story.drawn_readings, "needed": FEWEST_READINGS}
-        name = story.own_model.name if story.own_model else ""
-        parts.append(blocks.prose(say(f"provenance.{'own' if name else 'shipped'}_model", name=name, **facts)))
+        model = story.own_model
+        speaker = say("provenance.own_model", x=model, **facts) if model else say("provenance.shipped_model", **facts)
+        parts.append(blocks.prose(speaker))
     if story.narrowing:
         where, counts = story.narrowing.rows.where, story.narrowing.counts
         parts.append(table_of("where", counts, n=int(counts["kept"].sum()), people=blocks.RECORDS, where=where))

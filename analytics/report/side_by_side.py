@@ -82,7 +82,7 @@ def compare(story: Story, a: str = "", b: str = "") -> Section:
     nowhere = table[["a", "b"]].isna().all(axis=1)
     rows, facts = table[~nowhere], {"a": a, "b": b, "compared": int(table["p_value"].notna().sum())}
     apart = rows[rows["differs"]]
-    sentence = say(f"compare.{'apart' if len(apart) else 'none'}", names=[*map(_name, apart["name"])], **facts)
+    sentence = say("compare.apart" if len(apart) else "compare.none", names=[*map(_name, apart["name"])], **facts)
     evidence = [_estimate(row, side) for _, row in apart.iterrows() for side in "ab"]
     content = [blocks.finding(sentence, evidence, people=apart["people"].min() if len(apart) else blocks.RECORDS)]
     if len(rows):
