@@ -307,6 +307,8 @@ def _call_list(story: Story) -> pd.DataFrame:
 @section
 def keep_call_list(story: Story) -> Section:
     """Write the call list, the model and its card into data/derived/leaving/<period>, which no report carries."""
+    if story.narrowing:
+        raise NotMeasured("the call list is kept for all customers alone", needed_for="the files of leaving")
     part = f"leaving/{story.period.name}"
     target = story.config.derived(part)
     model, calls = tested.leaving_study(story).model, _call_list(story)  # NotMeasured before a folder is made

@@ -151,8 +151,8 @@ def size_of(change: Change, unit: str) -> str:
 
 def least_seen(size: float, unit: str) -> str:
     """The smallest change that would have been seen, rounded up: '14 points'."""
-    finest = 10 if unit == "score" else 1
-    return f"{math.ceil(size * (100 if unit == 'share' else 1) * finest - 1e-6) / finest:g} points"
+    finest, name = 10 if unit == "score" else 1, "hours" if unit == "hours" else "points"
+    return f"{math.ceil(size * (100 if unit == 'share' else 1) * finest - 1e-6) / finest:g} {name}"
 
 
 def _who_answered(signal: Signals) -> str:

@@ -334,6 +334,11 @@ def find_readings(rows: pd.DataFrame, texts: pd.DataFrame) -> pd.DataFrame:
     return labels.reindex(keys[found]).set_index(texts.index[found])
 
 
+def count_drawn(rows: pd.DataFrame) -> int:
+    """How many texts drawn at random have a reading, of the rows of a `LabelStore`."""
+    return int(rows.loc[rows["drawn"].eq(RANDOM) & rows["sentiment"].ne(SKIPPED), "text_hash"].nunique())
+
+
 def flag_labels(rows: pd.DataFrame) -> pd.DataFrame:
     """Each label as 1 or 0, missing where the reader was not asked."""
     asked = rows[COMPLAINT].ne("")

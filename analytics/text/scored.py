@@ -135,8 +135,11 @@ def clean_own(texts: list[str], no_answer: list[str]) -> tuple[list[str], list[s
 
 
 def _choose(model: "str | Model", plain: list[str], reasons: list[str], reader: "Reader", limit: int) -> "Model":
+    from analytics.text.own_model import OwnModel
     from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
 
+    if isinstance(model, OwnModel):
+        return replace(model, beside=_choose("auto", plain, reasons, reader, limit))
     if not isinstance(model, str):
         return model
     if model != "auto":
@@ -216,7 +219,8 @@ class Reader:
 
     @property
     def _sentiment_part(self) -> Part:
-        return Part(f"sentiment-{self.model.version.split('-')[0]}", self.model.version, 3)
+        version = getattr(self.model, "identity", self.model.version)
+        return Part(f"sentiment-{version.split('-')[0]}", version, 3)
 
     def _intent(self, texts: list[str]) -> np.ndarray:
         from analytics.text.churn_intent import load_churn_intent_model
