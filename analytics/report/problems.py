@@ -1,17 +1,13 @@
 """Brilliant or disgusting: what customers blame and what they thank for, recorded categories, and their own words."""
 
-import functools
 from collections.abc import Sequence
 from typing import Any, cast
 
 import pandas as pd
 
 from analytics.contrast.problems import OPEN_SHARE
-from analytics.contrast.signals import detect_group_signals
-from analytics.measures.estimate import OBSERVED, SAID
+from analytics.measures.estimate import SAID
 from analytics.measures.intervals import estimate_share
-from analytics.measures.scores import share
-from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
@@ -19,8 +15,7 @@ from analytics.report import tested, words
 from analytics.report.checked import READ_150, describe_check
 from analytics.report.section import Section, Stake, not_known, section
 from analytics.report.story import Story
-from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, people_by, say
-from analytics.tables.periods import period_of
+from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, say
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import normalise
 from analytics.text.quotes import pick_quotes
@@ -43,7 +38,7 @@ def show_problems(story: Story) -> Section:
     Where no text can be read for it, the categories under which complaints are recorded.
     """
     try:
-        table = story.problem_table
+        table = tested.problems(story)
     except NotMeasured as lack:
         line, recorded = not_known(lack), _recorded(story)
         return Section([*recorded, *line.blocks], [*recorded, line.answer][0], line.unknowns)
@@ -148,15 +143,15 @@ def _stakes(story: Story, named: pd.DataFrame) -> list[Stake]:
     """Open problems in the currency of page one: customers a month who name them, beyond the share that is open."""
     if named.empty:
         return []
-    p_values, who = tested.blame(story), words.name_writers(story.writers)
+    who, stands = words.name_writers(story.writers), tested.blame(story) <= tested.level_cut(story)
     stakes = []
-    for _, row in named.iterrows():
+    for _, row in named[named["theme"].map(stands)].iterrows():
         writers, theme = row["n"] / story.months, row["theme"]
         texts = story.critical[_naming(story.critical["negative_themes"], theme)]
         sentence = say("problems.stake", theme=capital(BLAMED[theme]), share=estimate_of(row), x=row, who=who)
         finding = blocks.tagged(name_problem(row), sentence=blocks.finding(sentence).data["sentence"])
         touched, low = row["value"] * writers, max((row["low"] - OPEN_SHARE) * writers, 0.0)
-        stakes.append(Stake(finding, touched, low, touched, p_values[theme], people=tested.ids(texts)))
+        stakes.append(Stake(finding, touched, low, touched, 0.0, people=tested.ids(texts)))
     return stakes
 
 
@@ -210,27 +205,14 @@ def _not_counted(table: pd.DataFrame) -> str:
 
 def _recorded(story: Story) -> list[Block]:
     """The period's complaints by recorded category, and whether the shares moved; nothing without categories."""
-    complaints = story.tables.complaints
-    if complaints is None or "category" not in complaints or complaints["category"].nunique() < 2:
+    try:
+        table = tested.category_words(story)
+    except NotMeasured:
         return []
-    rows = complaints.assign(period=period_of(complaints["received_at"], story.period.frequency))
-    rows = rows[rows["period"].isin(story.history) & rows["category"].notna()]
-    n = int((rows["period"] == story.period.name).sum())
-    if n < story.k:
-        return []
-    by_period: dict[str, Any] = {"by": ["period"], "column": "inside", "confidence": story.confidence}
-    measure = functools.partial(share, source=OBSERVED)
-    shares = [
-        summarise(rows.assign(inside=rows["category"].eq(name)), measure, **by_period).assign(category=name)
-        for name in rows["category"].unique()
-    ]
-    movement = detect_group_signals(pd.concat(shares), ["category"])[["category", "word"]]
-    now = pd.concat(part[part["period"] == story.period.name] for part in shares).merge(movement, on="category")
-    people = people_by(rows[rows["period"] == story.period.name], "category")
-    now = now.assign(people=now["category"].map(people).fillna(0))
-    now = now[now["people"] >= story.k].sort_values("value", ascending=False, kind="stable").head(CATEGORIES)
+    now = table[table["people"] >= story.k].sort_values("value", ascending=False, kind="stable").head(CATEGORIES)
     if now.empty:
         return []
+    n = int(table["n"].max())
     first, facts = now.iloc[0], {"n": n, "period": story.period.label}
     sentence = say("problems.category", share=estimate_of(first), x=first, **facts)
     findings = [finding_of(first, sentence, key="complaints:category")]

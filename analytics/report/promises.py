@@ -99,7 +99,7 @@ def _stake(row: pd.Series, story: Story) -> Stake:
     sentence = f"{whose} we kept {row['quoted']} in {figure} of cases where {row['promised']} is promised."
     told = blocks.finding(sentence, [e], key=f"promise:{row['promise']}", people=int(row["people"]))
     more, low = (e.n * (row["goal"] - share) / story.months for share in (most, e.high))
-    return Stake(told, more, low, row["people"] / story.months, row[f"{side}_p"])
+    return Stake(told, more, low, row["people"] / story.months, 0.0)
 
 
 def _strategy(story: Story) -> list[blocks.Block]:

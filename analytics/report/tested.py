@@ -3,11 +3,15 @@
 Facts only: the sections read them here and word them. A test that is told without standing here is a fault. A fact
 takes the `level` at which its findings stand and its intervals are drawn: first an arbitrary one, for the p-values that
 `cut` counts, then `cut` itself.
+
+Figures held against a declared bound (`LEVELS`) are counted apart: most of them are true findings in any report, and
+would let the same share of false ones in among the differences and movements, also where nothing goes on.
 """
 
 import functools
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,24 +23,28 @@ from analytics.contrast.diagnosis import Diagnosis, Problem, alike_measures, dia
 from analytics.contrast.drift import Drift, find_drift
 from analytics.contrast.groups import PERCEPTIONS, contrast_groups
 from analytics.contrast.problems import OPEN_SHARE
-from analytics.contrast.signals import CHANCE, Change, Signals
+from analytics.contrast.signals import CHANCE, NO_CHANGE, Change, Signals, detect_group_signals
 from analytics.contrast.watermelon import find_watermelons
 from analytics.measures.actions import score_actions
 from analytics.measures.discoveries import discovery_threshold
-from analytics.measures.estimate import SAID
+from analytics.measures.estimate import OBSERVED, SAID
 from analytics.measures.intervals import estimate_share, z_score
+from analytics.measures.invitations import InvitationAudit, audit_invitations
 from analytics.measures.leaving import leavers, ratios
 from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.measures.promises import Verdict, score_promises
 from analytics.measures.recovery import Recovery, score_recovery
+from analytics.measures.scores import share
+from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.report import movement
 from analytics.report.retest import figures_of, last_claims, retest
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
 from analytics.report.study import Study
-from analytics.report.words import EXPLAINED, estimate_of
+from analytics.report.words import EXPLAINED, estimate_of, people_by
 from analytics.tables.parts import group_columns
+from analytics.tables.periods import period_of
 from analytics.tables.schema import FIELDS, NotMeasured, require
 
 COMPLAINTS = "complaints"  # the number of them, among the series that may move
@@ -66,11 +74,17 @@ def once(make: Callable[..., Any]) -> Callable[..., Any]:
 
 @once
 def cut(story: Story) -> float:
-    """Largest p-value that stands when all tests of the report are counted (Benjamini-Hochberg).
+    """Largest p-value that stands when all tests of a difference or movement are counted (Benjamini-Hochberg).
 
     Where none stands it is the smallest threshold: no test reaches it, and intervals at its level hold no difference.
     """
     return discovery_threshold(_every(story), RATE)
+
+
+@once
+def level_cut(story: Story) -> float:
+    """As `cut`, for the figures that are held against a declared bound."""
+    return discovery_threshold(_together(story, LEVELS), RATE)
 
 
 def bar(story: Story) -> float:
@@ -81,8 +95,12 @@ def bar(story: Story) -> float:
 
 @once
 def _every(story: Story) -> pd.Series:
-    """P-values of all tests of the report."""
-    return pd.concat([_p_values(story, test) for test in TESTS], ignore_index=True)
+    """P-values of all tests of a difference or movement."""
+    return _together(story, TESTS)
+
+
+def _together(story: Story, tests: "Tests") -> pd.Series:
+    return pd.concat([_p_values(story, test) for test in tests], ignore_index=True)
 
 
 def at_stake(story: Story, rows: pd.DataFrame, score: str, middle: float, near: float) -> tuple[float, float, float]:
@@ -274,6 +292,46 @@ def answers_now(story: Story) -> tuple[pd.DataFrame, list[str]]:
     return answers, group_columns(answers, "complaints" if lead == DISPUTED.column else "surveys")
 
 
+# Who was asked, and what customers name
+
+
+@once
+def asked(story: Story, level: float = RATE) -> InvitationAudit:
+    """Who was asked of the period's cases, and who answered."""
+    return audit_invitations(story.tables, since=story.period.start, confidence=story.confidence, cut=level)
+
+
+def problems(story: Story) -> pd.DataFrame:
+    """`Story.problem_table` with the words of movement that stand when all tests of the report are counted."""
+    return _standing_words(story, story.problem_table, "moved_p")
+
+
+@once
+def categories(story: Story) -> pd.DataFrame:
+    """Share of each recorded category among the period's complaints, with its people, and the word of its movement."""
+    complaints = require(story.tables.complaints, ["category", "received_at"], "complaints by category")
+    rows = complaints.assign(period=period_of(complaints["received_at"], story.period.frequency))
+    rows = rows[rows["period"].isin(story.history) & rows["category"].notna()]
+    now = rows[rows["period"] == story.period.name]
+    if len(now) < story.k or complaints["category"].nunique() < 2:
+        raise NotMeasured("complaints of several categories", needed_for="complaints by category")
+    ours, names = partial(share, source=OBSERVED), rows["category"].unique()
+    inside = pd.concat([rows.assign(category=name, inside=rows["category"].eq(name)) for name in names])
+    shares = summarise(inside, ours, ["category", "period"], column="inside", confidence=story.confidence)
+    movement = detect_group_signals(shares, ["category"], rate=None)[["category", "word", "p_value"]]
+    latest = shares[shares["period"] == story.period.name].merge(movement, on="category")
+    return latest.assign(people=latest["category"].map(people_by(now, "category")).fillna(0))
+
+
+def category_words(story: Story) -> pd.DataFrame:
+    """As `categories`, with the words that stand when all tests of the report are counted."""
+    return _standing_words(story, categories(story), "p_value")
+
+
+def _standing_words(story: Story, table: pd.DataFrame, p_value: str) -> pd.DataFrame:
+    return table.assign(word=table["word"].mask(table[p_value] > cut(story), NO_CHANGE))
+
+
 # What we changed, promised and put right, and who leaves
 
 
@@ -295,10 +353,10 @@ def promises(story: Story) -> pd.DataFrame:
 
 
 def promise_verdicts(story: Story) -> pd.DataFrame:
-    """As `promises`, with the verdicts that stand when all tests of the report are counted."""
+    """As `promises`, with the verdicts that stand when all figures held against a bound are counted."""
     scored: pd.DataFrame = promises(story)
     standing = {
-        f"{side}_verdict": scored[f"{side}_verdict"].where(scored[f"{side}_p"] <= cut(story), Verdict.UNKNOWN)
+        f"{side}_verdict": scored[f"{side}_verdict"].where(scored[f"{side}_p"] <= level_cut(story), Verdict.UNKNOWN)
         for side in ("records", "view")
     }
     return scored.assign(**standing)
@@ -415,9 +473,13 @@ def thanks_by_team(story: Story) -> pd.DataFrame:
     return table.assign(p_value=[float(fisher_exact(s, "greater")[1]) for s in squares])
 
 
-TESTS: tuple[Callable[[Story], Iterable[float]], ...] = (  # each gives the p-values of one kind of test, all of them
-    lambda story: actions(story)["p_value"],
+Tests = tuple[Callable[[Story], Iterable[float]], ...]  # each gives the p-values of one kind of test, all of them
+LEVELS: Tests = (
     lambda story: promises(story).drop_duplicates("promise")[["records_p", "view_p"]].to_numpy(float).ravel(),
+    blame,
+)
+TESTS: Tests = (
+    lambda story: actions(story)["p_value"],
     lambda story: [compared.p_value for compared in recovery(story).leaving[:1]],
     lambda story: leaving_ratios(story)["p_value"],
     lambda story: [silent_leavers(story).p_value],
@@ -429,6 +491,8 @@ TESTS: tuple[Callable[[Story], Iterable[float]], ...] = (  # each gives the p-va
     lambda story: relief(story)["p_value"],
     lambda story: [drift(story)[1].p_value],
     lambda story: [p for rows in groupings(story).values() for p in rows["p_value"]],
-    blame,
+    lambda story: story.problem_table["moved_p"],
+    lambda story: categories(story)["p_value"],
+    lambda story: asked(story).table.query("by != 'agent_id'")[["invited_p", "answered_p"]].to_numpy(float).ravel(),
     lambda story: thanks_by_team(story)["p_value"],
 )

@@ -19,13 +19,13 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
     ]
     table = pd.DataFrame(rows, columns=["theme", "value", "low", "high", "counted"])
     table = table.assign(n=200, unit="share", source="said by customers", word="no change", open=table["low"] > 0.02)
-    table = table.assign(method="counted", read=0, periods="", alike=nan, leads=[True, False, True])
+    table = table.assign(method="counted", read=0, periods="", alike=nan, leads=[True, False, True], moved_p=0.5)
     critical = pd.DataFrame({"customer_id": range(200), "negative_themes": [[]] * 200})
     unread = SimpleNamespace(estimate=Estimate(nan, nan, nan, 200, "share", "said by customers"))
     story = SimpleNamespace(
         problem_table=table, critical=critical, writers={"people", "surveys"}, k=10,
         period=SimpleNamespace(label="May 2026"), unread=Unread(0, 200), confidence=0.95, theme_model="fast",
-        facts={}, shares_of=lambda labels, texts: dict.fromkeys(labels, unread),
+        facts={("cut",): 0.001}, shares_of=lambda labels, texts: dict.fromkeys(labels, unread),
     )  # fmt: skip
     wrote = pd.DataFrame({"customer_id": range(200), "praised": [[]] * 200, "text": "", "sentiment": "neutral"})
     story.facts[tested.voices.__name__,] = wrote
