@@ -272,7 +272,7 @@ def lack_of_themes(story: Story) -> NotMeasured | None:
 
 @once
 def groupings(story: Story, level: float = RATE) -> dict[str, pd.DataFrame]:
-    """The leading score of the period by every further column of its answers and of their contacts."""
+    """The leading score of the period by team, and by every further column of its answers and of their contacts."""
     answers, columns = answers_now(story)
     lead, level_of = story.scores[0].column, {"confidence": story.confidence, "cut": level}
     return {by: contrast_groups(answers, lead, by, within=(), minimum=story.k, **level_of) for by in columns}
@@ -280,14 +280,15 @@ def groupings(story: Story, level: float = RATE) -> dict[str, pd.DataFrame]:
 
 @once
 def answers_now(story: Story) -> tuple[pd.DataFrame, list[str]]:
-    """The period's answers with the further columns of their own table and of the contact they are about."""
+    """The period's answers with the further columns of their own table, and the team and those of their contact."""
     lead = story.scores[0].column
     answers = story.answers[story.answers["period"] == story.period.name].drop(columns="period")
     answers = answers[answers[lead].notna()]
     contacts = story.tables.contacts
     if contacts is not None and "contact_id" in answers:
         ours = {*answers.columns, *(field.name for field in FIELDS["surveys"])}
-        further = [c for c in group_columns(contacts, "contacts") if c not in ours]
+        further = ["team", *group_columns(contacts, "contacts")]
+        further = [c for c in further if c in contacts and c not in ours]
         answers = answers.join(contacts.drop_duplicates("contact_id").set_index("contact_id")[further], on="contact_id")
     return answers, group_columns(answers, "complaints" if lead == DISPUTED.column else "surveys")
 
