@@ -95,8 +95,9 @@ def find_drift(
     points = _points(cases, cost, perception, frequency)
     whole = points.dropna()
     cost_change, felt_change = (_change(whole[name].to_numpy(), confidence) for name in ("cost", "perception"))
-    first = whole["cost"].head(YEAR).mean()
-    spent = Estimate(*(value / first for value in cost_change[:3]), len(whole), "share", OBSERVED)
+    first = float(whole["cost"].head(YEAR).mean())
+    value, low, high = (bound / first for bound in cost_change[:3])
+    spent = Estimate(value, low, high, len(whole), "share", OBSERVED)
     felt = Estimate(*felt_change[:3], int(points["n"].sum()), "score" if perception == "ces" else "points", SAID)
     return Drift(_word(spent, felt, len(whole)), spent, felt, felt_change[3])
 

@@ -15,6 +15,7 @@ from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
 from analytics.report import tested
+from analytics.report.facts import asked
 from analytics.report.score import DISPUTED, Score
 from analytics.report.section import Section, not_known, section, section_of, unknowns_of
 from analytics.report.story import Story
@@ -63,7 +64,7 @@ def who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
 
 def _who_was_asked(story: Story) -> list[Block]:
     """Whether open cases are asked, and which channels and teams ask few; never which agent."""
-    audit = tested.asked(story, tested.cut(story))
+    audit = asked(story, tested.cut(story))
     every = list(word_invitations(audit, ("channel", "team")))
     lines = [line for line in every if line.people is None or line.people >= story.k]
     if not lines:

@@ -13,6 +13,7 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report import tested, words
 from analytics.report.checked import READ_150, describe_check
+from analytics.report.facts import blame, thanks_by_team, voices
 from analytics.report.section import Section, Stake, not_known, section
 from analytics.report.story import Story
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, say
@@ -114,7 +115,7 @@ def measure_praise(story: Story) -> pd.DataFrame:
         One row per theme, most thanked first: theme, value, low, high (NaN where not known), n, unit, source and
         people (customers with such a label).
     """
-    texts = tested.voices(story)
+    texts = voices(story)
     rows, labels = [], [PRAISE + theme for theme in BLAMED]
     for label, told in story.shares_of(labels, texts).items():
         theme = label.removeprefix(PRAISE)
@@ -126,7 +127,7 @@ def measure_praise(story: Story) -> pd.DataFrame:
 def _thanked_team(story: Story) -> list[Block]:
     """The team whose customers thank more often than those of the others; none where that may be chance."""
     try:
-        teams = tested.thanks_by_team(story)
+        teams = thanks_by_team(story)
     except NotMeasured:
         return []
     teams = teams[(teams["p_value"] <= tested.cut(story)) & (teams["thanked"] >= story.k)]
@@ -143,7 +144,7 @@ def _stakes(story: Story, named: pd.DataFrame) -> list[Stake]:
     """Open problems in the currency of page one: customers a month who name them, beyond the share that is open."""
     if named.empty:
         return []
-    who, stands = words.name_writers(story.writers), tested.blame(story) <= tested.level_cut(story)
+    who, stands = words.name_writers(story.writers), blame(story)["above"] <= tested.level_cut(story)
     stakes = []
     for _, row in named[named["theme"].map(stands)].iterrows():
         writers, theme = row["n"] / story.months, row["theme"]
@@ -224,7 +225,7 @@ def _recorded(story: Story) -> list[Block]:
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
     rows, checked = table.assign(theme=table["theme"].map(BLAMED)), describe_check(table.iloc[0])
-    facts = {"checked": checked, "false": 1 - story.confidence, "model": story.theme_model}
+    facts = {"checked": checked, "model": story.theme_model}
     people, unread = count_people(story.critical), words.unread_sentence(story.unread)
     return words.table_of("problems", rows, source=SAID, n=n, people=people, unread=unread, **facts)
 
@@ -233,7 +234,7 @@ def _quotes(story: Story, table: pd.DataFrame, praise: pd.DataFrame) -> list[Blo
     """Two quotes of blame and two of thanks, one for each leading trait, and praise that tells a story."""
     blamed = table.loc[table["open"], "theme"]
     thanked = praise.loc[praise["low"] > OPEN_SHARE, "theme"]
-    texts, used = cast("pd.DataFrame", tested.voices(story)), list[str]()
+    texts, used = cast("pd.DataFrame", voices(story)), list[str]()
     against, in_favour = story.critical["negative_themes"], texts["praised"]
     return [
         *_quote_traits(story, blamed, story.critical.assign(named=against), "negative", used),

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from analytics.contrast.problems import OPEN_SHARE
-from analytics.contrast.strategy import CONGRUENT, NOT_CONGRUENT, UNKNOWN, judge_strategy
+from analytics.contrast.strategy import CONGRUENT, NOT_CONGRUENT, UNKNOWN
 from analytics.measures.estimate import ASSERTED, SAID, Estimate
 from analytics.measures.promises import Lack, Verdict
 from analytics.measures.suppress import TOTAL, suppress
@@ -107,7 +107,7 @@ def _strategy(story: Story) -> list[blocks.Block]:
     declared = story.config.strategy
     if declared is None or not story.has_texts:
         return []
-    judged = judge_strategy(declared.archetype, story.problem_table)
+    judged = tested.congruence(story, declared.archetype)
     themes = judged["theme"].map(THEME_WORDS).groupby(judged["verdict"]).agg(list)
     told = [
         say(f"promises.{word}", themes=themes[verdict], share=OPEN_SHARE)

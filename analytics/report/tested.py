@@ -8,68 +8,43 @@ Figures held against a declared bound (`LEVELS`) are counted apart: most of them
 would let the same share of false ones in among the differences and movements, also where nothing goes on.
 """
 
-import functools
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact, norm
 
 from analytics.contrast.bands import Bands, contrast_bands
 from analytics.contrast.diagnosis import Diagnosis, Problem, alike_measures, diagnose, internal_measures
 from analytics.contrast.drift import Drift, find_drift
 from analytics.contrast.groups import PERCEPTIONS, contrast_groups
 from analytics.contrast.problems import OPEN_SHARE
-from analytics.contrast.signals import CHANCE, NO_CHANGE, Change, Signals, detect_group_signals
+from analytics.contrast.signals import CHANCE, NO_CHANGE, Change, Signals
+from analytics.contrast.strategy import ARCHETYPES, UNKNOWN, judge_strategy
 from analytics.contrast.watermelon import find_watermelons
 from analytics.measures.actions import score_actions
 from analytics.measures.discoveries import discovery_threshold
-from analytics.measures.estimate import OBSERVED, SAID
-from analytics.measures.intervals import estimate_share, z_score
-from analytics.measures.invitations import InvitationAudit, audit_invitations
+from analytics.measures.estimate import SAID
+from analytics.measures.intervals import estimate_share
 from analytics.measures.leaving import leavers, ratios
 from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.measures.promises import Verdict, score_promises
 from analytics.measures.recovery import Recovery, score_recovery
-from analytics.measures.scores import share
-from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.report import movement
+from analytics.report.facts import RATE, asked, blame, categories, once, thanks_by_team
 from analytics.report.retest import figures_of, last_claims, retest
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
 from analytics.report.study import Study
-from analytics.report.words import EXPLAINED, estimate_of, people_by
+from analytics.report.words import EXPLAINED, estimate_of
 from analytics.tables.parts import group_columns
-from analytics.tables.periods import period_of
 from analytics.tables.schema import FIELDS, NotMeasured, require
 
 COMPLAINTS = "complaints"  # the number of them, among the series that may move
-RATE = 0.05  # share of false findings accepted among all that a report tells
 RECORDED = 0.5  # share of cases that must carry cost before it may speak for them
 SCORED = 100  # answers from which recorded figures are set beside a score
 LOW_SCORE = "low score"  # key of the problem that answers in numbers name
-
-
-def once(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep a fact with its story, also that it is not measured: two sections that ask for it get the same."""
-
-    @functools.wraps(make)
-    def kept(story: Story, *args: Any) -> Any:  # noqa: ANN401
-        facts, key = story.facts, (make.__name__, *args)
-        if key not in facts:
-            try:
-                facts[key] = make(story, *args)
-            except NotMeasured as lack:
-                facts[key] = lack
-        if isinstance(facts[key], NotMeasured):
-            raise facts[key]
-        return facts[key]
-
-    return kept
 
 
 @once
@@ -293,35 +268,12 @@ def answers_now(story: Story) -> tuple[pd.DataFrame, list[str]]:
     return answers, group_columns(answers, "complaints" if lead == DISPUTED.column else "surveys")
 
 
-# Who was asked, and what customers name
-
-
-@once
-def asked(story: Story, level: float = RATE) -> InvitationAudit:
-    """Who was asked of the period's cases, and who answered."""
-    return audit_invitations(story.tables, since=story.period.start, confidence=story.confidence, cut=level)
+# What stands of what customers name
 
 
 def problems(story: Story) -> pd.DataFrame:
     """`Story.problem_table` with the words of movement that stand when all tests of the report are counted."""
     return _standing_words(story, story.problem_table, "moved_p")
-
-
-@once
-def categories(story: Story) -> pd.DataFrame:
-    """Share of each recorded category among the period's complaints, with its people, and the word of its movement."""
-    complaints = require(story.tables.complaints, ["category", "received_at"], "complaints by category")
-    rows = complaints.assign(period=period_of(complaints["received_at"], story.period.frequency))
-    rows = rows[rows["period"].isin(story.history) & rows["category"].notna()]
-    now = rows[rows["period"] == story.period.name]
-    if len(now) < story.k or complaints["category"].nunique() < 2:
-        raise NotMeasured("complaints of several categories", needed_for="complaints by category")
-    ours, names = partial(share, source=OBSERVED), rows["category"].unique()
-    inside = pd.concat([rows.assign(category=name, inside=rows["category"].eq(name)) for name in names])
-    shares = summarise(inside, ours, ["category", "period"], column="inside", confidence=story.confidence)
-    movement = detect_group_signals(shares, ["category"], rate=None)[["category", "word", "p_value"]]
-    latest = shares[shares["period"] == story.period.name].merge(movement, on="category")
-    return latest.assign(people=latest["category"].map(people_by(now, "category")).fillna(0))
 
 
 def category_words(story: Story) -> pd.DataFrame:
@@ -376,9 +328,9 @@ def leaving_study(story: Story) -> Study:
 
 
 @once
-def leaving_ratios(story: Story) -> pd.DataFrame:
+def leaving_ratios(story: Story, level: float = RATE) -> pd.DataFrame:
     """How many times as often customers leave after each thing that happened to `k` people or more."""
-    table = ratios.leaving_ratios(leaving_study(story).features, story.confidence)
+    table = ratios.leaving_ratios(leaving_study(story).features, 1 - level)
     table = table[table["people"] >= story.k].reset_index(drop=True)
     if table.empty:
         raise NotMeasured("nothing recorded of enough customers", needed_for="leaving after something")
@@ -409,7 +361,7 @@ def moved(story: Story, score: Score) -> Signals:
 def apart(story: Story, score: Score) -> dict[int, Change]:
     """The earlier periods, by how many back, from which a score's latest figure differs when all tests are counted."""
     against = movements(story)[score.name].against
-    return {back: change for back, change in against.items() if change.p_value <= cut(story)}
+    return {back: change for back, change in against.items() if change.p_value <= min(cut(story), CHANCE)}
 
 
 def _of_movement(story: Story) -> list[float]:
@@ -424,60 +376,24 @@ def _of_last_claims(story: Story) -> Iterable[float]:
     return [] if last is None else retest(last[1], figures_of(story))["p_value"]
 
 
-# What customers blame and thank for
+def congruence(story: Story, archetype: str) -> pd.DataFrame:
+    """Verdicts on the declared strategy (`judge_strategy`) that stand when all figures held against a bound count."""
+    judged = judge_strategy(archetype, story.problem_table)
+    p_value = blame(story).reindex(judged["theme"]).min(axis=1).to_numpy()
+    return judged.assign(verdict=judged["verdict"].where(p_value <= level_cut(story), UNKNOWN))
 
 
-@once
-def voices(story: Story) -> pd.DataFrame:
-    """The period's readable texts of all who wrote, whatever their mark, with the themes each gives thanks for.
-
-    From complaints and surveys, or from contacts where there are neither; `praised` is read by the accurate heads
-    where these read every text of the period (`story.closely`), else as the history was.
-    """
-    now = story.current[story.current["sentiment"].ne("unknown")]
-    if story.comments["source"].ne("contacts").any():
-        now = now[now["source"].ne("contacts")]
-    if now.empty:
-        raise NotMeasured(f"nobody wrote anything readable in {story.period.label}", needed_for="what they thank for")
-    themes = story.closely.reindex(now.index) if len(story.closely) else now["themes"]
-    praised = themes.map(lambda tags: [str(tag) for tag in tags if getattr(tag, "polarity", "") == "positive"])
-    return now.assign(themes=themes, praised=praised)
-
-
-@once
-def blame(story: Story) -> pd.Series:
-    """P-value of each theme's share above `OPEN_SHARE`, by the interval of `Story.problem_table`; index theme."""
-    table = story.problem_table.set_index("theme")
-    angle = np.arcsin(np.sqrt(table[["value", "low"]].astype(float).clip(0, 1)))
-    error = (angle["value"] - angle["low"]) / z_score(story.confidence)
-    above = (angle["value"] - np.arcsin(np.sqrt(OPEN_SHARE))) / error.where(error > 0)
-    return pd.Series(norm.sf(above), table.index)
-
-
-@once
-def thanks_by_team(story: Story) -> pd.DataFrame:
-    """How many texts about each team's cases give thanks for anything, beside all others'.
-
-    Index team; thanked, texts, others_thanked, others, people (customers who wrote), p_value (Fisher's exact test).
-    """
-    texts = require(voices(story), ["case_id"], "which team is thanked").dropna(subset="case_id")
-    cases = require(story.cases, ["team"], "which team is thanked").drop_duplicates("case_id")
-    teams, thanks = texts["case_id"].map(cases.set_index("case_id")["team"]), texts["praised"].map(bool)
-    groups = texts.assign(team=teams, thanks=thanks).dropna(subset="team").groupby("team")
-    table = pd.DataFrame(groups["thanks"].agg(thanked="sum", texts="size"))
-    table["people"] = [count_people(part) for _, part in groups]
-    table = table[table["people"] >= story.k]
-    table["others_thanked"] = table["thanked"].sum() - table["thanked"]
-    table["others"] = table["texts"].sum() - table["texts"]
-    cells = table.assign(rest=table["texts"] - table["thanked"], others_rest=table["others"] - table["others_thanked"])
-    squares = cells[["thanked", "rest", "others_thanked", "others_rest"]].to_numpy().reshape(-1, 2, 2)
-    return table.assign(p_value=[float(fisher_exact(s, "greater")[1]) for s in squares])
+def _of_shares(story: Story) -> Iterable[float]:
+    """P-values of themes that customers name, and of those by which the declared strategy lives."""
+    p_values, strategy = blame(story), story.config.strategy
+    lived = [] if strategy is None else [theme for theme in ARCHETYPES[strategy.archetype] if theme in p_values.index]
+    return [*p_values["above"], *p_values.loc[lived, "below"]]
 
 
 Tests = tuple[Callable[[Story], Iterable[float]], ...]  # each gives the p-values of one kind of test, all of them
 LEVELS: Tests = (
     lambda story: promises(story).drop_duplicates("promise")[["records_p", "view_p"]].to_numpy(float).ravel(),
-    blame,
+    _of_shares,
 )
 TESTS: Tests = (
     lambda story: actions(story)["p_value"],

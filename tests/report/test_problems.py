@@ -6,7 +6,7 @@ import pandas as pd
 
 from analytics import report
 from analytics.measures.estimate import Estimate
-from analytics.report import tested
+from analytics.report import facts
 from analytics.report.texts import Unread
 
 
@@ -28,7 +28,7 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
         facts={("cut",): 0.001}, shares_of=lambda labels, texts: dict.fromkeys(labels, unread),
     )  # fmt: skip
     wrote = pd.DataFrame({"customer_id": range(200), "praised": [[]] * 200, "text": "", "sentiment": "neutral"})
-    story.facts[tested.voices.__name__,] = wrote
+    story.facts[facts.voices.__name__,] = wrote
     section = report.show_problems(story)
     sentence = section.answer.data["sentence"]
     assert sentence.startswith("Of no theme can we say that more than 2 % of the 200 customers who wrote name it")
