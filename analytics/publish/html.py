@@ -48,7 +48,7 @@ def _template() -> "Template":
     markdown = mistune.create_markdown(escape=True)
     names: dict[str, Any] = {"colours": COLOURS, "WORDS": fmt.WORDS, "markdown": lambda text: Markup(markdown(text))}
     names["base64"] = lambda text: base64.b64encode(text.encode()).decode()
-    own = (origin, evidence_line, number_lines, written_rows, provenance_grids, fmt.join_answers)
+    own = (origin, evidence_line, number_lines, written_rows, provenance_grids, fmt.address, fmt.join_answers)
     kept = Environment(autoescape=True, finalize=lambda x: x if isinstance(x, Markup) else Markup(escape(str(x))))
     kept.globals |= names | {function.__name__: function for function in own}
     return kept.from_string((Path(__file__).parent / "templates" / "block.html.j2").read_text(encoding="utf-8"))
