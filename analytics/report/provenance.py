@@ -16,7 +16,7 @@ def show_provenance(story: Story) -> Section:
     line = blocks.finding("Inputs, rows and faults are listed below; versions and times are in manifest.json.")
     source = blocks.provenance(story.log.inputs, story.log.rows, story.log.faults)
     with suppress(NotMeasured):
-        return Section([source, *table_cuts(story)], line)
+        return Section([source, *(blocks.tagged(table, appendix=True) for table in table_cuts(story))], line)
     return Section([source], line)
 
 
