@@ -135,7 +135,7 @@ def test_every_row_of_the_export_is_accounted_for(report):
     [
         ("contact centre", "Who was asked: record the date of each invitation"),
         ("contact centre", "Remedy and goodwill: record for each complaint, apart, whether it was put right"),
-        ("contact centre", "when customers left is not recorded"),
+        ("contact centre", "record the day on which customers left"),
         ("complaints", "What customers perceive: nobody gave a score in April 2019"),
         ("complaints", "labels are tried on short ones only"),
         ("complaints", "We do not know where gestures went"),
