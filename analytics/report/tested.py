@@ -278,10 +278,12 @@ def answers_now(story: Story) -> tuple[pd.DataFrame, list[str]]:
 
 
 @once
-def actions(story: Story) -> pd.DataFrame:
+def actions(story: Story, level: float = RATE) -> pd.DataFrame:
     """Every declared action with what became of it, as known at the period's end."""
     comments = story.comments if story.has_texts else None
-    return score_actions(story.tables, story.config, comments, story.period.end)
+    report = story.config.report.model_copy(update={"confidence": 1 - level})
+    config = story.config.model_copy(update={"report": report})
+    return score_actions(story.tables, config, comments, story.period.end)
 
 
 @once

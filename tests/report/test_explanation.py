@@ -56,7 +56,7 @@ def test_a_diagnosis_says_both_accounts_then_what_differs_then_what_does_not(cas
     world = story(cases, complaints)
     blocks = explanation._diagnosis(world, "disputed")
     text = told(blocks)
-    assert "Customers say: answers that customers dispute, 50 % (45–55, n = 400) in March 2025." in text
+    assert "Customers say: answers that customers dispute, 50 % (45–55) in March 2025." in text
     assert "all the 200 cases that have the problem are compared with 200 cases of the same reason whose" in text
     assert "100 % of them were solved, half of them within 3.0 hours; their customers have confirmed 100 %." in text
     assert "Number of times reopened differs: on average" in text
