@@ -17,6 +17,7 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report import tested, words
 from analytics.report.checked import READ_150, describe_check
+from analytics.report.new_themes import name_new
 from analytics.report.section import Section, Stake, not_known, section
 from analytics.report.story import Story
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, people_by, say
@@ -58,8 +59,9 @@ def show_problems(story: Story) -> Section:
     open_ends = _perhaps_larger(table, most)
     listing = blocks.tagged(_problem_table(table, n, story), appendix=True)
     chart, quoted = _chart(story, table, praise, n), _quotes(story, table, praise)
-    parts = [*blamed, *moved, *thanks, chart, *quoted, *open_ends, listing]
-    return Section(parts, blamed[0], open_ends, stakes=_stakes(story, named))
+    new, weights = name_new(story)
+    parts = [*blamed, *moved, *new, *thanks, chart, *quoted, *open_ends, listing]
+    return Section(parts, blamed[0], open_ends, stakes=[*_stakes(story, named), *weights])
 
 
 def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:

@@ -417,6 +417,12 @@ def thanks_by_team(story: Story) -> pd.DataFrame:
     return table.assign(p_value=[float(fisher_exact(s, "greater")[1]) for s in squares])
 
 
+def new_themes(story: Story) -> pd.DataFrame:
+    """Groups of texts that no theme covers, of `k` people or more, that are named more than before."""
+    standing: pd.DataFrame = story.new_themes.query("p_value <= @cut(@story) and people >= @story.k")
+    return standing
+
+
 TESTS: tuple[Callable[[Story], Iterable[float]], ...] = (  # each gives the p-values of one kind of test, all of them
     lambda story: actions(story)["p_value"],
     lambda story: promises(story).drop_duplicates("promise")[["records_p", "view_p"]].to_numpy(float).ravel(),
@@ -433,4 +439,5 @@ TESTS: tuple[Callable[[Story], Iterable[float]], ...] = (  # each gives the p-va
     lambda story: [p for rows in groupings(story).values() for p in rows["p_value"]],
     blame,
     lambda story: thanks_by_team(story)["p_value"],
+    lambda story: story.new_themes["p_value"],
 )
