@@ -150,7 +150,7 @@ def refuse_long(texts: pd.Series, figure: str) -> None:
     words = texts.str.count(r"\S+").median()
     if words > TESTED_WORDS:
         raise NotMeasured(
-            f"half of these texts have {words:.0f} words or more, and the classifier's errors are known "
-            "for short comments only: reading 150 of these in the notebook label_texts would tell",
+            f"half of these texts have {words:.0f} words or more, and labels are tried on short ones only; reading 150 "
+            "of these in the notebook label_texts would tell",
             needed_for=figure,
         )

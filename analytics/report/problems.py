@@ -14,6 +14,7 @@ from analytics.publish.blocks import Block
 from analytics.report import tested, words
 from analytics.report.checked import READ_150, describe_check
 from analytics.report.facts import blame, thanks_by_team, voices
+from analytics.report.new_themes import name_new
 from analytics.report.section import Section, Stake, not_known, section
 from analytics.report.story import Story
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, say
@@ -54,8 +55,9 @@ def show_problems(story: Story) -> Section:
     open_ends = _perhaps_larger(table, most)
     listing = blocks.tagged(_problem_table(table, n, story), appendix=True)
     chart, quoted = _chart(story, table, praise, n), _quotes(story, table, praise)
-    parts = [*blamed, *moved, *thanks, chart, *quoted, *open_ends, listing]
-    return Section(parts, blamed[0], open_ends, stakes=_stakes(story, named))
+    new, weights = name_new(story)
+    parts = [*blamed, *moved, *new, *thanks, chart, *quoted, *open_ends, listing]
+    return Section(parts, blamed[0], open_ends, stakes=[*_stakes(story, named), *weights])
 
 
 def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
@@ -70,7 +72,8 @@ def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
     top = named.iloc[0]
     facts = {"share": estimate_of(top), "n": n, "checked": describe_check(top)}
     largest = _judged(top, say("problems.largest", who=words.name_writers(story.writers), **facts), keyed=True)
-    return [largest, *(name_problem(row) for _, row in named.iloc[1 : words.EXPLAINED].iterrows())]
+    order = [blocks.finding(f"{_name_leaders(leaders)}.")] if len(leaders) > 1 else []
+    return [largest, *order, *(name_problem(row) for _, row in named.iloc[1 : words.EXPLAINED].iterrows())]
 
 
 def name_problem(row: pd.Series) -> Block:
@@ -169,15 +172,16 @@ def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> B
     drawn = drawn.sort_values("value", ascending=False, kind="stable", na_position="last")
     drawn = drawn.assign(blame=drawn["theme"].map(BLAMED), thank=drawn["theme"].map(THANKED_FOR))
     columns = ["blame", "value", "low", "high", "n", "thank", "value_thank", "low_thank", "high_thank", "n_thank"]
-    wrote = int(praise["n"].max())
-    top, best = drawn.iloc[0], drawn.sort_values("value_thank", kind="stable").iloc[-1]
-    return blocks.figure(
-        figures.plot_sides(drawn[columns], heads=(f"blame, % of {n:,}", f"thanks, % of {wrote:,}")),
-        alt=f"Traits with the share who blame and who thank: blamed most {top['blame']}, "
-        f"thanked for most {best['thank']}.",
-        caption=f"{_name_leaders(table[table['leads'] & table['value'].notna()])}.", source=SAID, n=wrote,
-        note=say("problems.chart", who=words.name_writers(story.writers), level=story.confidence), people=min(n, wrote),
-    )  # fmt: skip
+    wrote, facts = int(praise["n"].max()), {"who": words.name_writers(story.writers), "level": story.confidence}
+    marks: dict[str, Any] = {"source": SAID, "people": min(n, wrote), "alt": f"Blamed most: {drawn.iloc[0]['blame']}."}
+    if praise["value"].isna().all():
+        drawing = figures.plot_intervals(drawn, by="blame", unit="share", label="share who blame", ordered=True)
+        return blocks.figure(drawing, caption="What they blame.", n=n, note=say("problems.blamed", **facts), **marks)
+    best = drawn.sort_values("value_thank", kind="stable").iloc[-1]
+    marks["alt"] += f" Thanked for most: {best['thank']}."
+    drawing = figures.plot_sides(drawn[columns], heads=(f"blame, % of {n:,}", f"thanks, % of {wrote:,}"))
+    caption, note = "What they blame, and what they thank us for.", say("problems.chart", **facts)
+    return blocks.figure(drawing, caption=caption, n=wrote, note=note, **marks)
 
 
 def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:

@@ -25,7 +25,7 @@ def show_provenance(story: Story) -> Section:
         where, counts = story.narrowing.rows.where, story.narrowing.counts
         parts.append(table_of("where", counts, n=int(counts["kept"].sum()), people=blocks.RECORDS, where=where))
     with suppress(NotMeasured):
-        parts += table_cuts(story)
+        parts += [blocks.tagged(table, appendix=True) for table in table_cuts(story)]
     return Section(parts, line)
 
 

@@ -289,10 +289,12 @@ def _standing_words(story: Story, table: pd.DataFrame, p_value: str) -> pd.DataF
 
 
 @once
-def actions(story: Story) -> pd.DataFrame:
+def actions(story: Story, level: float = RATE) -> pd.DataFrame:
     """Every declared action with what became of it, as known at the period's end."""
     comments = story.comments if story.has_texts else None
-    return score_actions(story.tables, story.config, comments, story.period.end)
+    report = story.config.report.model_copy(update={"confidence": 1 - level})
+    config = story.config.model_copy(update={"report": report})
+    return score_actions(story.tables, config, comments, story.period.end)
 
 
 @once
@@ -390,6 +392,18 @@ def _of_shares(story: Story) -> Iterable[float]:
     return [*p_values["above"], *p_values.loc[lived, "below"]]
 
 
+def _of_invitations(story: Story) -> Iterable[float]:
+    """P-values of who is asked and who answers, of groups that a report may name."""
+    table = asked(story).table
+    return table.loc[table["by"] != "agent_id", ["invited_p", "answered_p"]].to_numpy(float).ravel().tolist()
+
+
+def new_themes(story: Story) -> pd.DataFrame:
+    """Groups of texts that no theme covers, of `k` people or more, that are named more than before."""
+    standing: pd.DataFrame = story.new_themes.query("p_value <= @cut(@story) and people >= @story.k")
+    return standing
+
+
 Tests = tuple[Callable[[Story], Iterable[float]], ...]  # each gives the p-values of one kind of test, all of them
 LEVELS: Tests = (
     lambda story: promises(story).drop_duplicates("promise")[["records_p", "view_p"]].to_numpy(float).ravel(),
@@ -410,6 +424,7 @@ TESTS: Tests = (
     lambda story: [p for rows in groupings(story).values() for p in rows["p_value"]],
     lambda story: story.problem_table["moved_p"],
     lambda story: categories(story)["p_value"],
-    lambda story: asked(story).table.query("by != 'agent_id'")[["invited_p", "answered_p"]].to_numpy(float).ravel(),
+    _of_invitations,
     lambda story: thanks_by_team(story)["p_value"],
+    lambda story: story.new_themes["p_value"],
 )

@@ -138,7 +138,8 @@ def movement_sentence(signal: Signals, unit: str, span: str = "month", *, worse:
     if signal.rule == Rule.UNMEASURED:
         return f"We cannot tell yet whether it moved: nothing was measured in the latest {span}."
     measured = f"{signal.measured} {span}{'s' * (signal.measured != 1)}"
-    return f"We cannot tell yet whether it moved: {measured} of {SHORTEST} needed are measured."
+    since = " since what we changed" if signal.rule == Rule.RENEWED else ""
+    return f"We cannot tell yet whether it moved: {measured} of {SHORTEST} needed are measured{since}."
 
 
 def size_of(change: Change, unit: str) -> str:

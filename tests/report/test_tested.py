@@ -28,5 +28,5 @@ def test_a_theme_moved_only_where_its_test_stands_among_all_others():
 def test_groups_that_are_named_are_counted():
     table = pd.DataFrame({"by": ["team", "agent_id"], "invited_p": [0.01, 0.02], "answered_p": [0.03, 0.04]})
     story = SimpleNamespace(facts={("asked",): SimpleNamespace(table=table)})
-    counted = [p for test in tested.TESTS[-2:-1] for p in test(story)]
-    assert counted == [0.01, 0.03]
+    assert list(tested._of_invitations(story)) == [0.01, 0.03]
+    assert tested._of_invitations in tested.TESTS
