@@ -394,8 +394,9 @@ def _of_shares(story: Story) -> Iterable[float]:
 
 def _of_invitations(story: Story) -> Iterable[float]:
     """P-values of who is asked and who answers, of groups that a report may name."""
-    table = asked(story).table
-    return table.loc[table["by"] != "agent_id", ["invited_p", "answered_p"]].to_numpy(float).ravel().tolist()
+    table: pd.DataFrame = asked(story).table
+    named = table[table["by"] != "agent_id"]
+    return [*named["invited_p"], *named["answered_p"]]
 
 
 def new_themes(story: Story) -> pd.DataFrame:
