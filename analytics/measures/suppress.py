@@ -15,7 +15,6 @@ class Withheld(StrEnum):
     NO = ""
     FEW = "few people"
     PARTNER = "so that a smaller group stays unknown"
-    MOVED = "few people joined or left since the last report"
 
 
 def count_people(frame: pd.DataFrame, people: str = "customer_id") -> int:
@@ -36,18 +35,15 @@ def names_people(frame: pd.DataFrame, people: str = "customer_id") -> bool:
     return people in frame.columns and bool(frame[people].notna().any())
 
 
-def suppress(
-    frame: pd.DataFrame, k: int = 10, *, by: Sequence[str], count: str = "people", previous: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def suppress(frame: pd.DataFrame, k: int = 10, *, by: Sequence[str], count: str = "people") -> pd.DataFrame:
     """Blank every group of fewer than k people, and every group that would give one away by subtraction.
 
-    A cell is blanked when 1 to k - 1 people stand behind it, or when its count differs from the same cell of
-    `previous` by 1 to k - 1 (the newcomers could be had by subtraction), or when it was blanked there. Then, since
-    totals along each group column are taken as public unless they are blanked too, further cells are blanked, smallest
-    first, until no blanked cell follows from what is shown, and those of one line together hold k people or more; the
-    same holds of the table of those who came or went. Empty groups tell nothing about anybody and stay. A group of
-    exactly one total is its total: publish neither. `withheld` is for the analyst: where readers are told which groups
-    are small, a small one beside a partner of k may follow.
+    A cell is blanked when 1 to k - 1 people stand behind it. Then, since totals along each group column are taken as
+    public unless they are blanked too, further cells are blanked, smallest first, until no blanked cell follows from
+    what is shown, and those of one line together hold k people or more. Empty groups tell nothing about anybody and
+    stay. A group of exactly one total is its total: publish neither. `withheld` is for the analyst: where readers are
+    told which groups are small, a small one beside a partner of k may follow. What an earlier version of a report
+    showed is compared where reports are published (`keep_version`).
 
     Parameters
     ----------
@@ -59,9 +55,6 @@ def suppress(
         The group columns.
     count
         Column of people (not rows) behind each cell.
-    previous
-        The same table with counts, before suppression, over an overlapping window (last report's year to date);
-        leave out for windows that share nobody.
 
     Returns
     -------
@@ -88,17 +81,10 @@ def suppress(
     _check(frame, k, by, count)
     people = frame[count].to_numpy(dtype=float)
     small = (people > 0) & (people < k)
-    groups, before = frame[by].astype(object), _counts_before(frame, previous, by, count)
-    change = np.abs(people - before)
-    moved = (change > 0) & (change < k) & ~small
-    kept = _complete(groups, before, (before > 0) & (before < k), k) if change.any() else small
-    hidden, wider = np.zeros(len(frame), dtype=bool), small | moved | kept
-    while not np.array_equal(hidden, wider):  # the table, and that of those who came or went, until both hold
-        hidden = _complete(groups, people, wider, k)
-        wider = hidden | _complete(groups, change, hidden & (change > 0), k)
+    hidden = _complete(frame[by].astype(object), people, small, k)
     numeric = [c for c in frame.columns if c not in by and pd.api.types.is_numeric_dtype(frame[c])]
     blanked = frame[numeric].astype("float64").mask(pd.Series(hidden, index=frame.index), axis=0)
-    withheld = np.select([small, moved, hidden], [Withheld.FEW, Withheld.MOVED, Withheld.PARTNER], Withheld.NO)
+    withheld = np.select([small, hidden], [Withheld.FEW, Withheld.PARTNER], Withheld.NO)
     return frame.assign(**blanked, withheld=withheld)
 
 
@@ -112,14 +98,6 @@ def _check(frame: pd.DataFrame, k: int, by: list[str], count: str) -> None:
         raise ValueError(f"column {count!r} has missing counts: a group of unknown size cannot be judged.")
     if by and frame.duplicated(by).any():
         raise ValueError(f"the groups {by} occur more than once: give one measure and one row per group.")
-
-
-def _counts_before(frame: pd.DataFrame, previous: pd.DataFrame | None, by: list[str], count: str) -> np.ndarray:
-    """The count of each cell in the previous table, 0 for one that it lacks; without a table those of now."""
-    if previous is None or not by:
-        return frame[count].to_numpy(dtype=float)
-    before = frame[by].merge(previous[[*by, count]], on=by, how="left", validate="one_to_one")[count]
-    return before.fillna(0).to_numpy(dtype=float)
 
 
 def _complete(groups: pd.DataFrame, people: np.ndarray, hidden: np.ndarray, k: int) -> np.ndarray:

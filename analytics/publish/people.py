@@ -170,15 +170,22 @@ def _check_rows(table: Mapping[str, Any], counts: Sequence[int | None], k: int) 
     yield from _check_subtraction(table, counts, k)
 
 
+def add_up(table: Mapping[str, Any]) -> Iterator[tuple[list[int], int | None]]:
+    """Rows that add up to something, and the row that this is; None where no row is marked and it is n at most."""
+    rows, labels, totals = table["rows"], table.get("labels", [0]), table.get("totals", [])
+    for total, column in totals:
+        line = [i for i, row in enumerate(rows) if all(row[j] == rows[total][j] for j in labels if j != column)]
+        yield [i for i in line if i != total], total
+    if not totals:
+        yield list(range(len(rows))), None
+
+
 def _check_subtraction(table: Mapping[str, Any], counts: Sequence[int | None], k: int) -> Iterator[Fault]:
     """The one withheld row of a line whose total is shown, as marked; or, unmarked, where it comes out below k."""
-    rows, labels = table["rows"], table.get("labels", [0])
-    lines = []
-    for total, column in table.get("totals", []):
-        line = [i for i, row in enumerate(rows) if all(row[j] == rows[total][j] for j in labels if j != column)]
-        if counts[total] is not None:
-            lines.append(([i for i in line if i != total], repr(rows[total][column])))
-    present = [n for n in counts if n is not None]
+    rows, present = table["rows"], [n for n in counts if n is not None]
+    places = dict(table.get("totals", []))
+    marked = [(line, total) for line, total in add_up(table) if total is not None and counts[total] is not None]
+    lines = [(line, repr(rows[total][places[total]])) for line, total in marked]
     largest = max(present, default=0)
     for remainder, name in ((table["n"] - sum(present), "n"), (2 * largest - sum(present), "the largest row")):
         if 0 < remainder < k:

@@ -20,6 +20,7 @@ from typing import Any, TypedDict, cast
 from analytics.publish.blocks import MIME
 from analytics.publish.collect import ReportError
 from analytics.publish.format import write_interval
+from analytics.publish.people import RECORDS, add_up
 from analytics.tables.read import write_whole
 
 FILES = ("report.pdf", "report.html", "notebook.ipynb", "manifest.json", "claims.json", "evidence.xlsx")
@@ -156,12 +157,13 @@ def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
     if digest(folder / "report.pdf") == digest(staged / "report.pdf"):
         _take(folder, staged, [CHANGES])
         return before
-    old, new = _bases(folder), _bases(staged)
-    if any(0 < abs(new[base] - n) < k for base, n in old.items() if base in new):
-        raise HeldBackError(
-            f"fewer than {k} people came or went behind a figure since version {before}, which stays: two versions "
-            f"would tell what they said. Wait until they are {k}; if it is wrong, remove {folder} and build anew."
-        )
+    for shown in (folder, *(folder / VERSIONS).glob("v*")):
+        if _tell_apart(shown, staged, k):
+            raise HeldBackError(
+                f"fewer than {k} people came or went behind a figure since version {version_of(shown)}, so that "
+                f"version {before} stays: two versions would tell what they said. Wait until they are {k}; if it is "
+                f"wrong, remove {folder} and build anew."
+            )
     kept = staged / VERSIONS / f"v{before}"
     kept.mkdir(parents=True)
     for made in (kept.parent, kept):
@@ -173,22 +175,65 @@ def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
     return before + 1
 
 
-def _bases(folder: Path) -> dict[Any, int]:
-    """The n behind the figures of keyed claims, and behind tables and charts of people by their headings and turn."""
-    bases: dict[Any, Any] = {}
-    for key, claim in _keyed(read_claims(folder) or []).items():
-        bases |= {(key, place): figure["n"] for place, figure in enumerate(claim["evidence"])}
-    turns: Counter[str] = Counter()
+def read_blocks(folder: Path) -> list[Json]:
+    """What the notebook of a published report shows, the parts of page one too; nothing where it cannot be read."""
     try:
         cells = json.loads((folder / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
-        blocks = [out.get("data", {}).get(MIME, {}) for cell in cells for out in cell.get("outputs", [])]
-        for block in (b for b in blocks if b.get("kind") in ("table", "figure") and b.get("people") != "records"):
+        shown = [out.get("data", {}).get(MIME, {}) for cell in cells for out in cell.get("outputs", [])]
+        return [part for block in shown for part in (block, block.get("trend")) if isinstance(part, dict)]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged
+        return []
+
+
+def _tell_apart(before: Path, after: Path, k: int) -> bool:
+    """Whether two versions tell of 1 to k - 1 people: who came or went behind a claim, a row or a rest, or withheld."""
+    old, new = _counts(before), _counts(after)
+    for name in old.keys() & new.keys():
+        then, now = old[name][0], new[name][0]
+        if any((n is None) != (then[row] is None) for row, n in now.items() if row in then):
+            return True  # what one version withholds, the other may bound
+        gaps = {row: n - m for row, n in now.items() if n is not None and (m := then.get(row)) is not None}
+        rests = [
+            gaps[whole] - sum(gaps.get(row, 0) for row in line)
+            for line, whole in new[name][1] if whole in gaps and not {*line} <= gaps.keys()
+        ]  # fmt: skip
+        if any(0 < abs(gap) < k for gap in (*gaps.values(), *rests)):
+            return True
+    return False
+
+
+Row = tuple[str, ...]  # labels; that of n is empty
+
+
+def _counts(folder: Path) -> dict[Any, tuple[dict[Row, int | None], list[tuple[list[Row], Row]]]]:
+    """People behind what a report shows, claim by claim and block by block: by row, and which rows add up to which."""
+    counts: dict[Any, tuple[dict[Row, int | None], list[tuple[list[Row], Row]]]] = {}
+    turns: Counter[Any] = Counter()
+    for claim in read_claims(folder) or []:
+        for place, figure in enumerate(claim["evidence"]):
+            name = (claim.get("key") or claim.get("section"), place, figure["unit"])
+            turns[name] += 1
+            counts |= {(*name, turns[name]): ({(): figure["n"]}, [])} if figure["unit"] != "statements" else {}
+    for block in read_blocks(folder):
+        if block.get("kind", "figure") in ("table", "figure") and block.get("people") != RECORDS:
             heads = json.dumps(block.get("drawn", block).get("columns"))
             turns[heads] += 1
-            bases[heads, turns[heads]] = block["n"]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged: there is nothing to compare with
-        pass
-    return {base: n for base, n in bases.items() if isinstance(n, int)}
+            counts[heads, turns[heads]] = _rows(block)
+    return counts
+
+
+def _rows(block: Json) -> tuple[dict[Row, int | None], list[tuple[list[Row], Row]]]:
+    rows, people = block.get("rows", []), block.get("people")
+    if drawn := block.get("drawn"):  # a point that is withheld has no count
+        rows = [row for row in drawn["rows"] if row[1] is not None]
+    if not isinstance(people, list) or len(rows) != len(people):
+        return {(): block.get("n")}, []
+    names = [tuple(str(row[i]) for i in block.get("labels", [0])) for row in rows]
+    lines = [
+        ([names[i] for i in line], () if whole is None else names[whole])
+        for line, whole in add_up({**block, "rows": rows})
+    ]
+    return {(): block.get("n"), **dict(zip(names, people, strict=True))}, lines
 
 
 def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim]) -> Json:

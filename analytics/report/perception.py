@@ -9,6 +9,7 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import who_answered
 from analytics.report.groups import group_stakes, name_groups, pooled_sentence
+from analytics.report.history import shown_over_time
 from analytics.report.movement import declared_changes, not_unhappy, people_over_time, scale_of, shown_scores
 from analytics.report.score import DISPUTED, Score
 from analytics.report.section import Section, Stake, open_question, section
@@ -146,25 +147,23 @@ def _moved(story: Story, lead: Score, signal: Signals) -> str:
 
 def score_chart(story: Story, score: Score, height: float = 2.6) -> list[Block]:
     """A score over time with its limits, periods of too few people left out; nothing where there is only one period."""
-    series = story.over_time(score)
+    series = shown_over_time(story, score)
     if len(series) < 2:
         return []
     signal = moved(story, score)
     limits = signal.points if signal.points["mean"].notna().any() else None
-    last = estimate_of(series.iloc[-1])
-    people = people_over_time(story, score).reindex(series["period"]).reset_index(drop=True)
-    drawn = series.copy()
-    drawn.loc[people < story.k, ["value", "low", "high"]] = float("nan")
+    last, people = estimate_of(series.iloc[-1]), series["people"]
     usual, changes = (
         "; dashed lines hold the usual movement" if limits is not None else "",
         declared_changes(story, score),
     )
     if set(changes) & set(series["period"]):
         usual += ", anew from what we changed (upright lines)"
-    return [blocks.figure(
-        figures.plot_series(drawn, unit=last.unit, label=score.name, limits=limits, height=height, marks=changes),
+    chart = blocks.figure(
+        figures.plot_series(series, unit=last.unit, label=score.name, limits=limits, height=height, marks=changes),
         alt=f"{score.name}, {len(series)} periods up to {story.period.label}; latest {figure_of(last)}.",
         caption=f"{score.name} in {story.period.label}: {movement_note(signal)}.", source=SAID,
         n=int(series["n"].sum()), people=people[people >= story.k],
         note=f"{capital(score.meaning)}. The band is the {story.confidence:.0%} interval{usual}.",
-    )]  # fmt: skip
+    )  # fmt: skip
+    return [blocks.tagged(chart, series=score.column)]
