@@ -3,11 +3,11 @@
 import pandas as pd
 
 from analytics.publish.versions import VERSIONS, read_blocks
+from analytics.report.facts import once
 from analytics.report.movement import people_over_time
 from analytics.report.retest import REPORT
 from analytics.report.score import Score
 from analytics.report.story import Story
-from analytics.report.tested import once
 
 REPORTS = (REPORT, "operations")
 POINT = ("value", "low", "high", "n", "people")
