@@ -27,6 +27,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from analytics.theme_settings import ThemeSettings
+
 DERIVED = "data/derived"  # beside the configuration
 TableName = Literal["contacts", "surveys", "complaints", "customers"]
 TABLES: tuple[str, ...] = get_args(TableName)
@@ -290,6 +292,7 @@ class Config(Section):
     names: dict[str, str] = {}
     delivery: Delivery = Delivery()
     root: Path = Path()
+    themes: ThemeSettings = {}  # after the root, against which files of examples resolve
 
     @field_validator("sources")
     @classmethod

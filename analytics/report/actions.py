@@ -10,7 +10,7 @@ from analytics.publish.format import write_interval
 from analytics.report import tested
 from analytics.report.section import Section, section, section_of, unknowns_of
 from analytics.report.story import Story
-from analytics.report.words import SCORE_WORDS, THEME_WORDS, WORDS, say
+from analytics.report.words import SCORE_WORDS, WORDS, name_blamed, say
 from analytics.tables.maps import SCALES
 from analytics.tables.schema import NotMeasured
 
@@ -30,13 +30,14 @@ def show_actions(story: Story) -> Section:
 def _tell(action: Action, row: pd.Series, story: Story) -> blocks.Block:
     """One action in a sentence or two."""
     head = f"“{action.what}” (since {action.on:%-d %B %Y})"
-    noun = NOUNS.get(row["outcome"]) or f"the share naming {THEME_WORDS.get(row['outcome'], row['outcome'])}"
+    themes = name_blamed(story.themes)
+    noun = NOUNS.get(row["outcome"]) or f"the share naming {themes.get(row['outcome'], row['outcome'])}"
     if row["verdict"] == Verdict.TOO_EARLY:
         more = f"{row['needed']} more {story.period.frequency}{'s' * (row['needed'] > 1)}"
         return blocks.unknown(f"{head}: too early to tell.", f"{more} of answers")
     if row["verdict"] == Verdict.UNKNOWN or row["people"] < story.k:
         return blocks.unknown(f"{head}: whether it moved {noun} is not known.", say("actions.settle", k=story.k))
-    said = row["outcome"] in SCALES or row["outcome"] in THEME_WORDS
+    said = row["outcome"] in SCALES or row["outcome"] in themes
     step, key, people = _step_of(row, said), f"action:{action.id}", int(row["people"])
     if row["verdict"] == Verdict.NOT_SHOWN or row["p_value"] > tested.cut(story):
         unseen = write_interval(row["unseen"] * _scale(row), float("nan"), float("nan"), step.unit)
