@@ -103,7 +103,12 @@ class Texts:
     @cached_property
     def themes(self) -> ThemeList:
         """Which themes this organisation has, its own ones fitted beside the texts of the history."""
-        return fit_themes(self.config, self._texts["text"])
+        return fit_themes(self.config, self.texts)
+
+    @property
+    def texts(self) -> pd.Series:
+        """The customers' own words of the whole history, as written."""
+        return self._texts["text"]
 
     @property
     def texts_now(self) -> pd.DataFrame:

@@ -27,7 +27,10 @@ RIDGE = 3.0  # half of the classes of two sets (METHODS.md)
 ON_MEANING = 2.0  # weight of the embedding against words
 DOUBTED = 0.05  # weight of a text that is tagged itself, in the second fit
 USUAL = 0.02  # share of texts that name a theme, as assumed where the cut is chosen
+LEAST = 0.02  # score beyond that of a text which has nothing in common with any other
+STEPS, AS_GOOD = 400, 0.98  # cuts tried; of those nearly as good as the best the middle one is taken
 PLACES = 2**15  # of hashed words and pairs
+HALVINGS = 4  # ways to halve the examples where a theme is examined
 METHOD = "1"  # raised whenever a head fitted on the same texts may change
 Reads = Literal["accurate", "fast"]
 
@@ -57,6 +60,8 @@ class OwnTheme:
 
     def score(self, texts: Sequence[str], encoder: Encoder | None = None) -> np.ndarray:
         """Score of each normalised text; one at or above `cut` names the theme."""
+        if not texts:
+            return np.empty(0)
         scores = _words(texts, self.idf)[0] @ self.words + self.numbers[0]
         if len(self.meaning):
             scores = scores + _meaning(_embed(texts, encoder), self.middle) @ self.meaning
@@ -73,13 +78,14 @@ class OwnTheme:
         The polarity is that of the clause that comes nearest to the theme.
         """
         scores, model = self.score(texts, encoder), "accurate" if len(self.meaning) else "fast"
-        named = np.flatnonzero(scores >= self.cut)
+        named, tags = np.flatnonzero(scores >= self.cut), [list[ThemeTag]() for _ in texts]
+        if not len(named):
+            return tags
         clauses = [split_clauses(texts[int(row)]) for row in named]
         flat = [clause for of_one in clauses for clause in of_one]
         nearest = np.split(self.score(flat, encoder), np.cumsum([len(of_one) for of_one in clauses])[:-1])
         telling = [of_one[int(near.argmax())] for of_one, near in zip(clauses, nearest, strict=False)]
         polarity = load_heads().predict_proba_normalised(telling, model, encoder)[:, -len(CLASSES) :].round(6)
-        tags: list[list[ThemeTag]] = [[] for _ in texts]
         for row, likely in zip(named, polarity, strict=True):
             sure = float(np.clip(0.5 + (scores[row] - self.cut) / 2, 0.5, 1))
             tags[row].append(ThemeTag(name, CLASSES[int(likely.argmax())], sure))
@@ -220,11 +226,11 @@ def fit_theme(theme: Theme, beside: Sequence[str], model: Reads, key: str = "") 
     target = np.repeat([1.0, 0.0], [len(positive), len(texts) - len(positive)])
     weights = np.repeat([WEIGHT, 1.0], [taught, len(texts) - taught])
     alone = slice(taught, None)
-    _, held_out = _solve(kernel, target, weights)
-    cut, *_ = _choose_cut(held_out[: len(positive)], held_out[alone])
+    dual, held_out = _solve(kernel, target, weights)
+    cut, *_ = _choose_cut(held_out[: len(positive)], held_out[alone], dual.sum())
     weights[alone] = np.where(held_out[alone] >= cut, DOUBTED, 1.0)
     dual, held_out = _solve(kernel, target, weights)
-    numbers = [dual.sum(), *_choose_cut(held_out[: len(positive)], held_out[alone])]
+    numbers = [dual.sum(), *_choose_cut(held_out[: len(positive)], held_out[alone], dual.sum())]
     digest = hashlib.blake2b("\0".join([key, *texts]).encode(), digest_size=8).hexdigest()
     return OwnTheme(idf, np.asarray(words.T @ dual), middle, rows.T @ dual, np.array(numbers), digest)
 
@@ -242,17 +248,22 @@ def _solve(kernel: np.ndarray, target: np.ndarray, weights: np.ndarray) -> tuple
     return dual, (target - dual / np.diag(inverse)).round(9)
 
 
-def _choose_cut(positive: np.ndarray, beside: np.ndarray) -> tuple[float, float, float]:
-    """The cut with the highest expected F1, and the recall and the share of other texts tagged that it gives."""
+def _choose_cut(positive: np.ndarray, beside: np.ndarray, constant: float) -> tuple[float, float, float]:
+    """The cut with the highest expected F1, and the recall and the share of other texts tagged that it gives.
+
+    It lies above the constant: a text that has nothing in common with any other names no theme.
+    """
     from scipy.stats import norm
 
-    every = np.r_[positive, beside]
-    cuts = np.unique(np.quantile(every, np.linspace(0.5, 1, 400)).round(6))
+    low = max(float(np.median(beside)), constant) + LEAST
+    cuts = np.linspace(low, max(float(positive.max()), float(beside.max()), low), STEPS)
     width = max(float(positive.std()), 1e-3) * len(positive) ** -0.2  # of a kernel
     recall = norm.sf((cuts[:, None] - positive) / width).mean(axis=1)
     tagged = (beside >= cuts[:, None]).mean(axis=1)
-    best = int((recall / (USUAL + tagged)).round(9).argmax())
-    return float(cuts[best]), float(recall[best]), float(tagged[best])
+    worth = recall / (USUAL + tagged)
+    near = np.flatnonzero(worth >= AS_GOOD * worth.max())
+    best = near[len(near) // 2]
+    return round(float(cuts[best]), 6), float(recall[best]), float(tagged[best])
 
 
 def _words(texts: Sequence[str], idf: np.ndarray | None = None) -> tuple[Any, np.ndarray]:
@@ -262,7 +273,7 @@ def _words(texts: Sequence[str], idf: np.ndarray | None = None) -> tuple[Any, np
     from sklearn.preprocessing import normalize
 
     counts = HashingVectorizer(analyzer=stems, n_features=PLACES, alternate_sign=False, norm=None, binary=True)
-    rows = counts.transform(texts) if len(texts) else counts.transform([""])[:0]
+    rows = counts.transform(texts)
     if idf is None:
         idf = np.log((1 + len(texts)) / (1 + np.asarray(rows.sum(axis=0)).ravel())) + 1
     return normalize(rows @ diags(idf)), idf
@@ -293,3 +304,33 @@ def _keep(file: Path, head: OwnTheme) -> None:
 def _load(file: Path) -> OwnTheme:
     arrays = read_arrays(file)
     return OwnTheme(**{**arrays, "version": arrays["version"][0]})
+
+
+def examine_theme(theme: Theme, beside: Sequence[str], model: Reads) -> tuple[float, float]:
+    """How an own theme would fare on half of its examples, over four ways to halve them.
+
+    Parameters
+    ----------
+    theme
+        With its examples.
+    beside
+        See `draw_beside`.
+    model
+        Which head to fit.
+
+    Returns
+    -------
+    tuple of float
+        Agreement of the texts that the heads of the two halves tag (Dice's coefficient, 0 to 1; NaN where neither tags
+        any); and the share of either half that the other half's head tags.
+    """
+    agreed, found = list[float](), list[float]()
+    for turn in range(HALVINGS):
+        order = sorted(theme.examples, key=lambda text: hashlib.blake2b(f"{turn} {text}".encode()).digest())
+        halves = [theme.model_copy(update={"examples": order[side::2]}) for side in (0, 1)]
+        heads = [fit_theme(half, beside, model) for half in halves]
+        one, two = (head.score(beside) >= head.cut for head in heads)
+        agreed.append(2 * float((one & two).sum()) / float(one.sum() + two.sum()) if (one | two).any() else np.nan)
+        for head, other in zip(heads, reversed(halves), strict=True):
+            found.append(float((head.score([*map(normalise, other.examples)]) >= head.cut).mean()))
+    return float(np.mean(agreed)), float(np.mean(found))
