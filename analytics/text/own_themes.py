@@ -26,7 +26,7 @@ WEIGHT = 10.0  # of an example or counter-example against one of those; this and
 RIDGE = 3.0  # half of the classes of two sets (METHODS.md)
 ON_MEANING = 2.0  # weight of the embedding against words
 DOUBTED = 0.05  # weight of a text that is tagged itself, in the second fit
-USUAL = 0.02  # share of texts that name a theme, as assumed where the cut is chosen
+USUAL = 0.02  # least share of texts that name a theme, as assumed where the cut is chosen
 LEAST = 0.02  # score beyond that of a text which has nothing in common with any other
 STEPS, AS_GOOD = 400, 0.98  # cuts tried; of those nearly as good as the best the middle one is taken
 PLACES = 2**15  # of hashed words and pairs
@@ -199,7 +199,8 @@ def fit_theme(theme: Theme, beside: Sequence[str], model: Reads, key: str = "") 
     """Fit one head by ridge regression: examples against counter-examples and the texts beside them.
 
     The texts beside are not labelled, and some name the theme: those that a first fit tags hardly count in the second.
-    The cut has the highest expected F1 of held-out examples, were the theme named by 2 % of texts.
+    The cut has the highest expected F1 of held-out examples, were the theme named by 2 % of texts, or by as many as
+    score like the better half of the examples where these are more.
 
     Raises
     ------
@@ -227,7 +228,9 @@ def fit_theme(theme: Theme, beside: Sequence[str], model: Reads, key: str = "") 
     weights = np.repeat([WEIGHT, 1.0], [taught, len(texts) - taught])
     alone = slice(taught, None)
     dual, held_out = _solve(kernel, target, weights)
-    cut, *_ = _choose_cut(held_out[: len(positive)], held_out[alone], dual.sum())
+    cut, _, tagged = _choose_cut(held_out[: len(positive)], held_out[alone], dual.sum())
+    if tagged < USUAL / 4:  # so few that those beside which name the theme must have spoilt the fit
+        cut = round(float(np.median(held_out[: len(positive)]) + np.median(held_out[alone])) / 2, 6)
     weights[alone] = np.where(held_out[alone] >= cut, DOUBTED, 1.0)
     dual, held_out = _solve(kernel, target, weights)
     numbers = [dual.sum(), *_choose_cut(held_out[: len(positive)], held_out[alone], dual.sum())]
@@ -260,7 +263,8 @@ def _choose_cut(positive: np.ndarray, beside: np.ndarray, constant: float) -> tu
     width = max(float(positive.std()), 1e-3) * len(positive) ** -0.2  # of a kernel
     recall = norm.sf((cuts[:, None] - positive) / width).mean(axis=1)
     tagged = (beside >= cuts[:, None]).mean(axis=1)
-    worth = recall / (USUAL + tagged)
+    share = max(USUAL, float((beside >= np.median(positive)).mean()))
+    worth = recall / (share + tagged)
     near = np.flatnonzero(worth >= AS_GOOD * worth.max())
     best = near[len(near) // 2]
     return round(float(cuts[best]), 6), float(recall[best]), float(tagged[best])

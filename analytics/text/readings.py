@@ -365,8 +365,8 @@ def flag_labels(rows: pd.DataFrame, themes: ThemeList = SHIPPED) -> pd.DataFrame
         named = rows[column].str.split("|").map(set)
         for theme in themes.names:
             any_of = {theme, *themes.parts(theme)}
-            flags = named.map(lambda names, any_of=any_of: bool(names & any_of))
-            of_all = offered.map(lambda names, t=theme: t in names or names.issuperset(themes.parts(t)))
+            flags = named.map(lambda names, any_of=any_of: bool(names & any_of)).astype(bool)
+            of_all = offered.map(lambda names, t=theme: t in names or names.issuperset(themes.parts(t))).astype(bool)
             columns[before + theme] = flags.where(asked & (flags | of_all))
     columns |= {column: rows[column].eq("1").where(asked) for column in (OTHER, LEAVING, COMPLAINT)}
     return pd.DataFrame(columns, rows.index).astype(float)[[*labels_of(themes.names)]]
