@@ -21,7 +21,7 @@ from analytics.tables.periods import Period, period_of
 from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
 from analytics.text.comments import collect_comments, complained_about, redact_comments, score_comments
-from analytics.text.own_themes import ThemeList, fit_themes
+from analytics.text.own_themes import ThemeList, fit_themes, list_themes
 from analytics.text.pages import PAGES, Pages
 from analytics.text.readings import find_readings, find_store
 from analytics.text.scored import Reader
@@ -102,7 +102,12 @@ class Texts:
 
     @cached_property
     def themes(self) -> ThemeList:
-        """Which themes this organisation has, its own ones fitted beside the texts of the history."""
+        """Which themes this organisation has, by name."""
+        return list_themes(self.config)
+
+    @cached_property
+    def taught(self) -> ThemeList:
+        """The same with heads that tag its own ones, fitted beside the texts of the history."""
         return fit_themes(self.config, self.texts)
 
     @property
@@ -124,7 +129,7 @@ class Texts:
         """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
         text = self.config.text
         options: dict[str, Any] = {"model": text.model, "accurate_limit": text.accurate_limit, "cache": self._pages}
-        options["themes"] = self.themes
+        options["themes"] = self.taught
         brands = self.config.organisation.brands
         scores = score_comments(self._texts, self._history_tables, brands=brands, **options)
         return self._texts.assign(text=self._texts["redacted"]).drop(columns="redacted").join(scores)
@@ -139,7 +144,7 @@ class Texts:
     @cached_property
     def reader(self) -> Reader:
         """The accurate models, for texts that are counted or quoted one by one; on one core, for `prepare`."""
-        return Reader.accurate(self._pages, self.config.organisation.brands, threads=1, themes=self.themes)
+        return Reader.accurate(self._pages, self.config.organisation.brands, threads=1, themes=self.taught)
 
     @cached_property
     def closely(self) -> pd.Series:

@@ -58,7 +58,7 @@ def _judge(story: Story, name: str) -> dict[str, object]:
         right, false, named = (int(sets.loc[sets["label"].eq(name), c].sum()) for c in ("found", "false", "named"))
         return _rates(right, right + false, named) | {"judged by": say("themes.by_others")}
     if name in story.themes.own:
-        recall = float(story.themes.heads[name, story.sentiment_model].numbers[2])
+        recall = float(story.taught.heads[name, story.sentiment_model].numbers[2])
         return {"precision": np.nan, "recall": recall, "judged by": say("themes.by_examples")}
     return _rates(0, 0, 0) | {"judged by": say("themes.by_nobody")}
 
@@ -72,7 +72,7 @@ def _examine(story: Story, name: str, beside: list[str]) -> dict[str, object]:
     """How steady an own theme is, and whether more examples would help."""
     model = story.sentiment_model
     stability, half = examine_theme(story.config.themes[name], beside, model)
-    gain = float(story.themes.heads[name, model].numbers[2]) - half
+    gain = float(story.taught.heads[name, model].numbers[2]) - half
     enough = gain < GAIN and stability >= STEADY
     return {"stability": stability, "examples": say("themes.enough" if enough else "themes.more")}
 
