@@ -108,7 +108,7 @@ def watch(
     from analytics.config import load_config
     from analytics.report.words import say
     from analytics.unattended.deliver import tell_operators
-    from analytics.unattended.watch import find_alarms, keep_new, post_alarms
+    from analytics.unattended.watch import find_alarms, keep_new, post_text
 
     settings = load_config(config)
     now = pd.Timestamp.now(settings.organisation.zone)
@@ -122,7 +122,7 @@ def watch(
         text = "\n".join([*(alarm.sentence for alarm in fresh), say("watch.chance")])
         _say(tell_operators(config, f"{name}: between reports", text, letter="watch"), failed=False)
         if settings.delivery.webhook_env:
-            post_alarms(fresh, settings)
+            post_text(text, settings)
 
 
 @app.command()

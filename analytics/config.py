@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from analytics.text_settings import TextSettings
 from analytics.theme_settings import ThemeSettings
 
 DERIVED = "data/derived"  # beside the configuration
@@ -56,8 +57,10 @@ class Section(BaseModel):
 
 def suggest(key: str, known: Iterable[str]) -> str:
     """Say of an unknown key what it may have meant."""
-    near = difflib.get_close_matches(key, known := list(known), 1)
-    return f"is not known here. {f'Did you mean {near[0]!r}?' if near else 'Known: ' + ', '.join(known) + '.'}"
+    names = {name.casefold(): name for name in known}
+    near = difflib.get_close_matches(key.casefold(), names, 1)
+    few = f"Known: {', '.join([*names.values()][:30])}."
+    return f"is not known here. {f'Did you mean {names[near[0]]!r}?' if near else few}"
 
 
 def open_questions(text: str) -> list[str]:
@@ -154,17 +157,6 @@ class ReportSettings(Section):
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     output: str = "reports"
     by: str | None = None
-
-
-class TextSettings(Section):
-    """Which sentiment model reads the comments; 'auto': the accurate one up to `accurate_limit` new short texts.
-
-    `readings` is the file that keeps what people read of them (see the notebook label_texts).
-    """
-
-    model: Literal["auto", "fast", "accurate"] = "auto"
-    accurate_limit: int = Field(default=3_000, ge=0)
-    readings: str | None = None
 
 
 class Strategy(Section):

@@ -1,7 +1,7 @@
 """What reports of the demo say of what is planted: ``python tests/demo_truths.py [SEEDS] [CUSTOMERS]``, 20 of 8000.
 
 Each seed's last leadership report is built by the command line; of every planted truth it prints in how many reports it
-is told, left open, and denied.
+is told, left open, and denied, and of the largest harms which place they take among what matters most on page one.
 """
 
 import json
@@ -17,6 +17,7 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 PERIOD = "2026-10"
 Claims = list[dict]
+HARMS = {"target:Billing": "Billing", "promise:": "call you back", "recovery:gesture_alone": "gesture"}  # key, its word
 
 
 def publish(seed: int, customers: int, folder: Path) -> Claims:
@@ -53,6 +54,17 @@ def judge(claims: Claims) -> dict[str, bool | None]:
     return judged
 
 
+def rank_harms(claims: Claims) -> dict[str, int | None]:
+    """The place on page one, from 1, of the finding about each planted harm; None where it is not told there."""
+    headline, *first = [claim for claim in claims if claim["page_one"]]
+    told = [(claim["key"], claim["sentence"]) for claim in first]
+    places = {
+        word: [i for i, (key, sentence) in enumerate(told, start=1) if key.startswith(name) and word in sentence]
+        for name, word in HARMS.items()
+    }
+    return {word: min(found, default=None) for word, found in places.items()}
+
+
 def by_signal(claims: Claims, key: str, told: set[str], denied: set[str]) -> bool | None:
     signals = {claim.get("signal") for claim in claims if claim["key"] == key}
     return False if signals & denied else True if signals & told else None
@@ -71,10 +83,12 @@ def evidence(claims: Claims, key: str, pick: Callable) -> object:
 
 
 def main(seeds: int, customers: int) -> None:
-    rows = []
+    rows, ranks = [], []
     for seed in range(seeds):
         folder = Path(tempfile.mkdtemp())
-        rows.append(judge(publish(seed, customers, folder)))
+        claims = publish(seed, customers, folder)
+        rows.append(judge(claims))
+        ranks.append(rank_harms(claims))
         shutil.rmtree(folder)
         denied = [truth for truth, value in rows[-1].items() if value is False]
         sys.stdout.write(f"seed {seed}: denied {denied or 'nothing'}\n")
@@ -82,6 +96,7 @@ def main(seeds: int, customers: int) -> None:
     table = pd.DataFrame(rows, dtype=object)
     counts = {"told": table.eq(True), "open": table.isna(), "denied": table.eq(False)}
     sys.stdout.write(pd.DataFrame({name: count.sum() for name, count in counts.items()}).to_string() + "\n")
+    sys.stdout.write(f"places on page one, by seed\n{pd.DataFrame(ranks, dtype='Int64').T.to_string()}\n")
 
 
 if __name__ == "__main__":

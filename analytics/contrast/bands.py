@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import chdtrc
 
-from analytics.contrast.diagnosis import measured_values, stratified_trend
+from analytics.contrast.diagnosis import measured_values
 from analytics.contrast.groups import (
     MARGINS,
     PERCEIVED,
@@ -19,6 +19,7 @@ from analytics.contrast.groups import (
     check_score,
     number_strata,
 )
+from analytics.contrast.ranks import stratified_trend
 from analytics.measures.intervals import z_score
 from analytics.measures.scores import perceived_points
 from analytics.measures.summarise import summarise
@@ -132,8 +133,9 @@ def contrast_bands(
     check_score(outcome)
     require(cases, [measure, outcome], f"{PERCEIVED[outcome][0]} by {measure}")
     values = measured_values(cases, measure)
-    answered = cases[cases[outcome].notna() & values.notna()].reset_index(drop=True)
-    values = measured_values(answered, measure)
+    given = cases[outcome].notna() & values.notna()
+    answered = cases.filter([outcome, "customer_id", *within])[given].reset_index(drop=True)
+    values = values[given].reset_index(drop=True)
     edges = _edges(values.to_numpy(), measure)
     codes = np.searchsorted(edges, values, side="left")
     edges, codes = _join_small(answered, edges, codes, max(minimum, FEWEST))
@@ -200,8 +202,9 @@ def _join_small(
     answered: pd.DataFrame, edges: np.ndarray, codes: np.ndarray, fewest: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Join the smallest band with its smaller neighbour until each holds enough people."""
+    whose = answered.filter(["customer_id"])
     while len(edges):
-        people = [count_people(answered[codes == band]) for band in range(len(edges) + 1)]
+        people = [count_people(whose[codes == band]) for band in range(len(edges) + 1)]
         small = int(np.argmin(people))
         if people[small] >= fewest:
             break

@@ -6,20 +6,18 @@ targets (``watermelon``) and of slow decline (``drift``).
 """
 
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import expit, logit
 
 from analytics.contrast.groups import WITHIN, number_strata
+from analytics.contrast.ranks import superiority
 from analytics.measures.discoveries import discovery_threshold, mark_differences
-from analytics.measures.estimate import OBSERVED, SAID, Estimate
-from analytics.measures.intervals import difference_bounds, number_clusters, wilson_bounds, z_score
+from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.suppress import count_people
 from analytics.tables.schema import NotMeasured, require
 
@@ -124,6 +122,8 @@ class Diagnosis:
         Columns that say which cases are of one kind.
     account
         The operations' own account of the n cases; None where it is not measured.
+    frame_at
+        The frame by the largest p-value that stands.
     """
 
     problem: Problem
@@ -133,6 +133,11 @@ class Diagnosis:
     others: int
     by: tuple[str, ...]
     account: Account | None
+    frame_at: Callable[[float], pd.DataFrame] = field(repr=False, compare=False)
+
+    def at(self, cut: float) -> "Diagnosis":
+        """Return the same comparison with findings, and intervals, at another largest p-value."""
+        return replace(self, frame=self.frame_at(cut))
 
 
 def diagnose(
@@ -200,6 +205,9 @@ def diagnose(
     has = cases["case_id"].map(problem.has.astype("boolean"))
     heard = cases[has.notna()].assign(_has=has[has.notna()].astype(bool))
     heard["_stratum"], present = number_strata(heard, by)
+    if "customer_id" in heard:
+        heard["customer_id"] = pd.factorize(heard["customer_id"])[0]
+        heard["customer_id"] = heard["customer_id"].where(heard["customer_id"] >= 0)
     comparable = heard[heard.groupby("_stratum")["_has"].transform("nunique").eq(2)]
     people = [count_people(comparable[comparable["_has"].eq(side)]) for side in (True, False)]
     if min(people) < k:
@@ -215,19 +223,19 @@ def diagnose(
     critical = problem.critical if problem.critical is not None else pd.Series(dtype="boolean")
     spoke = comparable["case_id"].map(critical.astype("boolean")).eq(True).fillna(False).astype(bool)
 
-    def compare(level: float) -> pd.DataFrame:
-        rows = [_contrast(comparable, name, values, k, level) for name, _, values in flags]
-        others = comparable[comparable["_has"] | spoke]
-        apart = [_contrast(others, name, values, k, level) if spoke.any() else {} for name, _, values in flags]
-        beside = pd.DataFrame(apart, head.index).reindex(columns=[*APART]).rename(columns=APART)
-        return pd.concat([head, pd.DataFrame(rows), beside], axis=1).reindex(columns=FRAME)
+    others = comparable[comparable["_has"] | spoke]
+    rows = [_contrast(comparable, name, values, k) for name, _, values in flags]
+    apart = [_contrast(others, name, values, k) if spoke.any() else {} for name, _, values in flags]
 
-    if cut is None:
-        first = compare(confidence)
-        cut = discovery_threshold([*first["p_value"], *first["apart_p"]], 1 - confidence)
-    frame = mark_differences(compare(1 - cut), cut, same=0.5)
-    mine, paired = heard[heard["_has"]], int(comparable["_has"].sum())
-    return Diagnosis(problem, frame, len(mine), paired, len(comparable) - paired, tuple(present), _own_account(mine, k))
+    def frame_at(cut: float) -> pd.DataFrame:
+        beside = pd.DataFrame(_spread(apart, 1 - cut), head.index).reindex(columns=[*APART]).rename(columns=APART)
+        frame = pd.concat([head, pd.DataFrame(_spread(rows, 1 - cut)), beside], axis=1).reindex(columns=FRAME)
+        return mark_differences(frame, cut, same=0.5)
+
+    p_values = [row.get("p_value", np.nan) for row in [*rows, *apart]]
+    frame = frame_at(discovery_threshold(p_values, 1 - confidence) if cut is None else cut)
+    mine, paired, account = heard[heard["_has"]], int(comparable["_has"].sum()), _own_account(heard[heard["_has"]], k)
+    return Diagnosis(problem, frame, len(mine), paired, len(comparable) - paired, tuple(present), account, frame_at)
 
 
 def _check(problem: Problem) -> None:
@@ -296,23 +304,29 @@ def _values(cases: pd.DataFrame, measure: str) -> list[tuple[object, pd.Series |
     return [(level, column.astype(str).eq(level).astype(float).where(column.notna())) for level in levels]
 
 
-def _contrast(
-    cases: pd.DataFrame, measure: str, values: pd.Series | None, k: int, confidence: float
-) -> dict[str, object]:
-    """One measure between cases with and without the problem, like with like."""
+def _contrast(cases: pd.DataFrame, measure: str, values: pd.Series | None, k: int) -> dict[str, Any]:
+    """One measure between cases with and without the problem, like with like; `interval` is a function of the level."""
     if values is None:
         return {"lack": NO_COLUMN, "n_with": 0, "n_without": 0}
     columns = {"value": values.reindex(cases.index), "has": cases["_has"], "stratum": cases["_stratum"]}
     table = pd.DataFrame(columns).dropna()
-    sides = [cases.loc[table.index[table["has"].eq(side)]] for side in (True, False)]
+    whose = cases.filter(["customer_id"]).loc[table.index]
+    sides = [whose[table["has"].eq(side)] for side in (True, False)]
     row: dict[str, Any] = {"n_with": len(sides[0]), "n_without": len(sides[1]), "people": min(map(count_people, sides))}
     if row["people"] < k or table["value"].nunique() == 1:
         return row | {"lack": FEW if row["people"] < k else CONSTANT}
     average = measure in COUNTS or _is_words(cases[measure])
     typical = table.groupby("has")["value"].agg("mean" if average else "median")
     row |= {"with_problem": float(typical[True]), "without": float(typical[False]), "lack": ""}
-    people = cases.loc[table.index, "customer_id"] if "customer_id" in cases else None
-    return row | compare_ranks(table["value"], table["has"], table["stratum"], confidence, people)
+    return row | superiority(table["value"], table["has"], table["stratum"], whose.get("customer_id"))
+
+
+def _spread(rows: Sequence[dict[str, Any]], confidence: float) -> list[dict[str, Any]]:
+    """Rows with the intervals of one level."""
+    return [
+        row | dict(zip(("low", "high"), row["interval"](confidence), strict=True)) if "interval" in row else row
+        for row in rows
+    ]
 
 
 def measured_values(cases: pd.DataFrame, measure: str) -> pd.Series:
@@ -322,123 +336,6 @@ def measured_values(cases: pd.DataFrame, measure: str) -> pd.Series:
         return values
     answered = cases["contacts"] - cases["abandoned"].fillna(0) if "abandoned" in cases else cases["contacts"]
     return values / answered.clip(lower=1)
-
-
-def compare_ranks(
-    values: pd.Series, has: pd.Series, stratum: pd.Series, confidence: float = 0.95, people: pd.Series | None = None
-) -> dict[str, float]:
-    """Stratified probability of superiority, its interval, and van Elteren's p-value.
-
-    Parameters
-    ----------
-    values
-        The measure, without missing values.
-    has
-        Whether a case has the problem.
-    stratum
-        Kind of case; only cases of one kind are compared.
-    confidence
-        Level of the interval.
-    people
-        Whose case it is; None where each is of another customer.
-
-    Returns
-    -------
-    dict
-        superiority, low, high (0 to 1; 0.5 is no difference) and p_value; NaN when no stratum holds both sides.
-
-    References
-    ----------
-    van Elteren (1960), Bulletin of the ISI 37, 351-361. DeLong, DeLong & Clarke-Pearson (1988), Biometrics 44, 837-845.
-
-    Examples
-    --------
-    >>> has = pd.Series([True, True, False, False])
-    >>> compare_ranks(pd.Series([3.0, 2, 2, 1]), has, pd.Series([0, 0, 0, 0]))["superiority"]
-    0.875
-    """
-    x, mine = np.asarray(values, dtype=float), np.asarray(has, dtype=bool)
-    codes = pd.factorize(stratum, use_na_sentinel=False)[0]
-    m, n = (np.bincount(codes, weights=side, minlength=codes.max(initial=-1) + 1)[codes] for side in (mine, ~mine))
-    paired = (m > 0) & (n > 0)
-    if not paired.any():
-        return dict.fromkeys(("superiority", "low", "high", "p_value"), np.nan)
-    x, mine, codes, m, n = (array[paired] for array in (x, mine, codes, m, n))
-    data = pd.DataFrame({"x": x, "stratum": codes, "mine": mine})
-    rank, own = (data.groupby(kind)["x"].rank().to_numpy() for kind in ("stratum", ["stratum", "mine"]))
-    same, other = np.where(mine, m, n), np.where(mine, n, m)
-    below = (rank - own) / other  # share of the other side below this case
-    placement = np.where(mine, below, 1 - below)
-    shares = m * n / (m + n) / same
-    whole = float(shares[mine].sum())
-    value = float((shares * placement)[mine].sum() / whole)
-    whose = None if people is None else people.reset_index(drop=True)[paired]
-    if np.isin(x, (0, 1)).all():
-        low, high = _flag_interval(x, mine, shares / whole, value, confidence)
-    else:
-        scatter = shares * (placement - value)
-        error = float(np.sqrt(max(_clustered_square(scatter, whose), (scatter**2).sum()))) / whole
-        low, high = _logit_interval(value, error, len(x), confidence)
-    p_value = stratified_trend(x, mine.astype(float), codes, whose)[2]
-    return {"superiority": value, "low": low, "high": high, "p_value": p_value}
-
-
-def stratified_trend(
-    x: np.ndarray, y: np.ndarray, strata: np.ndarray, people: pd.Series | None = None
-) -> tuple[float, float, float]:
-    """How much y grows from the lowest to the highest rank of x within strata, its standard error and p-value.
-
-    Mantel's correlation test with modified ridits; of a y of two values it is van Elteren's. The larger of two
-    variances counts: by permutation within strata, and between customers (`people`).
-
-    References
-    ----------
-    Mantel (1963), JASA 58, 690-700. Landis, Heyman & Koch (1978), International Statistical Review 46, 237-254.
-
-    Examples
-    --------
-    >>> stratified_trend(np.arange(4.0), np.array([0.0, 0, 1, 1]), np.zeros(4, int))[0] > 0
-    True
-    """
-    data = pd.DataFrame({"x": x, "y": y}).groupby(np.asarray(strata))
-    ridit = data["x"].rank().to_numpy() / (data["x"].transform("size").to_numpy(float) + 1) - 0.5
-    residual = y - data["y"].transform("mean").to_numpy()
-    score = ridit * residual
-    sums = pd.DataFrame({"x": ridit**2, "y": residual**2}).groupby(np.asarray(strata)).sum()
-    left = np.maximum(data.size().to_numpy() - 1, 1)
-    variance = max(float((sums["x"] * sums["y"] / left).sum()), _clustered_square(score, people))
-    reach = float(sums["x"].sum())
-    if variance <= 0 or reach <= 0:
-        return 0.0, 0.0, 1.0
-    error, total = np.sqrt(variance), float(score.sum())
-    return total / reach, float(error / reach), float(2 * NormalDist().cdf(-abs(total) / error))
-
-
-def _clustered_square(scores: np.ndarray, people: pd.Series | None) -> float:
-    """Sum of the squares of each customer's summed scores; 0 where nobody has several."""
-    clusters = None if people is None else number_clusters(people)
-    return 0.0 if clusters is None else float((np.bincount(clusters, weights=scores) ** 2).sum())
-
-
-def _logit_interval(value: float, error: float, n: int, confidence: float) -> tuple[float, float]:
-    """Interval on the logit scale, so that it stays between 0 and 1 (pulled half a case inwards at the ends)."""
-    inner = min(max(value, 0.5 / n), 1 - 0.5 / n)
-    reach = z_score(confidence) * max(error, 0.5 / n) / (inner * (1 - inner))
-    low, high = expit(logit(inner) + reach * np.array([-1, 1]))
-    return float(min(low, value)), float(max(high, value))
-
-
-def _flag_interval(
-    flag: np.ndarray, mine: np.ndarray, shares: np.ndarray, value: float, confidence: float
-) -> tuple[float, float]:
-    """Interval of the superiority of a flag, half of a difference of shares, from Wilson's bounds of both."""
-    rates = []
-    for side in (mine, ~mine):
-        rate, worth = min(float(shares[side] @ flag[side]), 1.0), 1 / float(shares[side] @ shares[side])
-        low, high = wilson_bounds(rate, worth, confidence)
-        rates.append(Estimate(rate, float(low), float(high), len(flag), "share", OBSERVED))
-    gap, lowest, highest = difference_bounds(*rates)
-    return max(value - (gap - lowest) / 2, 0.0), min(value + (highest - gap) / 2, 1.0)
 
 
 def _own_account(mine: pd.DataFrame, k: int) -> Account | None:

@@ -3,7 +3,7 @@
 Why something changed is asked elsewhere (`drivers`, `diagnosis`); here it is only judged whether it did.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
@@ -35,6 +35,7 @@ class Rule(StrEnum):
     TREND = "trend"  # a straight line through the last periods has a slope
     NONE = "none"  # no rule of change met
     SHORT = "short"  # fewer than `SHORTEST` periods measured
+    RENEWED = "renewed"  # fewer than that since the baseline was last moved
     UNMEASURED = "unmeasured"  # no value in the latest period
 
 
@@ -97,7 +98,7 @@ class Signals:
     points
         One row per period: value, mean, low limit, high limit, rule ('' where nothing was measured).
     measured
-        Periods with a value.
+        Periods with a value, since the baseline was last moved.
     change
         By how much, under the rule, or against all earlier periods where no rule was met; None where nothing can be
         told.
@@ -132,7 +133,7 @@ class Signals:
 def detect_signals(
     series: pd.Series, n: pd.Series | None = None, *, se: pd.Series | None = None, answered: pd.Series | None = None,
     scale: tuple[float, float] = (-100, 100), wobble: float | None = None, back: Sequence[int] = (),
-    chance: float = CHANCE,
+    chance: float = CHANCE, starts: Collection[object] = (),
 ) -> Signals:  # fmt: skip
     """Judge the latest period of a series against the earlier ones, sampling error and true movement told apart.
 
@@ -165,6 +166,8 @@ def detect_signals(
         Earlier periods to compare the latest one with alone, such as 12 for the same month a year ago.
     chance
         How often a quiet series may be given a word of change.
+    starts
+        Periods with which a new baseline begins, such as those of a declared action: earlier ones count no more.
 
     Returns
     -------
@@ -197,15 +200,17 @@ def detect_signals(
         raise ValueError("the periods are not in order of time: sort the series by its index, the latest last.")
     values = pd.to_numeric(series).to_numpy(dtype=float)
     at = np.flatnonzero(np.isfinite(values))
-    chart = _Chart(at, values[at], *_errors(series, n, se, at), wobble or WOBBLE * (scale[1] - scale[0]), chance)
+    level = np.cumsum(series.index.isin(list(starts)))[at]
+    chart = _Chart(at, values[at], *_errors(series, n, se, at), wobble or WOBBLE * (scale[1] - scale[0]), chance, level)
     points = pd.DataFrame(np.nan, index=series.index, columns=["value", "mean", *LIMITS])
     points["rule"] = ""
     calm, points.iloc[at, :4] = chart.walk()
     points.iloc[at, -1] = np.where(calm, Rule.NONE, Rule.OUTSIDE)
     if not len(at) or at[-1] != len(values) - 1:
         return Signals(CANNOT_TELL, Rule.UNMEASURED, np.nan, points, len(at))
-    if len(at) < SHORTEST:
-        return Signals(CANNOT_TELL, Rule.SHORT, np.nan, points, len(at))
+    measured = int((level == level[-1]).sum())
+    if measured < SHORTEST:
+        return Signals(CANNOT_TELL, Rule.RENEWED if level[-1] else Rule.SHORT, np.nan, points, measured)
     changes = chart.rules(calm)
     odds = {rule: min(change.p_value / PARTS[rule], 1.0) for rule, change in changes.items()}
     best = min(odds, key=lambda rule: odds[rule])
@@ -215,7 +220,7 @@ def detect_signals(
     word = NO_CHANGE if rule is Rule.NONE else ROSE if change.size > 0 else FELL
     unseen = changes[Rule.OUTSIDE].unseen(chance * PARTS[Rule.OUTSIDE])
     against = chart.against(calm, back)
-    signal = Signals(word, rule, odds[best], points, len(at), change, unseen, against)
+    signal = Signals(word, rule, odds[best], points, measured, change, unseen, against)
     return signal if answered is None else _weigh_silence(signal, _aligned(answered, series)[at], scale)
 
 
@@ -304,12 +309,15 @@ class _Chart:
     widen: np.ndarray
     wobble: float
     chance: float
+    level: np.ndarray  # which baseline each belongs to
 
     def walk(self) -> tuple[np.ndarray, np.ndarray]:
         """Which periods did not lie apart from the calm ones before; value, mean, low and high limit of each."""
         calm = np.ones(len(self.values), dtype=bool)
         lines = np.column_stack([self.values, np.full((len(self.values), 3), np.nan)])
-        for t in range(SHORTEST - 1, len(calm)):
+        for t in range(len(calm)):
+            if (self.level[: t + 1] == self.level[t]).sum() < SHORTEST:
+                continue
             change = self.latest(calm, t)
             half = change.needed(self.chance * PARTS[Rule.OUTSIDE])
             calm[t] = change.p_value > self.chance * PARTS[Rule.OUTSIDE]
@@ -318,13 +326,17 @@ class _Chart:
 
     def latest(self, calm: np.ndarray, t: int) -> Change:
         """A period against the calm ones before it."""
-        rows = np.append(np.flatnonzero(calm[:t]), t)
+        rows = self._baseline(calm, t)
         return self._fit(rows, rows == t)
+
+    def _baseline(self, calm: np.ndarray, t: int) -> np.ndarray:
+        """The calm periods before one that share its baseline, and itself."""
+        return np.append(np.flatnonzero(calm[:t] & (self.level[:t] == self.level[t])), t)
 
     def rules(self, calm: np.ndarray) -> dict[Rule, Change]:
         """The change that each rule looks at, where there are periods enough for it."""
         last = len(calm) - 1
-        rows = np.append(np.flatnonzero(calm[:last]), last)
+        rows = self._baseline(calm, last)
         line = rows[-TREND:]
         changes = {Rule.OUTSIDE: self.latest(calm, last), Rule.TREND: self._fit(line, self.at[line])}
         if len(rows) >= 2 * RUN:

@@ -204,8 +204,10 @@ def estimate_share(hits: float, n: int, source: str, confidence: float = 0.95) -
     return Estimate(value, float(low), float(high), int(n), "share", source)
 
 
-def difference_bounds(first: Estimate, second: Estimate) -> tuple[float, float, float]:
+def difference_bounds(first: Estimate, second: Estimate, *, together: float = 0.0) -> tuple[float, float, float]:
     """First figure less the second, with bounds from the intervals of both; NaN where either is undefined.
+
+    `together` is the correlation of the two, -1 to 1, where some people stand behind both.
 
     References
     ----------
@@ -217,9 +219,13 @@ def difference_bounds(first: Estimate, second: Estimate) -> tuple[float, float, 
     >>> difference_bounds(Estimate(9, 6, 12, 50, "points", "observed"), Estimate(5, 1, 9, 50, "points", "observed"))
     (4, -1.0, 9.0)
     """
+
+    def reach(x: float, y: float) -> float:
+        return math.sqrt(max(x**2 + y**2 - 2 * together * x * y, 0.0))
+
     gap = first.value - second.value
-    low = gap - math.hypot(first.value - first.low, second.high - second.value)
-    return gap, low, gap + math.hypot(first.high - first.value, second.value - second.low)
+    low = gap - reach(first.value - first.low, second.high - second.value)
+    return gap, low, gap + reach(first.high - first.value, second.value - second.low)
 
 
 def compare_shares(first: Estimate, second: Estimate) -> float:

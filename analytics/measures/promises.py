@@ -69,7 +69,8 @@ def score_promises(
         One row per promise (and one per segment where cases have segments and the promise names none). `n` cases due;
         `records` with `records_n` cases recorded; `view` the share whose customers confirmed, `view_broken` the cases
         whose customers said that it was broken, `view_n` both, `view_low` and `view_high` the bounds with their
-        sampling error, `unknown` the share who have not said. `records_p` and `view_p` test the share promised.
+        sampling error, `unknown` the share who have not said, `harmed`
+        the ids of those to whom it was broken. `records_p` and `view_p` test the share promised.
         `distance_low` and `distance_high` bound records less view. Undefined is NaN with n 0.
 
     References
@@ -224,9 +225,16 @@ def _row(promise: Promise, segment: str | None, judged: pd.DataFrame, confidence
         "view": confirmed.value, "view_low": confirmed.low, "view_high": possible.high, "view_n": len(heard),
         "view_people": count_people(heard), "view_broken": broken,
         "view_p": _p_value(len(heard) - broken, n - broken, len(said), goal), "view_verdict": view_verdict,
+        "harmed": _harmed(judged),
         "unknown": 1 - len(heard) / n if n else np.nan, "distance_low": records.low - possible.high,
         "distance_high": records.high - confirmed.low, "lack": lack,
     }  # fmt: skip
+
+
+def _harmed(judged: pd.DataFrame) -> frozenset[str]:
+    """Ids of the customers to whom it was not kept, by our records or in their view."""
+    broken = judged[judged["records"].eq(BROKEN) | judged["view"].eq(BROKEN)]
+    return frozenset(broken["customer_id"].dropna().astype(str)) if "customer_id" in judged else frozenset()
 
 
 def _share(rows: pd.DataFrame, flags: pd.Series, source: str, confidence: float) -> Estimate:

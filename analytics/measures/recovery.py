@@ -58,6 +58,8 @@ class Recovery:
         those that are not measured.
     a_month
         Customers a month who were given a gesture without a fix, over the time in which complaints came in.
+    alone
+        Ids of those of them who complained in the last half year.
     complainants
         Customers who complained, those of unknown fix and of too short a follow-up included.
     accounts
@@ -72,6 +74,7 @@ class Recovery:
     groups: pd.DataFrame
     leaving: list[Comparison]
     a_month: float
+    alone: frozenset[str]
     complainants: int
     accounts: pd.DataFrame
     fixed_source: str
@@ -160,9 +163,12 @@ def score_recovery(
     gesture_alone = _whole(given, "fixed", step)["fixed"].eq(False)
     groups = _groups(followed, tables, until, confidence, step)
     span = (until - complaints["received_at"].min()).total_seconds() / 86_400
-    a_month = count_people(given[given["fixed"].eq(False)]) * MONTH_DAYS / max(span, MONTH_DAYS)
+    alone = given[given["fixed"].eq(False)]
+    a_month = count_people(alone) * MONTH_DAYS / max(span, MONTH_DAYS)
+    lately = alone[alone["received_at"] > until - pd.Timedelta(days=LEAVE_DAYS)]
+    ids = frozenset(lately["customer_id"].dropna().astype(str)) if "customer_id" in lately else frozenset()
     return Recovery(
-        _share(gesture_alone, source, confidence), groups, _compare_leaving(groups, confidence), a_month,
+        _share(gesture_alone, source, confidence), groups, _compare_leaving(groups, confidence), a_month, ids,
         count_people(complaints), _accounts(complaints, step), source,
     )  # fmt: skip
 

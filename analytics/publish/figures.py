@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -104,7 +104,7 @@ def _numbered(svg: str) -> str:
 @styled()
 def plot_series(
     points: pd.DataFrame, *, unit: str = "points", label: str = "", limits: pd.DataFrame | None = None,
-    height: float = 2.6,
+    height: float = 2.6, marks: Mapping[str, str] | None = None,
 ) -> Figure:  # fmt: skip
     """Plot a figure over time with its interval, the latest value written at its end.
 
@@ -120,6 +120,8 @@ def plot_series(
         Process limits (XmR) in the same order: 'mean', 'low limit', 'high limit', as ``Signals.points`` has them.
     height
         In inches; 1.6 suits page one.
+    marks
+        Period -> what was done in it, drawn as a line before it; '' draws none.
 
     Returns
     -------
@@ -143,6 +145,12 @@ def plot_series(
         ax.plot(x[last], value[last], "o", color=ACCENT, markersize=6)
         text = write_estimate(points[["value", "low", "high"]].iloc[last].to_dict() | {"unit": unit})
         _write(ax, x[last], value[last], text, ACCENT, offset=(8, 0), weight="semibold")
+    for i, period in enumerate(points["period"]):
+        if what := (marks or {}).get(period):
+            ax.axvline(i - 0.5, color=INK, linewidth=0.8)
+            inwards = "left" if i < len(x) / 2 else "right"
+            place: Any = {"transform": ax.get_xaxis_transform(), "ha": inwards, "va": "bottom"}
+            ax.text(i - 0.5, 1, _clip(what, 60), color=INK, fontsize=7.5, **place)
     ax.set_xlim(-0.4, len(x) - 0.6 if len(x) > 1 else 0.6)
     ticks = x[:: -max(1, -(-len(x) // 9))][::-1]
     ax.set_xticks(ticks, [_clip(points["period"].iloc[i]) for i in ticks])

@@ -11,6 +11,7 @@ from functools import cache
 from numbers import Number
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 from analytics.measures.estimate import span
 
@@ -236,6 +237,11 @@ def _signed(value: float, places: int, sign: str) -> str:
     """A rounded number with thousands, a true minus, and no minus before zero."""
     rounded = round(value, places) + 0.0
     return f"{rounded:{sign if rounded else ''},.{places}f}".replace("-", "−")
+
+
+def address(finding: Mapping[str, Any]) -> str:
+    """The name by which page one points to a finding: its key, else a checksum of its sentence."""
+    return re.sub(r"[^\w-]", "-", finding["key"] or f"{crc32(finding['sentence'].encode()):08x}")
 
 
 def join_answers(answers: Sequence[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:

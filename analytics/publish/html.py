@@ -48,7 +48,7 @@ def _template() -> "Template":
     markdown = mistune.create_markdown(escape=True)
     names: dict[str, Any] = {"colours": COLOURS, "WORDS": fmt.WORDS, "markdown": lambda text: Markup(markdown(text))}
     names["base64"] = lambda text: base64.b64encode(text.encode()).decode()
-    own = (origin, evidence_line, number_lines, written_rows, provenance_grids, fmt.join_answers)
+    own = (origin, evidence_line, number_lines, written_rows, provenance_grids, fmt.address, fmt.join_answers)
     kept = Environment(autoescape=True, finalize=lambda x: x if isinstance(x, Markup) else Markup(escape(str(x))))
     kept.globals |= names | {function.__name__: function for function in own}
     return kept.from_string((Path(__file__).parent / "templates" / "block.html.j2").read_text(encoding="utf-8"))
@@ -124,5 +124,7 @@ def written_rows(table: Mapping[str, Any]) -> list[list[str]]:
 def provenance_grids(block: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     """The lists of what was read, each with its name."""
     for name in (name for name in fmt.PROVENANCE if name in block):
-        rows = [[fmt.format_value(value, "count") for value in row] for row in block[name]["rows"]]
-        yield name, {"columns": [{"label": fmt.head_of(key)} for key in block[name]["columns"]], "rows": rows}
+        keys, rows = block[name]["columns"], block[name]["rows"]
+        counts = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(keys))]
+        columns = [{"label": fmt.head_of(key), "right": right} for key, right in zip(keys, counts, strict=True)]
+        yield name, {"columns": columns, "rows": [[fmt.format_value(value, "count") for value in row] for row in rows]}

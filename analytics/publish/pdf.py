@@ -143,7 +143,8 @@ def _joined(pieces: list[dict[str, Any]]) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     for is_unknown, group in groupby(pieces, lambda piece: piece.get("level") == "unknown"):
         items = list(group)
-        out += [{"kind": "unknowns", "items": items}] if is_unknown else items
+        headed = bool(out) and out[-1]["kind"] == "flow" and out[-1]["nodes"][-1]["type"] == "heading"
+        out += [{"kind": "unknowns", "items": items, "headed": headed}] if is_unknown else items
     return out
 
 
@@ -220,7 +221,7 @@ def _present(block: Json) -> list[dict[str, Any]]:
     """A block's data with its figures written as text; the lists of what was read become tables."""
     kind, data = block["kind"], {key: value for key, value in block.items() if key not in ("outlined", "drawn")}
     if kind == "finding":
-        return [data | {"evidence": evidence_line(block)}]
+        return [data | {"evidence": evidence_line(block), "address": fmt.address(block)}]
     if kind == "table":
         columns = [{"label": c["label"], "right": c["right"]} for c in block["columns"]]
         return [_grid(block["caption"], columns, written_rows(block), origin(block))]

@@ -8,9 +8,6 @@ from .exploring import (
     show_by_group as show_by_group,
 )
 from .exploring import (
-    show_by_segment as show_by_segment,
-)
-from .exploring import (
     show_clocks as show_clocks,
 )
 from .exploring import (
@@ -97,6 +94,8 @@ from .promises import show_views_apart as show_views_apart
 from .provenance import show_provenance as show_provenance
 from .recovery import show_aftermath as show_aftermath
 from .recovery import show_recovery as show_recovery
+from .side_by_side import compare as compare
 from .story import Story as Story
 from .story import load_story as load_story
 from .unknowns import show_unknowns as show_unknowns
+from .where import select as select

@@ -1,20 +1,24 @@
 """What we changed: each declared action, and whether customers noticed."""
 
+import math
+from typing import Any
+
 import pandas as pd
 
 from analytics.config import Action
 from analytics.measures.actions import Verdict
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish import blocks
-from analytics.publish.format import write_interval
+from analytics.publish.format import format_interval, write_interval
 from analytics.report import tested
 from analytics.report.section import Section, section, section_of, unknowns_of
 from analytics.report.story import Story
-from analytics.report.words import SCORE_WORDS, WORDS, name_blamed, say
+from analytics.report.words import SCORE_WORDS, WORDS, figure_of, name_blamed, say
 from analytics.tables.maps import SCALES
 from analytics.tables.schema import NotMeasured
 
 NOUNS = SCORE_WORDS | WORDS["outcome"]
+SIZE = {"share": 100}  # of a step as it is told: shares in points
 
 
 @section
@@ -22,7 +26,7 @@ def show_actions(story: Story) -> Section:
     """What we changed: each declared action, noticed or not, or why it cannot be told."""
     if not story.config.actions:
         raise NotMeasured("no action is declared", needed_for="whether customers noticed what we changed")
-    judged, actions = tested.actions(story), {action.id: action for action in story.config.actions}
+    judged, actions = tested.actions(story, tested.cut(story)), {action.id: action for action in story.config.actions}
     lines = [_tell(actions[row["action"]], row, story) for _, row in judged.iterrows()]
     return section_of(lines, unknowns_of(lines))
 
@@ -37,29 +41,31 @@ def _tell(action: Action, row: pd.Series, story: Story) -> blocks.Block:
         return blocks.unknown(f"{head}: too early to tell.", f"{more} of answers")
     if row["verdict"] == Verdict.UNKNOWN or row["people"] < story.k:
         return blocks.unknown(f"{head}: whether it moved {noun} is not known.", say("actions.settle", k=story.k))
-    said = row["outcome"] in SCALES or row["outcome"] in themes
-    step, key, people = _step_of(row, said), f"action:{action.id}", int(row["people"])
-    if row["verdict"] == Verdict.NOT_SHOWN or row["p_value"] > tested.cut(story):
-        unseen = write_interval(row["unseen"] * _scale(row), float("nan"), float("nan"), step.unit)
-        sentence = say("actions.no_change", head=head, noun=noun, unseen=unseen)
-        return blocks.finding(sentence, [step], "no change", key=key, people=people)
-    rose = row["value"] > (row["unit"] == "ratio")
-    kind = "ratio" if row["unit"] == "ratio" else "higher" if rose else "lower"
-    beside = ("actions.beside_ratio" if kind == "ratio" else "actions.beside") if row["compared"] else "actions.unsure"
-    sentence = say(f"actions.{kind}", head=head, noun=noun, size=step, beside=say(beside))
-    return blocks.finding(sentence, [step], "rose" if rose else "fell", key=key, people=people)
-
-
-def _scale(row: pd.Series) -> float:
-    """What turns a step into the unit in which it is told: shares into points."""
-    return 100.0 if row["unit"] == "share" else 1.0
+    step = _step_of(row, row["outcome"] in SCALES or row["outcome"] in themes)
+    marks: dict[str, Any] = {"key": f"action:{action.id}", "people": int(row["people"])}
+    if row["verdict"] == Verdict.NOT_SHOWN:
+        sentence = say("actions.no_change", head=head, noun=noun, unseen=_written(row["unseen"], row["unit"]))
+        return blocks.finding(sentence, [step], "no change", **marks)
+    ratio = row["unit"] == "ratio"
+    rose = row["value"] > ratio
+    size = figure_of(step) if ratio else _written(row["value"], row["unit"], row["low"], row["high"])
+    beside = ("actions.beside_ratio" if ratio else "actions.beside") if row["compared"] else "actions.unsure"
+    kind = "ratio" if ratio else "higher" if rose else "lower"
+    sentence = say(f"actions.{kind}", head=head, noun=noun, size=size, beside=say(beside))
+    return blocks.finding(sentence, [step], "rose" if rose else "fell", **marks)
 
 
 def _step_of(row: pd.Series, said: bool) -> Estimate:
     """The step as an estimate: points of a share or score, or how many times as long."""
-    crosses = row["low"] < 0 < row["high"] and row["unit"] != "ratio"
-    value, low, high = (row[name] * _scale(row) for name in ("value", "low", "high"))
-    if not crosses:
-        value, (low, high) = abs(value), sorted((abs(low), abs(high)))
+    value, low, high = (row[name] * SIZE.get(row["unit"], 1) for name in ("value", "low", "high"))
     unit = {"share": "points", "ratio": "times"}.get(row["unit"], row["unit"])
     return Estimate(value, low, high, int(row["people"]), unit, SAID if said else OBSERVED)
+
+
+def _written(value: float, unit: str, *bounds: float) -> str:
+    """A step without its sign: '9 points (7–11)'; a clock's 'twice as much' as '2 times'."""
+    if unit == "ratio":
+        return write_interval(value, math.nan, math.nan, "times", 1)
+    low, high = sorted(abs(bound) * SIZE.get(unit, 1) for bound in bounds) or (math.nan, math.nan)
+    figure, within = format_interval(abs(value) * SIZE.get(unit, 1), low, high, "score" if unit == "score" else "")
+    return f"{figure} points{f' ({within})' if within else ''}"

@@ -12,7 +12,7 @@ from analytics.contrast.groups import PERCEIVED
 from analytics.measures.estimate import OBSERVED, SAID
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks
-from analytics.publish.format import write_interval
+from analytics.publish.format import address, write_interval
 from analytics.report import tested, words
 from analytics.report.section import Stake
 from analytics.report.story import Story
@@ -37,7 +37,7 @@ def tell_bands(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
     content += [_finding(story, table) for table in differing[:TOLD]]
     if differing:
         weighed = _stakes(story, differing[0])
-        content += [_chart(story, differing[0]), *(stake.finding for stake in weighed)]
+        content += [_chart(story, differing[0])]
         stakes += weighed
     lines = _others(story, [table for table in tables if table not in differing[:TOLD]])
     return [*content, blocks.finding(" ".join(lines))] if lines else content
@@ -147,7 +147,8 @@ def _stakes(story: Story, table: Bands) -> list[Stake]:
         inside = story.cases_now[values.gt(row["above"]) & values.le(row["upto"])]
         weight = tested.at_stake(story, inside, table.outcome, -row["adjusted"], -row["adjusted_high"])
         facts = {"inside": _where(story, table, row), "best": best, "gap": _gap(row, table.outcome)}
-        sentence = say("bands.stake", score=_score(table), figure=estimate_of(row), **facts)
+        sentence = say("bands.stake", score=PERCEIVED[table.outcome][0], figure=estimate_of(row), **facts)
         finding = finding_of(row, sentence, key=f"band:{table.measure}")
+        finding = blocks.tagged(finding, places=[address({"key": f"bands:{table.measure}"})])
         stakes.append(Stake(finding, *weight, table.p_value, people=tested.ids(inside)))
     return sorted((stake for stake in stakes if stake.low >= 1), key=lambda stake: -round(stake.low, 6))[:1]

@@ -23,6 +23,7 @@ FEWEST_READ = 50  # random readings from which on the interval's coverage was te
 MONTHLY = 20  # readings of each further period that keep those of earlier ones valid
 TESTED_WORDS = 60  # one line in sixteen behind the theme heads' error counts has more
 READ_150 = "reading 150 of these texts in the notebook label_texts (about an hour)"  # what settles a share
+Speaker = Literal["accurate", "fast", "own"]  # whose labels they are
 UNKNOWN = Estimate(np.nan, np.nan, np.nan, 0, "share", SAID)
 
 
@@ -49,8 +50,7 @@ def flag_texts(scored: pd.DataFrame, label: str) -> pd.Series:
 
 
 def check_share(
-    label: str, texts: pd.DataFrame, past: pd.DataFrame, readings: pd.DataFrame, model: Literal["accurate", "fast"],
-    confidence: float,
+    label: str, texts: pd.DataFrame, past: pd.DataFrame, readings: pd.DataFrame, model: Speaker, confidence: float
 ) -> CheckedShare:  # fmt: skip
     """Share of a period's texts that readers would give a label.
 
@@ -69,7 +69,7 @@ def check_share(
     readings
         See `find_readings`; rows as in `past`.
     model
-        The one that read `texts`.
+        The one that read `texts`; of an organisation's 'own' only its readings know the errors.
     confidence
         Level of the interval.
 
@@ -109,9 +109,9 @@ def _by_earlier(
     return told(estimate, "read", len(read), _periods(past, read), alike)
 
 
-def _by_others(label: str, texts: pd.DataFrame, model: Literal["accurate", "fast"], confidence: float) -> CheckedShare:
+def _by_others(label: str, texts: pd.DataFrame, model: Speaker, confidence: float) -> CheckedShare:
     """The share by readings of other organisations' texts; not known for labels that nobody counted there."""
-    if label not in (*THEMES, LEAVING, *CLASSES):
+    if model == "own" or label not in (*THEMES, LEAVING, *CLASSES):
         return told(UNKNOWN, "counted")
     counted = float(flag_texts(texts, label).mean())
     return label_errors(model, label).share(counted, count_people(texts), label, confidence)
@@ -150,7 +150,7 @@ def refuse_long(texts: pd.Series, figure: str) -> None:
     words = texts.str.count(r"\S+").median()
     if words > TESTED_WORDS:
         raise NotMeasured(
-            f"half of these texts have {words:.0f} words or more, and the classifier's errors are known "
-            "for short comments only: reading 150 of these in the notebook label_texts would tell",
+            f"half of these texts have {words:.0f} words or more, and labels are tried on short ones only; reading 150 "
+            "of these in the notebook label_texts would tell",
             needed_for=figure,
         )

@@ -61,8 +61,8 @@ def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
     lines = [compared, *_differences(frame)]
     if problem.key == DISPUTED.column and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
         lines.append(words.UNTIMELY)
-    figure, evidence = counted(problem.evidence), [problem.evidence]
-    sentence = say("explanation.named", name=name, figure=figure, period=story.period.label)
+    evidence = [problem.evidence]
+    sentence = say("explanation.named", name=name, figure=problem.evidence, period=story.period.label)
     head, account = blocks.prose(f"### {capital(name)}"), "\n".join(f"- {line}" for line in lines)
     people = tested.people_of(story, problem)
     return [head, blocks.finding(sentence, evidence, people=people), blocks.prose(account, evidence)]

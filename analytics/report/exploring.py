@@ -16,7 +16,6 @@ from analytics.measures.estimate import OBSERVED, SAID
 from analytics.measures.intervals import estimate_share
 from analytics.measures.invitations import audit_invitations
 from analytics.measures.response import Weighting, weight_responses
-from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
@@ -192,20 +191,21 @@ def show_shares(story: Story) -> Section:
         state += say("exploring.too_old", alike=too_old[0].alike, period=label)
     content = [blocks.finding(state)]
     rows = [
-        {"label": _word_label(name, story), **vars(share.estimate), "check": describe_check(share)}
+        {"label": word_label(name, story), **vars(share.estimate), "check": describe_check(share)}
         for name, share in shares.items() if share.method != "not known"
     ]  # fmt: skip
     if rows:
         unread, people = words.unread_sentence(story.unread), count_people(story.written)
         n, listing = len(story.written), pd.DataFrame(rows)
         content.append(table_of("shares", listing, source=SAID, n=n, people=people, unread=unread))
-    unknown = [_word_label(name, story) for name, share in shares.items() if share.method == "not known"]
+    unknown = [word_label(name, story) for name, share in shares.items() if share.method == "not known"]
     if unknown:
         content.append(blocks.unknown(f"How many say this is not known: {', '.join(unknown)}.", settle=READ_150))
     return section_of(content)
 
 
-def _word_label(label: str, story: Story) -> str:
+def word_label(label: str, story: Story) -> str:
+    """A label of what texts say, as a reader would name it."""
     theme = label.removeprefix(PRAISE)
     names = {OTHER: "a problem not in the list", LEAVING: "leaves", COMPLAINT: "complains"}
     names |= words.name_blamed(story.themes)
@@ -252,22 +252,6 @@ def _scores_of(story: Story, texts: pd.DataFrame) -> pd.Series:
     """The leading score that stands beside each text."""
     scores = story.answers.drop_duplicates("response_id").set_index("response_id")[story.survey_lead.column]
     return texts["comment_id"].map(scores)
-
-
-@section
-def show_by_segment(story: Story) -> Section:
-    """The leading score of each segment in the period."""
-    lead = story.survey_lead
-    answers = _with_case(story, story.answers[story.answers["period"] == story.period.name])
-    if "segment" not in answers:
-        raise NotMeasured(table="customers", columns=["segment"], needed_for="scores by segment")
-    table = summarise(
-        answers, lead.measure, by=["segment"], column=lead.column, minimum=story.k, confidence=story.confidence
-    )
-    people = people_by(answers[answers[lead.column].notna()], "segment")
-    table = table.assign(people=table["segment"].map(people).fillna(0))
-    finding = blocks.finding(f"{lead.name} of {len(table)} segments in {story.period.label}.")
-    return section_of([finding, words.compare(table, "segment", lead.name, by="segment")])
 
 
 @section

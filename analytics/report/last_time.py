@@ -10,6 +10,7 @@ from analytics.report.section import Section, section, section_of
 from analytics.report.story import Story
 from analytics.report.tested import RATE, bar
 from analytics.report.words import least_seen, say, table_of
+from analytics.tables.schema import NotMeasured
 
 
 @section
@@ -17,7 +18,7 @@ def show_last_time(story: Story, *sections: Section) -> Section:
     """Each claim of the previous report, tested on this period's data, and the running record."""
     last = last_claims(story)
     if last is None:
-        return section_of([blocks.unknown(say("last_time.nothing"), settle="building the last one, then this one")])
+        raise NotMeasured("no report of an earlier period is published", needed_for="what we said last time")
     back, previous, record = last
     current = [block.data for part in sections for block in part.blocks if block.data.get("key")]
     chance = min(bar(story), RATE / max(len(previous), 1))  # figures of other sections are not among the tests counted
@@ -26,7 +27,9 @@ def show_last_time(story: Story, *sections: Section) -> Section:
     latest = {verdict: int(verdicts.get(verdict, 0)) for verdict in Verdict}
     content = [_counts(latest, record, len(table), story.period.previous(back).label), *_true_then(table)]
     tested = table[table["now"].notna() & ~table["old"]]
-    return section_of([*content, *([_listing(tested)] if len(tested) else [])])
+    fallen = tested[tested["verdict"].eq(Verdict.DID_NOT)]
+    listings = [blocks.tagged(_listing(tested), appendix=True)] if len(tested) > len(fallen) else []
+    return section_of([*content, *([_listing(fallen)] if len(fallen) else []), *listings])
 
 
 def _counts(latest: dict[Verdict, int], record: dict[Verdict, int], n: int, label: str) -> Block:

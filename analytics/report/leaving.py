@@ -21,13 +21,13 @@ from analytics.measures.leaving.churn import ChurnRiskModel, TooFewLeaversError
 from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.measures.leaving.leakage import leakage_report
 from analytics.measures.leaving.leavers import NobodyLeftError, SilentLeavers
-from analytics.measures.leaving.ratios import MONTH_DAYS
+from analytics.measures.leaving.ratios import MONTH_DAYS, happened
 from analytics.measures.suppress import count_people, names_people, suppress
 from analytics.publish import blocks, figures
 from analytics.publish.format import format_interval, format_value
 from analytics.report import tested
 from analytics.report.checked import READ_150, describe_check
-from analytics.report.section import Section, Stake, gather, not_known, open_question, section, section_of
+from analytics.report.section import LOST, Section, Stake, gather, not_known, open_question, section, section_of
 from analytics.report.story import Story
 from analytics.report.study import WORDS, leak_words
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, say, table_of
@@ -66,7 +66,7 @@ def _in_words(part: Callable[[Story], Section], story: Story) -> Section:
         return part(story)
     except NotMeasured as lack:
         name = "customers" if lack.table == "customers" else "words"
-        told = say(f"leaving.no_{name}"), say(f"leaving.no_{name}_settle")
+        told = [say(f"leaving.no_{name}{end}") for end in ("", "_settle", "_needs")]
         return open_question(*told) if lack.table else not_known(lack)
 
 
@@ -91,9 +91,7 @@ def _said(story: Story) -> Section:
     who = "customers who wrote" if named else "texts"
     sentence = say("leaving.said", share=share, who=who, period=story.period.label, checked=describe_check(check))
     line = blocks.finding(sentence, [share], key="leaving:said", better="lower", people=people)
-    monthly = people / story.months
-    stake = Stake(line, share.value * monthly, share.low * monthly, monthly, 0.0)
-    return section_of([line], stakes=[stake] if share.low > 0 else [])
+    return section_of([line])
 
 
 def _silent(story: Story) -> Section:
@@ -113,7 +111,7 @@ def _silent(story: Story) -> Section:
     told = say("leaving.silent_oftener", rates=rates, days=HORIZON_DAYS)
     oftener = blocks.finding(told, rates, key="leaving:silent_rate", people=people)
     a_month = leavers.rate_silent.n * MONTH_DAYS / HORIZON_DAYS
-    stake = Stake(oftener, more * a_month, low * a_month, a_month, leavers.p_value)
+    stake = Stake(oftener, LOST * more * a_month, LOST * low * a_month, a_month, leavers.p_value)
     return section_of([line, oftener], why, [stake])
 
 
@@ -140,13 +138,15 @@ def _oftener(story: Story) -> Section:
     sentence = say("leaving.oftener", events=named, days=HORIZON_DAYS) + tested.leaving_study(story).drawn
     people = int(first["people"].min())
     line = blocks.finding(sentence, estimates_of(first), key="leaving:oftener", people=people)
-    return section_of([line], stakes=[_stake(row) for _, row in apart.iterrows()])
+    return section_of([line], stakes=[_stake(row, story) for _, row in apart.iterrows()])
 
 
-def _stake(row: pd.Series) -> Stake:
+def _stake(row: pd.Series, story: Story) -> Stake:
     sentence = say("leaving.stake", event=row["event"], ratio=estimate_of(row), days=HORIZON_DAYS)
-    line = finding_of(row, sentence, key=f"leaving:after:{row['key']}")
-    return Stake(line, row["more"], row["more_low"], row["touched"], row["p_value"])
+    line = blocks.tagged(finding_of(row, sentence, key=f"leaving:after:{row['key']}"), places=["leaving-oftener"])
+    now, weights = tested.leaving_study(story).now, (LOST * row["more"], LOST * row["more_low"])
+    people = tested.ids(now[happened(now).get(row["key"], pd.Series(False, now.index))])
+    return Stake(line, *weights, row["touched"], row["p_value"], people=people)
 
 
 def _calls(story: Story) -> Section:
@@ -307,6 +307,8 @@ def _call_list(story: Story) -> pd.DataFrame:
 @section
 def keep_call_list(story: Story) -> Section:
     """Write the call list, the model and its card into data/derived/leaving/<period>, which no report carries."""
+    if story.narrowing:
+        raise NotMeasured("the call list is kept for all customers alone", needed_for="the files of leaving")
     part = f"leaving/{story.period.name}"
     target = story.config.derived(part)
     model, calls = tested.leaving_study(story).model, _call_list(story)  # NotMeasured before a folder is made

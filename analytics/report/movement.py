@@ -11,7 +11,7 @@ from analytics.measures.scores import top_box_share
 from analytics.measures.suppress import count_people
 from analytics.report.score import Score
 from analytics.report.story import Story
-from analytics.tables.periods import period_of
+from analytics.tables.periods import parse_period, period_of
 
 VALUE_ENDS = {"points": (-100.0, 100.0), "share": (0.0, 1.0)}
 BACK = {"month": (1, 12), "quarter": (1, 4), "week": (1,), "all": ()}  # the period before, and the same a year ago
@@ -35,6 +35,20 @@ def scale_of(series: pd.DataFrame, score: Score) -> tuple[float, float]:
     return VALUE_ENDS.get(str(series["unit"].iloc[-1]), score.ends)
 
 
+def declared_changes(story: Story, score: Score) -> dict[str, str]:
+    """The periods in which what was done for everybody moves a score's baseline, and what; '' in the next."""
+    changes: dict[str, str] = {}
+    if story.period.frequency == "all":
+        return changes
+    for action in (action for action in story.config.actions if score.column in action.expects and not action.group):
+        for day in (pd.Timestamp(day) for day in (action.on, action.until) if day is not None):
+            period = parse_period(period_of(pd.Series([day]), story.period.frequency).item())
+            changes[period.name] = action.what
+            if period.start < day:
+                changes.setdefault(period.previous(-1).name, "")
+    return changes
+
+
 def measure_movement(story: Story, score: Score, chance: float = CHANCE) -> Signals:
     """The movement of a score over the history, sampling error and response rate taken into account."""
     series = story.over_time(score)
@@ -42,7 +56,7 @@ def measure_movement(story: Story, score: Score, chance: float = CHANCE) -> Sign
     signal = detect_signals(
         indexed["value"], indexed["n"], se=(indexed["high"] - indexed["low"]) / (2 * z_score(story.confidence)),
         answered=None if rates is None else rates.reindex(indexed.index), scale=scale_of(series, score),
-        back=BACK[story.period.frequency], chance=chance,
+        back=BACK[story.period.frequency], chance=chance, starts=declared_changes(story, score),
     )  # fmt: skip
     enough = people_over_time(story, score).iloc[::-1].to_numpy() >= story.k
     against = {back: change for back, change in signal.against.items() if enough[back]}

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
@@ -19,7 +20,7 @@ from analytics.tables.schema import NotMeasured
 MATTERS, MOVED, THANKS = "What matters most", "What else moved", "What they thank us for"
 LEAVING, UNKNOWN = "Who may leave", "What we do not know"
 TOLD = 4  # findings that matter most
-SAME_PEOPLE = 0.5  # overlap (Jaccard) from which on two findings are about the same people
+SAME_PEOPLE = 0.5  # overlap (Ochiai's coefficient) from which on two findings are about the same people
 POWER = 2.8  # standard errors that four tests in five see, at a false alarm in twenty
 
 
@@ -47,13 +48,13 @@ def build_page_one(
     headline = scored if findings_of([scored]) or not known else known[0]
     cautions = [coverage_sentence(story.coverage, story.period.label), *loss_sentences(story.log.losses)]
     answers = {
-        MATTERS: _matters(story, [perceive, hurts, leaving, *others]),
+        MATTERS: _matters(story, [perceive, hurts, leaving, *others], headline),
         MOVED: [block for block in perceive.answers if block.data["signal"] in ("rose", "fell")],
         THANKS: [block for block in _known(hurts) if block.data["key"].startswith(THANKED)],
         LEAVING: _known(leaving)[:2] or placed(leaving.answers, leaving),
         UNKNOWN: placed(unknowns.answers, unknowns),
     }
-    given = [headline.data["sentence"]]
+    given = [headline.data["sentence"], *cautions]
     told: dict[str, blocks.Answer] = {}
     for question, found in answers.items():  # nothing twice
         if fresh := [block for block in found if block.data["sentence"] not in given]:
@@ -64,7 +65,7 @@ def build_page_one(
 
 
 def rank_stakes(stakes: Sequence[tuple[Stake, str]], cut: float) -> list[tuple[Stake, str]]:
-    """The findings that matter most, largest lower bound first, each with the section it stands in.
+    """The findings that matter most, the largest of each section first, then the next; told by their lower bounds.
 
     Parameters
     ----------
@@ -86,28 +87,34 @@ def rank_stakes(stakes: Sequence[tuple[Stake, str]], cut: float) -> list[tuple[S
     [40]
     """
     standing = [pair for pair in stakes if pair[0].low > 0 and pair[0].p_value <= cut]
+    ranked = sorted(standing, key=lambda pair: -round(pair[0].low, 9))
+    places = [place for _, place in ranked]
+    first = [pair for i, pair in enumerate(ranked) if pair[1] not in places[:i]]
     chosen: list[tuple[Stake, str]] = []
-    for stake, place in sorted(standing, key=lambda pair: -round(pair[0].low, 9)):
-        if not any(_same(stake, other) for other, _ in chosen):
+    for stake, place in [*first, *(pair for pair in ranked if pair not in first)]:
+        if len(chosen) < TOLD and not any(_same(stake, other) for other, _ in chosen):
             chosen.append((stake, place))
-    return chosen[:TOLD]
+    return sorted(chosen, key=lambda pair: -round(pair[0].low, 9))
 
 
 def _same(one: Stake, other: Stake) -> bool:
     """Whether two findings are of one kind and direction, or about the same people."""
     kinds = [stake.finding.data["key"].split(":")[0] for stake in (one, other)]
-    everyone = one.people | other.people
-    overlap = len(one.people & other.people) / len(everyone) if everyone else 0.0
+    size = math.sqrt(len(one.people) * len(other.people))
+    overlap = len(one.people & other.people) / size if size else 0.0
     return one.good == other.good and ((kinds[0] == kinds[1] and bool(kinds[0])) or overlap >= SAME_PEOPLE)
 
 
-def _matters(story: Story, sections: Sequence[Section]) -> list[Block]:
-    """The findings that matter most, or that none stands out and what would have been seen."""
-    stakes = [(stake, part.place) for part in sections for stake in part.stakes]
-    ranked = rank_stakes(stakes, tested.cut(story))
-    if ranked:
-        return [blocks.tagged(stake.finding, place=place) for stake, place in ranked]
-    return [blocks.finding(say("page_one.nothing", seen=_seen(story)))]
+def _matters(story: Story, sections: Sequence[Section], headline: Block) -> list[Block]:
+    """The findings that matter most beside the headline, or that none stands out and what would have been seen."""
+    found = [
+        (replace(stake, finding=placed([stake.finding], part)[0]), part.place)
+        for part in sections for stake in part.stakes if stake.finding.data["key"] != (headline.data["key"] or None)
+    ]  # fmt: skip
+    if ranked := rank_stakes(found, tested.cut(story)):
+        return [stake.finding for stake, _ in ranked]
+    moved = headline.data["signal"] in ("rose", "fell")
+    return [blocks.finding(say("page_one.nothing_else" if moved else "page_one.nothing", seen=_seen(story)))]
 
 
 def _seen(story: Story) -> str:

@@ -9,11 +9,11 @@ from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report.answers import who_answered
 from analytics.report.groups import group_stakes, name_groups, pooled_sentence
-from analytics.report.movement import not_unhappy, people_over_time, scale_of, shown_scores
+from analytics.report.movement import declared_changes, not_unhappy, people_over_time, scale_of, shown_scores
 from analytics.report.score import DISPUTED, Score
 from analytics.report.section import Section, Stake, open_question, section
 from analytics.report.story import Story
-from analytics.report.tested import COMPLAINTS, apart, cut, moved, movements
+from analytics.report.tested import COMPLAINTS, apart, cut, ids, moved, movements
 from analytics.report.words import capital, estimate_of, figure_of, movement_note, movement_sentence, say, size_of
 from analytics.tables.schema import NotMeasured
 
@@ -110,7 +110,9 @@ def _stake(story: Story, score: Score, signal: Signals, change: Change) -> Stake
     told = blocks.finding(sentence, [now], signal.word, better=score.better, key=f"score:{score.column}")
     low = min(abs(bound) for bound in change.bounds)
     good = (signal.word == ROSE) is (score is not DISPUTED)
-    return Stake(told, abs(change.size) * monthly, low * monthly, now.n, signal.p_value, good=good)
+    answered = story.answers[story.answers["period"].eq(story.period.name) & story.answers[score.column].notna()]
+    weights, people = (abs(change.size) * monthly, low * monthly), ids(answered)
+    return Stake(told, *weights, now.n, signal.p_value, good=good, people=people)
 
 
 def _basis(story: Story, lead: Score, n: int) -> str:
@@ -153,9 +155,14 @@ def score_chart(story: Story, score: Score, height: float = 2.6) -> list[Block]:
     people = people_over_time(story, score).reindex(series["period"]).reset_index(drop=True)
     drawn = series.copy()
     drawn.loc[people < story.k, ["value", "low", "high"]] = float("nan")
-    usual = "; dashed lines hold the usual movement" if limits is not None else ""
+    usual, changes = (
+        "; dashed lines hold the usual movement" if limits is not None else "",
+        declared_changes(story, score),
+    )
+    if set(changes) & set(series["period"]):
+        usual += ", anew from what we changed (upright lines)"
     return [blocks.figure(
-        figures.plot_series(drawn, unit=last.unit, label=score.name, limits=limits, height=height),
+        figures.plot_series(drawn, unit=last.unit, label=score.name, limits=limits, height=height, marks=changes),
         alt=f"{score.name}, {len(series)} periods up to {story.period.label}; latest {figure_of(last)}.",
         caption=f"{score.name} in {story.period.label}: {movement_note(signal)}.", source=SAID,
         n=int(series["n"].sum()), people=people[people >= story.k],

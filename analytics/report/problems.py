@@ -74,7 +74,8 @@ def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
     top = named.iloc[0]
     facts = {"share": estimate_of(top), "n": n, "checked": describe_check(top)}
     largest = _judged(top, say("problems.largest", who=words.name_writers(story.writers), **facts), keyed=True)
-    return [largest, *(name_problem(row) for _, row in named.iloc[1 : words.EXPLAINED].iterrows())]
+    order = [blocks.finding(f"{_name_leaders(leaders)}.")] if len(leaders) > 1 else []
+    return [largest, *order, *(name_problem(row) for _, row in named.iloc[1 : words.EXPLAINED].iterrows())]
 
 
 def name_problem(row: pd.Series) -> Block:
@@ -176,15 +177,16 @@ def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> B
     drawn = drawn.sort_values("value", ascending=False, kind="stable", na_position="last")
     drawn = drawn.rename(columns={"blamed": "blame", "thanked": "thank"})
     columns = ["blame", "value", "low", "high", "n", "thank", "value_thank", "low_thank", "high_thank", "n_thank"]
-    wrote = int(praise["n"].max())
-    top, best = drawn.iloc[0], drawn.sort_values("value_thank", kind="stable").iloc[-1]
-    return blocks.figure(
-        figures.plot_sides(drawn[columns], heads=(f"blame, % of {n:,}", f"thanks, % of {wrote:,}")),
-        alt=f"Traits with the share who blame and who thank: blamed most {top['blame']}, "
-        f"thanked for most {best['thank']}.",
-        caption=f"{_name_leaders(table[table['leads'] & table['value'].notna()])}.", source=SAID, n=wrote,
-        note=say("problems.chart", who=words.name_writers(story.writers), level=story.confidence), people=min(n, wrote),
-    )  # fmt: skip
+    wrote, facts = int(praise["n"].max()), {"who": words.name_writers(story.writers), "level": story.confidence}
+    marks: dict[str, Any] = {"source": SAID, "people": min(n, wrote), "alt": f"Blamed most: {drawn.iloc[0]['blame']}."}
+    if praise["value"].isna().all():
+        drawing = figures.plot_intervals(drawn, by="blame", unit="share", label="share who blame", ordered=True)
+        return blocks.figure(drawing, caption="What they blame.", n=n, note=say("problems.blamed", **facts), **marks)
+    best = drawn.sort_values("value_thank", kind="stable").iloc[-1]
+    marks["alt"] += f" Thanked for most: {best['thank']}."
+    drawing = figures.plot_sides(drawn[columns], heads=(f"blame, % of {n:,}", f"thanks, % of {wrote:,}"))
+    caption, note = "What they blame, and what they thank us for.", say("problems.chart", **facts)
+    return blocks.figure(drawing, caption=caption, n=wrote, note=note, **marks)
 
 
 def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:

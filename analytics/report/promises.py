@@ -1,5 +1,8 @@
 """Promises, and the declared strategy: kept by our records, kept in the customer's view, unknown."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import pandas as pd
 
 from analytics.contrast.problems import OPEN_SHARE
@@ -17,15 +20,13 @@ from analytics.tables.schema import NotMeasured
 
 VERDICTS = WORDS["verdict"]
 VIEW = ["view", "view_low", "view_high", "view_n", "view_people", "view_broken", "distance_low", "distance_high"]
+TOLD = 3  # promises that are not kept, named on page one
 CONGRUENCE = {NOT_CONGRUENT: "against", CONGRUENT: "congruent", UNKNOWN: "open"}
 
 
 @section
 def show_promises(story: Story) -> Section:
     """Each declared promise: kept by our records, kept in the customer's view, unknown."""
-    if not story.config.promises:
-        line = blocks.unknown("No promise is declared.", settle="writing the published promises into the settings")
-        return Section([line], line)
     overall = _scored(story).drop_duplicates("promise")
     due = overall[overall["n"] > 0].sort_values("broken", ascending=False, kind="stable")
     findings = [_promise(row) for _, row in due.iterrows()]
@@ -33,9 +34,10 @@ def show_promises(story: Story) -> Section:
     unknowns = [
         blocks.unknown(say("promises.unseen", texts=list(texts)), WORDS["promise_lack"][lack]) for lack, texts in unseen
     ]
-    table = [_table("promises", due)] if findings else []
+    table = [blocks.tagged(_table("promises", due), appendix=True)] if findings else []
     content = [*findings, *table, *unknowns, *_strategy(story)]
-    return section_of(content, unknowns, [_stake(row, story) for _, row in due[due["broken"]].iterrows()])
+    broken = sorted((_stake(row, story) for _, row in due[due["broken"]].iterrows()), key=lambda stake: -stake.low)
+    return section_of(content, unknowns, _together(broken[:TOLD]))
 
 
 def _scored(story: Story) -> pd.DataFrame:
@@ -92,14 +94,24 @@ def _promise(row: pd.Series) -> blocks.Block:
 def _stake(row: pd.Series, story: Story) -> Stake:
     """A broken promise: cases a month that were due and not kept, beyond what was promised."""
     side = "view" if row["view_verdict"] == Verdict.NOT_KEPT else "records"
-    e, most, whose = _estimate(row, side), row["records"], "By our records"
+    e, most, whose = _estimate(row, side), row["records"], "by our records"
     figure = figure_of(e)
     if side == "view":
-        most, whose, figure = 1 - row["view_broken"] / row["n"], "In the customers' view", f"at most {e.high:.0%}"
-    sentence = f"{whose} we kept {row['quoted']} in {figure} of cases where {row['promised']} is promised."
+        most, whose, figure = 1 - row["view_broken"] / row["n"], "in the customers' view", f"at most {e.high:.0%}"
+    sentence = say("promises.broken", whose=whose, x=row, figure=figure)
     told = blocks.finding(sentence, [e], key=f"promise:{row['promise']}", people=int(row["people"]))
     more, low = (e.n * (row["goal"] - share) / story.months for share in (most, e.high))
-    return Stake(told, more, low, row["people"] / story.months, row[f"{side}_p"])
+    return Stake(told, more, low, row["people"] / story.months, row[f"{side}_p"], people=row["harmed"])
+
+
+def _together(broken: Sequence[Stake]) -> list[Stake]:
+    """Promises that are not kept as one finding, with the weight of the largest."""
+    if len(broken) < 2:
+        return [*broken]
+    every = [stake.finding.data for stake in broken]
+    marks = {"sentence": " ".join(data["sentence"] for data in every), "people": min(data["people"] for data in every)}
+    told = blocks.tagged(broken[0].finding, evidence=[e for data in every for e in data["evidence"]], **marks)
+    return [replace(broken[0], finding=told, p_value=max(stake.p_value for stake in broken))]
 
 
 def _strategy(story: Story) -> list[blocks.Block]:

@@ -6,18 +6,27 @@ from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.section import Section
 from analytics.report.story import Story
-from analytics.report.words import CUT_WORDS, table_of
+from analytics.report.words import CUT_WORDS, say, table_of
 from analytics.tables.schema import NotMeasured
+from analytics.text.own_model import FEWEST_READINGS
 from analytics.text.thread import count_cuts
 
 
 def show_provenance(story: Story) -> Section:
     """What the report was made from; the runner adds versions and times to manifest.json."""
     line = blocks.finding("Inputs, rows and faults are listed below; versions and times are in manifest.json.")
-    source = blocks.provenance(story.log.inputs, story.log.rows, story.log.faults)
+    parts = [blocks.provenance(story.log.inputs, story.log.rows, story.log.faults)]
+    if story.config.text.own:
+        facts = {"read": story.drawn_readings, "needed": FEWEST_READINGS}
+        model = story.own_model
+        speaker = say("provenance.own_model", x=model, **facts) if model else say("provenance.shipped_model", **facts)
+        parts.append(blocks.prose(speaker))
+    if story.narrowing:
+        where, counts = story.narrowing.rows.where, story.narrowing.counts
+        parts.append(table_of("where", counts, n=int(counts["kept"].sum()), people=blocks.RECORDS, where=where))
     with suppress(NotMeasured):
-        return Section([source, *table_cuts(story)], line)
-    return Section([source], line)
+        parts += [blocks.tagged(table, appendix=True) for table in table_cuts(story)]
+    return Section(parts, line)
 
 
 def table_cuts(story: Story) -> list[Block]:

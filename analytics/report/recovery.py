@@ -10,7 +10,7 @@ from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks
 from analytics.report import tested
 from analytics.report.checked import refuse_long
-from analytics.report.section import Section, Stake, gather, open_question, section, section_of
+from analytics.report.section import LOST, Section, Stake, gather, open_question, section, section_of
 from analytics.report.story import Story
 from analytics.report.words import WORDS, say, table_of
 from analytics.tables.schema import NotMeasured
@@ -25,7 +25,7 @@ def show_recovery(story: Story) -> Section:
     try:
         recovery = tested.recovery(story)
     except NotMeasured:
-        return open_question(say("recovery.not_recorded"), say("recovery.settle"))
+        return open_question(*(say(f"recovery.{part}") for part in ("not_recorded", "settle", "needs")))
     stakes = [_after_gesture(compared, recovery, story) for compared in recovery.leaving[:1]]
     findings = [stake.finding for stake in stakes]
     e, unknowns = recovery.gesture_not_fixed, []
@@ -52,7 +52,8 @@ def _after_gesture(compared: Comparison, recovery: Recovery, story: Story) -> St
     key, people = "recovery:gesture_alone", min(mine.n, others.n)
     told = blocks.finding(f"{sentence}.", [mine, others], better="lower", key=key, people=people)
     month = recovery.a_month
-    return Stake(told, month * compared.difference, month * compared.low, month, compared.p_value)
+    more, low = (LOST * month * share for share in (compared.difference, compared.low))
+    return Stake(told, more, low, month, compared.p_value, people=recovery.alone)
 
 
 def _asked_for(story: Story) -> list[blocks.Block]:

@@ -52,7 +52,12 @@ def read_claims(folder: Path, period: str) -> list[dict[str, Any]] | None:
 
 
 def last_claims(story: Story) -> tuple[int, list[dict[str, Any]], dict[Verdict, int]] | None:
-    """The latest readable report before this one: how many periods back, its claims, and its record of earlier ones."""
+    """The latest readable report before this one: how many periods back, its claims, and its record of earlier ones.
+
+    None for a narrowed story, whose figures are of other people.
+    """
+    if story.narrowing:
+        return None
     folder = story.config.report_folder(REPORT, story.part)
     for back, period in enumerate(reversed(story.history[:-1]), start=1):
         if (claims := read_claims(folder, period)) is not None:

@@ -6,8 +6,11 @@ from dataclasses import dataclass, field, replace
 
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
+from analytics.publish.format import address
 from analytics.report.words import LACK_WORDS, capital, listed
 from analytics.tables.schema import NotMeasured
+
+LOST = 10.0  # customers who come away worse, of whom about one leaves for it: what a customer lost weighs
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Stake:
     finding
         One short sentence with its evidence and key, as page one may tell it.
     more
-        Customers a month who come away worse (better, where `good`) than comparable customers would.
+        Customers a month who come away worse (better, where `good`) than comparable customers would; one who leaves
+        counts as `LOST` of them.
     low
         Lower bound of `more` at the report's level, 0 or above.
     touched
@@ -88,9 +92,11 @@ def section_of(parts: list[Block], unknowns: Sequence[Block] = (), stakes: Seque
     return Section(parts, parts[0], [*unknowns], stakes=[*stakes])
 
 
-def open_question(sentence: str, settle: str = "") -> Section:
-    """The section that only says what is not known, and what would settle it."""
+def open_question(sentence: str, settle: str = "", needs: str = "") -> Section:
+    """The section that only says what is not known, and what would settle it; `needs`: what for, where not recorded."""
     line = blocks.unknown(sentence, settle)
+    if needs:
+        line = blocks.tagged(line, appendix=True, lack={"needs": [needs], "why": "", "settle": settle})
     return section_of([line], [line])
 
 
@@ -127,8 +133,13 @@ def findings_of(content: Sequence[Block]) -> list[Block]:
 
 
 def placed(sentences: Sequence[Block], part: Section) -> list[Block]:
-    """Sentences of a section for page one, with the place to which it points."""
-    return [blocks.tagged(block, place=part.place) if part.place else block for block in sentences]
+    """Sentences of a section for page one, each with where it stands: its own finding, or else the section."""
+    there = {address(block.data) for block in part.blocks if block.kind == "finding"} | {part.place} - {""}
+    ways = [(*block.data.get("places", [address(block.data)]), part.place) for block in sentences]
+    return [
+        blocks.tagged(block, places=[place for place in way if place in there])
+        for block, way in zip(sentences, ways, strict=True)
+    ]
 
 
 def _lacking(lack: NotMeasured, *more: NotMeasured) -> Block:

@@ -5,6 +5,7 @@ Every section reads from the `Story`; nothing here draws or words anything.
 
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,10 @@ from analytics.measures.summarise import summarise
 from analytics.report.cutoff import Coverage, days_covered, refuse_empty, refuse_unfinished, since, spanning, tables_at
 from analytics.report.score import DISPUTED, SCORES, Score, repeated_scores
 from analytics.report.texts import RECENT, Texts
+from analytics.report.where import count_sides, narrow
 from analytics.tables.cases import build_cases
 from analytics.tables.parts import only_part
-from analytics.tables.periods import parse_period, period_of
+from analytics.tables.periods import Period, parse_period, period_of
 from analytics.tables.read import read_tables
 from analytics.tables.schema import STAMPS, NotMeasured, ReadLog, Tables
 from analytics.text.mood import heed_mood
@@ -161,10 +163,15 @@ class Story(Texts):
 
     @cached_property
     def cases(self) -> pd.DataFrame:
-        """Every customer issue begun in the history, with both clocks up to the period's end."""
+        """Every customer issue begun in the history, with both clocks up to the period's end.
+
+        In a narrowed story those whose own columns are as asked for, whole: the customer's clock runs across channels.
+        """
         hours = self.config.organisation.office_hours
         zone = self.config.organisation.zone
-        return build_cases(self._history_tables, office_hours=hours, timezone=zone, until=self.period.end)
+        tables = self._since_history(self.whole)
+        cases = build_cases(tables, office_hours=hours, timezone=zone, until=self.period.end)
+        return cases[self.narrowing.rows.judge(cases)] if self.narrowing else cases
 
     @cached_property
     def cases_now(self) -> pd.DataFrame:
@@ -172,7 +179,7 @@ class Story(Texts):
         return self.cases[self.period.contains(self.cases["started_at"])]
 
 
-def load_story(config: str | Path | Config, period: str, part: str = "") -> Story:
+def load_story(config: str | Path | Config, period: str, part: str = "", where: str = "") -> Story:
     """Read everything one report needs and cut it off at the period's end.
 
     Parameters
@@ -183,6 +190,8 @@ def load_story(config: str | Path | Config, period: str, part: str = "") -> Stor
         '2026-10', '2026-Q3' or '2026-W41', which must be over, or 'all' for the whole file, dated or not.
     part
         The value of the column `[report] by` to report, such as one company; '' where none is set.
+    where
+        Which rows, such as 'segment = business and channel = phone' (see `select`); '' for all.
 
     Returns
     -------
@@ -218,8 +227,53 @@ def load_story(config: str | Path | Config, period: str, part: str = "") -> Stor
         when = spanning(when, tables)
     else:
         refuse_empty(tables, when, config.organisation.name)
+    return narrow_story(_story(config, when, tables, part), where)
+
+
+def story_at(story: Story, period: str) -> Story:
+    """The story of an earlier period, or of a part of this one, narrowed as this one is.
+
+    Raises
+    ------
+    ValueError
+        If the name is no period, the period ends later than the story's, or nothing lies in it.
+    """
+    when = parse_period(period).localise(story.config.organisation.timezone)
+    if when.end > story.period.end:
+        raise ValueError(f"{period} ends later than {story.period.label}, the latest that this story knows.")
+    refuse_empty(story.whole, when, story.config.organisation.name)
+    earlier = _story(story.config, when, story.whole, story.part)
+    return narrow_story(earlier, story.narrowing.rows.where) if story.narrowing else earlier
+
+
+def _story(config: Config, when: Period, tables: Tables, part: str) -> Story:
+    """Everything as it was known at a period's end."""
     config = config.model_copy(update={"report": config.report.model_copy(update={"frequency": when.frequency})})
     return Story(config, when, tables_at(tables, when.end), tables.log or ReadLog(), part)
+
+
+def narrow_story(story: Story, where: str) -> Story:
+    """The story of the rows that an expression asks for.
+
+    Raises
+    ------
+    ValueError
+        If the expression is faulty, or fewer than `minimum_group` people stand behind the period's rows that it asks
+        for, or behind those that it leaves out, whose figures would follow by subtraction.
+    """
+    if not where.strip():
+        return story
+    if story.narrowing:
+        where = f"({story.narrowing.rows.where}) and ({where})"
+    tables, narrowing = narrow(story.whole, where)
+    sides = count_sides(since(tables, story.period.start), since(story.whole, story.period.start))
+    for people, verb in zip(sides, ("holds", "leaves out"), strict=True):
+        if people < story.k and (people or verb == "holds"):
+            raise ValueError(
+                f"where: {where!r} {verb} {people} people in {story.period.label}. Groups of fewer than {story.k} "
+                "(minimum_group) are not shown. Ask for more."
+            )
+    return replace(story, tables=tables, narrowing=narrowing)
 
 
 def _no_scores() -> NotMeasured:

@@ -171,11 +171,14 @@ def recorded(story: Story) -> list[str]:
 @once
 def diagnosis(story: Story, key: str, level: float = RATE) -> Diagnosis:
     """What differs inside for one open problem, by its key."""
+    if level != RATE:
+        usual: Diagnosis = diagnosis(story, key)
+        return usual.at(level)
     among = [disputes(story)] if key == DISPUTED.column else open_problems(story)
     problem = next((p for p in among if p is not None and p.key == key), None)
     if problem is None or people_of(story, problem) < story.k:
         raise NotMeasured(f"fewer than {story.k} customers", needed_for="what explains an open problem")
-    return diagnose(problem, story.cases_recent, recorded(story), k=story.k, names=story.config.names, cut=level)
+    return diagnose(problem, story.cases_recent, recorded(story), k=story.k, names=story.config.names, cut=RATE)
 
 
 @once
@@ -275,10 +278,12 @@ def answers_now(story: Story) -> tuple[pd.DataFrame, list[str]]:
 
 
 @once
-def actions(story: Story) -> pd.DataFrame:
+def actions(story: Story, level: float = RATE) -> pd.DataFrame:
     """Every declared action with what became of it, as known at the period's end."""
     comments = story.comments if story.has_texts else None
-    return score_actions(story.tables, story.config, comments, story.period.end)
+    report = story.config.report.model_copy(update={"confidence": 1 - level})
+    config = story.config.model_copy(update={"report": report})
+    return score_actions(story.tables, config, comments, story.period.end)
 
 
 @once

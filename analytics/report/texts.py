@@ -14,16 +14,19 @@ from analytics.config import Config
 from analytics.contrast.problems import measure_problems
 from analytics.measures.read_shares import CheckedShare
 from analytics.measures.suppress import names_people
-from analytics.report.checked import check_share
+from analytics.report.checked import Speaker, check_share
 from analytics.report.cutoff import since
 from analytics.report.score import Score, asked_scores
+from analytics.report.where import Narrowing
 from analytics.tables.periods import Period, period_of
 from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
-from analytics.text.comments import collect_comments, complained_about, redact_comments, score_comments
+from analytics.text.comments import collect_comments, complained_about, find_names, redact_comments, score_comments
+from analytics.text.linear import CLASSES
+from analytics.text.own_model import FEWEST_READINGS, OwnModel, load_own_model
 from analytics.text.own_themes import ThemeList, fit_themes, list_themes
 from analytics.text.pages import PAGES, Pages
-from analytics.text.readings import find_readings, find_store
+from analytics.text.readings import count_drawn, find_readings, find_store
 from analytics.text.scored import Reader
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
@@ -52,6 +55,8 @@ class Texts:
         What was read, set aside and why.
     part
         Which value of the column `[report] by` the tables are of; '' for all.
+    narrowing
+        Which rows of the tables an analyst asked for; None for all.
     """
 
     config: Config
@@ -59,6 +64,7 @@ class Texts:
     tables: Tables
     log: ReadLog
     part: str = ""
+    narrowing: Narrowing | None = None
 
     @property
     def months(self) -> float:
@@ -121,14 +127,29 @@ class Texts:
         return self._texts[self._texts["period"] == self.period.name]
 
     def redact(self, texts: pd.DataFrame, start: pd.Timestamp) -> pd.Series:
-        """Texts without personal data; missing before `start`."""
-        return redact_comments(texts, self._history_tables, self.config.organisation.order_number_patterns, start)
+        """Texts without personal data; missing before `start`. Names are looked for in all rows."""
+        patterns, tables = self.config.organisation.order_number_patterns, self._since_history(self.whole)
+        return redact_comments(texts, tables, patterns, start)
+
+    @cached_property
+    def drawn_readings(self) -> int:
+        """How many texts drawn at random people have read, in any period."""
+        return count_drawn(find_store(self.config).read())
+
+    @cached_property
+    def own_model(self) -> OwnModel | None:
+        """The organisation's own model of sentiment, once enough readings tell its errors; None until then."""
+        if not self.config.text.own or self.drawn_readings < FEWEST_READINGS:
+            return None
+        patterns = self.config.organisation.order_number_patterns
+        return load_own_model(self.config.text, find_names(self.whole), patterns)
 
     @cached_property
     def comments(self) -> pd.DataFrame:
         """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
         text = self.config.text
-        options: dict[str, Any] = {"model": text.model, "accurate_limit": text.accurate_limit, "cache": self._pages}
+        model = self.own_model or ("auto" if text.own else text.model)
+        options: dict[str, Any] = {"model": model, "accurate_limit": text.accurate_limit, "cache": self._pages}
         options["themes"] = self.taught
         brands = self.config.organisation.brands
         scores = score_comments(self._texts, self._history_tables, brands=brands, **options)
@@ -151,7 +172,7 @@ class Texts:
         """Themes, by the accurate heads, of the period's texts, where these are few enough."""
         texts, limit = self._texts, self.config.text.accurate_limit
         now = texts[texts["period"] == self.period.name]
-        if self.config.text.model != "auto" or not len(now) <= limit < len(texts):
+        if self.config.text.model in ("fast", "accurate") or not len(now) <= limit < len(texts):
             return pd.Series(dtype=object)
         self.reader.kinds(now.loc[now["source"] == "complaints", "redacted"].map(normalise).tolist())
         return self._tag(now["redacted"])
@@ -186,14 +207,14 @@ class Texts:
 
     @property
     def sentiment_model(self) -> Literal["fast", "accurate"]:
-        """Which of the two shipped models read the history's comments."""
+        """Which of the two shipped models read the history's comments, or the themes beside a model of one's own."""
         return "fast" if self.comments["model"].iloc[0].startswith("fast") else "accurate"
 
     @cached_property
     def theme_model(self) -> Literal["fast", "accurate"]:
         """Which theme heads read the period's `critical` texts: the accurate ones where these are few enough."""
         few = len(self._without_top_marks(self.current)) <= self.config.text.accurate_limit
-        return "accurate" if self.config.text.model == "auto" and few else self.sentiment_model
+        return "accurate" if self.config.text.model not in ("fast", "accurate") and few else self.sentiment_model
 
     @cached_property
     def unread(self) -> Unread:
@@ -216,7 +237,12 @@ class Texts:
         critical = self._without_top_marks(past)
         marked = not texts.index.isin(critical.index).all()
         past, model = (past, self.sentiment_model) if marked else (critical, self.theme_model)
-        return {label: check_share(label, texts, past, self.readings, model, self.confidence) for label in labels}
+
+        def share(label: str) -> CheckedShare:
+            speaker: Speaker = "own" if self.own_model and label in CLASSES else model
+            return check_share(label, texts, past, self.readings, speaker, self.confidence)
+
+        return {label: share(label) for label in labels}
 
     @cached_property
     def readings(self) -> pd.DataFrame:
@@ -277,6 +303,14 @@ class Texts:
         named = texts["negative_themes"].map(lambda themes: theme in themes if theme else bool(themes))
         return named.groupby(texts["case_id"]).any()
 
+    @property
+    def whole(self) -> Tables:
+        """The tables before they were narrowed."""
+        return self.narrowing.whole if self.narrowing else self.tables
+
     @cached_property
     def _history_tables(self) -> Tables:
-        return since(self.tables, self.period.previous(HISTORY).start)
+        return self._since_history(self.tables)
+
+    def _since_history(self, tables: Tables) -> Tables:
+        return since(tables, self.period.previous(HISTORY).start)

@@ -151,7 +151,8 @@ def movement_sentence(signal: Signals, unit: str, span: str = "month", *, worse:
     if signal.rule == Rule.UNMEASURED:
         return f"We cannot tell yet whether it moved: nothing was measured in the latest {span}."
     measured = f"{signal.measured} {span}{'s' * (signal.measured != 1)}"
-    return f"We cannot tell yet whether it moved: {measured} of {SHORTEST} needed are measured."
+    since = " since what we changed" if signal.rule == Rule.RENEWED else ""
+    return f"We cannot tell yet whether it moved: {measured} of {SHORTEST} needed are measured{since}."
 
 
 def size_of(change: Change, unit: str) -> str:
@@ -164,8 +165,8 @@ def size_of(change: Change, unit: str) -> str:
 
 def least_seen(size: float, unit: str) -> str:
     """The smallest change that would have been seen, rounded up: '14 points'."""
-    finest = 10 if unit == "score" else 1
-    return f"{math.ceil(size * (100 if unit == 'share' else 1) * finest - 1e-6) / finest:g} points"
+    finest, name = 10 if unit == "score" else 1, "hours" if unit == "hours" else "points"
+    return f"{math.ceil(size * (100 if unit == 'share' else 1) * finest - 1e-6) / finest:g} {name}"
 
 
 def _who_answered(signal: Signals) -> str:

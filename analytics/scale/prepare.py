@@ -63,7 +63,7 @@ def prepare(config: Config, output: Path, until: pd.Timestamp) -> list[Path]:
     METHODS.md, "Past one machine".
     """
     typed = {str(table): _open(table, source, config, output) for table, source in config.sources.items()}
-    organisation, model = config.organisation, "fast" if config.text.model == "auto" else config.text.model
+    organisation, model = config.organisation, "accurate" if config.text.model == "accurate" else "fast"
     options: dict[str, Any] = {"brands": organisation.brands, "patterns": organisation.order_number_patterns}
     options |= {"names": partitions.collect_names(list(typed.values())), "model": model}
     options |= {"themes": fit_themes(config, _some_texts(typed) if config.themes else [])}

@@ -3,13 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from analytics.tables.check import Checked
 from analytics.tables.maps import SCALES
 from analytics.tables.meaning import Doubt
 from analytics.tables.schema import DataContractError, ReadLog, Tables
-from analytics.text.scored import score_texts
+from analytics.text.scored import clean_own
+from analytics.text.sentiment import load_sentiment_model
+from analytics.text.thread import read_own_words
 
 FEWEST = 8  # texts at each end of the scale from which their moods are compared
 MOST = 200  # texts of each end that are read
@@ -52,7 +55,7 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
         if min(map(len, sides)) >= FEWEST:
             ends[name] = sides
     texts = pd.unique(pd.concat([side for sides in ends.values() for side in sides])) if ends else []
-    valence = pd.Series(score_texts(texts, model="fast")["valence"].round(9).to_numpy(), texts)  # each text read once
+    valence = _valence(pd.Series(texts, dtype=object))
     doubts = []
     for name, sides in ends.items():
         low, high = (scales or {}).get(name, SCALES[name][0])
@@ -66,6 +69,15 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
                 "reverse = true if the low end is the good one, reverse = false if it is not."
             )))  # fmt: skip
     return doubts
+
+
+def _valence(texts: pd.Series) -> pd.Series:
+    """How well each distinct text speaks, -1 to 1, by the fast model; missing where it cannot be read."""
+    own = read_own_words(texts)
+    plain, reasons = clean_own(own["text"].tolist(), own["no_answer"].tolist())
+    probabilities = load_sentiment_model("fast").predict_proba(plain) if plain else np.empty((0, 3))
+    valence = pd.Series((probabilities[:, 2] - probabilities[:, 0]).round(9), texts.to_numpy())
+    return valence.where(np.array([not reason for reason in reasons], dtype=bool))
 
 
 def doubt_checked(checked: Checked) -> list[Doubt]:

@@ -348,6 +348,11 @@ def find_readings(rows: pd.DataFrame, texts: pd.DataFrame, themes: ThemeList = S
     return labels.reindex(keys[found]).set_index(texts.index[found])
 
 
+def count_drawn(rows: pd.DataFrame) -> int:
+    """How many texts drawn at random have a reading, of the rows of a `LabelStore`."""
+    return int(rows.loc[rows["drawn"].eq(RANDOM) & rows["sentiment"].ne(SKIPPED), "text_hash"].nunique())
+
+
 def labels_of(names: Sequence[str]) -> tuple[str, ...]:
     """All labels of readings where these are the themes: each as a problem and as thanked for, and `FURTHER`."""
     return (*names, *(PRAISE + name for name in names), *FURTHER)

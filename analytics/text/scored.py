@@ -119,7 +119,7 @@ def score_own_words(
     codes = words.groupby([*words], sort=False).ngroup().to_numpy()
     different = words.drop_duplicates()
     reader = Reader(_pages_of(cache), tuple(brands), themes=themes)
-    plain, reasons = _cleaned(different["text"].tolist(), different["no_answer"].tolist())
+    plain, reasons = clean_own(different["text"].tolist(), different["no_answer"].tolist())
     reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
     turns = np.cumsum([max(len(text), USUAL) for text in plain]) // ROUND
     edges = [0, *(np.flatnonzero(np.diff(turns)) + 1).tolist(), len(plain)]
@@ -133,7 +133,7 @@ def _pages_of(cache: str | Path | Pages | None) -> Pages | None:
     return Pages(Path(cache)) if isinstance(cache, str | Path) else cache
 
 
-def _cleaned(texts: list[str], no_answer: list[str]) -> tuple[list[str], list[str]]:
+def clean_own(texts: list[str], no_answer: list[str]) -> tuple[list[str], list[str]]:
     """Texts normalised, and why each cannot be read ('' where it can)."""
     plain = [normalise(text) if len(text) <= LONGEST else text for text in texts]
     reasons = [why or reason_to_abstain(*pair) for why, *pair in zip(no_answer, texts, plain, strict=True)]
@@ -141,8 +141,11 @@ def _cleaned(texts: list[str], no_answer: list[str]) -> tuple[list[str], list[st
 
 
 def _choose(model: "str | Model", plain: list[str], reasons: list[str], reader: "Reader", limit: int) -> "Model":
+    from analytics.text.own_model import OwnModel
     from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
 
+    if isinstance(model, OwnModel):
+        return replace(model, beside=_choose("auto", plain, reasons, reader, limit))
     if not isinstance(model, str):
         return model
     if model != "auto":
@@ -228,7 +231,8 @@ class Reader:
 
     @property
     def _sentiment_part(self) -> Part:
-        return Part(f"sentiment-{self.model.version.split('-')[0]}", self.model.version, 3)
+        version = getattr(self.model, "identity", self.model.version)
+        return Part(f"sentiment-{version.split('-')[0]}", version, 3)
 
     def _intent(self, texts: list[str]) -> np.ndarray:
         from analytics.text.churn_intent import load_churn_intent_model

@@ -104,8 +104,8 @@ def keep_new(alarms: Iterable[Alarm], config: Config, now: datetime) -> list[Ala
     return fresh
 
 
-def post_alarms(alarms: Iterable[Alarm], config: Config, pauses: Iterable[float] = PAUSES) -> None:
-    """Post the sentences as JSON, {"text": …}, to the address that an environment variable names.
+def post_text(text: str, config: Config, pauses: Iterable[float] = PAUSES) -> None:
+    """Post a text as JSON, {"text": …}, to the address that an environment variable names.
 
     Raises
     ------
@@ -115,7 +115,7 @@ def post_alarms(alarms: Iterable[Alarm], config: Config, pauses: Iterable[float]
     address = os.environ.get(config.delivery.webhook_env or "", "")
     if not address.startswith(("https://", "http://127.0.0.1", "http://localhost")):
         raise ValueError(f"the environment variable {config.delivery.webhook_env} holds no https:// address.")
-    body = json.dumps({"text": "\n".join(alarm.sentence for alarm in alarms)}).encode()
+    body = json.dumps({"text": text}).encode()
     request = urllib.request.Request(address, body, {"Content-Type": "application/json"})  # noqa: S310
 
     def send() -> None:

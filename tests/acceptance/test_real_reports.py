@@ -134,14 +134,14 @@ def test_every_row_of_the_export_is_accounted_for(report):
     ("name", "lack"),
     [
         ("contact centre", "Who was asked: record the date of each invitation"),
-        ("contact centre", "We do not know whether complaints were put right"),
-        ("contact centre", "when customers left is not recorded"),
+        ("contact centre", "Remedy and goodwill: record for each complaint, apart, whether it was put right"),
+        ("contact centre", "record the day on which customers left"),
         ("complaints", "What customers perceive: nobody gave a score in April 2019"),
-        ("complaints", "errors are known for short comments only"),
+        ("complaints", "labels are tried on short ones only"),
         ("complaints", "We do not know where gestures went"),
         ("older complaints", "What they say: record what customers wrote"),
         ("passengers", "What they say: record what customers wrote"),
-        ("store reviews", "when customers left is not recorded"),
+        ("store reviews", "record the day on which customers left"),
     ],
 )
 def test_what_is_not_recorded_stands_in_the_closing_list_in_a_readers_words(reports, name, lack):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from analytics.contrast.bands import contrast_bands
-from analytics.contrast.diagnosis import stratified_trend
+from analytics.contrast.ranks import stratified_trend
 from analytics.tables.schema import NotMeasured
 
 

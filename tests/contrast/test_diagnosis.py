@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from scipy.stats import mannwhitneyu
 
-from analytics.contrast.diagnosis import Account, Problem, compare_ranks, diagnose, name_measure
+from analytics.contrast.diagnosis import Account, Problem, diagnose, name_measure
+from analytics.contrast.ranks import compare_ranks
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.measures.scores import share
 from analytics.tables.cases import case_ids

@@ -40,6 +40,24 @@ def test_only_the_latest_month_decides_the_word():
     assert points["rule"].iloc[-1] == Rule.NONE
 
 
+def test_a_new_baseline_begins_where_it_is_moved_and_nowhere_else():
+    stepped = series(*STEADY, *[value + 20 for value in STEADY])
+    start = stepped.index[len(STEADY)]
+    assert detect_signals(stepped[: len(STEADY) + 4]).word == ROSE
+    for later in range(4, len(STEADY)):
+        signal = detect_signals(stepped[: len(STEADY) + later], starts=[start])
+        assert (signal.word, signal.measured) == (NO_CHANGE, later)
+    means = signal.points["mean"]
+    assert means.iloc[len(STEADY) - 1] < 32 < 49 < means.iloc[-1] and means[start:].isna().sum() == 3
+    assert detect_signals(pd.concat([stepped, series(20.0)], ignore_index=True), starts=[len(STEADY)]).word == FELL
+
+
+def test_soon_after_a_moved_baseline_nothing_can_be_told():
+    stepped = series(*STEADY, 50, 51, 50)
+    signal = detect_signals(stepped, starts=[stepped.index[len(STEADY)]])
+    assert (signal.word, signal.rule, signal.measured) == (CANNOT_TELL, Rule.RENEWED, 3)
+
+
 def test_limits_without_sampling_errors_are_students():
     last = detect_signals(series(*STEADY, 30)).points.iloc[-1]
     mean, sd = np.mean(STEADY), np.std(STEADY, ddof=1)

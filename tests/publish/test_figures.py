@@ -44,6 +44,12 @@ def test_a_series_names_its_usual_range_only_where_limits_are_given():
     assert "usual range" not in words(plot_series(POINTS))
 
 
+def test_what_was_done_stands_on_the_chart_at_its_period():
+    period = POINTS["period"].iloc[-1]
+    assert "Booked slots" in words(plot_series(POINTS, marks={period: "Booked slots", "1999-01": "long ago"}))
+    assert "long ago" not in words(plot_series(POINTS, marks={"1999-01": "long ago", period: ""}))
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2, 40])
 def test_a_series_of_any_length_is_drawn(rows):
     points = pd.concat([POINTS] * 7, ignore_index=True).head(rows)

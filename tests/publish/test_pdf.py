@@ -21,6 +21,7 @@ from analytics.publish.blocks import (
 )
 from analytics.publish.figures import plot_series
 from analytics.publish.format import clean_text
+from analytics.publish.html import block_html
 from analytics.publish.pdf import Cover, compile_pdf, flow, lay_out
 
 SHARE = Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)
@@ -37,7 +38,7 @@ def story(length=1):
     said = "Waiting is what customers name first, and nobody can say yet whether that has changed. " * length
     return page_one(
         finding(said, [SHARE], "no change"), {"Satisfied": SHARE, "Silent": UNDEFINED},
-        {"What matters most": [said, tagged(finding(said), place="depth")], "Who may leave": said,
+        {"What matters most": [said, tagged(finding(said), places=["depth"])], "Who may leave": said,
          "What we do not know": unknown(said, settle="Ask them.")}, notes={"Silent": "not asked"}, basis=said,
         trend=figure(
             plot_series(POINTS, height=1.6), alt="Two months.", caption="No change", source=SAID, n=2, people=40
@@ -125,6 +126,36 @@ def test_a_finding_of_page_one_names_the_page_of_its_section_wherever_that_stand
     place = next(i for i, page in enumerate(pdf.pages, start=1) if "Depth" in page.extract_text())
     assert place > 2
     assert pdf.pages[0].extract_text().count(f"Page {place}\n") == 1
+
+
+def test_a_finding_of_page_one_names_its_own_page_before_that_of_its_section(tmp_path):
+    said = finding("Waiting is what customers name.", key="problem:waiting")
+    page = page_one("No change.", {}, {"What matters most": tagged(said, places=["problem-waiting", "depth"])})
+    blocks = [
+        page.as_json(),
+        markdown("## Depth"),
+        tagged(prose("word " * 1_500), anchor="depth").as_json(),
+        said.as_json(),
+    ]
+    pdf = build(tmp_path, blocks)
+    place = next(i for i, page in enumerate(pdf.pages[1:], start=2) if "Waiting is what" in page.extract_text())
+    assert place > 2 and f"Page {place}\n" in pdf.pages[0].extract_text()
+    assert 'id="at-problem-waiting"' in block_html(said.as_json()) and 'href="#at-problem-waiting"' in block_html(
+        blocks[0]
+    )
+
+
+def test_under_the_heading_that_says_it_nothing_repeats_that_we_do_not_know(tmp_path):
+    page, open_end = (
+        page_one("No change.", {}, {"What matters most": "Nothing."}),
+        unknown("Why they left is not known."),
+    )
+    text = (
+        build(tmp_path, [page.as_json(), markdown("## What we do not know"), open_end.as_json()])
+        .pages[1]
+        .extract_text()
+    )
+    assert "Why they left" in text and text.lower().count("we do not know") == 1
 
 
 def test_what_stands_elsewhere_is_left_out_of_the_pages_with_the_heading_that_it_leaves_alone():

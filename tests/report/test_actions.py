@@ -8,6 +8,8 @@ import pytest
 
 from analytics.publish.claims import check_claims
 from analytics.report.actions import show_actions
+from analytics.report.movement import declared_changes, measure_movement
+from analytics.report.perception import score_chart
 from analytics.report.story import load_story
 
 SETTINGS = """
@@ -74,3 +76,27 @@ def test_too_early_says_how_long_to_wait(tmp_path):
 @pytest.mark.parametrize("group", ['for = { site = "Leeds" }'])
 def test_a_group_that_nothing_records_is_not_known(tmp_path, group):
     assert _told(tmp_path, step=0.3, group=group)["level"] == "unknown"
+
+
+@pytest.mark.parametrize(("group", "expects", "moves"), [
+    ("", "csat", True), ('for = { team = "Billing" }', "csat", False), ("", "waiting", False),
+])  # fmt: skip
+def test_only_what_was_done_for_everybody_and_for_this_score_moves_its_baseline(tmp_path, group, expects, moves):
+    path = _write(tmp_path, step=0.0, group=group)
+    settings = path.read_text().replace('csat = "up"', f'{expects} = "up"').replace("2025-11-01", "2025-11-12")
+    path.write_text(settings)
+    story = load_story(path, "2026-05")
+    (score,) = story.scores
+    assert declared_changes(story, score) == (
+        {"2025-11": "Great booked call-back slots", "2025-12": ""} if moves else {}
+    )
+    (chart,) = score_chart(story, score)
+    assert ("anew from what we changed" in chart.data["note"]) is moves
+    assert ("Great booked" in chart.data["svg"]) is moves
+
+
+def test_a_fall_that_an_action_explains_away_is_only_that_of_its_own_period(tmp_path):
+    story = load_story(_write(tmp_path, step=-0.5, group=""), "2026-05")
+    assert measure_movement(story, story.scores[0]).word == "no change"
+    ungrouped = load_story(_write(tmp_path, step=-0.5), "2025-12")
+    assert measure_movement(ungrouped, ungrouped.scores[0]).word == "fell"

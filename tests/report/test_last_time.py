@@ -179,7 +179,7 @@ def test_every_statement_is_counted_once_and_the_record_adds_up(asked_monthly):
         last = last_claims(story)
         shown = show_last_time(story, perceived)
         if last is None:
-            assert "No readable report" in shown.answer.data["sentence"]
+            assert "no report of an earlier period" in shown.answer.data["sentence"]
         else:
             told += len(last[1])
             counts = [

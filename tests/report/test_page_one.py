@@ -5,9 +5,9 @@ from itertools import permutations
 import pytest
 
 from analytics.measures.estimate import SAID, Estimate
-from analytics.publish.blocks import finding
+from analytics.publish.blocks import finding, tagged
 from analytics.report.page_one import TOLD, rank_stakes
-from analytics.report.section import Stake
+from analytics.report.section import Section, Stake, placed
 
 
 def stake(key, low, *, p=0.001, good=False, people=()):
@@ -42,6 +42,25 @@ def test_of_one_kind_or_the_same_people_the_largest_is_told_once():
     assert keys([stake("team:north", 50), stake("team:south", 80)]) == ["team:south"]
     same = [stake("a:1", 50, people="abcd"), stake("b:1", 80, people="abc"), stake("c:1", 20, people="xyz")]
     assert keys(same) == ["b:1", "c:1"]
+
+
+def test_the_largest_of_each_section_comes_before_a_second_one_of_any():
+    pairs = [(stake(f"{kind}:1", low), place) for kind, low, place in (
+        ("a", 90, "promises"), ("b", 80, "promises"), ("c", 70, "promises"), ("d", 5, "recovery"), ("e", 6, "leaving"),
+    )]  # fmt: skip
+    told = [(each.finding.data["key"], place) for each, place in rank_stakes(pairs, 0.01)]
+    assert told == [("a:1", "promises"), ("b:1", "promises"), ("e:1", "leaving"), ("d:1", "recovery")]
+
+
+def test_a_sentence_points_to_its_own_finding_or_else_to_its_section():
+    own, other = finding("Waiting hurts.", key="problem:waiting"), finding("Nobody calls back.")
+    part = Section([own], own, place="problems")
+    assert [block.data["places"] for block in placed([own, other], part)] == [
+        ["problem-waiting", "problems"],
+        ["problems"],
+    ]
+    led = tagged(finding("Reopened cases hurt.", key="band:reopens"), places=["problem-waiting"])
+    assert placed([led], part)[0].data["places"] == ["problem-waiting", "problems"]
 
 
 def test_good_news_of_a_kind_does_not_hide_the_bad():

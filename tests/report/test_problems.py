@@ -40,5 +40,7 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
         "Named most is bills and prices, 7 % (1–18), with the margin that readers of other organisations' texts found; "
         "of 1 theme the share is not known." in sentence
     )
+    (chart,) = (block.data for block in section.blocks if block.kind == "figure")
+    assert chart["caption"] == "What they blame." and "thank" not in chart["note"], "nobody read what they thank for"
     (larger,) = section.unknowns
     assert "14 % of labels" in larger.data["sentence"] and larger.data["settle"]

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from analytics.__main__ import app
 from analytics.config import Config, load_config
 from analytics.tables.schema import NotMeasured
-from analytics.unattended.watch import CHANCE, FALSE_ALARMS, find_alarms, keep_new, post_alarms
+from analytics.unattended.watch import CHANCE, FALSE_ALARMS, find_alarms, keep_new, post_text
 
 TODAY = pd.Timestamp("2026-11-20 09:00", tz="Europe/London")
 
@@ -90,14 +90,14 @@ def hook(monkeypatch) -> Iterator[list[dict]]:
 def test_a_webhook_gets_the_sentences_and_other_addresses_are_refused(tmp_path, hook, monkeypatch):
     config = _config(tmp_path, fall=0.2)
     alarms = find_alarms(config, TODAY)
-    post_alarms(alarms, config, pauses=[0])
+    post_text(alarms[0].sentence, config, pauses=[0])
     assert [message["text"] for message in hook] == [alarms[0].sentence]
     monkeypatch.setenv("ACME_HOOK", "http://example.org/in")
     with pytest.raises(ValueError, match="ACME_HOOK holds no https"):
-        post_alarms(alarms, config, pauses=[0])
+        post_text(alarms[0].sentence, config, pauses=[0])
     monkeypatch.setenv("ACME_HOOK", "http://127.0.0.1:9/in")
     with pytest.raises(ValueError, match="did not take it"):
-        post_alarms(alarms, config, pauses=[0])
+        post_text(alarms[0].sentence, config, pauses=[0])
 
 
 def test_the_command_prints_what_moved_and_writes_to_nobody_when_quiet(tmp_path, hook, monkeypatch):

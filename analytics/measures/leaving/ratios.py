@@ -57,7 +57,7 @@ def leaving_ratios(features: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
 
     rows = features[features["left_within"].notna()]
     left = rows["left_within"].to_numpy(bool)
-    events = _events(rows)
+    events = happened(rows)
     events = events.loc[:, _comparable(events, _strata(rows), float(left.mean()))]
     if events.empty or not left.any():
         raise NotMeasured("nothing recorded of enough customers, or no leaver", needed_for="leaving after something")
@@ -111,8 +111,8 @@ def _fit(events: pd.DataFrame, strata: pd.DataFrame, left: np.ndarray) -> tuple[
     return slope[these], np.sqrt(np.diag(spread)[these])
 
 
-def _events(rows: pd.DataFrame) -> pd.DataFrame:
-    """Whether each thing happened to each customer."""
+def happened(rows: pd.DataFrame) -> pd.DataFrame:
+    """Whether each thing happened to each customer: a column each; takes rows of `build_customer_features`."""
     events = {}
     for name, reason in REASONS.items():
         recent = f"{name}_90d" if f"{name}_90d" in rows else name

@@ -11,8 +11,10 @@ import pandas as pd
 import pytest
 
 from analytics.tables.demo import comments as demo_comments
+from analytics.tables.demo.comments import BANK
 from analytics.tables.demo.simulate import simulate, write_demo
 from analytics.tables.schema import TABLE_NAMES, contract
+from analytics.training.places import LINES
 
 ZONE = "Europe/London"
 
@@ -433,18 +435,18 @@ def test_one_action_worked_and_one_did_not(demo):
     share = named.groupby([texts["team"].eq(worked["team"]), before]).mean()
     assert share[True, True] > share[True, False] + 0.2
     assert abs(share[False, True] - share[False, False]) < 0.1
-    assert idle["csat"] == 0
+    assert (idle["team"], idle["nps"]) == ("", 0)
     perceived = truth.cases["perceived"].where(~truth.cases["system_failure"])
-    team = about["team"].eq(idle["team"]).reindex(truth.cases.index)
     later = about["started_at"].ge(pd.Timestamp(idle["on"], tz=ZONE)).reindex(truth.cases.index)
-    mean = perceived.groupby([team, later]).mean()
-    assert abs(mean[True, True] - mean[True, False] - mean[False, True] + mean[False, False]) < 0.06
+    mean = perceived.groupby(later).mean()
+    assert abs(mean[True] - mean[False]) < 0.06
 
 
 def test_declared_actions_are_those_that_were_planted(demo):
     root = Path(__file__).resolve().parents[3]
     config = tomllib.loads((root / "perception.toml").read_text(encoding="utf-8"))
-    declared = {action["id"]: (action["for"]["team"], str(action["on"])) for action in config["actions"]}
+    teams = {action["id"]: action.get("for", {}).get("team", "") for action in config["actions"]}
+    declared = {action["id"]: (teams[action["id"]], str(action["on"])) for action in config["actions"]}
     assert declared == {name: (planted["team"], planted["on"]) for name, planted in demo[1].actions.items()}
 
 
@@ -462,3 +464,14 @@ def test_people_are_thanked_for_what_they_did(demo):
     thanked = truth.comments[truth.comments["deed"]]
     assert len(thanked) > 100 and thanked["praised"].map(len).gt(0).all()
     assert thanked["polarity"].eq("positive").all()
+
+
+def test_no_sentence_of_the_demo_taught_a_model():
+    def key(text: str) -> str:
+        return re.sub(r"[\W_]", "", text.lower())
+
+    lines = pd.concat([pd.read_csv(path, keep_default_na=False) for path in LINES.glob("*.csv")])
+    taught = {key(text) for text in lines["text"].dropna()}
+    bank = pd.read_csv(BANK, keep_default_na=False)
+    bank = bank[~bank["kind"].isin(["noise", "hostile"])]  # dots, "n/a" and thumbs are everybody's
+    assert not [text for text in bank["text"] if key(text) in taught]
