@@ -42,6 +42,7 @@ from .tables.schema import NotMeasured as NotMeasured
 from .tables.schema import Tables as Tables
 from .text.agreement import measure_agreement as measure_agreement
 from .text.churn_intent import load_churn_intent_model as load_churn_intent_model
+from .text.new_themes import find_new_themes as find_new_themes
 from .text.readings import open_session as open_session
 from .text.redact import redact as redact
 from .text.scored import score_texts as score_texts

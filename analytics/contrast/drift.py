@@ -17,7 +17,8 @@ from analytics.measures.scores import perceived_points
 from analytics.tables.periods import Frequency, period_of
 from analytics.tables.schema import require
 
-SHORTEST = 24  # periods; two years of months, so that a season is not taken for a trend
+YEAR = 12  # periods set beside as many: of months a year, so that a season is not taken for a trend
+SHORTEST = 2 * YEAR
 RACE, PERCEPTION_FELL, PERCEPTION_ROSE = "slow race to the bottom", "perception fell", "perception rose"
 NO_CHANGE, CANNOT_TELL = "no change in perception", "cannot tell"
 
@@ -32,7 +33,7 @@ class Drift:
         'slow race to the bottom' (cost and perception both fell), 'perception fell', 'perception rose', 'no change in
         perception' or 'cannot tell'.
     cost_change, perception_change
-        Change along the straight line from the first to the last period: relative for cost, in points for perception.
+        The last twelve periods less the first twelve: relative for cost, in points for perception.
     p_value
         Of a change in perception; NaN when the series is short.
     """
@@ -49,9 +50,10 @@ def find_drift(
 ) -> Drift:  # fmt: skip
     """Set cost beside perception, period by period, and say whether both are sliding down.
 
-    Each series gets a straight line; the interval of its change allows for the errors being related from one period to
-    the next (first-order autocorrelation, corrected for its small-sample bias, shrinks the effective number of
-    periods). With fewer than 24 periods, or when a line's interval includes no change, nothing is claimed of it.
+    The mean of the last twelve periods is set beside that of the first twelve, whatever the way between them. How far
+    a period lies from its level is told by the differences of neighbours, which a slow movement hardly touches: it is
+    what is looked for, and no error. With fewer than 24 periods, or when an interval includes no change, nothing is
+    claimed.
 
     Parameters
     ----------
@@ -78,8 +80,8 @@ def find_drift(
 
     References
     ----------
-    Kendall (1954), Biometrika 41, 403-404, for the bias of autocorrelation. Santer et al. (2000),
-    J. Geophysical Research 105, 7337-7356, for the effective number.
+    von Neumann, Kent, Bellinson & Hart (1941), Annals of Mathematical Statistics 12, 153-162, for the mean square
+    successive difference, whose degrees of freedom are two thirds of its number.
 
     Examples
     --------
@@ -92,13 +94,12 @@ def find_drift(
     require(cases, ["started_at", cost, perception], "cost against perception")
     points = _points(cases, cost, perception, frequency)
     whole = points.dropna()
-    cost_line, felt_line = (_line(whole[name].to_numpy(), confidence) for name in ("cost", "perception"))
-    change, low, high = (value / cost_line[3] for value in cost_line[:3])
-    cost_change = Estimate(change, low, high, len(whole), "share", OBSERVED)
-    felt_change = Estimate(*felt_line[:3], int(points["n"].sum()), "score" if perception == "ces" else "points", SAID)
-    word = _word(cost_change, felt_change, len(whole))
-    p_value = felt_line[4] if len(whole) >= SHORTEST else np.nan
-    return Drift(word, cost_change, felt_change, p_value)
+    cost_change, felt_change = (_change(whole[name].to_numpy(), confidence) for name in ("cost", "perception"))
+    first = float(whole["cost"].head(YEAR).mean())
+    value, low, high = (bound / first for bound in cost_change[:3])
+    spent = Estimate(value, low, high, len(whole), "share", OBSERVED)
+    felt = Estimate(*felt_change[:3], int(points["n"].sum()), "score" if perception == "ces" else "points", SAID)
+    return Drift(_word(spent, felt, len(whole)), spent, felt, felt_change[3])
 
 
 def _points(cases: pd.DataFrame, cost: str, perception: str, frequency: Frequency) -> pd.DataFrame:
@@ -109,30 +110,17 @@ def _points(cases: pd.DataFrame, cost: str, perception: str, frequency: Frequenc
     return grouped.mean().assign(n=grouped["perception"].count()).rename_axis("period").reset_index()
 
 
-def _line(values: np.ndarray, confidence: float) -> tuple[float, float, float, float, float]:
-    """Change along a straight line with its bounds, where the line starts, and the p-value of no change."""
+def _change(values: np.ndarray, confidence: float) -> tuple[float, float, float, float]:
+    """The last periods less the first, its bounds, and the p-value of no change; NaN where there are too few."""
     n = len(values)
-    if n < 5:
-        return (np.nan,) * 5
-    time = np.arange(n) - (n - 1) / 2
-    slope, centre = float(time @ values / (time @ time)), float(values.mean())
-    residual = values - centre - slope * time
-    rho = _autocorrelation(residual)
-    effective = max(n * (1 - rho) / (1 + rho), 4.0)
-    error = np.sqrt(residual @ residual / (effective - 2) / (time @ time))
-    half = float(stdtrit(effective - 2, (1 + confidence) / 2) * error) * (n - 1)
-    change = slope * (n - 1)
-    p_value = 2 * float(stdtr(effective - 2, -abs(slope) / error)) if error > 0 else float(slope == 0)
-    return change, change - half, change + half, centre + slope * time[0], p_value
-
-
-def _autocorrelation(residual: np.ndarray) -> float:
-    """First-order autocorrelation with its small-sample bias (two fitted coefficients) taken out; never below 0."""
-    power = float(residual @ residual)
-    if power <= 1e-12 * len(residual):
-        return 0.0
-    raw, n = float(residual[1:] @ residual[:-1]) / power, len(residual)
-    return float(np.clip((raw * n + 2) / (n - 4), 0.0, 0.9))
+    if n < SHORTEST:
+        return (np.nan,) * 4
+    change = float(values[-YEAR:].mean() - values[:YEAR].mean())
+    error = float(np.sqrt(np.square(np.diff(values)).mean() / YEAR))  # two means, each of half the square of a step
+    free = (n - 1) * 2 / 3
+    half = float(stdtrit(free, (1 + confidence) / 2)) * error
+    p_value = 2 * float(stdtr(free, -abs(change) / error)) if error > 0 else float(change == 0)
+    return change, change - half, change + half, p_value
 
 
 def _word(cost: Estimate, felt: Estimate, periods: int) -> str:

@@ -61,7 +61,8 @@ def contrast_groups(
     within
         Columns that tell kinds of case: the adjusted difference compares like with like; () compares all.
     confidence
-        Level of the groups' own intervals; 1 - confidence is the rate of false findings.
+        Level of the groups' own intervals; 1 - confidence is the rate of false findings. Groups that stand apart are
+        told for it, and have the level of their differences.
     minimum
         Groups of fewer customers are suppressed.
     cut
@@ -112,7 +113,9 @@ def contrast_groups(
     tests["people"] = [count_people(answered[inside]) for inside, _ in sides]
     if cut is None:
         cut = discovery_threshold(tests.loc[tests["people"] >= minimum, "p_value"], 1 - confidence)
-    figures = [_figures(answered, measure, side, strata, goal, (confidence, 1 - cut)) for side in sides]
+    levels = [(max(confidence, 1 - cut) if p <= cut else confidence, 1 - cut) for p in tests["p_value"]]
+    pairs = zip(sides, levels, strict=True)
+    figures = [_figures(answered, measure, side, strata, goal, level) for side, level in pairs]
     frame = pd.concat([pd.DataFrame({by: groups}), tests, pd.DataFrame(figures)], axis=1)
     frame = mark_differences(suppress(frame, minimum, by=[by]), cut, bounds=("difference_low", "difference_high"))
     return frame.assign(mix="" if goal is not None else _mix(frame))

@@ -18,7 +18,7 @@ def measure_problems(
 ) -> pd.DataFrame:
     """Each theme's share of a period's comments that name it as a problem, its place, and whether it moved.
 
-    Movement is judged on the counted labels over all themes together (`detect_group_signals`).
+    Movement is judged on the counted labels (`detect_group_signals`), before other tests count.
 
     Parameters
     ----------
@@ -36,8 +36,8 @@ def measure_problems(
     pandas.DataFrame
         One row per theme, most named first: theme, value, low, high (shares 0 to 1; NaN where not known), n (people),
         unit, source, method, read, periods and alike (see `CheckedShare`), counted (the share of labels as they stand),
-        word and rule of its movement (of labels of one model for all periods: latest, low limit, high limit), open (the
-        whole interval above 2 %), and leads (no other theme is shown to be named more; see `leading`).
+        word, rule and moved_p of its movement (of labels of one model for all periods: latest, low limit, high limit),
+        open (the whole interval above 2 %), and leads (no other theme is shown to be named more; see `leading`).
 
     Raises
     ------
@@ -93,7 +93,7 @@ def leading(table: pd.DataFrame) -> pd.Series:
 
 
 def _movement(comments: pd.DataFrame, history: Sequence[str], themes: Sequence[str]) -> pd.DataFrame:
-    """The word about each theme's latest share of labels, with one false-discovery rate for all themes."""
+    """The word about each theme's latest share of labels, with its p-value."""
     per_period = comments["period"].value_counts().reindex(list(history)).fillna(0)
     per_period = per_period.iloc[per_period.gt(0).to_numpy().argmax() :]
     themes_named = comments[["period", "negative_themes"]].explode("negative_themes")
@@ -103,4 +103,4 @@ def _movement(comments: pd.DataFrame, history: Sequence[str], themes: Sequence[s
     tidy = shares.rename_axis("period").reset_index().melt("period", var_name="theme", value_name="value")
     tidy["n"] = tidy["period"].map(per_period)
     tidy["low"], tidy["high"] = wilson_bounds(tidy["value"], tidy["n"].where(tidy["n"] > 0))
-    return detect_group_signals(tidy, ["theme"]).drop(columns="p_value")
+    return detect_group_signals(tidy, ["theme"], rate=None).rename(columns={"p_value": "moved_p"})

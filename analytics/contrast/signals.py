@@ -65,8 +65,8 @@ class Change:
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The 95 % interval of the size."""
-        half = self.needed(0.05)
+        """The interval of the size at the level at which words of change stand, as only then it is told."""
+        half = self.needed(CHANCE)
         return self.size - half, self.size + half
 
     def needed(self, chance: float) -> float:

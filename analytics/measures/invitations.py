@@ -9,7 +9,7 @@ from enum import StrEnum
 import numpy as np
 import pandas as pd
 
-from analytics.measures.discoveries import control_false_discoveries
+from analytics.measures.discoveries import discovery_threshold
 from analytics.measures.intervals import wilson_bounds
 from analytics.tables.cases import SCORES, case_ids
 from analytics.tables.schema import NotMeasured, Tables, require
@@ -40,8 +40,8 @@ class InvitationAudit:
     table
         One row per by (outcome, channel, team, agent_id) and group: eligible, invited, answered, and `customers`, the
         distinct people of the eligible cases; the shares invited (of eligible) and answered (of invited), each with
-        low, high, the share expected among comparable cases, `unusual`: whether the difference stands when all groups
-        are counted, and `fewer`: whether it is unusual and below nine tenths of what is expected.
+        low, high, the share expected among comparable cases, `p` of no departure from it, `unusual`: whether it stands
+        when all groups are counted, and `fewer`: whether it is unusual and below nine tenths of what is expected.
     asking
         How often cases not closed, and cases reopened, are asked; None where the data hold no such case, and empty
         where no case has a closing stamp.
@@ -67,7 +67,7 @@ class InvitationAudit:
 
 
 def audit_invitations(
-    tables: Tables, *, since: pd.Timestamp | None = None, confidence: float = 0.95
+    tables: Tables, *, since: pd.Timestamp | None = None, confidence: float = 0.95, cut: float | None = None
 ) -> InvitationAudit:
     """Follow every case from eligible to invited to answered, and name who is not asked.
 
@@ -85,6 +85,8 @@ def audit_invitations(
         Cases are counted that began then or later, wherever in the data their invitation stands; None: all.
     confidence
         Level of the intervals.
+    cut
+        Largest p-value that stands, where more tests than these are controlled together.
 
     Returns
     -------
@@ -122,12 +124,12 @@ def audit_invitations(
     if not parts:
         raise NotMeasured("no column resolved_at, channel, team or agent_id", needed_for="who was asked")
     table = pd.concat(parts, ignore_index=True)
-    p = table[["invited_p", "answered_p"]].to_numpy()
-    unusual = control_false_discoveries(p.ravel().tolist(), FALSE_ALARMS).to_numpy().reshape(p.shape)
-    table = table.drop(columns=["invited_p", "answered_p"])
-    for (step, _), stands in zip(STEPS, unusual.T, strict=True):
-        table[f"{step}_unusual"] = stands
-        table[f"{step}_fewer"] = stands & (table[f"{step}_share"] < MATERIAL * table[f"{step}_expected"])
+    if cut is None:
+        cut = discovery_threshold([*table["invited_p"], *table["answered_p"]], FALSE_ALARMS)
+    for step, _ in STEPS:
+        table[f"{step}_unusual"] = table[f"{step}_p"] <= cut
+        fewer = table[f"{step}_share"] < MATERIAL * table[f"{step}_expected"]
+        table[f"{step}_fewer"] = table[f"{step}_unusual"] & fewer
     if since is not None and "invited_at" in surveys:
         surveys = surveys[surveys["invited_at"] >= since]
     asking, unlinked = _asking(table[table["by"] == "outcome"]), int(surveys["contact_id"].isna().sum())

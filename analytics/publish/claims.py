@@ -19,9 +19,9 @@ from analytics.text.regexes import Patterns, read_patterns
 
 MINIMUM_N = 30  # answers below which no level is claimed: a Wilson interval is then wider than 30 points
 NEUTRAL = {"points": 0.0, "share": 0.5, "score": None}  # the middle of a scale whose ends are known
-KINDS = ("certain", "cause", "rank", "good", "bad", "better", "worse", "up", "down")
+KINDS = ("certain", "cause", "rank", "good", "bad", "better", "worse", "up", "down", "same")
 OPPOSITE = {"rose": "fell", "fell": "rose"}
-WANTED = {"better": "rose", "worse": "fell", "up": "rose", "down": "fell"}
+WANTED = {"better": "rose", "worse": "fell", "up": "rose", "down": "fell", "same": "no change"}
 SIGNALS = ("rose", "fell", "no change", "cannot tell yet")
 
 
@@ -71,10 +71,10 @@ def check_claims(text: str, evidence: Iterable[object] = ()) -> list[Fault]:
 
     A sentence that calls service good or bad needs an `Estimate` said by customers, with n of at least 30, whose whole
     interval lies on that side of the scale's middle. A word of change needs a signal whose rule passed in that
-    direction; 'significant' and its like need one too. Words of cause and of rank are never carried: figures here are
-    observed, not tried out, and of one's own customers. Internal measures are evidence of nothing about quality. What
-    a share of customers said needs an estimate of theirs. Questions, negations, hedges, aims and customers' words in
-    quotation marks claim nothing.
+    direction, that nothing changed a rule that saw no change; 'significant' and its like need one too. Words of cause
+    and of rank are never carried: figures here are observed, not tried out, and of one's own customers. Internal
+    measures are evidence of nothing about quality. What a share of customers said needs an estimate of theirs.
+    Questions, negations, hedges, aims and customers' words in quotation marks claim nothing.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def _objection(kind: str, pieces: list[Evidence]) -> str:
         return "nothing cited compares us with others."
     sources = [p.estimate.source for p in pieces if p.estimate is not None]
     signals = [p for p in pieces if p.signal is not None]
-    if sources and SAID not in sources and kind not in ("up", "down"):
+    if sources and SAID not in sources and kind not in ("up", "down", "same"):
         return f"it cites {sources[0]} only; quality is what customers say it is."
     if kind == "counted":
         return "" if sources else "no customer evidence is cited for that count."
@@ -236,7 +236,7 @@ def _alternative(kind: str, pieces: list[Evidence]) -> str:
     if kind == "cause":
         return 'Say what differs or moved together, such as "cases with a transfer are rated lower".'
     if kind in WANTED or kind == "certain":
-        return 'Say "no change was found" or "we cannot tell yet", with the interval.'
+        return 'Say "we cannot tell yet", with the interval, or what the rule of change says.'
     for e in (p.estimate for p in pieces):
         if e is not None and e.source == SAID:
             return f'Say the figure: "{write_interval(e.value, e.low, e.high, e.unit)}, {e.n:,} customers".'

@@ -90,9 +90,10 @@ def findings(blocks: Sequence[Json]) -> Iterator[Json]:
 def refuse_unfounded(blocks: Sequence[Json], k: int = 10, period: Period | None = None) -> None:
     """Stop a report that says or shows what it may not.
 
-    A finding answers for itself. Captions and notes rest on the findings under the same heading, prose on its own
-    evidence, a heading or other Markdown on none. Customers' own words claim nothing. `gates` add what no
-    lexicon sees: false figures, other periods, small groups, gestures counted as fixes, missing source labels.
+    A finding answers for itself. Captions and notes rest on the findings under the same heading, those of a number of
+    page one on the findings that state it, prose on its own evidence, a heading or other Markdown on none. Customers'
+    own words claim nothing. `gates` add what no lexicon sees: false figures, other periods, small groups, gestures
+    counted as fixes, missing source labels.
 
     Parameters
     ----------
@@ -121,7 +122,11 @@ def refuse_unfounded(blocks: Sequence[Json], k: int = 10, period: Period | None 
         # sentences that answer for themselves, each with its evidence
         texts = [(claim["sentence"], _evidence(claim)) for claim in _claims(block)]
         texts += [(block["text"], _evidence(block))] if block["kind"] == "prose" else []
-        for text, evidence in [*texts, *((text, around) for text in _around(block))]:
+        texts += [(text, around) for part in _parts(block) for text in _around(part)]
+        for number in block.get("numbers", []):  # its words rest on the sentences that state it, in any section
+            stating = [piece for pieces in carried.values() for piece in pieces if _states(piece, number)]
+            texts += [(text, stating) for text in _around(number)]
+        for text, evidence in texts:
             faults += [*check_claims(text, evidence), *check_sentences(text, period, k)]
     if faults:
         raise ClaimError(list(dict.fromkeys(faults)))
@@ -142,13 +147,20 @@ def _claims(block: Json) -> list[Json]:
     return [block] if block["kind"] == "finding" else []
 
 
-def _around(block: Json) -> Iterator[str]:
+def _parts(block: Json) -> list[Json]:
+    """A block, and the chart of page one."""
+    return [block, *([block["trend"]] if block.get("trend") else [])]
+
+
+def _around(part: Json) -> list[str]:
     """Sentences of the author that stand around figures, tables and quotes."""
-    if block["kind"] == "markdown":
-        yield block["text"]
-    parts = [block, *block.get("numbers", []), *([block["trend"]] if block.get("trend") else [])]
-    for part in parts:
-        yield from (part[key] for key in ("caption", "note", "label", "basis", "alt") if part.get(key))
+    own = [part["text"]] if part.get("kind") == "markdown" else []
+    return [*own, *(part[key] for key in ("caption", "note", "label", "basis", "alt") if part.get(key))]
+
+
+def _states(piece: Evidence, number: Json) -> bool:
+    """Whether a piece of evidence is a number of page one."""
+    return piece.estimate is not None and piece.estimate == read_estimate(number)
 
 
 def _evidence(claim: Json) -> list[Evidence]:

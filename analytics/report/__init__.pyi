@@ -71,6 +71,7 @@ from .leaving import (
 from .leaving import (
     show_said_and_silent as show_said_and_silent,
 )
+from .new_themes import show_new_themes as show_new_themes
 from .operations import (
     build_operations_page_one as build_operations_page_one,
 )

@@ -7,13 +7,15 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.invitations import RESOLVED, InvitationAudit, audit_invitations
+from analytics.measures.invitations import RESOLVED, InvitationAudit
 from analytics.measures.response import bound_score
 from analytics.measures.scores import response_rate
 from analytics.measures.suppress import count_people, names_people
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
+from analytics.report import tested
+from analytics.report.facts import asked
 from analytics.report.score import DISPUTED, Score
 from analytics.report.section import Section, not_known, section, section_of, unknowns_of
 from analytics.report.story import Story
@@ -62,7 +64,7 @@ def who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
 
 def _who_was_asked(story: Story) -> list[Block]:
     """Whether open cases are asked, and which channels and teams ask few; never which agent."""
-    audit = audit_invitations(story.tables, since=story.period.start, confidence=story.confidence)
+    audit = asked(story, tested.cut(story))
     every = list(word_invitations(audit, ("channel", "team")))
     lines = [line for line in every if line.people is None or line.people >= story.k]
     if not lines:

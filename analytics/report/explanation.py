@@ -13,6 +13,8 @@ from analytics.contrast.clocks import compare_clocks
 from analytics.contrast.diagnosis import CONSTANT, COUNTS, Diagnosis, Problem, name_measure
 from analytics.contrast.drift import CANNOT_TELL, PERCEPTION_FELL, PERCEPTION_ROSE, RACE, SHORTEST, Drift
 from analytics.contrast.groups import PERCEIVED
+from analytics.contrast.signals import FELL, ROSE
+from analytics.contrast.signals import NO_CHANGE as UNMOVED
 from analytics.contrast.watermelon import WATERMELON
 from analytics.measures.estimate import SAID, Estimate, span
 from analytics.measures.suppress import count_people
@@ -27,6 +29,7 @@ from analytics.report.words import WORDS, capital, counted, estimate_of, figure_
 from analytics.tables.schema import NotMeasured
 
 UNITS = {"hours": " h", "seconds": " s"}
+MOVED = {RACE: FELL, PERCEPTION_FELL: FELL, PERCEPTION_ROSE: ROSE}  # the word of change that a drift allows
 
 
 @section
@@ -234,7 +237,8 @@ def _drift(story: Story) -> list[blocks.Block]:
     if drift.word == CANNOT_TELL:
         return [blocks.unknown(sentence)]
     people = count_people(story.cases[story.cases[perception].notna()])
-    return [blocks.finding(sentence, [drift.perception_change, drift.cost_change], people=people)]
+    evidence, signal = [drift.perception_change, drift.cost_change], MOVED.get(drift.word, UNMOVED)
+    return [blocks.finding(sentence, evidence, signal, people=people)]
 
 
 def _drift_sentence(drift: Drift, score: str, cost: str, frequency: str) -> str:
@@ -243,6 +247,6 @@ def _drift_sentence(drift: Drift, score: str, cost: str, frequency: str) -> str:
     facts = {"cost": cost, "frequency": frequency, "felt": felt, "spent": spent}
     if drift.word == CANNOT_TELL:
         return say("explanation.no_drift", score=score, needed=SHORTEST, measured=spent.n, **facts)
-    verdict = {RACE: "fell", PERCEPTION_FELL: "fell", PERCEPTION_ROSE: "rose"}.get(drift.word, "no change is shown")
+    verdict = MOVED.get(drift.word, "no change is shown")
     unit, race = "" if felt.unit == "score" else " points", say("explanation.race") if drift.word == RACE else ""
     return say("explanation.drift", score=capital(score), verdict=verdict, unit=unit, race=race, **facts)

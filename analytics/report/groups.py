@@ -1,12 +1,14 @@
 """Groups that the organisation named beside its answers: touchpoint, product, company, and where they differ."""
 
 from dataclasses import dataclass
+from math import nan
 
 import pandas as pd
 
 from analytics.measures.summarise import NOT_STATED
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
+from analytics.publish.format import write_interval
 from analytics.report import tested
 from analytics.report.score import DISPUTED, Score
 from analytics.report.section import Stake
@@ -85,7 +87,8 @@ def pooled_sentence(story: Story) -> str:
 
 
 def _finding(story: Story, lead: Score, grouping: Grouping) -> Block:
-    rows = grouping.rows[grouping.rows["value"].notna() & grouping.rows[grouping.column].ne(NOT_STATED)]
+    every = grouping.rows[grouping.rows["value"].notna() & grouping.rows[grouping.column].ne(NOT_STATED)]
+    rows = every[every["differs"]] if grouping.differs and 2 * every["differs"].sum() < len(every) else every
     order = (-rows["difference"].abs().round(9)).sort_values(kind="stable").index
     named = rows.loc[order[:NAMED]]
     named = named.loc[named["value"].round(9).sort_values(kind="stable", ascending=lead is not DISPUTED).index]
@@ -93,9 +96,16 @@ def _finding(story: Story, lead: Score, grouping: Grouping) -> Block:
     figures_named = [f"“{group}” {figure_of(e)}" for group, e in zip(named[grouping.column], evidence, strict=True)]
     further = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
     unweighted = ", not weighted" if story.weighted else ""
-    sentence = f"By {grouping.name}{unweighted}: {', '.join(figures_named)}{further}."
+    others = _others(named.iloc[0]) if len(rows) < len(every) else ""
+    sentence = f"By {grouping.name}{unweighted}: {', '.join(figures_named)}{further}{others}."
     people = int(named["people"].min())
     return blocks.finding(sentence, evidence, better=lead.better, key=f"group:{grouping.column}", people=people)
+
+
+def _others(row: pd.Series) -> str:
+    """What the groups have that a group is compared with."""
+    places = 1 if row["unit"] == "score" else 0
+    return f", where others have {write_interval(row['value'] - row['difference'], nan, nan, row['unit'], places)}"
 
 
 def _chart(lead: Score, grouping: Grouping) -> Block:

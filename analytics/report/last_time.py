@@ -5,10 +5,11 @@ import pandas as pd
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
+from analytics.report.facts import RATE
 from analytics.report.retest import RECORD, Verdict, figures_of, last_claims, retest
 from analytics.report.section import Section, section, section_of
 from analytics.report.story import Story
-from analytics.report.tested import RATE, bar
+from analytics.report.tested import bar
 from analytics.report.words import least_seen, say, table_of
 from analytics.tables.schema import NotMeasured
 

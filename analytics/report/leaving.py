@@ -124,11 +124,11 @@ def silent_sentence(leavers: SilentLeavers) -> str:
 
 def _oftener(story: Story) -> Section:
     """After what customers leave oftener, the most leavers more first."""
-    table = tested.leaving_ratios(story)
+    table = tested.leaving_ratios(story, tested.cut(story))
     table = table.assign(event=table["event"].map(WORDS["events"]), key=table["event"])
     apart = table[(table["p_value"] <= tested.cut(story)) & (table["value"] > 1)]
     if apart.empty:
-        error = np.log(table["high"] / table["low"]) / (2 * z_score(story.confidence))
+        error = np.log(table["high"] / table["low"]) / (2 * z_score(1 - tested.cut(story)))
         seen = float(np.exp((z_score(story.confidence) + POWER) * error.median()))
         return section_of([blocks.finding(say("leaving.no_event", n=len(table), seen=seen, days=HORIZON_DAYS))])
     apart = apart.sort_values("more_low", ascending=False, kind="stable")
@@ -274,7 +274,7 @@ def listening_sentence(listening: views.Listening) -> str:
 @section
 def show_leaving_after(story: Story) -> Section:
     """After what customers leave oftener, or seldom, all that is recorded in one chart."""
-    table = tested.leaving_ratios(story)
+    table = tested.leaving_ratios(story, tested.cut(story))
     table = table.assign(event=table["event"].map(WORDS["events"]))
     apart = int((table["p_value"] <= tested.cut(story)).sum())
     rows = tested.leaving_study(story).features["left_within"].notna().sum()

@@ -1,26 +1,23 @@
 """Brilliant or disgusting: what customers blame and what they thank for, recorded categories, and their own words."""
 
-import functools
 from collections.abc import Sequence
 from typing import Any, cast
 
 import pandas as pd
 
 from analytics.contrast.problems import OPEN_SHARE
-from analytics.contrast.signals import detect_group_signals
-from analytics.measures.estimate import OBSERVED, SAID
+from analytics.measures.estimate import SAID
 from analytics.measures.intervals import estimate_share
-from analytics.measures.scores import share
-from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.report import tested, words
 from analytics.report.checked import READ_150, describe_check
+from analytics.report.facts import blame, thanks_by_team, voices
+from analytics.report.new_themes import name_new
 from analytics.report.section import Section, Stake, not_known, section
 from analytics.report.story import Story
-from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, people_by, say
-from analytics.tables.periods import period_of
+from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, say
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import normalise
 from analytics.text.quotes import pick_quotes
@@ -42,7 +39,7 @@ def show_problems(story: Story) -> Section:
     Where no text can be read for it, the categories under which complaints are recorded.
     """
     try:
-        table = story.problem_table
+        table = tested.problems(story)
         table = table.assign(blamed=table["theme"].map(words.name_blamed(story.themes)))
     except NotMeasured as lack:
         line, recorded = not_known(lack), _recorded(story)
@@ -58,8 +55,9 @@ def show_problems(story: Story) -> Section:
     open_ends = _perhaps_larger(table, most)
     listing = blocks.tagged(_problem_table(table, n, story), appendix=True)
     chart, quoted = _chart(story, table, praise, n), _quotes(story, table, praise)
-    parts = [*blamed, *moved, *thanks, chart, *quoted, *open_ends, listing]
-    return Section(parts, blamed[0], open_ends, stakes=_stakes(story, named))
+    new, weights = name_new(story)
+    parts = [*blamed, *moved, *new, *thanks, chart, *quoted, *open_ends, listing]
+    return Section(parts, blamed[0], open_ends, stakes=[*_stakes(story, named), *weights])
 
 
 def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
@@ -120,7 +118,7 @@ def measure_praise(story: Story) -> pd.DataFrame:
         One row per theme, most thanked first: theme, thanked (its name as such), value, low, high (NaN where not
         known), n, unit, source and people (customers with such a label).
     """
-    texts = tested.voices(story)
+    texts = voices(story)
     rows, names = [], words.name_thanked(story.themes)
     labels = [PRAISE + theme for theme in names]
     for label, told in story.shares_of(labels, texts).items():
@@ -135,7 +133,7 @@ def measure_praise(story: Story) -> pd.DataFrame:
 def _thanked_team(story: Story) -> list[Block]:
     """The team whose customers thank more often than those of the others; none where that may be chance."""
     try:
-        teams = tested.thanks_by_team(story)
+        teams = thanks_by_team(story)
     except NotMeasured:
         return []
     teams = teams[(teams["p_value"] <= tested.cut(story)) & (teams["thanked"] >= story.k)]
@@ -152,15 +150,15 @@ def _stakes(story: Story, named: pd.DataFrame) -> list[Stake]:
     """Open problems in the currency of page one: customers a month who name them, beyond the share that is open."""
     if named.empty:
         return []
-    p_values, who = tested.blame(story), words.name_writers(story.writers)
+    who, stands = words.name_writers(story.writers), blame(story)["above"] <= tested.level_cut(story)
     stakes = []
-    for _, row in named.iterrows():
+    for _, row in named[named["theme"].map(stands)].iterrows():
         writers, theme = row["n"] / story.months, row["theme"]
         texts = story.critical[_naming(story.critical["negative_themes"], theme)]
         sentence = say("problems.stake", theme=capital(row["blamed"]), share=estimate_of(row), x=row, who=who)
         finding = blocks.tagged(name_problem(row), sentence=blocks.finding(sentence).data["sentence"])
         touched, low = row["value"] * writers, max((row["low"] - OPEN_SHARE) * writers, 0.0)
-        stakes.append(Stake(finding, touched, low, touched, p_values[theme], people=tested.ids(texts)))
+        stakes.append(Stake(finding, touched, low, touched, 0.0, people=tested.ids(texts)))
     return stakes
 
 
@@ -215,27 +213,14 @@ def _not_counted(table: pd.DataFrame) -> str:
 
 def _recorded(story: Story) -> list[Block]:
     """The period's complaints by recorded category, and whether the shares moved; nothing without categories."""
-    complaints = story.tables.complaints
-    if complaints is None or "category" not in complaints or complaints["category"].nunique() < 2:
+    try:
+        table = tested.category_words(story)
+    except NotMeasured:
         return []
-    rows = complaints.assign(period=period_of(complaints["received_at"], story.period.frequency))
-    rows = rows[rows["period"].isin(story.history) & rows["category"].notna()]
-    n = int((rows["period"] == story.period.name).sum())
-    if n < story.k:
-        return []
-    by_period: dict[str, Any] = {"by": ["period"], "column": "inside", "confidence": story.confidence}
-    measure = functools.partial(share, source=OBSERVED)
-    shares = [
-        summarise(rows.assign(inside=rows["category"].eq(name)), measure, **by_period).assign(category=name)
-        for name in rows["category"].unique()
-    ]
-    movement = detect_group_signals(pd.concat(shares), ["category"])[["category", "word"]]
-    now = pd.concat(part[part["period"] == story.period.name] for part in shares).merge(movement, on="category")
-    people = people_by(rows[rows["period"] == story.period.name], "category")
-    now = now.assign(people=now["category"].map(people).fillna(0))
-    now = now[now["people"] >= story.k].sort_values("value", ascending=False, kind="stable").head(CATEGORIES)
+    now = table[table["people"] >= story.k].sort_values("value", ascending=False, kind="stable").head(CATEGORIES)
     if now.empty:
         return []
+    n = int(table["n"].max())
     first, facts = now.iloc[0], {"n": n, "period": story.period.label}
     sentence = say("problems.category", share=estimate_of(first), x=first, **facts)
     findings = [finding_of(first, sentence, key="complaints:category")]
@@ -247,7 +232,7 @@ def _recorded(story: Story) -> list[Block]:
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
     rows, checked = table.assign(theme=table["blamed"]), describe_check(table.iloc[0])
-    facts = {"checked": checked, "false": 1 - story.confidence, "model": story.theme_model}
+    facts = {"checked": checked, "model": story.theme_model}
     people, unread = count_people(story.critical), words.unread_sentence(story.unread)
     return words.table_of("problems", rows, source=SAID, n=n, people=people, unread=unread, **facts)
 
@@ -256,7 +241,7 @@ def _quotes(story: Story, table: pd.DataFrame, praise: pd.DataFrame) -> list[Blo
     """Two quotes of blame and two of thanks, one for each leading trait, and praise that tells a story."""
     blamed = table.loc[table["open"], "theme"]
     thanked = praise.loc[praise["low"] > OPEN_SHARE, "theme"]
-    texts, used = cast("pd.DataFrame", tested.voices(story)), list[str]()
+    texts, used = cast("pd.DataFrame", voices(story)), list[str]()
     against, in_favour = story.critical["negative_themes"], texts["praised"]
     return [
         *_quote_traits(story, blamed, story.critical.assign(named=against), "negative", used),

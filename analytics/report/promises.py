@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 
 from analytics.contrast.problems import OPEN_SHARE
-from analytics.contrast.strategy import CONGRUENT, NOT_CONGRUENT, UNKNOWN, judge_strategy
+from analytics.contrast.strategy import CONGRUENT, NOT_CONGRUENT, UNKNOWN
 from analytics.measures.estimate import ASSERTED, SAID, Estimate
 from analytics.measures.promises import Lack, Verdict
 from analytics.measures.suppress import TOTAL, suppress
@@ -101,7 +101,7 @@ def _stake(row: pd.Series, story: Story) -> Stake:
     sentence = say("promises.broken", whose=whose, x=row, figure=figure)
     told = blocks.finding(sentence, [e], key=f"promise:{row['promise']}", people=int(row["people"]))
     more, low = (e.n * (row["goal"] - share) / story.months for share in (most, e.high))
-    return Stake(told, more, low, row["people"] / story.months, row[f"{side}_p"], people=row["harmed"])
+    return Stake(told, more, low, row["people"] / story.months, 0.0, people=row["harmed"])
 
 
 def _together(broken: Sequence[Stake]) -> list[Stake]:
@@ -119,7 +119,7 @@ def _strategy(story: Story) -> list[blocks.Block]:
     declared = story.config.strategy
     if declared is None or not story.has_texts:
         return []
-    judged = judge_strategy(declared.archetype, story.problem_table)
+    judged = tested.congruence(story, declared.archetype)
     themes = judged["theme"].map(name_blamed(story.themes)).groupby(judged["verdict"]).agg(list)
     told = [
         say(f"promises.{word}", themes=themes[verdict], share=OPEN_SHARE)

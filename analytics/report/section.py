@@ -31,7 +31,7 @@ class Stake:
     touched
         People a month whom it touches.
     p_value
-        Of the test behind it.
+        Of the test of a difference behind it; 0 of a figure that stands against its bound (`tested.level_cut`).
     good
         Whether customers are better off.
     people

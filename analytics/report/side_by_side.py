@@ -23,9 +23,9 @@ from analytics.publish.format import NOT_KNOWN, write_interval
 from analytics.report.checked import flag_texts
 from analytics.report.cutoff import EmptyPeriodError
 from analytics.report.exploring import word_label
+from analytics.report.facts import RATE
 from analytics.report.section import Section, section, section_of
 from analytics.report.story import Story, narrow_story, story_at
-from analytics.report.tested import RATE
 from analytics.report.words import TABLES, counted, estimate_of, least_seen, say, table_of
 from analytics.tables.schema import NotMeasured
 from analytics.text.linear import CLASSES

@@ -99,7 +99,7 @@ class Story(Texts):
 
     @cached_property
     def facts(self) -> dict[tuple[object, ...], Any]:
-        """What sections have found so far, by name (`tested.once`)."""
+        """What sections have found so far, by name (`facts.once`)."""
         return {}
 
     def _measure_over_time(self, score: Score) -> pd.DataFrame:

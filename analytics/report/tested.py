@@ -3,34 +3,36 @@
 Facts only: the sections read them here and word them. A test that is told without standing here is a fault. A fact
 takes the `level` at which its findings stand and its intervals are drawn: first an arbitrary one, for the p-values that
 `cut` counts, then `cut` itself.
+
+Figures held against a declared bound (`LEVELS`) are counted apart: most of them are true findings in any report, and
+would let the same share of false ones in among the differences and movements, also where nothing goes on.
 """
 
-import functools
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from scipy.stats import fisher_exact, norm
 
 from analytics.contrast.bands import Bands, contrast_bands
 from analytics.contrast.diagnosis import Diagnosis, Problem, alike_measures, diagnose, internal_measures
 from analytics.contrast.drift import Drift, find_drift
 from analytics.contrast.groups import PERCEPTIONS, contrast_groups
 from analytics.contrast.problems import OPEN_SHARE
-from analytics.contrast.signals import CHANCE, Change, Signals
+from analytics.contrast.signals import CHANCE, NO_CHANGE, Change, Signals
+from analytics.contrast.strategy import ARCHETYPES, UNKNOWN, judge_strategy
 from analytics.contrast.watermelon import find_watermelons
 from analytics.measures.actions import score_actions
 from analytics.measures.discoveries import discovery_threshold
 from analytics.measures.estimate import SAID
-from analytics.measures.intervals import estimate_share, z_score
+from analytics.measures.intervals import estimate_share
 from analytics.measures.leaving import leavers, ratios
 from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.measures.promises import Verdict, score_promises
 from analytics.measures.recovery import Recovery, score_recovery
 from analytics.measures.suppress import count_people
 from analytics.report import movement
+from analytics.report.facts import RATE, asked, blame, categories, once, thanks_by_team
 from analytics.report.retest import figures_of, last_claims, retest
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
@@ -40,37 +42,24 @@ from analytics.tables.parts import group_columns
 from analytics.tables.schema import FIELDS, NotMeasured, require
 
 COMPLAINTS = "complaints"  # the number of them, among the series that may move
-RATE = 0.05  # share of false findings accepted among all that a report tells
 RECORDED = 0.5  # share of cases that must carry cost before it may speak for them
 SCORED = 100  # answers from which recorded figures are set beside a score
 LOW_SCORE = "low score"  # key of the problem that answers in numbers name
 
 
-def once(make: Callable[..., Any]) -> Callable[..., Any]:
-    """Keep a fact with its story, also that it is not measured: two sections that ask for it get the same."""
-
-    @functools.wraps(make)
-    def kept(story: Story, *args: Any) -> Any:  # noqa: ANN401
-        facts, key = story.facts, (make.__name__, *args)
-        if key not in facts:
-            try:
-                facts[key] = make(story, *args)
-            except NotMeasured as lack:
-                facts[key] = lack
-        if isinstance(facts[key], NotMeasured):
-            raise facts[key]
-        return facts[key]
-
-    return kept
-
-
 @once
 def cut(story: Story) -> float:
-    """Largest p-value that stands when all tests of the report are counted (Benjamini-Hochberg).
+    """Largest p-value that stands when all tests of a difference or movement are counted (Benjamini-Hochberg).
 
     Where none stands it is the smallest threshold: no test reaches it, and intervals at its level hold no difference.
     """
     return discovery_threshold(_every(story), RATE)
+
+
+@once
+def level_cut(story: Story) -> float:
+    """As `cut`, for the figures that are held against a declared bound."""
+    return discovery_threshold(_together(story, LEVELS), RATE)
 
 
 def bar(story: Story) -> float:
@@ -81,8 +70,12 @@ def bar(story: Story) -> float:
 
 @once
 def _every(story: Story) -> pd.Series:
-    """P-values of all tests of the report."""
-    return pd.concat([_p_values(story, test) for test in TESTS], ignore_index=True)
+    """P-values of all tests of a difference or movement."""
+    return _together(story, TESTS)
+
+
+def _together(story: Story, tests: "Tests") -> pd.Series:
+    return pd.concat([_p_values(story, test) for test in tests], ignore_index=True)
 
 
 def at_stake(story: Story, rows: pd.DataFrame, score: str, middle: float, near: float) -> tuple[float, float, float]:
@@ -254,7 +247,7 @@ def lack_of_themes(story: Story) -> NotMeasured | None:
 
 @once
 def groupings(story: Story, level: float = RATE) -> dict[str, pd.DataFrame]:
-    """The leading score of the period by every further column of its answers and of their contacts."""
+    """The leading score of the period by team, and by every further column of its answers and of their contacts."""
     answers, columns = answers_now(story)
     lead, level_of = story.scores[0].column, {"confidence": story.confidence, "cut": level}
     return {by: contrast_groups(answers, lead, by, within=(), minimum=story.k, **level_of) for by in columns}
@@ -262,16 +255,34 @@ def groupings(story: Story, level: float = RATE) -> dict[str, pd.DataFrame]:
 
 @once
 def answers_now(story: Story) -> tuple[pd.DataFrame, list[str]]:
-    """The period's answers with the further columns of their own table and of the contact they are about."""
+    """The period's answers with the further columns of their own table, and the team and those of their contact."""
     lead = story.scores[0].column
     answers = story.answers[story.answers["period"] == story.period.name].drop(columns="period")
     answers = answers[answers[lead].notna()]
     contacts = story.tables.contacts
     if contacts is not None and "contact_id" in answers:
         ours = {*answers.columns, *(field.name for field in FIELDS["surveys"])}
-        further = [c for c in group_columns(contacts, "contacts") if c not in ours]
+        further = ["team", *group_columns(contacts, "contacts")]
+        further = [c for c in further if c in contacts and c not in ours]
         answers = answers.join(contacts.drop_duplicates("contact_id").set_index("contact_id")[further], on="contact_id")
     return answers, group_columns(answers, "complaints" if lead == DISPUTED.column else "surveys")
+
+
+# What stands of what customers name
+
+
+def problems(story: Story) -> pd.DataFrame:
+    """`Story.problem_table` with the words of movement that stand when all tests of the report are counted."""
+    return _standing_words(story, story.problem_table, "moved_p")
+
+
+def category_words(story: Story) -> pd.DataFrame:
+    """As `categories`, with the words that stand when all tests of the report are counted."""
+    return _standing_words(story, categories(story), "p_value")
+
+
+def _standing_words(story: Story, table: pd.DataFrame, p_value: str) -> pd.DataFrame:
+    return table.assign(word=table["word"].mask(table[p_value] > cut(story), NO_CHANGE))
 
 
 # What we changed, promised and put right, and who leaves
@@ -297,10 +308,10 @@ def promises(story: Story) -> pd.DataFrame:
 
 
 def promise_verdicts(story: Story) -> pd.DataFrame:
-    """As `promises`, with the verdicts that stand when all tests of the report are counted."""
+    """As `promises`, with the verdicts that stand when all figures held against a bound are counted."""
     scored: pd.DataFrame = promises(story)
     standing = {
-        f"{side}_verdict": scored[f"{side}_verdict"].where(scored[f"{side}_p"] <= cut(story), Verdict.UNKNOWN)
+        f"{side}_verdict": scored[f"{side}_verdict"].where(scored[f"{side}_p"] <= level_cut(story), Verdict.UNKNOWN)
         for side in ("records", "view")
     }
     return scored.assign(**standing)
@@ -319,9 +330,9 @@ def leaving_study(story: Story) -> Study:
 
 
 @once
-def leaving_ratios(story: Story) -> pd.DataFrame:
+def leaving_ratios(story: Story, level: float = RATE) -> pd.DataFrame:
     """How many times as often customers leave after each thing that happened to `k` people or more."""
-    table = ratios.leaving_ratios(leaving_study(story).features, story.confidence)
+    table = ratios.leaving_ratios(leaving_study(story).features, 1 - level)
     table = table[table["people"] >= story.k].reset_index(drop=True)
     if table.empty:
         raise NotMeasured("nothing recorded of enough customers", needed_for="leaving after something")
@@ -352,7 +363,7 @@ def moved(story: Story, score: Score) -> Signals:
 def apart(story: Story, score: Score) -> dict[int, Change]:
     """The earlier periods, by how many back, from which a score's latest figure differs when all tests are counted."""
     against = movements(story)[score.name].against
-    return {back: change for back, change in against.items() if change.p_value <= cut(story)}
+    return {back: change for back, change in against.items() if change.p_value <= min(cut(story), CHANCE)}
 
 
 def _of_movement(story: Story) -> list[float]:
@@ -367,59 +378,40 @@ def _of_last_claims(story: Story) -> Iterable[float]:
     return [] if last is None else retest(last[1], figures_of(story))["p_value"]
 
 
-# What customers blame and thank for
+def congruence(story: Story, archetype: str) -> pd.DataFrame:
+    """Verdicts on the declared strategy (`judge_strategy`) that stand when all figures held against a bound count."""
+    judged = judge_strategy(archetype, story.problem_table)
+    p_value = blame(story).reindex(judged["theme"]).min(axis=1).to_numpy()
+    return judged.assign(verdict=judged["verdict"].where(p_value <= level_cut(story), UNKNOWN))
 
 
-@once
-def voices(story: Story) -> pd.DataFrame:
-    """The period's readable texts of all who wrote, whatever their mark, with the themes each gives thanks for.
-
-    From complaints and surveys, or from contacts where there are neither; `praised` is read by the accurate heads
-    where these read every text of the period (`story.closely`), else as the history was.
-    """
-    now = story.current[story.current["sentiment"].ne("unknown")]
-    if story.comments["source"].ne("contacts").any():
-        now = now[now["source"].ne("contacts")]
-    if now.empty:
-        raise NotMeasured(f"nobody wrote anything readable in {story.period.label}", needed_for="what they thank for")
-    themes = story.closely.reindex(now.index) if len(story.closely) else now["themes"]
-    praised = themes.map(lambda tags: [str(tag) for tag in tags if getattr(tag, "polarity", "") == "positive"])
-    return now.assign(themes=themes, praised=praised)
+def _of_shares(story: Story) -> Iterable[float]:
+    """P-values of themes that customers name, and of those by which the declared strategy lives."""
+    p_values, strategy = blame(story), story.config.strategy
+    lived = [] if strategy is None else [theme for theme in ARCHETYPES[strategy.archetype] if theme in p_values.index]
+    return [*p_values["above"], *p_values.loc[lived, "below"]]
 
 
-@once
-def blame(story: Story) -> pd.Series:
-    """P-value of each theme's share above `OPEN_SHARE`, by the interval of `Story.problem_table`; index theme."""
-    table = story.problem_table.set_index("theme")
-    angle = np.arcsin(np.sqrt(table[["value", "low"]].astype(float).clip(0, 1)))
-    error = (angle["value"] - angle["low"]) / z_score(story.confidence)
-    above = (angle["value"] - np.arcsin(np.sqrt(OPEN_SHARE))) / error.where(error > 0)
-    return pd.Series(norm.sf(above), table.index)
+def _of_invitations(story: Story) -> Iterable[float]:
+    """P-values of who is asked and who answers, of groups that a report may name."""
+    table: pd.DataFrame = asked(story).table
+    named = table[table["by"] != "agent_id"]
+    return [*named["invited_p"], *named["answered_p"]]
 
 
-@once
-def thanks_by_team(story: Story) -> pd.DataFrame:
-    """How many texts about each team's cases give thanks for anything, beside all others'.
-
-    Index team; thanked, texts, others_thanked, others, people (customers who wrote), p_value (Fisher's exact test).
-    """
-    texts = require(voices(story), ["case_id"], "which team is thanked").dropna(subset="case_id")
-    cases = require(story.cases, ["team"], "which team is thanked").drop_duplicates("case_id")
-    teams, thanks = texts["case_id"].map(cases.set_index("case_id")["team"]), texts["praised"].map(bool)
-    groups = texts.assign(team=teams, thanks=thanks).dropna(subset="team").groupby("team")
-    table = pd.DataFrame(groups["thanks"].agg(thanked="sum", texts="size"))
-    table["people"] = [count_people(part) for _, part in groups]
-    table = table[table["people"] >= story.k]
-    table["others_thanked"] = table["thanked"].sum() - table["thanked"]
-    table["others"] = table["texts"].sum() - table["texts"]
-    cells = table.assign(rest=table["texts"] - table["thanked"], others_rest=table["others"] - table["others_thanked"])
-    squares = cells[["thanked", "rest", "others_thanked", "others_rest"]].to_numpy().reshape(-1, 2, 2)
-    return table.assign(p_value=[float(fisher_exact(s, "greater")[1]) for s in squares])
+def new_themes(story: Story) -> pd.DataFrame:
+    """Groups of texts that no theme covers, of `k` people or more, that are named more than before."""
+    standing: pd.DataFrame = story.new_themes.query("p_value <= @cut(@story) and people >= @story.k")
+    return standing
 
 
-TESTS: tuple[Callable[[Story], Iterable[float]], ...] = (  # each gives the p-values of one kind of test, all of them
-    lambda story: actions(story)["p_value"],
+Tests = tuple[Callable[[Story], Iterable[float]], ...]  # each gives the p-values of one kind of test, all of them
+LEVELS: Tests = (
     lambda story: promises(story).drop_duplicates("promise")[["records_p", "view_p"]].to_numpy(float).ravel(),
+    _of_shares,
+)
+TESTS: Tests = (
+    lambda story: actions(story)["p_value"],
     lambda story: [compared.p_value for compared in recovery(story).leaving[:1]],
     lambda story: leaving_ratios(story)["p_value"],
     lambda story: [silent_leavers(story).p_value],
@@ -431,6 +423,9 @@ TESTS: tuple[Callable[[Story], Iterable[float]], ...] = (  # each gives the p-va
     lambda story: relief(story)["p_value"],
     lambda story: [drift(story)[1].p_value],
     lambda story: [p for rows in groupings(story).values() for p in rows["p_value"]],
-    blame,
+    lambda story: story.problem_table["moved_p"],
+    lambda story: categories(story)["p_value"],
+    _of_invitations,
     lambda story: thanks_by_team(story)["p_value"],
+    lambda story: story.new_themes["p_value"],
 )

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
+from urllib.parse import quote
 
 import pandas as pd
 
@@ -23,11 +24,13 @@ from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.clean import normalise
 from analytics.text.comments import collect_comments, complained_about, find_names, redact_comments, score_comments
 from analytics.text.linear import CLASSES
+from analytics.text.new_themes import GROUPS, find_new_themes, keep_centres, read_centres
 from analytics.text.own_model import FEWEST_READINGS, OwnModel, load_own_model
 from analytics.text.own_themes import ThemeList, fit_themes, list_themes
 from analytics.text.pages import PAGES, Pages
 from analytics.text.readings import count_drawn, find_readings, find_store
 from analytics.text.scored import Reader
+from analytics.text.sentiment import accurate_is_at_hand
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 MONTH = pd.Timedelta(days=365.25 / 12)
@@ -253,6 +256,31 @@ class Texts:
         earlier = texts[texts["period"] != self.period.name]
         redacted = self.redact(earlier, self.period.previous(RECENT - 1).start).reindex(texts.index)
         return find_readings(rows, texts.assign(text=redacted.fillna(texts["redacted"])), self.themes)
+
+    @cached_property
+    def new_themes(self) -> pd.DataFrame:
+        """Groups of clauses that no theme covers, in texts that may name a problem (`find_new_themes`)."""
+        if not accurate_is_at_hand():
+            raise NotMeasured("the sentence encoder is not at hand", needed_for="what is new")
+        texts = self._without_top_marks(self.comments)
+        if self.period.name not in set(texts["period"]):
+            raise NotMeasured(f"nobody complained, or commented without the top mark, in {self.period.label}")
+        folder = self.config.derived(GROUPS) / quote(self.part or "all", safe="") / self.period.frequency
+        earlier = read_centres(folder, self.period.name)
+        groups = find_new_themes(
+            self._texts.loc[texts.index, "text"],
+            texts["period"],
+            texts["customer_id"],
+            names=find_names(self._history_tables),
+            patterns=self.config.organisation.order_number_patterns,
+            earlier=earlier,
+            minimum=self.k,
+            embed=self.reader.embed,
+            tag=self.reader.tags,
+        )
+        if self.narrowing is None:  # else these are groups of some rows only
+            keep_centres(folder, self.period.name, groups, earlier)
+        return groups.assign(members=groups["members"].map(lambda places: texts.index[places]))
 
     @cached_property
     def critical(self) -> pd.DataFrame:

@@ -21,11 +21,12 @@ ROWS = 2_048  # of a page: what one damaged byte costs to read again
 
 
 class Part(NamedTuple):
-    """What a page is about: a name, the version of the models that made it, and how many numbers a text has."""
+    """What a page is about: a name, the models' version, how many numbers a text has, and their kind."""
 
     name: str
     version: str
     width: int
+    kind: str = "<f8"
 
 
 class Pages:
@@ -68,7 +69,7 @@ class Pages:
 
     def _load(self, part: Part) -> dict[bytes, np.ndarray]:
         if part not in self._rows:
-            pages = (_read_page(file, part.width) for file in sorted(self._home(part).glob("*.page")))
+            pages = (_read_page(file, part) for file in sorted(self._home(part).glob("*.page")))
             self._rows[part] = {key: row for page in pages for key, row in zip(*page, strict=True)}
         return self._rows[part]
 
@@ -79,7 +80,7 @@ class Pages:
         keys = list(rows)
         for start in range(0, len(keys), ROWS):
             chosen = keys[start : start + ROWS]
-            data = zlib.compress(b"".join(key + np.asarray(rows[key], "<f8").tobytes() for key in chosen), 1)
+            data = zlib.compress(b"".join(key + np.asarray(rows[key], part.kind).tobytes() for key in chosen), 1)
             draft = home / f"{os.getpid()}.part"
             draft.write_bytes(data)
             draft.replace(home / f"{_digest(data)}.page")
@@ -93,16 +94,16 @@ def key_of(salt: str, text: str) -> bytes:
     return hashlib.blake2b(f"{salt}\0{text}".encode("utf-8", "replace"), digest_size=16).digest()
 
 
-def _read_page(file: Path, width: int) -> tuple[list[bytes], np.ndarray]:
+def _read_page(file: Path, part: Part) -> tuple[list[bytes], np.ndarray]:
     """Keys and rows of a page; none of one that is damaged, which is removed."""
-    row = np.dtype([("key", "V16"), ("numbers", "<f8", (width,))])
+    row = np.dtype([("key", "V16"), ("numbers", part.kind, (part.width,))])
     data = b""
     with suppress(OSError):
         data = file.read_bytes()
     if _digest(data) != file.stem:
         with suppress(OSError):
             file.unlink()
-        return [], np.empty((0, width))
+        return [], np.empty((0, part.width))
     table = np.frombuffer(zlib.decompress(data), row)
     return [key.tobytes() for key in table["key"]], table["numbers"]
 

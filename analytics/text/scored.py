@@ -285,6 +285,15 @@ class Reader:
             )
         return result
 
+    def embed(self, texts: list[str]) -> np.ndarray:
+        """Embeddings of normalised texts, to three digits."""
+
+        def read(new: list[int]) -> np.ndarray:
+            return self._encoder.embed_clean([mask_brands(texts[i], self.brands) for i in new])
+
+        part = Part("clauses", self._encoder.version, self._encoder.width, "<f2")
+        return self._fill(part, texts, read).astype("<f2").astype(float)
+
     def kinds(self, texts: list[str]) -> list[str]:
         """What complaints ask for, by the accurate heads: see `promise_kind`."""
         from analytics.text.themes import promise_kind_normalised

@@ -91,6 +91,12 @@ def split_clauses(text: str) -> list[str]:
     return clauses or [text]
 
 
+def own_clauses(text: str) -> list[str]:
+    """Clauses of a text that do not only say what it is about, such as a greeting or a subject line."""
+    every = split_clauses(text)
+    return [clause for clause in every if not _SUBJECT.match(clause)] or every
+
+
 def stems(text: str) -> list[str]:
     """Lower-case words without their endings, and pairs of them; numbers are alike, days and months left out.
 
@@ -260,8 +266,7 @@ def read_texts(texts: Sequence[str]) -> tuple[list[str], np.ndarray]:
     readings: list[str] = []
     owner: list[int] = []
     for number, text in enumerate(texts):
-        every = split_clauses(text)
-        clauses = [clause for clause in every if not _SUBJECT.match(clause)] or every
+        clauses = own_clauses(text)
         whole = [" ".join(clauses)] if len(clauses) > 1 and text.count(" ") < WHOLE else []
         readings += clauses + whole
         owner += [number] * (len(clauses) + len(whole))

@@ -21,6 +21,7 @@ from analytics.text.own_themes import FOLDER
 from analytics.text.pages import PAGES, Pages
 from analytics.text.readings import find_store, text_hash
 from analytics.text.scored import Reader
+from analytics.text.themes import own_clauses
 
 Ids = Mapping[str, set[str]]
 
@@ -118,7 +119,8 @@ def _forget_texts(config: Config, tables: Tables, customer: str) -> tuple[int, i
         return 0, 0
     redacted = redact_comments(comments, tables, config.organisation.order_number_patterns)
     plain = {text: None for texts in (comments["text"], redacted) for text in (*texts, *map(normalise, texts))}
-    keys = Reader(None, tuple(config.organisation.brands)).keys(list(plain))
+    clauses = [clause for text in plain for clause in own_clauses(text)]
+    keys = Reader(None, tuple(config.organisation.brands)).keys([*plain, *clauses])
     hashes = {text_hash(text) for text in redacted}
     return Pages(config.derived(PAGES)).forget(keys), find_store(config).forget(hashes)
 

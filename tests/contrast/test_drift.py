@@ -10,7 +10,7 @@ from analytics.contrast.drift import (
     PERCEPTION_FELL,
     PERCEPTION_ROSE,
     RACE,
-    _line,
+    _change,
     find_drift,
 )
 from analytics.report.explanation import _drift_sentence
@@ -68,21 +68,31 @@ def test_a_short_series_cannot_tell():
     assert np.isnan(drift.p_value)
 
 
-def test_a_straight_line_is_measured_exactly():
-    assert _line(np.linspace(10.0, 8.0, 24), 0.95)[:3] == pytest.approx((-2.0, -2.0, -2.0))
+def test_a_step_is_measured_exactly():
+    assert _change(np.r_[np.full(12, 10.0), np.full(12, 8.0)], 0.95)[0] == pytest.approx(-2.0)
 
 
-@pytest.mark.parametrize("memory", [0.0, 0.5])
-def test_the_interval_of_a_change_allows_for_memory_between_periods(memory):
-    rng, hits = np.random.default_rng(5), 0
+@pytest.mark.parametrize("way", ["flat", "line", "bend", "wave"])
+def test_the_interval_of_a_change_holds_it_whatever_the_way(way):
+    t, rng = np.linspace(0, 1, 26), np.random.default_rng(5)
+    level = {"flat": 0 * t, "line": -8 * t, "bend": -80 * np.maximum(t - 0.77, 0), "wave": 3 * np.sin(2 * np.pi * t)}[
+        way
+    ]
+    true = level[-12:].mean() - level[:12].mean()
+    hits = 0
     for _ in range(600):
-        noise = rng.normal(size=60)
-        for t in range(1, 60):
-            noise[t] += memory * noise[t - 1]
-        _, low, high, _, p_value = _line(noise[-30:], 0.95)
-        hits += low <= 0 <= high
+        change, low, high, p_value = _change(70 + level + rng.normal(0, 2, 26), 0.95)
+        hits += low <= true <= high
         assert (p_value > 0.05) == (low <= 0 <= high), "the test and the interval agree"
-    assert 0.92 <= hits / 600 <= 0.98
+        assert low < change < high
+    assert 0.92 <= hits / 600 <= 0.99
+
+
+def test_a_race_that_customers_felt_only_lately_is_told():
+    cases = operation(cost=-0.25, felt=0.0, months=26, each=480)
+    month = (cases["started_at"] - cases["started_at"].min()).dt.days / 30.4
+    unhappy = np.random.default_rng(1).random(len(cases)) < 0.2 * np.clip((month - 19) / 6, 0, 1)
+    assert find_drift(cases.assign(csat=cases["csat"].where(~unhappy, 1.0)), confidence=0.999).word == RACE
 
 
 def test_what_is_not_measured_is_said_and_internal_scores_are_refused():
@@ -95,5 +105,6 @@ def test_what_is_not_measured_is_said_and_internal_scores_are_refused():
 
 def test_the_demos_handle_time_falls_while_perception_does_not_follow(demo, demo_cases):
     drift = find_drift(demo_cases)
-    assert not drift.cost_change.excludes(demo[1].handle_time_change)
+    halves = 1 + demo[1].handle_time_change * np.arange(24).reshape(2, 12).mean(axis=1) / 23  # of two years
+    assert not drift.cost_change.excludes(halves[1] / halves[0] - 1)
     assert drift.word == NO_CHANGE

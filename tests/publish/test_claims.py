@@ -101,12 +101,20 @@ def test_blame_needs_evidence_on_the_other_side():
         ("Satisfaction improved.", "rose", True),
         ("Satisfaction improved.", "cannot tell yet", False),
         ("Satisfaction got worse.", "fell", True),
+        ("Satisfaction has not changed.", "no change", True),
+        ("Satisfaction has not changed.", "cannot tell yet", False),
+        ("The score remained stable.", "fell", False),
         ("The change is significant.", "fell", True),
         ("The change is significant.", "no change", False),
     ],
 )
 def test_a_word_of_change_needs_a_rule_that_passed_in_its_direction(sentence, word, may):
     assert (check_claims(sentence, [LIKED, word]) == []) is may
+
+
+@pytest.mark.parametrize("sentence", ["No change is shown.", "The score held steady.", "It didn't move."])
+def test_that_nothing_changed_needs_a_rule_as_a_change_does(sentence):
+    assert "no rule of change is cited" in check_claims(sentence, [LIKED])[0].reason
 
 
 def test_a_fall_of_what_should_be_low_is_an_improvement():

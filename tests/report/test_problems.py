@@ -6,7 +6,7 @@ import pandas as pd
 
 from analytics import report
 from analytics.measures.estimate import Estimate
-from analytics.report import tested
+from analytics.report import facts
 from analytics.report.texts import Unread
 from analytics.text.own_themes import SHIPPED
 
@@ -20,16 +20,17 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
     ]
     table = pd.DataFrame(rows, columns=["theme", "value", "low", "high", "counted"])
     table = table.assign(n=200, unit="share", source="said by customers", word="no change", open=table["low"] > 0.02)
-    table = table.assign(method="counted", read=0, periods="", alike=nan, leads=[True, False, True])
+    table = table.assign(method="counted", read=0, periods="", alike=nan, leads=[True, False, True], moved_p=0.5)
     critical = pd.DataFrame({"customer_id": range(200), "negative_themes": [[]] * 200})
     unread = SimpleNamespace(estimate=Estimate(nan, nan, nan, 200, "share", "said by customers"))
     story = SimpleNamespace(
         problem_table=table, critical=critical, writers={"people", "surveys"}, k=10,
         period=SimpleNamespace(label="May 2026"), unread=Unread(0, 200), confidence=0.95, theme_model="fast",
-        facts={}, themes=SHIPPED, shares_of=lambda labels, texts: dict.fromkeys(labels, unread),
+        new_themes=pd.DataFrame({"p_value": [], "people": []}),
+        facts={("cut",): 0.001}, themes=SHIPPED, shares_of=lambda labels, texts: dict.fromkeys(labels, unread),
     )  # fmt: skip
     wrote = pd.DataFrame({"customer_id": range(200), "praised": [[]] * 200, "text": "", "sentiment": "neutral"})
-    story.facts[tested.voices.__name__,] = wrote
+    story.facts[facts.voices.__name__,] = wrote
     section = report.show_problems(story)
     sentence = section.answer.data["sentence"]
     assert sentence.startswith("Of no theme can we say that more than 2 % of the 200 customers who wrote name it")

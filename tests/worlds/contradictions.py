@@ -15,6 +15,7 @@ SIDES = r"\b(above|below|higher|lower|more|less|worse|better|oftener|rose|fell|d
 OPEN = r"\b(no|not|cannot|unknown|whether|may|could|would|unclear)\b"
 OWN = "Nothing stands out"  # what only page one can say
 NUMBER = r"([+−-]?\d[\d,]*(?:\.\d+)?)"
+LEVEL = re.compile(rf"\b(?:to|is|was) {NUMBER} \({NUMBER} to {NUMBER}\)")  # where a score stands is no difference
 SIGNED = re.compile(rf"\({NUMBER} to {NUMBER}\)")
 PAIRS = re.compile(rf"in {NUMBER} of 100 .*\({NUMBER}–{NUMBER}\)")
 COUNTED = re.compile(r"Of (\d[\d,]*) statements of [^:]+: (\d+) held, (\d+) did not, (\d+) cannot")
@@ -46,7 +47,7 @@ def _sentences(blocks: Sequence[Json], claims: Sequence[Json]) -> Iterator[str]:
         for part in re.split(r"(?<=[.;]) ", text):
             if re.search(OPEN, part) or not re.search(SIDES, part):
                 continue
-            for low, high in SIGNED.findall(part):
+            for low, high in SIGNED.findall(LEVEL.sub("", part)):
                 if _number(low) < 0 < _number(high):
                     yield f"takes a side that its interval leaves open: {part}"
             for _, low, high in PAIRS.findall(part):

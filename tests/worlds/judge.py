@@ -78,7 +78,7 @@ def assertions(report: Report) -> Iterator[Assertion]:
 
 def _movement(report: Report, told: Told) -> Iterator[Assertion]:
     world, word = report.world, told.signal
-    if word not in ("rose", "fell", "no change"):
+    if word not in ("rose", "fell", "no change") or re.search(PATTERNS["movement"]["years"], told.text):
         return
     if theme := told.key.removeprefix("problem:") if told.key.startswith("problem:") else _theme_in(told.text):
         quiet = not (world.fall or world.slow)
@@ -220,7 +220,7 @@ def _truths(report: Report, told: Told) -> Iterator[tuple[str, dict[str, Any], f
     if not told.evidence:
         return
     first = told.evidence[0]
-    if head == "score" or told.signal and told.text.startswith(("Satisfied customers:", "Ease:")):
+    if head == "score":
         yield "score", first, truths(_answered_now(report))[tail or SCORES[first["unit"]]]
     elif head == "problem":
         yield "problem", first, float((_critical_named(report) == tail).mean())

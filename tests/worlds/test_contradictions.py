@@ -54,6 +54,7 @@ def test_a_contradiction_is_found(name) -> None:
 def test_a_sound_report_has_none() -> None:
     again = {**WAITING, "section": "Page one"}
     sound = [WAITING, again, claim("Moves: 5 points below the others (-8 to -2)."), claim("It may differ (-8 to +2).")]
+    sound += [claim("The score fell to −3 (−17 to +11), by 31 points (16–45).")]
     charts = drawn("Waiting: holds differ.", 0.55, differs=[True])
     assert contradictions([page({**E, "label": "Waiting"})], sound, charts) == []
 

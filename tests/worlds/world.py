@@ -40,7 +40,7 @@ class World:
     cause: str = ""  # a recorded figure, with which customers are less content
     cause_points: float = 50.0
     resolved_only: bool = False  # open cases, whose customers are cross, are never asked
-    faster: bool = False  # handle time falls by a quarter
+    faster: bool = False  # handle time and cost fall by a quarter
     theme: str = ""  # named twice as often in the last month
     leaving: bool = False  # a reopened case makes customers leave
     kept: float = 0.95  # of the cases are solved within the promised time
@@ -139,7 +139,7 @@ def _cases(world: World, customers: pd.DataFrame, rng: np.random.Generator) -> p
         "first_response_at": started + pd.to_timedelta(wait, unit="s"),
         "confirmed_at": confirmed.mask(confirmed >= end), "handle_time_s": (rng.gamma(4, 110, n) * quick).round(),
         "hold_time_s": rng.exponential(60, n).round(), "wait_time_s": wait, "transfers": rng.poisson(0.3, n),
-        "reopened": (rng.random(n) < 0.1).astype(int), "cost": rng.gamma(3, 2, n).round(2),
+        "reopened": (rng.random(n) < 0.1).astype(int), "cost": (rng.gamma(3, 2, n) * quick).round(2),
         "callback_late_h": np.where(rng.random(n) < 0.2, np.where(rng.random(n) < 0.97, -1.0, 5.0), np.nan),
         "age": age, "hours": hours, "case_id": [f"k{i}" for i in range(n)],
     })  # fmt: skip

@@ -9,7 +9,7 @@ STRONG = (  # what a report has to tell
     World("fall of 25 at 600", fall=25),
     World("one bad team at 600", teams=(("Moves", 30.0),)),
     World("resolved only", resolved_only=True),
-    World("theme doubles", monthly=1_800, theme="billing_price"),
+    World("theme doubles", monthly=2_200, theme="system_failure"),  # about 600 critical texts, one in fourteen
     World("leaving by one cause", months=26, leaving=True),
     World("promise broken", kept=0.6),
     World("cause: reopened", cause="reopened"),
@@ -21,7 +21,7 @@ OTHERS = (
     World("fall of 25 at 60", monthly=60, fall=25), World("fall of 15 at 3,000", monthly=3_000, months=8, fall=15),
     World("slow fall", slow=25), World("cheaper and worse", months=26, slow=40, faster=True),
     World("one good team", teams=(("Northern", -40.0),)), World("one slow team, content", missed="Mobile"),
-    World("handle time falls", months=26, faster=True),
+    World("handle time falls", months=26, faster=True), World("rare theme doubles", 1_800, theme="billing_price"),
 )  # fmt: skip
 QUIET = ((60, 3), (60, 14), (60, 36), (150, 5), (150, 14), (150, 26), (600, 3), (600, 8), (600, 14), (600, 26))
 SEEDS = 12

@@ -13,7 +13,7 @@ from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.tables.schema import NotMeasured
 
 MONTH_DAYS = 365.25 / 12
-EXPECTED = 5  # leavers that chance would put on either side, among customers alike; fewer, and it is not looked at
+EXPECTED = 5  # leavers that chance would put on the smaller side, among customers alike; fewer: it is not looked at
 STEPS, CLOSE = 25, 1e-8  # of Newton's method
 ENGAGED = ("operations_contacts", "perception_answered")  # in the year before: those without cannot have had the rest
 SEGMENT, SEGMENTS = "account_segment", 20  # customers are compared within theirs, where there are at most so many
@@ -76,10 +76,9 @@ def leaving_ratios(features: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
 
 
 def _comparable(events: pd.DataFrame, strata: pd.DataFrame, rate: float) -> pd.Series:
-    """Which events leave leavers enough to expect on both sides, among customers alike of whom some had it."""
+    """Which events leave enough to compare: in a stratum, half the harmonic mean of who had it and who had not."""
     share = events.astype(float).groupby([strata[c] for c in strata]).transform("mean")
-    mixed = share.gt(0) & share.lt(1)
-    return ((events & mixed).sum() * rate >= EXPECTED) & ((~events & mixed).sum() * rate >= EXPECTED)
+    return (share * (1 - share)).sum() * rate >= EXPECTED
 
 
 def _strata(rows: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,32 @@
+"""One rate of false findings: what counts towards it, and which words stand under it."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from analytics.contrast.signals import CANNOT_TELL, FELL, NO_CHANGE, ROSE
+from analytics.report import tested
+
+QUIET = [0.004, *(i / 61 for i in range(1, 61))]
+
+
+def test_figures_that_stand_against_their_bound_let_no_difference_in(monkeypatch):
+    monkeypatch.setattr(tested, "TESTS", (lambda story: QUIET,))
+    monkeypatch.setattr(tested, "LEVELS", (lambda story: [1e-9] * 40, lambda story: [0.03, 0.6]))
+    story = SimpleNamespace(facts={})
+    assert tested.cut(story) == pytest.approx(tested.RATE / len(QUIET))
+    assert tested.level_cut(story) == pytest.approx(tested.RATE * 41 / 42)
+
+
+def test_a_theme_moved_only_where_its_test_stands_among_all_others():
+    table = pd.DataFrame({"word": [ROSE, FELL, NO_CHANGE, CANNOT_TELL], "moved_p": [1e-6, 0.004, 0.5, float("nan")]})
+    story = SimpleNamespace(facts={("cut",): 0.001}, problem_table=table)
+    assert tested.problems(story)["word"].tolist() == [ROSE, NO_CHANGE, NO_CHANGE, CANNOT_TELL]
+
+
+def test_groups_that_are_named_are_counted():
+    table = pd.DataFrame({"by": ["team", "agent_id"], "invited_p": [0.01, 0.02], "answered_p": [0.03, 0.04]})
+    story = SimpleNamespace(facts={("asked",): SimpleNamespace(table=table)})
+    assert list(tested._of_invitations(story)) == [0.01, 0.03]
+    assert tested._of_invitations in tested.TESTS
