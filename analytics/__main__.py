@@ -317,6 +317,28 @@ def score(
 
 
 @app.command()
+def themes(
+    period: Annotated[str | None, typer.Option(help="Whose texts to look at; default: last complete.")] = None,
+    config: ConfigPath = CONFIG,
+) -> None:
+    """Show how well each theme is read, your own and the shipped ones, and how many critical texts none covers.
+
+    Precision and recall are of texts that did not teach the theme, '-' where not known; stability is how far the texts
+    tagged from either half of your examples agree.
+    """
+    from analytics.config import load_config
+    from analytics.report.story import load_story
+    from analytics.report.theme_quality import describe_themes
+    from analytics.tables.read import refuse_absent
+
+    settings = load_config(config)
+    refuse_absent(settings)
+    with err.status("Reading the texts …"):
+        listing = describe_themes(load_story(settings, period or _last_complete(settings)))
+    _say(listing, failed=False)
+
+
+@app.command()
 def prepare(
     output: Annotated[Path, typer.Option(help="Gets a folder for each table, for cases, and summary.csv.")] = PREPARED,
     scheduler: Scheduler = None,

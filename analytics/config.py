@@ -28,6 +28,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from analytics.text_settings import TextSettings
+from analytics.theme_settings import ThemeSettings
 
 DERIVED = "data/derived"  # beside the configuration
 TableName = Literal["contacts", "surveys", "complaints", "customers"]
@@ -283,6 +284,7 @@ class Config(Section):
     names: dict[str, str] = {}
     delivery: Delivery = Delivery()
     root: Path = Path()
+    themes: ThemeSettings = {}  # after the root, against which files of examples resolve
 
     @field_validator("sources")
     @classmethod

@@ -13,7 +13,7 @@ from analytics.publish.format import format_interval, write_interval
 from analytics.report import tested
 from analytics.report.section import Section, section, section_of, unknowns_of
 from analytics.report.story import Story
-from analytics.report.words import SCORE_WORDS, THEME_WORDS, WORDS, figure_of, say
+from analytics.report.words import SCORE_WORDS, WORDS, figure_of, name_blamed, say
 from analytics.tables.maps import SCALES
 from analytics.tables.schema import NotMeasured
 
@@ -34,13 +34,14 @@ def show_actions(story: Story) -> Section:
 def _tell(action: Action, row: pd.Series, story: Story) -> blocks.Block:
     """One action in a sentence or two."""
     head = f"“{action.what}” (since {action.on:%-d %B %Y})"
-    noun = NOUNS.get(row["outcome"]) or f"the share naming {THEME_WORDS.get(row['outcome'], row['outcome'])}"
+    themes = name_blamed(story.themes)
+    noun = NOUNS.get(row["outcome"]) or f"the share naming {themes.get(row['outcome'], row['outcome'])}"
     if row["verdict"] == Verdict.TOO_EARLY:
         more = f"{row['needed']} more {story.period.frequency}{'s' * (row['needed'] > 1)}"
         return blocks.unknown(f"{head}: too early to tell.", f"{more} of answers")
     if row["verdict"] == Verdict.UNKNOWN or row["people"] < story.k:
         return blocks.unknown(f"{head}: whether it moved {noun} is not known.", say("actions.settle", k=story.k))
-    step = _step_of(row)
+    step = _step_of(row, row["outcome"] in SCALES or row["outcome"] in themes)
     marks: dict[str, Any] = {"key": f"action:{action.id}", "people": int(row["people"])}
     if row["verdict"] == Verdict.NOT_SHOWN:
         sentence = say("actions.no_change", head=head, noun=noun, unseen=_written(row["unseen"], row["unit"]))
@@ -54,9 +55,8 @@ def _tell(action: Action, row: pd.Series, story: Story) -> blocks.Block:
     return blocks.finding(sentence, [step], "rose" if rose else "fell", **marks)
 
 
-def _step_of(row: pd.Series) -> Estimate:
+def _step_of(row: pd.Series, said: bool) -> Estimate:
     """The step as an estimate: points of a share or score, or how many times as long."""
-    said = row["outcome"] in SCALES or row["outcome"] in THEME_WORDS
     value, low, high = (row[name] * SIZE.get(row["unit"], 1) for name in ("value", "low", "high"))
     unit = {"share": "points", "ratio": "times"}.get(row["unit"], row["unit"])
     return Estimate(value, low, high, int(row["people"]), unit, SAID if said else OBSERVED)

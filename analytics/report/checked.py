@@ -43,7 +43,7 @@ def flag_texts(scored: pd.DataFrame, label: str) -> pd.Series:
         return scored["churn_intent"].ge(0.5).where(scored["churn_intent"].notna()).astype(float)
     if label in CLASSES:
         return scored["sentiment"].eq(label).astype(float)
-    if label in THEMES:
+    if not label.startswith(PRAISE):
         return scored["negative_themes"].map(lambda names: label in names).astype(float)
     praised = label.removeprefix(PRAISE)
     return scored["themes"].map(lambda tags: any(t == praised and t.polarity == "positive" for t in tags)).astype(float)
@@ -61,7 +61,7 @@ def check_share(
     Parameters
     ----------
     label
-        One of `LABELS`.
+        One of `labels_of` the organisation's themes.
     texts
         The period's scored texts, redacted.
     past

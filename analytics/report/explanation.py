@@ -56,7 +56,7 @@ def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
     """One open problem: what customers say, what the operation recorded, what differs."""
     diagnosis = tested.diagnosis(story, key, tested.cut(story))
     problem, frame = diagnosis.problem, diagnosis.frame
-    name = name_problem(problem)
+    name = name_problem(problem, story)
     like = f" of the same {listed(list(diagnosis.by))}" if diagnosis.by else ""
     part, company = f"{diagnosis.compared:,} of", _company_says(diagnosis)
     part = "all" if diagnosis.compared == diagnosis.n else part
@@ -71,9 +71,13 @@ def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
     return [head, blocks.finding(sentence, evidence, people=people), blocks.prose(account, evidence)]
 
 
-def name_problem(problem: Problem) -> str:
+def name_problem(problem: Problem, story: Story) -> str:
     """A problem as a reader knows it."""
-    return "answers that customers dispute" if problem.key == DISPUTED.column else words.THEME_WORDS[problem.key]
+    return (
+        "answers that customers dispute"
+        if problem.key == DISPUTED.column
+        else words.name_blamed(story.themes)[problem.key]
+    )
 
 
 def _company_says(diagnosis: Diagnosis) -> str:

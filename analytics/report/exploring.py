@@ -35,8 +35,7 @@ from analytics.text.comments import whole_texts
 from analytics.text.phrases import distinctive_phrases
 from analytics.text.quotes import pick_quotes
 from analytics.text.read_sets import COMPLAINT, LEAVING
-from analytics.text.readings import LABELS, OTHER, PRAISE
-from analytics.text.themes import THEMES
+from analytics.text.readings import OTHER, PRAISE, labels_of
 
 EXAMPLES, LONGEST_EXAMPLE = 3, 400  # texts shown of each kind of cut, and characters of each
 FEWEST = 50  # cases that must carry a figure before it is ranked
@@ -182,8 +181,9 @@ def show_own_words(story: Story) -> Section:
 @section
 def show_shares(story: Story) -> Section:
     """Shares of what texts say, as readers would count them, and whether more texts are to be read."""
-    shares = story.shares_of([label for label in LABELS if label not in THEMES], story.written)
-    shares |= story.shares_of(THEMES, story.critical)
+    themes = story.themes.names
+    shares = story.shares_of(labels_of(themes)[len(themes) :], story.written)
+    shares |= story.shares_of(themes, story.critical)
     label, own = story.period.label, int(story.readings.index.isin(story.current.index).sum())
     state = f"{own:,} texts of {label} are read."
     state += say("exploring.monthly", n=MONTHLY) if own < MONTHLY else ""
@@ -191,23 +191,24 @@ def show_shares(story: Story) -> Section:
         state += say("exploring.too_old", alike=too_old[0].alike, period=label)
     content = [blocks.finding(state)]
     rows = [
-        {"label": word_label(name), **vars(share.estimate), "check": describe_check(share)}
+        {"label": word_label(name, story), **vars(share.estimate), "check": describe_check(share)}
         for name, share in shares.items() if share.method != "not known"
     ]  # fmt: skip
     if rows:
         unread, people = words.unread_sentence(story.unread), count_people(story.written)
         n, listing = len(story.written), pd.DataFrame(rows)
         content.append(table_of("shares", listing, source=SAID, n=n, people=people, unread=unread))
-    unknown = [word_label(name) for name, share in shares.items() if share.method == "not known"]
+    unknown = [word_label(name, story) for name, share in shares.items() if share.method == "not known"]
     if unknown:
         content.append(blocks.unknown(f"How many say this is not known: {', '.join(unknown)}.", settle=READ_150))
     return section_of(content)
 
 
-def word_label(label: str) -> str:
+def word_label(label: str, story: Story) -> str:
     """A label of what texts say, as a reader would name it."""
     theme = label.removeprefix(PRAISE)
-    names = {OTHER: "a problem not in the list", LEAVING: "leaves", COMPLAINT: "complains"} | words.THEME_WORDS
+    names = {OTHER: "a problem not in the list", LEAVING: "leaves", COMPLAINT: "complains"}
+    names |= words.name_blamed(story.themes)
     return f"{names.get(theme, theme)}{': thanked for' if theme != label else ''}"
 
 

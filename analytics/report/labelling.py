@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from analytics.publish import blocks
-from analytics.report.words import THEME_WORDS, WORDS, capital, say
+from analytics.report.words import WORDS, capital, name_blamed, say
 from analytics.text.agreement import Agreement, measure_agreement
 from analytics.text.read_sets import COMPLAINT, LEAVING
 from analytics.text.readings import OTHER, SKIPPED, LabellingSession, Reading
-from analytics.text.themes import THEMES
 
 if TYPE_CHECKING:
     from ipywidgets import VBox
@@ -60,7 +59,8 @@ class _Panel:
         self.text, self.status = widgets.HTML(), widgets.HTML()
         self.help = widgets.HTML(f"<small>{say('labelling.help')}</small>")
         self.progress = widgets.IntProgress(layout=widgets.Layout(width="20em"))
-        self.names = {theme: f"{k} {THEME_WORDS[theme]}" for k, theme in enumerate(THEMES, 1)}
+        words = name_blamed(session.themes)
+        self.names = {theme: f"{k} {words[theme]}" for k, theme in enumerate(session.themes.names, 1)}
         self.names |= {label: f"{key} {words}" for key, (label, words) in FLAGS.items()}
         self.state = dict.fromkeys(self.names, "")
         chip = widgets.Layout(width="auto", height="34px")
@@ -80,7 +80,7 @@ class _Panel:
 
     def _turn(self, label: str, state: str | None = None) -> None:
         """Put a chip into a state, or into its next one."""
-        states = ["", "yes"] if label not in THEMES else ["", "blame", "praise"]
+        states = ["", "yes"] if label not in self.session.themes.names else ["", "blame", "praise"]
         after = states[(states.index(self.state[label]) + 1) % len(states)]
         self.state[label] = after if state is None or state == self.state[label] else state
         self._paint()
@@ -102,14 +102,18 @@ class _Panel:
         self._show()
 
     def _reading(self, sentiment: str) -> Reading:
-        blame, praise = (tuple(t for t in THEMES if self.state[t] == kind) for kind in ("blame", "praise"))
+        blame, praise = (
+            tuple(t for t in self.session.themes.names if self.state[t] == kind) for kind in ("blame", "praise")
+        )
         return Reading(sentiment, blame, praise, *(bool(self.state[label]) for label, _ in FLAGS.values()))
 
     def _type(self, change: dict[str, Any]) -> None:
         """Do what typed keys say, in order; nothing is saved where one of them is not known."""
         words = change["new"].lower().split()
         self.keys.value, self.message = "", ""
-        themes = {f"{sign}{k}": (t, sign) for k, t in enumerate(THEMES, 1) for sign in ("", "-", "+")}
+        themes = {
+            f"{sign}{k}": (t, sign) for k, t in enumerate(self.session.themes.names, 1) for sign in ("", "-", "+")
+        }
         ends = {**KEYS, "z": self.undo.description}
         if unknown := [word for word in words if word not in {**themes, **FLAGS, **ends}]:
             self.message = f"Key {unknown[0]} is not known."

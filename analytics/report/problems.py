@@ -29,7 +29,6 @@ QUOTABLE = 0.75  # probability of its theme, and of its polarity, below which a 
 CATEGORIES = 8  # recorded categories of complaints shown, the largest first
 DRAWN = 10  # traits drawn, those blamed or thanked for most
 DETAILED = 90  # characters from which praise may tell a story
-BLAMED, THANKED_FOR = words.THEME_WORDS, words.PRAISE_WORDS  # a theme in words
 THANKED = "praise:"  # keys of sentences that say what customers thank for
 
 
@@ -41,6 +40,7 @@ def show_problems(story: Story) -> Section:
     """
     try:
         table = tested.problems(story)
+        table = table.assign(blamed=table["theme"].map(words.name_blamed(story.themes)))
     except NotMeasured as lack:
         line, recorded = not_known(lack), _recorded(story)
         return Section([*recorded, *line.blocks], [*recorded, line.answer][0], line.unknowns)
@@ -89,7 +89,7 @@ def _moved(row: pd.Series) -> Block:
 def _judged(row: pd.Series, predicate: str, *, keyed: bool = False) -> Block:
     """What is said of a theme, with its share and the rule about its movement."""
     key = f"problem:{row['theme']}" if keyed else ""
-    sentence = f"{capital(BLAMED[row['theme']])}{predicate}"
+    sentence = f"{capital(row['blamed'])}{predicate}"
     evidence = [] if pd.isna(row["value"]) else [estimate_of(row)]
     return blocks.finding(sentence, evidence, row["word"], better="lower", key=key, people=int(row["n"]))
 
@@ -103,7 +103,7 @@ def _thanks(story: Story, praise: pd.DataFrame) -> list[Block]:
     if not told:
         return [blocks.finding(f"Of no trait can we say that more than {OPEN_SHARE:.0%} thank us for it.")]
     evidence = [estimate_of(row) for row in told]
-    traits = [f"{THANKED_FOR[row['theme']]}, {figure_of(e)}," for row, e in zip(told, evidence, strict=True)]
+    traits = [f"{row['thanked']}, {figure_of(e)}," for row, e in zip(told, evidence, strict=True)]
     sentence = f"They thank us for {listed(traits)} of the {evidence[0].n:,} who wrote."
     key, people = THANKED + told[0]["theme"], min(int(row["people"]) for row in told)
     return [blocks.finding(sentence, evidence, key=key, people=people), *_thanked_team(story)]
@@ -115,15 +115,18 @@ def measure_praise(story: Story) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row per theme, most thanked first: theme, value, low, high (NaN where not known), n, unit, source and
-        people (customers with such a label).
+        One row per theme, most thanked first: theme, thanked (its name as such), value, low, high (NaN where not
+        known), n, unit, source and people (customers with such a label).
     """
     texts = voices(story)
-    rows, labels = [], [PRAISE + theme for theme in BLAMED]
+    rows, names = [], words.name_thanked(story.themes)
+    labels = [PRAISE + theme for theme in names]
     for label, told in story.shares_of(labels, texts).items():
         theme = label.removeprefix(PRAISE)
         with_thanks = texts[_naming(texts["praised"], theme)]
-        rows.append({"theme": theme, **vars(told.estimate), "people": count_people(with_thanks)})
+        rows.append(
+            {"theme": theme, "thanked": names[theme], **vars(told.estimate), "people": count_people(with_thanks)}
+        )
     return pd.DataFrame(rows).sort_values("value", key=lambda v: -v.round(9), kind="stable", ignore_index=True)
 
 
@@ -152,7 +155,7 @@ def _stakes(story: Story, named: pd.DataFrame) -> list[Stake]:
     for _, row in named[named["theme"].map(stands)].iterrows():
         writers, theme = row["n"] / story.months, row["theme"]
         texts = story.critical[_naming(story.critical["negative_themes"], theme)]
-        sentence = say("problems.stake", theme=capital(BLAMED[theme]), share=estimate_of(row), x=row, who=who)
+        sentence = say("problems.stake", theme=capital(row["blamed"]), share=estimate_of(row), x=row, who=who)
         finding = blocks.tagged(name_problem(row), sentence=blocks.finding(sentence).data["sentence"])
         touched, low = row["value"] * writers, max((row["low"] - OPEN_SHARE) * writers, 0.0)
         stakes.append(Stake(finding, touched, low, touched, 0.0, people=tested.ids(texts)))
@@ -170,7 +173,7 @@ def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> B
     rank = both[["value", "value_thank"]].fillna(0).max(axis=1).round(9)
     drawn = both.loc[(-rank).sort_values(kind="stable").index[:DRAWN]]
     drawn = drawn.sort_values("value", ascending=False, kind="stable", na_position="last")
-    drawn = drawn.assign(blame=drawn["theme"].map(BLAMED), thank=drawn["theme"].map(THANKED_FOR))
+    drawn = drawn.rename(columns={"blamed": "blame", "thanked": "thank"})
     columns = ["blame", "value", "low", "high", "n", "thank", "value_thank", "low_thank", "high_thank", "n_thank"]
     wrote, facts = int(praise["n"].max()), {"who": words.name_writers(story.writers), "level": story.confidence}
     marks: dict[str, Any] = {"source": SAID, "people": min(n, wrote), "alt": f"Blamed most: {drawn.iloc[0]['blame']}."}
@@ -189,14 +192,14 @@ def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
     rows = table[table["value"].isna() & (table["counted"] > counted)]
     if rows.empty:
         return []
-    tagged = listed([f"{BLAMED[row['theme']]} ({row['counted']:.0%} of labels)" for _, row in rows.iterrows()])
+    tagged = listed([f"{row['blamed']} ({row['counted']:.0%} of labels)" for _, row in rows.iterrows()])
     return [blocks.unknown(f"How many name {tagged} is not known: it may be more.", settle=READ_150)]
 
 
 def _name_leaders(leaders: pd.DataFrame, *, figures: bool = False) -> str:
     """Which theme is named most, or between which that cannot be told."""
     names = [
-        f"{BLAMED[row['theme']]}{f', {figure_of(estimate_of(row))}' if figures else ''}"
+        f"{row['blamed']}{f', {figure_of(estimate_of(row))}' if figures else ''}"
         for _, row in leaders.head(2).iterrows()
     ]
     more = f" and {len(leaders) - 2} more" if len(leaders) > 2 else ""
@@ -228,7 +231,7 @@ def _recorded(story: Story) -> list[Block]:
 
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
-    rows, checked = table.assign(theme=table["theme"].map(BLAMED)), describe_check(table.iloc[0])
+    rows, checked = table.assign(theme=table["blamed"]), describe_check(table.iloc[0])
     facts = {"checked": checked, "model": story.theme_model}
     people, unread = count_people(story.critical), words.unread_sentence(story.unread)
     return words.table_of("problems", rows, source=SAID, n=n, people=people, unread=unread, **facts)
@@ -249,7 +252,7 @@ def _quotes(story: Story, table: pd.DataFrame, praise: pd.DataFrame) -> list[Blo
 
 def _quote_traits(story: Story, themes: pd.Series, texts: pd.DataFrame, polarity: str, used: list[str]) -> list[Block]:
     """A quote for each of the first traits that enough people `named` with this polarity; no text twice."""
-    names, verb = (BLAMED, "blame") if polarity == "negative" else (THANKED_FOR, "thank for")
+    names, verb = (words.name_blamed, "blame") if polarity == "negative" else (words.name_thanked, "thank for")
     quoted, contexts, groups = list[str](), list[str](), list[pd.DataFrame]()
     for theme in themes:
         named = texts[_naming(texts["named"], theme)]
@@ -258,7 +261,7 @@ def _quote_traits(story: Story, themes: pd.Series, texts: pd.DataFrame, polarity
         chosen = pick_quotes(_surest(named, theme, polarity, story), 1, used)
         used += chosen
         quoted += chosen
-        contexts += [names[theme]] * len(chosen)
+        contexts += [names(story.themes)[theme]] * len(chosen)
         groups += [named] * len(chosen)
     caption, n = f"In their words: what they {verb}", sum(map(len, groups))
     people = min(map(count_people, groups), default=0)

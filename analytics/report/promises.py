@@ -15,7 +15,7 @@ from analytics.publish.format import NOT_KNOWN, worded
 from analytics.report import tested
 from analytics.report.section import Section, Stake, section, section_of
 from analytics.report.story import Story
-from analytics.report.words import THEME_WORDS, WORDS, estimates_of, figure_of, say, table_of, word_withheld
+from analytics.report.words import WORDS, estimates_of, figure_of, name_blamed, say, table_of, word_withheld
 from analytics.tables.schema import NotMeasured
 
 VERDICTS = WORDS["verdict"]
@@ -120,7 +120,7 @@ def _strategy(story: Story) -> list[blocks.Block]:
     if declared is None or not story.has_texts:
         return []
     judged = tested.congruence(story, declared.archetype)
-    themes = judged["theme"].map(THEME_WORDS).groupby(judged["verdict"]).agg(list)
+    themes = judged["theme"].map(name_blamed(story.themes)).groupby(judged["verdict"]).agg(list)
     told = [
         say(f"promises.{word}", themes=themes[verdict], share=OPEN_SHARE)
         for verdict, word in CONGRUENCE.items() if verdict in themes

@@ -30,7 +30,6 @@ from analytics.report.words import TABLES, counted, estimate_of, least_seen, say
 from analytics.tables.schema import NotMeasured
 from analytics.text.linear import CLASSES
 from analytics.text.read_sets import COMPLAINT, LEAVING
-from analytics.text.themes import THEMES
 
 POWER = 0.8  # of a test to see the least difference that is named
 
@@ -82,15 +81,21 @@ def compare(story: Story, a: str = "", b: str = "") -> Section:
     nowhere = table[["a", "b"]].isna().all(axis=1)
     rows, facts = table[~nowhere], {"a": a, "b": b, "compared": int(table["p_value"].notna().sum())}
     apart = rows[rows["differs"]]
-    sentence = say("compare.apart" if len(apart) else "compare.none", names=[*map(_name, apart["name"])], **facts)
+    sentence = say(
+        "compare.apart" if len(apart) else "compare.none", names=[_name(name, story) for name in apart["name"]], **facts
+    )
     evidence = [_estimate(row, side) for _, row in apart.iterrows() for side in "ab"]
     content = [blocks.finding(sentence, evidence, people=apart["people"].min() if len(apart) else blocks.RECORDS)]
     if len(rows):
-        cells = pd.DataFrame([_cells(row) for _, row in rows.iterrows()], rows.index).assign(q_value=rows["q_value"])
+        cells = pd.DataFrame([_cells(row, story) for _, row in rows.iterrows()], rows.index).assign(
+            q_value=rows["q_value"]
+        )
         n, people = int(rows[["a_n", "b_n"]].to_numpy().max()), rows["people"].tolist()
         content.append(table_of("compare", cells, source=[SAID, OBSERVED], n=n, people=people, **facts))
     if nowhere.any():
-        content.append(blocks.unknown(say("compare.unknown", names=[*map(_name, table.loc[nowhere, "name"])])))
+        content.append(
+            blocks.unknown(say("compare.unknown", names=[_name(name, story) for name in table.loc[nowhere, "name"]]))
+        )
     return section_of(content)
 
 
@@ -132,7 +137,8 @@ def _side(story: Story, side: str) -> Story:
 def _figures(side: Story) -> dict[str, _Figure]:
     moods = [*CLASSES, LEAVING, COMPLAINT]
     parts = (
-        lambda: _scores(side), lambda: _shares(side, moods, side.written), lambda: _shares(side, THEMES, side.critical),
+        lambda: _scores(side), lambda: _shares(side, moods, side.written),
+        lambda: _shares(side, side.themes.names, side.critical),
         *(lambda clock=clock: _clock(side, clock) for clock in ("customer_clock_h", "company_clock_h")),
     )  # fmt: skip
     figures: list[_Figure] = []
@@ -172,7 +178,13 @@ def _row(first: _Figure, second: _Figure, story: Story) -> dict[str, Any]:
     if people < story.k:
         a, b = (Estimate(np.nan, np.nan, np.nan, 0, e.unit, e.source) for e in (a, b))
     together = _correlation(first, second)
-    if first.name in (*THEMES, *CLASSES, LEAVING, COMPLAINT, *CLOCKS):  # no mean of points: nothing is gained by it
+    if first.name in (
+        *story.themes.names,
+        *CLASSES,
+        LEAVING,
+        COMPLAINT,
+        *CLOCKS,
+    ):  # no mean of points: nothing is gained by it
         together = min(together, 0.0)
     gap, low, high = difference_bounds(b, a, together=together)
     z = z_score(story.confidence)
@@ -202,17 +214,17 @@ def _estimate(row: pd.Series, side: str) -> Estimate:
     return Estimate(value, low, high, int(row[f"{side}_n"]), row["unit"], row["source"])
 
 
-def _name(name: str) -> str:
-    return str(TABLES["clocks"]["columns"].get(name) or word_label(name))
+def _name(name: str, story: Story) -> str:
+    return str(TABLES["clocks"]["columns"].get(name) or word_label(name, story))
 
 
-def _cells(row: pd.Series) -> dict[str, str]:
+def _cells(row: pd.Series, story: Story) -> dict[str, str]:
     """A row in words, its figures with their intervals."""
     unit, scale = ("points", 100) if row["unit"] == "share" else (row["unit"], 1)
     gap, low, high = (float(row[name]) * scale for name in ("difference", "low", "high"))
     sides = {side: NOT_KNOWN if np.isnan(row[side]) else counted(_estimate(row, side)) for side in "ab"}
     known = not np.isnan(gap)
-    return {"name": _name(row["name"]), **sides} | {
+    return {"name": _name(row["name"], story), **sides} | {
         "difference": write_interval(gap, low, high, unit) if known else NOT_KNOWN,
         "differs": "yes" if row["differs"] else "not shown" if known else NOT_KNOWN,
         "unseen": least_seen(row["unseen"], row["unit"]) if known else NOT_KNOWN,

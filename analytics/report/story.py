@@ -126,7 +126,7 @@ class Story(Texts):
         Whatever is asked for without it is made then, one thing after the other, and is the same. Returns this story.
         """
         with suppress(NotMeasured), ThreadPoolExecutor(1) as aside:
-            _ = self._texts, self._top_marks  # what both threads need
+            _ = self._texts, self._top_marks, self.taught  # what both threads need
             closely = aside.submit(lambda: self.closely)
             _ = self.cases
             _ = self.comments

@@ -6,7 +6,7 @@ The texts of a `Story`; nothing here draws or words anything.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 from urllib.parse import quote
 
 import pandas as pd
@@ -26,6 +26,7 @@ from analytics.text.comments import collect_comments, complained_about, find_nam
 from analytics.text.linear import CLASSES
 from analytics.text.new_themes import GROUPS, find_new_themes, keep_centres, read_centres
 from analytics.text.own_model import FEWEST_READINGS, OwnModel, load_own_model
+from analytics.text.own_themes import ThemeList, fit_themes, list_themes
 from analytics.text.pages import PAGES, Pages
 from analytics.text.readings import count_drawn, find_readings, find_store
 from analytics.text.scored import Reader
@@ -108,6 +109,21 @@ class Texts:
         texts["period"] = period_of(texts["at"], self.config.report.frequency)
         return texts.assign(redacted=self.redact(texts, self.period.start))
 
+    @cached_property
+    def themes(self) -> ThemeList:
+        """Which themes this organisation has, by name."""
+        return list_themes(self.config)
+
+    @cached_property
+    def taught(self) -> ThemeList:
+        """The same with heads that tag its own ones, fitted beside the texts of the history."""
+        return fit_themes(self.config, self.texts)
+
+    @property
+    def texts(self) -> pd.Series:
+        """The customers' own words of the whole history, as written."""
+        return self._texts["text"]
+
     @property
     def texts_now(self) -> pd.DataFrame:
         """The period's texts, not scored: their customers' own words, what was cut, and `redacted`."""
@@ -136,7 +152,8 @@ class Texts:
         """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
         text = self.config.text
         model = self.own_model or ("auto" if text.own else text.model)
-        options = {"model": model, "accurate_limit": text.accurate_limit, "cache": self._pages}
+        options: dict[str, Any] = {"model": model, "accurate_limit": text.accurate_limit, "cache": self._pages}
+        options["themes"] = self.taught
         brands = self.config.organisation.brands
         scores = score_comments(self._texts, self._history_tables, brands=brands, **options)
         return self._texts.assign(text=self._texts["redacted"]).drop(columns="redacted").join(scores)
@@ -151,7 +168,7 @@ class Texts:
     @cached_property
     def reader(self) -> Reader:
         """The accurate models, for texts that are counted or quoted one by one; on one core, for `prepare`."""
-        return Reader.accurate(self._pages, self.config.organisation.brands, threads=1)
+        return Reader.accurate(self._pages, self.config.organisation.brands, threads=1, themes=self.taught)
 
     @cached_property
     def closely(self) -> pd.Series:
@@ -210,16 +227,14 @@ class Texts:
     @cached_property
     def problem_table(self) -> pd.DataFrame:
         """Each theme's share of the period's `critical` writers who name it as a problem, and its movement."""
-        from analytics.text.themes import THEMES
-
-        shares = self.shares_of(THEMES, self.critical)
+        shares = self.shares_of(self.themes.names, self.critical)
         table = measure_problems(self.critical, self._without_top_marks(self.comments), self.history, shares)
         if table["value"].isna().all():
             raise NotMeasured("no theme's share can be told within 15 points", needed_for="shares of problems")
         return table
 
     def shares_of(self, labels: Sequence[str], texts: pd.DataFrame) -> dict[str, CheckedShare]:
-        """Share of the period's `written` or `critical` texts that readers would give each of some `LABELS`."""
+        """Share of the period's `written` or `critical` texts that readers would give each of some `labels_of`."""
         same = self.comments["source"].isin(texts["source"].unique()) & self.comments["sentiment"].ne("unknown")
         past = self.comments[same].assign(words=self._texts["text"].str.count(r"\S+"))
         critical = self._without_top_marks(past)
@@ -240,7 +255,7 @@ class Texts:
         texts = self._texts[self._texts["period"].isin(rows["period"])]
         earlier = texts[texts["period"] != self.period.name]
         redacted = self.redact(earlier, self.period.previous(RECENT - 1).start).reindex(texts.index)
-        return find_readings(rows, texts.assign(text=redacted.fillna(texts["redacted"])))
+        return find_readings(rows, texts.assign(text=redacted.fillna(texts["redacted"])), self.themes)
 
     @cached_property
     def new_themes(self) -> pd.DataFrame:

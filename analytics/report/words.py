@@ -19,6 +19,7 @@ from analytics.publish.format import format_interval, write_interval
 from analytics.publish.people import People
 from analytics.report.cutoff import Coverage
 from analytics.report.texts import Unread
+from analytics.text.own_themes import ThemeList
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
 _THEMES, WORDS, LACK_WORDS, SENTENCES, TABLES = (
@@ -47,6 +48,18 @@ def say(sentence: str, **facts: object) -> str:
 
 def _fill(template: str, facts: Mapping[str, object]) -> str:
     return _Writer().vformat(template, (), facts)
+
+
+def name_blamed(themes: ThemeList) -> dict[str, str]:
+    """The organisation's themes as they are blamed: by its own label, else as shipped; then those it left out."""
+    labels = {name: theme.label or THEME_WORDS[name] for name, theme in themes.settings.items()}
+    return {name: labels.get(name) or THEME_WORDS[name] for name in dict.fromkeys((*themes.names, *THEME_WORDS))}
+
+
+def name_thanked(themes: ThemeList) -> dict[str, str]:
+    """The organisation's themes as they are thanked for."""
+    thanks = {name: theme.thanks or PRAISE_WORDS.get(name) or theme.label for name, theme in themes.settings.items()}
+    return {name: thanks.get(name) or PRAISE_WORDS[name] for name in themes.names}
 
 
 def table_of(

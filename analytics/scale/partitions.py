@@ -24,6 +24,7 @@ from analytics.measures.summarise import COLUMNS, Measure, summarise
 from analytics.tables.schema import FIELDS, TEXT_SCORES, Tables
 from analytics.tables.sources import read_file
 from analytics.text.comments import NAME_COLUMNS, NUMBERS, find_names, score_and_redact
+from analytics.text.own_themes import ThemeList
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -142,7 +143,14 @@ def _row_groups(file: Path) -> list[tuple[Path, list[int]]]:
     return [(file, run) for run in runs]
 
 
-def score_parts(frame: "dd.DataFrame", column: str, *, model: str = "fast", **options: Sequence[str]) -> "dd.DataFrame":
+def score_parts(
+    frame: "dd.DataFrame",
+    column: str,
+    *,
+    model: str = "fast",
+    themes: ThemeList | None = None,
+    **options: Sequence[str],
+) -> "dd.DataFrame":
     """Score and redact one column of texts; every other column comes along, but an earlier score is replaced.
 
     Parameters
@@ -153,11 +161,11 @@ def score_parts(frame: "dd.DataFrame", column: str, *, model: str = "fast", **op
         The texts.
     model
         'fast' or 'accurate': one for all partitions.
-    **options
+    themes, **options
         brands, names, patterns: see `score_and_redact`.
     """
     kept = frame.drop(columns=[c for c in TEXT_SCORES[1:] if c in frame.columns and c != column])
-    settings = {"model": model, **{name: tuple(values) for name, values in options.items()}}
+    settings = {"model": model, "themes": themes, **{name: tuple(values) for name, values in options.items()}}
     return kept.map_partitions(_score, column, settings, meta=_score(kept._meta, column, settings))
 
 

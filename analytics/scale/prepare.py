@@ -22,6 +22,8 @@ from analytics.tables.read import open_layout, write_quarantine
 from analytics.tables.schema import DTYPES, FIELDS
 from analytics.tables.sources import Raw, find_files
 from analytics.text.comments import NAME_COLUMNS, TEXTS
+from analytics.text.own_themes import fit_themes
+from analytics.text.thread import read_own_words
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
@@ -64,6 +66,7 @@ def prepare(config: Config, output: Path, until: pd.Timestamp) -> list[Path]:
     organisation, model = config.organisation, "accurate" if config.text.model == "accurate" else "fast"
     options: dict[str, Any] = {"brands": organisation.brands, "patterns": organisation.order_number_patterns}
     options |= {"names": partitions.collect_names(list(typed.values())), "model": model}
+    options |= {"themes": fit_themes(config, _some_texts(typed) if config.themes else [])}
     for table, frame in typed.items():
         text = TEXTS[table][2] if table in TEXTS else None
         if text is not None and text in frame.columns:
@@ -81,6 +84,13 @@ def prepare(config: Config, output: Path, until: pd.Timestamp) -> list[Path]:
         summary.to_csv(output / "summary.csv", index=False)
         written.append(output / "summary.csv")
     return written
+
+
+def _some_texts(tables: "dict[str, dd.DataFrame]") -> list[str]:
+    """The customers' own words in the first partition of each table, beside which own themes are fitted."""
+    columns = ((frame, TEXTS[table][2]) for table, frame in tables.items() if table in TEXTS)
+    parts = [frame[text].get_partition(0).compute().dropna() for frame, text in columns if text in frame.columns]
+    return [text for part in parts for text in read_own_words(part.astype("str"))["text"]]
 
 
 def _open(table: str, source: Source, config: Config, output: Path) -> "dd.DataFrame":

@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.text.read_sets import COMPLAINT, LEAVING
-from analytics.text.readings import CORRECTED, LABELS, SKIPPED, flag_labels
-from analytics.text.themes import THEMES
+from analytics.text.readings import CORRECTED, FURTHER, SKIPPED, all_offered, flag_labels
 
 
 @dataclass(frozen=True)
@@ -63,14 +62,14 @@ def measure_agreement(labels: pd.DataFrame) -> list[Agreement]:
     --------
     >>> labels = pd.DataFrame({"text_hash": list("wxyz") * 2, "labeller": ["Ann"] * 4 + ["Ben"] * 4, "drawn": "random"})
     >>> labels["sentiment"] = [{"n": "negative", "p": "positive"}[letter] for letter in "nppn" + "npnn"]
-    >>> labels[["blame", "praise", "other", "leaving", "complaint"]] = ""
+    >>> labels[["blame", "praise", "other", "leaving", "complaint", "offered"]] = ""
     >>> [(pair.n, pair.kappa) for pair in measure_agreement(labels)]  # po = 3/4, pe = 1/2 * 3/4 + 1/2 * 1/4
     [(4, 0.5)]
     """
     rows = labels[labels["sentiment"].ne(SKIPPED) & labels["drawn"].ne(CORRECTED)]
     rows = rows.drop_duplicates(["text_hash", "labeller"], keep="last").set_index("text_hash")
     answers = {
-        "sentiment": rows[["sentiment"]], "themes": flag_labels(rows)[[*LABELS[: 2 * len(THEMES)]]],
+        "sentiment": rows[["sentiment"]], "themes": flag_labels(rows, all_offered(rows)).drop(columns=[*FURTHER]),
         **{name: rows[[name]].replace("", np.nan) for name in (LEAVING, COMPLAINT)},
     }  # fmt: skip
     agreements = []

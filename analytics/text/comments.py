@@ -12,6 +12,7 @@ import pandas as pd
 from analytics.tables.cases import case_ids
 from analytics.tables.schema import TEXT_SCORES, Tables
 from analytics.text.linear import PROBABILITIES
+from analytics.text.own_themes import ThemeList
 from analytics.text.pages import Pages
 from analytics.text.scored import score_own_words
 from analytics.text.thread import Reason, by_customers, read_own_words
@@ -77,7 +78,7 @@ def read_comments(
     model: str = "auto",
     cache: str | Path | Pages | None = None,
     patterns: Sequence[str] = (),
-    **options: int,
+    **options: Any,  # noqa: ANN401
 ) -> pd.DataFrame:
     """Collect, score and redact all customer texts of some tables.
 
@@ -145,6 +146,7 @@ def score_and_redact(
     names: Sequence[str] = (),
     patterns: Sequence[str] = (),
     model: str = "auto",
+    themes: ThemeList | None = None,
 ) -> pd.DataFrame:
     """Score texts for a file: the redacted text and flat columns of scores beside it, nothing else.
 
@@ -152,7 +154,7 @@ def score_and_redact(
     ----------
     texts
         A column of texts; missing ones stay missing and are scored 'unknown'.
-    brands, model
+    brands, model, themes
         See `score_texts`.
     names, patterns
         See `redact`.
@@ -179,7 +181,7 @@ def score_and_redact(
     codes, distinct = pd.factorize(texts, use_na_sentinel=False)  # equal texts are read once
     different = pd.Series(distinct, dtype="str")
     own = read_own_words(different)
-    scores = score_own_words(own, brands=brands, model=model).rename(columns={"reason": "unknown_because"})
+    scores = score_own_words(own, brands, model, themes=themes).rename(columns={"reason": "unknown_because"})
     scores["negative_themes"] = scores["themes"].map(complained_about)
     for column in LISTS:
         scores[column] = scores[column].map("; ".join).astype("str")

@@ -7,7 +7,7 @@ buttons, and what is said about agreement, are ``report.labelling``.
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,19 +22,22 @@ from analytics.tables.schema import NotMeasured, Tables
 from analytics.text.clean import normalise, reason_to_abstain
 from analytics.text.comments import collect_comments, find_names
 from analytics.text.linear import CLASSES
+from analytics.text.own_themes import SHIPPED, ThemeList, list_themes
 from analytics.text.read_sets import COMPLAINT, LEAVING
 from analytics.text.redact import redact
 from analytics.text.themes import THEMES
+from analytics.theme_settings import Theme
 
 FOLDER = "labels"  # in the derived data, unless the configuration names a file
 ABOUT = ["sentiment", "blame", "praise", "other", LEAVING, COMPLAINT]
-COLUMNS = ["text_hash", "labeller", "labelled_at", "drawn", "period", *ABOUT]
+OFFERED = "offered"  # names of the themes that the reader could give; '' for the shipped ones
+COLUMNS = ["text_hash", "labeller", "labelled_at", "drawn", "period", *ABOUT, OFFERED]
 SKIPPED = "skipped"
 SENTIMENTS = (*CLASSES, SKIPPED)
 RANDOM, CORRECTED = "random", "corrected"  # in order of a hash; where somebody saw a wrong label
 PRAISE = "praise:"  # before a theme's name: it is thanked for
 OTHER = "other"  # a problem that is none of the themes
-LABELS = (*THEMES, *(PRAISE + theme for theme in THEMES), OTHER, LEAVING, COMPLAINT, *CLASSES)
+FURTHER = (OTHER, LEAVING, COMPLAINT, *CLASSES)  # labels beside themes
 POOL = 1_000  # texts of a period that may be shown
 SHARED = 50  # texts a second reader gets of those the first has read, enough for an interval of kappa
 PATIENCE = 10  # seconds to wait for another reader's click to be saved
@@ -63,14 +66,15 @@ class Reading:
     leaving: bool = False
     complaint: bool = False
 
-    def as_row(self) -> dict[str, str]:
-        """Cells of the file; ValueError where the sentiment or a theme is not known."""
+    def as_row(self, themes: tuple[str, ...] = THEMES) -> dict[str, str]:
+        """Cells of the file, these themes having been offered; ValueError where a word is not known."""
         if self.sentiment not in SENTIMENTS:
             raise ValueError(f"sentiment {self.sentiment!r} is not known. Expected one of: {', '.join(SENTIMENTS)}.")
-        if stray := sorted({*self.blame, *self.praise} - {*THEMES}):
-            raise ValueError(f"theme {stray[0]!r} is not known. Expected some of: {', '.join(THEMES)}.")
+        if stray := sorted({*self.blame, *self.praise} - {*themes}):
+            raise ValueError(f"theme {stray[0]!r} is not known. Expected some of: {', '.join(themes)}.")
         flags = (str(int(flag)) for flag in (self.other, self.leaving, self.complaint))
-        return dict(zip(ABOUT, (self.sentiment, "|".join(self.blame), "|".join(self.praise), *flags), strict=True))
+        row = dict(zip(ABOUT, (self.sentiment, "|".join(self.blame), "|".join(self.praise), *flags), strict=True))
+        return row | {OFFERED: "" if themes == THEMES else "|".join(themes)}
 
 
 def text_hash(text: str) -> str:
@@ -113,12 +117,13 @@ class LabelStore:
         rows = pd.read_csv(self.path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
         if "label" in rows:  # as written by earlier versions
             rows = rows.rename(columns={"label": "sentiment"}).assign(**dict.fromkeys(ABOUT[1:], ""))
+        rows = rows if OFFERED in rows else rows.assign(**{OFFERED: ""})
         if absent := [column for column in COLUMNS if column not in rows]:
             message = f"{self.path}: no column {', '.join(absent)}. Restore the file from a copy, or move it away."
             raise ValueError(message)
         themes = {name for column in ("blame", "praise") for name in "|".join(rows[column]).split("|")} - {""}
-        flags = {*rows[ABOUT[3:]].to_numpy().ravel()} - {"", "0", "1"}
-        stray = sorted({*rows["sentiment"]} - {*SENTIMENTS} | themes - {*THEMES} | flags)
+        known, flags = {*_offered(rows)}, {*rows[ABOUT[3:]].to_numpy().ravel()} - {"", "0", "1"}
+        stray = sorted({*rows["sentiment"]} - {*SENTIMENTS} | themes - known | flags)
         if stray:
             raise ValueError(
                 f"{self.path}: {stray[0]!r} is not known. Expected {', '.join(SENTIMENTS)}, a theme, 0 or 1."
@@ -184,10 +189,14 @@ class LabellingSession:
         The period the texts come from.
     count
         Texts each reader is to see in this period, those of earlier sittings included.
+    themes
+        Those that the reader is offered.
     """
 
-    def __init__(self, store: LabelStore, pool: pd.DataFrame, labeller: str, period: str, count: int) -> None:
-        self.store, self.period, self.count = store, period, count
+    def __init__(
+        self, store: LabelStore, pool: pd.DataFrame, labeller: str, period: str, count: int, themes: ThemeList = SHIPPED
+    ) -> None:
+        self.store, self.period, self.count, self.themes = store, period, count, themes
         self._texts: dict[str, str] = dict(zip(pool["text_hash"], pool["text"], strict=True))
         self.become(labeller)
 
@@ -226,7 +235,7 @@ class LabellingSession:
             raise ValueError("a reading needs a reader: enter your name first.")
         if not self._queue:
             raise ValueError(f"no text is left to read in {self.period}.")
-        self.store.add(_row(self._queue[0], reading, self.labeller, self.period, RANDOM))
+        self.store.add(_row(self._queue[0], reading, self.labeller, self.period, RANDOM, self.themes))
         self._queue.pop(0)
         self.done += 1
 
@@ -241,9 +250,11 @@ class LabellingSession:
         return True
 
 
-def _row(text: str, reading: Reading, labeller: str, period: str, drawn: str) -> dict[str, str]:
+def _row(
+    text: str, reading: Reading, labeller: str, period: str, drawn: str, themes: ThemeList
+) -> dict[str, str]:  # fmt: skip
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    return dict(zip(COLUMNS, (text, labeller, now, drawn, period), strict=False)) | reading.as_row()
+    return dict(zip(COLUMNS, (text, labeller, now, drawn, period), strict=False)) | reading.as_row(themes.names)
 
 
 def open_session(config: str | Path | Config, period: str, labeller: str, count: int) -> LabellingSession:
@@ -289,7 +300,8 @@ def open_session(config: str | Path | Config, period: str, labeller: str, count:
     if count < 1:
         raise ValueError(f"count is {count}: the number of texts to read must be 1 or more.")
     settings = config if isinstance(config, Config) else load_config(config)
-    return LabellingSession(find_store(settings), read_pool(settings, period), labeller, period, count)
+    pool, themes = read_pool(settings, period), list_themes(settings)
+    return LabellingSession(find_store(settings), pool, labeller, period, count, themes)
 
 
 def correct_reading(config: Config, period: str, text: str, reading: Reading, labeller: str) -> None:
@@ -297,7 +309,7 @@ def correct_reading(config: Config, period: str, text: str, reading: Reading, la
 
     It is kept apart: texts that somebody picked are no random sample, so no share ever counts them.
     """
-    find_store(config).add(_row(text_hash(text), reading, labeller, period, CORRECTED))
+    find_store(config).add(_row(text_hash(text), reading, labeller, period, CORRECTED, list_themes(config)))
 
 
 def find_store(config: Config) -> LabelStore:
@@ -307,7 +319,7 @@ def find_store(config: Config) -> LabelStore:
     return LabelStore(config.resolve(own) if own else config.derived(f"{FOLDER}/{name}.csv"))
 
 
-def find_readings(rows: pd.DataFrame, texts: pd.DataFrame) -> pd.DataFrame:
+def find_readings(rows: pd.DataFrame, texts: pd.DataFrame, themes: ThemeList = SHIPPED) -> pd.DataFrame:
     """What readers say of the texts that they drew at random, where of several readers the first one counts.
 
     Parameters
@@ -316,17 +328,19 @@ def find_readings(rows: pd.DataFrame, texts: pd.DataFrame) -> pd.DataFrame:
         Of a `LabelStore`.
     texts
         comment_id, period and redacted text of all that could be drawn in these periods.
+    themes
+        Those of the organisation.
 
     Returns
     -------
     pandas.DataFrame
-        A row a text that was drawn, index as `texts`; a column for each of `LABELS`, 1, 0 or missing (not asked). A
-        text that several customers wrote word for word counts as often as it was drawn.
+        A row a text that was drawn, index as `texts`; a column for each of `labels_of` the themes, 1, 0 or missing (not
+        asked). A text that several customers wrote word for word counts as often as it was drawn.
     """
     rows = rows[rows["drawn"].eq(RANDOM) & rows["sentiment"].ne(SKIPPED)].drop_duplicates(["period", "text_hash"])
     texts = texts[texts["period"].isin(rows["period"]) & texts["text"].notna()]
     keys = pd.MultiIndex.from_arrays([texts["period"], texts["text"].map(text_hash)])
-    labels = flag_labels(rows).set_index(pd.MultiIndex.from_frame(rows[["period", "text_hash"]]))
+    labels = flag_labels(rows, themes).set_index(pd.MultiIndex.from_frame(rows[["period", "text_hash"]]))
     drawn = pd.DataFrame({"order": texts["comment_id"].map(_order), "read": keys.isin(labels.index)}, texts.index)
     drawn["first"] = drawn.groupby(keys)["order"].transform("min")
     last = drawn["first"].where(drawn["read"]).groupby(texts["period"]).transform("max")
@@ -339,15 +353,39 @@ def count_drawn(rows: pd.DataFrame) -> int:
     return int(rows.loc[rows["drawn"].eq(RANDOM) & rows["sentiment"].ne(SKIPPED), "text_hash"].nunique())
 
 
-def flag_labels(rows: pd.DataFrame) -> pd.DataFrame:
-    """Each label as 1 or 0, missing where the reader was not asked."""
+def labels_of(names: Sequence[str]) -> tuple[str, ...]:
+    """All labels of readings where these are the themes: each as a problem and as thanked for, and `FURTHER`."""
+    return (*names, *(PRAISE + name for name in names), *FURTHER)
+
+
+def flag_labels(rows: pd.DataFrame, themes: ThemeList = SHIPPED) -> pd.DataFrame:
+    """Each label as 1 or 0, missing where the reader was not asked.
+
+    A theme that joins others is named where one of these is, and was asked about where all of them were.
+    """
     asked = rows[COMPLAINT].ne("")
+    offered = rows[OFFERED].map(lambda names: {*names.split("|")} if names else {*THEMES})
     columns: dict[str, pd.Series] = {name: rows["sentiment"].eq(name) for name in CLASSES}
     for column, before in (("blame", ""), ("praise", PRAISE)):
-        named = rows[column].str.split("|")
-        columns |= {before + t: named.map(lambda names, t=t: t in names).where(asked) for t in THEMES}
+        named = rows[column].str.split("|").map(set)
+        for theme in themes.names:
+            any_of = {theme, *themes.parts(theme)}
+            flags = named.map(lambda names, any_of=any_of: bool(names & any_of)).astype(bool)
+            of_all = offered.map(lambda names, t=theme: t in names or names.issuperset(themes.parts(t))).astype(bool)
+            columns[before + theme] = flags.where(asked & (flags | of_all))
     columns |= {column: rows[column].eq("1").where(asked) for column in (OTHER, LEAVING, COMPLAINT)}
-    return pd.DataFrame(columns, rows.index).astype(float)[[*LABELS]]
+    return pd.DataFrame(columns, rows.index).astype(float)[[*labels_of(themes.names)]]
+
+
+def _offered(rows: pd.DataFrame) -> tuple[str, ...]:
+    """Names of all themes that some reader could give, shipped ones first."""
+    further = {name for cell in rows[OFFERED].unique() for name in cell.split("|") if name} - {*THEMES}
+    return (*THEMES, *sorted(further))
+
+
+def all_offered(rows: pd.DataFrame) -> ThemeList:
+    """The themes that readers were offered, whatever the organisation calls its themes now."""
+    return ThemeList({name: Theme(label=name) for name in _offered(rows) if name not in THEMES})
 
 
 def _order(comment_id: object) -> str:

@@ -4,6 +4,7 @@ The models live in `sentiment`, `churn_intent` and `themes`, the files of what w
 brings their answers together.
 """
 
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from analytics.text.thread import read_own_words
 
 if TYPE_CHECKING:
     from analytics.text.encoder import Encoder
+    from analytics.text.own_themes import ThemeList
     from analytics.text.themes import ThemeTag
 
 WINDOW = 90  # words: longer texts are read by the accurate model in windows of about as many
@@ -53,6 +55,7 @@ def score_texts(
     cache: str | Path | Pages | None = None,
     *,
     accurate_limit: int = ACCURATE_LIMIT,
+    themes: "ThemeList | None" = None,
 ) -> pd.DataFrame:
     """Score what customers wrote: sentiment, churn intent and themes, or why a text cannot be scored.
 
@@ -71,6 +74,8 @@ def score_texts(
         Folder that keeps what was read, by text and models' versions (see `pages`); only new texts are read.
     accurate_limit
         Number of new texts above which 'auto' takes the fast model; a long one counts once for every 90 words.
+    themes
+        The organisation's own list (`fit_themes`); the shipped themes if not given.
 
     Returns
     -------
@@ -97,7 +102,7 @@ def score_texts(
     [['positive', ''], ['unknown', 'empty'], ['negative', '']]
     """
     series = texts if isinstance(texts, pd.Series) else pd.Series(list(texts), dtype=object)
-    return score_own_words(read_own_words(series), brands, model, cache, accurate_limit=accurate_limit)
+    return score_own_words(read_own_words(series), brands, model, cache, accurate_limit=accurate_limit, themes=themes)
 
 
 def score_own_words(
@@ -107,12 +112,13 @@ def score_own_words(
     cache: str | Path | Pages | None = None,
     *,
     accurate_limit: int = ACCURATE_LIMIT,
+    themes: "ThemeList | None" = None,
 ) -> pd.DataFrame:
     """As `score_texts`, for own words that were read before: the columns text and no_answer of `read_own_words`."""
     words = own[["text", "no_answer"]]
     codes = words.groupby([*words], sort=False).ngroup().to_numpy()
     different = words.drop_duplicates()
-    reader = Reader(_pages_of(cache), tuple(brands))
+    reader = Reader(_pages_of(cache), tuple(brands), themes=themes)
     plain, reasons = clean_own(different["text"].tolist(), different["no_answer"].tolist())
     reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
     turns = np.cumsum([max(len(text), USUAL) for text in plain]) // ROUND
@@ -174,19 +180,25 @@ class Reader:
         The `Model` of sentiment; the theme heads are those that go with it.
     threads
         Cores the encoder uses; as many as it takes if not given.
+    themes
+        The organisation's own list; the shipped themes if not given.
     """
 
     pages: Pages | None
     brands: tuple[str, ...] = ()
     model: Any = None
     threads: int | None = None
+    themes: "ThemeList | None" = None
 
     @classmethod
-    def accurate(cls, pages: Pages | None, brands: Iterable[str] = (), threads: int | None = None) -> "Reader":
+    def accurate(
+        cls, pages: Pages | None, brands: Iterable[str] = (), threads: int | None = None,
+        themes: "ThemeList | None" = None,
+    ) -> "Reader":  # fmt: skip
         """The accurate models, for texts that are counted or quoted one by one."""
         from analytics.text.sentiment import load_sentiment_model
 
-        return cls(pages, tuple(brands), load_sentiment_model("accurate"), threads)
+        return cls(pages, tuple(brands), load_sentiment_model("accurate"), threads, themes)
 
     def score(self, plain: list[str], reasons: list[str]) -> pd.DataFrame:
         """The columns of `score_texts` for normalised texts, of which some carry a reason not to be read."""
@@ -234,27 +246,43 @@ class Reader:
         return self._fill(Part("intent", _files_version("churn_intent.npz"), 1), texts, read)[:, 0]
 
     def tags(self, texts: list[str]) -> "list[list[ThemeTag]]":
-        """Themes of normalised texts, by the heads that go with the sentiment model."""
-        from analytics.text.themes import THEMES, ThemeTag, tag_themes_normalised
+        """Themes of normalised texts, by the heads that go with the sentiment model, as the organisation calls them."""
+        from analytics.text.themes import THEMES, tag_themes_normalised
 
         if not (MODELS / "themes.npz").is_file():  # before `make train`
             return [[] for _ in texts]
         name: Any = "accurate" if self.model.version.startswith("accurate") else "fast"
+        part = Part(f"themes-{name}", _heads_version(name), 2 * len(THEMES))
+        tags = self._tag(part, THEMES, texts, lambda new: tag_themes_normalised(new, name, encoder=self._encoder))
+        if self.themes is None:
+            return tags
+        for (own, model), head in self.themes.heads.items():
+            if model == name:
+                part = Part(f"theme-{own}-{name}", f"{head.version}-{_heads_version(name)}", 2)
+                read = functools.partial(head.tag, own, encoder=self._encoder)
+                tags = [a + b for a, b in zip(tags, self._tag(part, (own,), texts, read), strict=True)]
+        return [self.themes.rename(of_one) for of_one in tags]
 
-        def read(new: list[int]) -> np.ndarray:
-            rows = np.full((len(new), 2, len(THEMES)), np.nan)
-            tagged = tag_themes_normalised([texts[i] for i in new], name, encoder=self._encoder)
-            for row, tags in zip(rows, tagged, strict=True):
+    def _tag(
+        self, part: Part, names: Sequence[str], texts: list[str], read: "Callable[[list[str]], list[list[ThemeTag]]]"
+    ) -> "list[list[ThemeTag]]":
+        """Tags of some themes, most probable first; a page keeps probability and polarity of each, missing if none."""
+        from analytics.text.themes import ThemeTag
+
+        def fill(new: list[int]) -> np.ndarray:
+            rows = np.full((len(new), 2, len(names)), np.nan)
+            for row, tags in zip(rows, read([texts[i] for i in new]), strict=True):
                 for tag in tags:
-                    row[:, THEMES.index(tag)] = tag.probability, CLASSES.index(tag.polarity)
+                    row[:, names.index(tag)] = tag.probability, CLASSES.index(tag.polarity)
             return rows.reshape(len(new), -1)
 
-        part = Part(f"themes-{name}", _heads_version(name), 2 * len(THEMES))
         result = []
-        for probability, polarity in self._fill(part, texts, read).reshape(len(texts), 2, len(THEMES)):
+        for probability, polarity in self._fill(part, texts, fill).reshape(len(texts), 2, len(names)):
             named = np.flatnonzero(~np.isnan(probability))
             named = named[np.argsort(-probability[named].round(6), kind="stable")]
-            result.append([ThemeTag(THEMES[i], CLASSES[int(polarity[i])], float(probability[i])) for i in named])
+            result.append(
+                [ThemeTag(names[i], CLASSES[int(polarity[i])], float(probability[i])) for i in map(int, named)]
+            )
         return result
 
     def embed(self, texts: list[str]) -> np.ndarray:

@@ -17,6 +17,7 @@ from analytics.tables.read import QUARANTINE, read_tables
 from analytics.tables.schema import FIELDS, STAMPS, Tables
 from analytics.text.clean import normalise
 from analytics.text.comments import collect_comments, redact_comments
+from analytics.text.own_themes import FOLDER
 from analytics.text.pages import PAGES, Pages
 from analytics.text.readings import find_store, text_hash
 from analytics.text.scored import Reader
@@ -77,6 +78,7 @@ def forget_customer(config: Config, customer: str) -> Forgotten:
     if not in_sources and not files:
         raise ValueError(f"nothing of customer {customer!r} is in the sources or in {config.derived()}.")
     clean(config)
+    shutil.rmtree(config.derived(FOLDER), ignore_errors=True)  # heads fitted beside their texts too: fitted again
     pages, readings = _forget_texts(config, tables, customer) if in_sources else (0, 0)
     return Forgotten(in_sources, files, pages, readings, _reports(config, own))
 
@@ -84,7 +86,7 @@ def forget_customer(config: Config, customer: str) -> Forgotten:
 def clean(config: Config, scores: bool = False) -> None:
     """Empty quarantine and remove the page of `check`, which repeat cells of the sources; with `scores` these too."""
     top = config.derived()
-    for folder in [*top.rglob(QUARANTINE), *([top / PAGES] if scores else [])]:
+    for folder in [*top.rglob(QUARANTINE), *([top / PAGES, top / FOLDER] if scores else [])]:
         shutil.rmtree(folder, ignore_errors=not folder.exists())
     (top / PAGE).unlink(missing_ok=True)
 

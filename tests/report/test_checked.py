@@ -9,10 +9,11 @@ import pytest
 from analytics.report.checked import ALIKE, FEWEST_READ, check_share, describe_check, flag_texts
 from analytics.tables.schema import NotMeasured
 from analytics.text.read_sets import COMPLAINT, LEAVING
-from analytics.text.readings import LABELS, OTHER, PRAISE
+from analytics.text.readings import OTHER, PRAISE, labels_of
 from analytics.text.themes import THEMES, ThemeTag
 
 NOW, BEFORE = "2026-10", "2026-07"
+LABELS = labels_of(THEMES)
 
 
 def scored(rng, share, n=500, period=NOW, start=0, words=12):

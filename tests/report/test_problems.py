@@ -8,6 +8,7 @@ from analytics import report
 from analytics.measures.estimate import Estimate
 from analytics.report import facts
 from analytics.report.texts import Unread
+from analytics.text.own_themes import SHIPPED
 
 
 def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_not_known():
@@ -26,7 +27,7 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
         problem_table=table, critical=critical, writers={"people", "surveys"}, k=10,
         period=SimpleNamespace(label="May 2026"), unread=Unread(0, 200), confidence=0.95, theme_model="fast",
         new_themes=pd.DataFrame({"p_value": [], "people": []}),
-        facts={("cut",): 0.001}, shares_of=lambda labels, texts: dict.fromkeys(labels, unread),
+        facts={("cut",): 0.001}, themes=SHIPPED, shares_of=lambda labels, texts: dict.fromkeys(labels, unread),
     )  # fmt: skip
     wrote = pd.DataFrame({"customer_id": range(200), "praised": [[]] * 200, "text": "", "sentiment": "neutral"})
     story.facts[facts.voices.__name__,] = wrote

@@ -14,8 +14,9 @@ from analytics.report.side_by_side import _clock, _Figure, _row, set_side_by_sid
 from analytics.report.story import Story
 from analytics.tables.periods import parse_period
 from analytics.tables.schema import ReadLog, Tables
+from analytics.text.own_themes import SHIPPED
 
-LEVEL = SimpleNamespace(k=10, confidence=0.95)
+LEVEL = SimpleNamespace(themes=SHIPPED, k=10, confidence=0.95)
 
 
 def survey(month, people, ratings, touchpoint="call"):
@@ -69,7 +70,7 @@ def test_cases_of_the_same_customer_do_not_make_a_clock_more_certain_than_it_is(
             slow, who = rng.normal(0, 0.8, 80), np.repeat(np.arange(80), 1 + rng.poisson(2, 80))
             hours = scale * np.exp(slow[who] + rng.normal(0, 0.6, len(who)))
             cases = pd.DataFrame({"case_id": rng.random(len(who)), "customer_id": who, "customer_clock_h": hours})
-            side = SimpleNamespace(cases_now=cases.assign(ended="confirmed"), confidence=0.95)
+            side = SimpleNamespace(themes=SHIPPED, cases_now=cases.assign(ended="confirmed"), confidence=0.95)
             pair.append(next(_clock(side, "customer_clock_h")))
         row = _row(*pair, LEVEL)
         hits.append(row["low"] <= 4 <= row["high"])
