@@ -17,6 +17,7 @@ from analytics.measures.read_shares import CheckedShare
 from analytics.measures.suppress import names_people
 from analytics.report.checked import Speaker, check_share
 from analytics.report.cutoff import since
+from analytics.report.progress import Progress
 from analytics.report.score import Score, asked_scores
 from analytics.report.where import Narrowing
 from analytics.tables.periods import Period, period_of
@@ -98,7 +99,7 @@ class Texts:
 
     @cached_property
     def _pages(self) -> Pages:
-        return Pages(self.config.derived(PAGES))
+        return Pages(self.config.derived(PAGES), Progress())
 
     @cached_property
     def _texts(self) -> pd.DataFrame:
@@ -129,7 +130,7 @@ class Texts:
         """The period's texts, not scored: their customers' own words, what was cut, and `redacted`."""
         return self._texts[self._texts["period"] == self.period.name]
 
-    def redact(self, texts: pd.DataFrame, start: pd.Timestamp) -> pd.Series:
+    def redact(self, texts: pd.DataFrame, start: pd.Timestamp | None = None) -> pd.Series:
         """Texts without personal data; missing before `start`. Names are looked for in all rows."""
         patterns, tables = self.config.organisation.order_number_patterns, self._since_history(self.whole)
         return redact_comments(texts, tables, patterns, start)
@@ -161,9 +162,12 @@ class Texts:
     @cached_property
     def comments_recent(self) -> pd.DataFrame:
         """As `comments`, those of the recent periods, all redacted and kept."""
-        recent = self.comments["period"].isin(self.history[-RECENT:])
-        texts = self.redact(self._texts, self.period.previous(RECENT - 1).start)
-        return self.comments.assign(text=texts)[recent]
+        return self.comments_of(self.history[-RECENT:])
+
+    def comments_of(self, periods: Sequence[str]) -> pd.DataFrame:
+        """As `comments`, those of some periods of the history, all redacted and kept."""
+        chosen = self.comments["period"].isin(periods)
+        return self.comments[chosen].assign(text=self.redact(self._texts[chosen]))
 
     @cached_property
     def reader(self) -> Reader:

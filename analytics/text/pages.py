@@ -36,10 +36,12 @@ class Pages:
     ----------
     folder
         Made when the first page is written. Several processes may share it.
+    watch
+        Told before each page of a reading, and at its end, how many texts were read and of how many.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, watch: Callable[[int, int], None] = lambda done, of: None) -> None:
+        self.folder, self.watch = folder, watch
         self._rows: dict[Part, dict[bytes, np.ndarray]] = {}
 
     def missing(self, part: Part, keys: Sequence[bytes]) -> list[int]:
@@ -48,13 +50,19 @@ class Pages:
         return [place for place, key in enumerate(keys) if key not in rows]
 
     def fill(self, part: Part, keys: Sequence[bytes], read: Callable[[list[int]], np.ndarray]) -> np.ndarray:
-        """Numbers of every key, shape (n, width); `read` gives those of the places that no page holds."""
+        """Numbers of every key, shape (n, width); `read` gives those of the places that no page holds.
+
+        They are read and written page by page: a reading that is stopped goes on from where it was.
+        """
         new, rows = self.missing(part, keys), self._load(part)
-        if new:
-            fresh = {keys[place]: row for place, row in zip(new, read(new), strict=True)}
+        for start in range(0, len(new), ROWS):
+            self.watch(start, len(new))
+            chosen = new[start : start + ROWS]
+            fresh = {keys[place]: row for place, row in zip(chosen, read(chosen), strict=True)}
             self._write(part, fresh)
             rows |= fresh
-        return np.array([rows[key] for key in keys], dtype=float).reshape(len(keys), part.width)
+        self.watch(len(new), len(new))
+        return np.array([rows[key] for key in keys], dtype=part.kind).reshape(len(keys), part.width)
 
     def forget(self, keys: Sequence[bytes]) -> int:
         """Remove every page, of any part and version, that holds one of the keys; the rest of it is read again."""
@@ -74,16 +82,13 @@ class Pages:
         return self._rows[part]
 
     def _write(self, part: Part, rows: dict[bytes, np.ndarray]) -> None:
-        """Write rows as further pages, each in one step, and drop those of other versions."""
+        """Write rows as one further page, in one step, and drop those of other versions."""
         home = self._home(part)
         home.mkdir(parents=True, exist_ok=True)
-        keys = list(rows)
-        for start in range(0, len(keys), ROWS):
-            chosen = keys[start : start + ROWS]
-            data = zlib.compress(b"".join(key + np.asarray(rows[key], part.kind).tobytes() for key in chosen), 1)
-            draft = home / f"{os.getpid()}.part"
-            draft.write_bytes(data)
-            draft.replace(home / f"{_digest(data)}.page")
+        data = zlib.compress(b"".join(key + np.asarray(row, part.kind).tobytes() for key, row in rows.items()), 1)
+        draft = home / f"{os.getpid()}.part"
+        draft.write_bytes(data)
+        draft.replace(home / f"{_digest(data)}.page")
         for other in home.parent.iterdir():
             if other != home:
                 shutil.rmtree(other, ignore_errors=True)
