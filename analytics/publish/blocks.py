@@ -210,7 +210,8 @@ def tagged(block: Block, **marks: object) -> Block:
         ``anchor``: a section begins with it, by this name; ``places``: to which a sentence of page one points, the
         first that is there: the address of a finding, the name of a section;
         ``appendix``: it stands in the HTML copy and the workbook only; ``closing``: it is one of the list of what is
-        not set up, which the PDF shows once, at its end; ``series``: the score that a chart shows over time.
+        not set up, which the PDF shows once, at its end; ``series``: the score that a chart shows over time; ``opens``:
+        calls that open the texts behind it, in notebooks.
     """
     return Block(block.kind, block.data | marks)
 

@@ -4,7 +4,7 @@ It holds what the blocks hold, no more: small groups are withheld in it as in th
 so that no cell of a customer or an export can run as a formula or open an address.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ Sheet = tuple[str, list[str], list[str], list[list[Any]]]  # name, lines above, 
 FIGURE = ("value", "low", "high")
 CLAIMS = ("section", "page_one", "sentence", *FIGURE, "unit", "n", "source", "signal", "key")
 WIDE, NARROW = 60, 14  # widths of columns in characters
+CELL = 32_767  # characters that a cell holds
 
 
 def write_workbook(blocks: Sequence[Json], path: Path) -> None:
@@ -29,16 +30,21 @@ def write_workbook(blocks: Sequence[Json], path: Path) -> None:
     path
         File to write; the same blocks give the same bytes.
     """
+    claims = [[row[name] for name in CLAIMS] for row in _claim_rows(blocks)]
+    sheets: list[Sheet] = [("Sentences", [], [name.replace("_", " ").capitalize() for name in CLAIMS], claims)]
+    shown = [block for block in blocks if block["kind"] == "table" or "drawn" in block]
+    sheets += [(f"{number} {block['kind']}", *_grid(block)) for number, block in enumerate(shown, start=1)]
+    write_sheets(sheets, path)
+
+
+def write_sheets(sheets: Iterable[Sheet], path: Path) -> None:
+    """Write a workbook of sheets, all words as text; one too long for a cell is cut with an ellipsis."""
     from xlsxwriter import Workbook
 
     safe = {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
     with Workbook(str(path), safe) as book:
         book.set_properties({"created": datetime(2000, 1, 1)})  # the same on every day
         bold = book.add_format({"bold": True})
-        claims = [[row[name] for name in CLAIMS] for row in _claim_rows(blocks)]
-        sheets: list[Sheet] = [("Sentences", [], [name.replace("_", " ").capitalize() for name in CLAIMS], claims)]
-        shown = [block for block in blocks if block["kind"] == "table" or "drawn" in block]
-        sheets += [(f"{number} {block['kind']}", *_grid(block)) for number, block in enumerate(shown, start=1)]
         for name, above, heads, rows in sheets:
             sheet = book.add_worksheet(name)
             for at, line in enumerate(above):
@@ -46,8 +52,10 @@ def write_workbook(blocks: Sequence[Json], path: Path) -> None:
             sheet.write_row(len(above), 0, heads, bold)
             for at, row in enumerate(rows, start=len(above) + 1):
                 for column, cell in enumerate(row):
-                    if cell is not None:
-                        sheet.write_string(at, column, cell) if isinstance(cell, str) else sheet.write(at, column, cell)
+                    if isinstance(cell, str):
+                        sheet.write_string(at, column, cell if len(cell) <= CELL else f"{cell[: CELL - 1]}…")
+                    elif cell is not None:
+                        sheet.write(at, column, cell)
             sheet.freeze_panes(len(above) + 1, 0)
             for column, head in enumerate(heads):
                 longest = max([len(str(row[column])) for row in rows], default=0)

@@ -1,6 +1,7 @@
 from .actions import show_actions as show_actions
 from .answers import show_answers as show_answers
 from .explanation import show_explanation as show_explanation
+from .explorer import explore as explore
 from .exploring import (
     show_asked as show_asked,
 )

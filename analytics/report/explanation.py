@@ -22,6 +22,7 @@ from analytics.publish import blocks
 from analytics.publish.format import write_interval
 from analytics.report import tested, words
 from analytics.report.bands import TOLD, tell_bands
+from analytics.report.query import blaming, opened
 from analytics.report.score import DISPUTED
 from analytics.report.section import Section, Stake, gather, not_known, section, section_of
 from analytics.report.story import Story
@@ -68,7 +69,9 @@ def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
     sentence = say("explanation.named", name=name, figure=problem.evidence, period=story.period.label)
     head, account = blocks.prose(f"### {capital(name)}"), "\n".join(f"- {line}" for line in lines)
     people = tested.people_of(story, problem)
-    return [head, blocks.finding(sentence, evidence, people=people), blocks.prose(account, evidence)]
+    told = blocks.finding(sentence, evidence, people=people)
+    told = opened(told, blaming(problem.key)) if problem.key in words.THEME_WORDS else told
+    return [head, told, blocks.prose(account, evidence)]
 
 
 def name_problem(problem: Problem, story: Story) -> str:

@@ -26,18 +26,16 @@ from analytics.report.explanation import clock_cell
 from analytics.report.movement import shown_scores
 from analytics.report.perception import name_score, score_chart
 from analytics.report.provenance import table_cuts
+from analytics.report.query import Query, opened
 from analytics.report.section import Section, gather, section, section_of
 from analytics.report.story import Story
 from analytics.report.texts import RECENT
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, listed, people_by, say, table_of
 from analytics.tables.schema import NotMeasured
-from analytics.text.comments import whole_texts
 from analytics.text.phrases import distinctive_phrases
-from analytics.text.quotes import pick_quotes
 from analytics.text.read_sets import COMPLAINT, LEAVING
 from analytics.text.readings import OTHER, PRAISE, labels_of
 
-EXAMPLES, LONGEST_EXAMPLE = 3, 400  # texts shown of each kind of cut, and characters of each
 FEWEST = 50  # cases that must carry a figure before it is ranked
 GROUPS = ("segment", "channel", "team", "site", "reason", "loyalty", "shift", "tenure_band")
 
@@ -157,25 +155,13 @@ def _group(story: Story, by: str) -> list[Block]:
 
 @section
 def show_own_words(story: Story) -> Section:
-    """What was taken out of the texts as not the customers' own words: counts, and a few texts before and after."""
+    """What was taken out of the texts as not the customers' own words; the explorer unfolds each text."""
     counts = table_cuts(story)
     if not counts:
         return section_of([blocks.finding(f"All {len(story.texts_now):,} texts are their customers' own words.")])
     cut = story.texts_now[story.texts_now["cut"].map(bool)]
-    kinds = cut["cut"].map(lambda parts: words.CUT_WORDS[max(parts, key=parts.get)])
-    rows = [cut[kinds == kind].head(EXAMPLES) for kind in kinds.unique()]
     sentence = f"{len(cut):,} of {len(story.texts_now):,} texts held words that were not their customers'."
-    content = [blocks.finding(sentence), *counts]
-    if not rows or (people := count_people(cut)) < story.k:
-        return section_of(content)
-    examples = pd.concat(rows)
-    whole = examples.assign(text=whole_texts(examples, story.tables))
-    own = "own words: " + examples["redacted"].str.slice(stop=LONGEST_EXAMPLE)
-    quotes = blocks.quotes(
-        story.redact(whole, story.period.start).str.slice(stop=LONGEST_EXAMPLE), contexts=own,
-        caption="Texts as they came in", n=len(cut), people=people,
-    )  # fmt: skip
-    return section_of([*content, quotes])
+    return section_of([opened(blocks.finding(sentence), Query(where="cut = yes")), *counts])
 
 
 @section
@@ -197,7 +183,8 @@ def show_shares(story: Story) -> Section:
     if rows:
         unread, people = words.unread_sentence(story.unread), count_people(story.written)
         n, listing = len(story.written), pd.DataFrame(rows)
-        content.append(table_of("shares", listing, source=SAID, n=n, people=people, unread=unread))
+        table = table_of("shares", listing, source=SAID, n=n, people=people, unread=unread)
+        content.append(opened(table, Query(among="written"), Query(among="critical"), Query(mood="unknown")))
     unknown = [word_label(name, story) for name, share in shares.items() if share.method == "not known"]
     if unknown:
         content.append(blocks.unknown(f"How many say this is not known: {', '.join(unknown)}.", settle=READ_150))
@@ -223,11 +210,8 @@ def show_mismatches(story: Story) -> Section:
     polite = unhappy[unhappy["sentiment"] == "positive"]
     e = estimate_share(len(polite), len(unhappy), SAID, story.confidence)
     sentence = f"Of {e.n:,} customers with an unhappy {lead.name}, {figure_of(e)} wrote words read as positive."
-    content = [blocks.finding(sentence, [e], people=count_people(unhappy))]
-    if (people := count_people(polite)) >= story.k:
-        texts = pick_quotes(polite["text"], 3)
-        content.append(blocks.quotes(texts, caption="Polite words, unhappy score", n=len(polite), people=people))
-    return section_of(content)
+    told = blocks.finding(sentence, [e], people=count_people(unhappy))
+    return section_of([opened(told, Query(mood="positive", score=f"<= {lead.unhappy:g}", among="written"))])
 
 
 @section
@@ -245,7 +229,8 @@ def show_phrases(story: Story) -> Section:
     finding = blocks.finding(f"{int((table['z'] > 0).sum())} phrases set the unhappy customers apart.")
     sides, n = table.assign(side=np.where(table["z"] > 0, "unhappy", "the others")), int(score.notna().sum())
     listing = table_of("phrases", sides, source=SAID, n=n, people="people", score=lead.name)
-    return section_of([finding, listing])
+    first = Query(words=f'"{table["phrase"].iloc[0]}"', where="score >= 0", period="recent")
+    return section_of([finding, opened(listing, first)])
 
 
 def _scores_of(story: Story, texts: pd.DataFrame) -> pd.Series:

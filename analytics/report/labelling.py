@@ -143,8 +143,7 @@ class _Panel:
             button.disabled = not ready or text is None
         self.undo.disabled = not ready or session.done == 0
         self.keys.disabled = not ready
-        end = "All done. Raise count in the parameters to read more."
-        self.text.value = BOX.format(escape(end if text is None else text))
+        self.text.value = BOX.format(escape(say(f"labelling.{session.drawn}_end") if text is None else text))
         self.progress.max, self.progress.value = max(1, session.done + session.left), session.done
         message = self.message or ("" if ready else "Enter your name first.")
         where = f"{session.done} of {session.done + session.left}, saved in {session.store.path.name}"

@@ -27,6 +27,7 @@ from analytics.publish import blocks, figures
 from analytics.publish.format import format_interval, format_value
 from analytics.report import tested
 from analytics.report.checked import READ_150, describe_check
+from analytics.report.query import Query, opened
 from analytics.report.section import LOST, Section, Stake, gather, not_known, open_question, section, section_of
 from analytics.report.story import Story
 from analytics.report.study import WORDS, leak_words
@@ -91,7 +92,7 @@ def _said(story: Story) -> Section:
     who = "customers who wrote" if named else "texts"
     sentence = say("leaving.said", share=share, who=who, period=story.period.label, checked=describe_check(check))
     line = blocks.finding(sentence, [share], key="leaving:said", better="lower", people=people)
-    return section_of([line])
+    return section_of([opened(line, Query(leaving=True, among="written"))])
 
 
 def _silent(story: Story) -> Section:

@@ -1,5 +1,6 @@
 """Brilliant or disgusting: what customers blame and what they thank for, recorded categories, and their own words."""
 
+import json
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -15,6 +16,7 @@ from analytics.report import tested, words
 from analytics.report.checked import READ_150, describe_check
 from analytics.report.facts import blame, thanks_by_team, voices
 from analytics.report.new_themes import name_new
+from analytics.report.query import Query, blaming, opened, thanking
 from analytics.report.section import Section, Stake, not_known, section
 from analytics.report.story import Story
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, say
@@ -91,7 +93,8 @@ def _judged(row: pd.Series, predicate: str, *, keyed: bool = False) -> Block:
     key = f"problem:{row['theme']}" if keyed else ""
     sentence = f"{capital(row['blamed'])}{predicate}"
     evidence = [] if pd.isna(row["value"]) else [estimate_of(row)]
-    return blocks.finding(sentence, evidence, row["word"], better="lower", key=key, people=int(row["n"]))
+    told = blocks.finding(sentence, evidence, row["word"], better="lower", key=key, people=int(row["n"]))
+    return opened(told, blaming(row["theme"]))
 
 
 def _thanks(story: Story, praise: pd.DataFrame) -> list[Block]:
@@ -106,7 +109,8 @@ def _thanks(story: Story, praise: pd.DataFrame) -> list[Block]:
     traits = [f"{row['thanked']}, {figure_of(e)}," for row, e in zip(told, evidence, strict=True)]
     sentence = f"They thank us for {listed(traits)} of the {evidence[0].n:,} who wrote."
     key, people = THANKED + told[0]["theme"], min(int(row["people"]) for row in told)
-    return [blocks.finding(sentence, evidence, key=key, people=people), *_thanked_team(story)]
+    thanks = blocks.finding(sentence, evidence, key=key, people=people)
+    return [opened(thanks, *(thanking(row["theme"]) for row in told)), *_thanked_team(story)]
 
 
 def measure_praise(story: Story) -> pd.DataFrame:
@@ -143,7 +147,9 @@ def _thanked_team(story: Story) -> list[Block]:
     thanked = estimate_share(team["thanked"], int(team["texts"]), SAID, story.confidence)
     elsewhere = team["others_thanked"] / team["others"]
     sentence = say("problems.team", team=team.name, share=thanked, elsewhere=elsewhere)
-    return [blocks.finding(sentence, [thanked], key=f"thanked:{team.name}", people=int(team["people"]))]
+    told = blocks.finding(sentence, [thanked], key=f"thanked:{team.name}", people=int(team["people"]))
+    texts = Query(polarity="positive", where=f"team = {json.dumps(team.name)}", among="voices")
+    return [opened(told, texts)]
 
 
 def _stakes(story: Story, named: pd.DataFrame) -> list[Stake]:
@@ -179,12 +185,14 @@ def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> B
     marks: dict[str, Any] = {"source": SAID, "people": min(n, wrote), "alt": f"Blamed most: {drawn.iloc[0]['blame']}."}
     if praise["value"].isna().all():
         drawing = figures.plot_intervals(drawn, by="blame", unit="share", label="share who blame", ordered=True)
-        return blocks.figure(drawing, caption="What they blame.", n=n, note=say("problems.blamed", **facts), **marks)
+        chart = blocks.figure(drawing, caption="What they blame.", n=n, note=say("problems.blamed", **facts), **marks)
+        return opened(chart, blaming(drawn["theme"].iloc[0]))
     best = drawn.sort_values("value_thank", kind="stable").iloc[-1]
     marks["alt"] += f" Thanked for most: {best['thank']}."
     drawing = figures.plot_sides(drawn[columns], heads=(f"blame, % of {n:,}", f"thanks, % of {wrote:,}"))
     caption, note = "What they blame, and what they thank us for.", say("problems.chart", **facts)
-    return blocks.figure(drawing, caption=caption, n=wrote, note=note, **marks)
+    chart = blocks.figure(drawing, caption=caption, n=wrote, note=note, **marks)
+    return opened(chart, blaming(drawn["theme"].iloc[0]), thanking(best["theme"]))
 
 
 def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
@@ -234,7 +242,8 @@ def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:
     rows, checked = table.assign(theme=table["blamed"]), describe_check(table.iloc[0])
     facts = {"checked": checked, "model": story.theme_model}
     people, unread = count_people(story.critical), words.unread_sentence(story.unread)
-    return words.table_of("problems", rows, source=SAID, n=n, people=people, unread=unread, **facts)
+    listing = words.table_of("problems", rows, source=SAID, n=n, people=people, unread=unread, **facts)
+    return opened(listing, blaming(table["theme"].iloc[0]), Query(mood="unknown"))
 
 
 def _quotes(story: Story, table: pd.DataFrame, praise: pd.DataFrame) -> list[Block]:
@@ -253,7 +262,7 @@ def _quotes(story: Story, table: pd.DataFrame, praise: pd.DataFrame) -> list[Blo
 def _quote_traits(story: Story, themes: pd.Series, texts: pd.DataFrame, polarity: str, used: list[str]) -> list[Block]:
     """A quote for each of the first traits that enough people `named` with this polarity; no text twice."""
     names, verb = (words.name_blamed, "blame") if polarity == "negative" else (words.name_thanked, "thank for")
-    quoted, contexts, groups = list[str](), list[str](), list[pd.DataFrame]()
+    quoted, contexts, groups, opens = list[str](), list[str](), list[pd.DataFrame](), list[Query]()
     for theme in themes:
         named = texts[_naming(texts["named"], theme)]
         if count_people(named) < story.k or len(quoted) == QUOTED:
@@ -263,9 +272,12 @@ def _quote_traits(story: Story, themes: pd.Series, texts: pd.DataFrame, polarity
         quoted += chosen
         contexts += [names(story.themes)[theme]] * len(chosen)
         groups += [named] * len(chosen)
+        opens += [blaming(theme) if polarity == "negative" else thanking(theme)] * len(chosen)
     caption, n = f"In their words: what they {verb}", sum(map(len, groups))
     people = min(map(count_people, groups), default=0)
-    return [blocks.quotes(quoted, contexts=contexts, caption=caption, n=n, people=people)] if quoted else []
+    if not quoted:
+        return []
+    return [opened(blocks.quotes(quoted, contexts=contexts, caption=caption, n=n, people=people), *opens)]
 
 
 def _told_deed(story: Story, texts: pd.DataFrame, used: Sequence[str]) -> list[Block]:
@@ -276,8 +288,10 @@ def _told_deed(story: Story, texts: pd.DataFrame, used: Sequence[str]) -> list[B
         return []
     glad = story.reader.sentiment(detailed["text"].map(normalise).tolist())[:, 2] >= QUOTABLE
     chosen = pick_quotes(detailed.loc[glad, "text"], 1, used)
-    caption = "A story worth telling"
-    return [blocks.quotes(chosen, caption=caption, n=len(detailed), people=count_people(detailed))] if chosen else []
+    if not chosen:
+        return []
+    quote = blocks.quotes(chosen, caption="A story worth telling", n=len(detailed), people=count_people(detailed))
+    return [opened(quote, Query(mood="positive", where=f"thanks >= 2 and length >= {DETAILED}", among="voices"))]
 
 
 def _surest(named: pd.DataFrame, theme: str, polarity: str, story: Story) -> pd.Series:

@@ -4,6 +4,7 @@ from contextlib import suppress
 
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
+from analytics.report.query import KINDS, Query, opened
 from analytics.report.section import Section
 from analytics.report.story import Story
 from analytics.report.words import CUT_WORDS, say, table_of
@@ -35,4 +36,5 @@ def table_cuts(story: Story) -> list[Block]:
     if cuts.empty:
         return []
     rows = cuts.replace({"what": CUT_WORDS})
-    return [table_of("cuts", rows, n=len(story.texts_now), people=blocks.RECORDS)]
+    opens = [Query(where=f"{what} = yes" if what in KINDS else f'no_answer = "{what}"') for what in cuts["what"]]
+    return [opened(table_of("cuts", rows, n=len(story.texts_now), people=blocks.RECORDS), *opens)]

@@ -10,6 +10,7 @@ from analytics.measures.suppress import count_people, suppress
 from analytics.publish import blocks
 from analytics.report import tested
 from analytics.report.checked import refuse_long
+from analytics.report.query import Query, opened
 from analytics.report.section import LOST, Section, Stake, gather, open_question, section, section_of
 from analytics.report.story import Story
 from analytics.report.words import WORDS, say, table_of
@@ -74,7 +75,8 @@ def _asked_for(story: Story) -> list[blocks.Block]:
         errors = pd.DataFrame(theme_errors(head), [OTHER, NAMED], [OTHER, NAMED])
         shares.append(corrected_share(labels, errors, label=NAMED, confidence=story.confidence))
     sentence = say("recovery.asked_for", n=len(texts), period=story.period.label, shares=shares)
-    return [blocks.finding(sentence, shares, key="complaints:promise", better="lower", people=people)]
+    told = blocks.finding(sentence, shares, key="complaints:promise", better="lower", people=people)
+    return [opened(told, Query(where="source = complaints and mood != unknown"))]
 
 
 def _outcome_tables(recovery: Recovery, story: Story, outcomes: list[str]) -> list[blocks.Block]:

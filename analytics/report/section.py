@@ -3,11 +3,12 @@
 import functools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import address
-from analytics.report.words import LACK_WORDS, capital, listed
+from analytics.report.words import LACK_WORDS, capital, listed, say
 from analytics.tables.schema import NotMeasured
 
 LOST = 10.0  # customers who come away worse, of whom about one leaves for it: what a customer lost weighs
@@ -67,10 +68,12 @@ class Section:
         return [self.answer, *self.further]
 
     def _ipython_display_(self) -> None:
-        from IPython.display import display
+        from IPython.display import HTML, display
 
         for number, block in enumerate(self.blocks):
             display(block if number or not self.place else blocks.tagged(block, anchor=self.place))
+            if calls := "<br>".join(f"<code>{escape(call)}</code>" for call in block.data.get("opens", ())):
+                display(HTML(f"<small>{say('explorer.open')} {calls}</small>"))
 
 
 def section(make: Callable[..., Section]) -> Callable[..., Section]:

@@ -85,7 +85,7 @@ def text_hash(text: str) -> str:
     >>> text_hash("Thank  you!") == text_hash("thank you!")
     True
     """
-    return hashlib.blake2b(normalise(_printable(text)).casefold().encode(), digest_size=12).hexdigest()
+    return hashlib.blake2b(normalise(printable(text)).casefold().encode(), digest_size=12).hexdigest()
 
 
 class LabelStore:
@@ -138,11 +138,12 @@ class LabelStore:
             new = pd.DataFrame(rows, columns=COLUMNS, dtype="str")
             self._write(pd.concat([self.read(), new], ignore_index=True).drop_duplicates(key, keep="last"))
 
-    def undo(self, labeller: str, period: str) -> dict[str, str] | None:
-        """Take back this reader's latest random reading of the period and return its row; None where there is none."""
+    def undo(self, labeller: str, period: str, drawn: str, among: Collection[str]) -> dict[str, str] | None:
+        """Take back this reader's latest such reading of a text among some; None where there is none, else its row."""
         with self._lock():
             rows = self.read()
-            own = rows.index[rows["labeller"].eq(labeller) & rows["period"].eq(period) & rows["drawn"].ne(CORRECTED)]
+            mine = rows["labeller"].eq(labeller) & rows["period"].eq(period) & rows["drawn"].eq(drawn)
+            own = rows.index[mine & rows["text_hash"].isin(among)]
             if own.empty:
                 return None
             self._write(rows.drop(own[-1]))
@@ -191,12 +192,16 @@ class LabellingSession:
         Texts each reader is to see in this period, those of earlier sittings included.
     themes
         Those that the reader is offered.
+    drawn
+        'random'; or 'corrected' for a text whose labels somebody saw to be wrong. The latter is kept apart: texts that
+        somebody picked are no random sample, so no share ever counts them.
     """
 
     def __init__(
-        self, store: LabelStore, pool: pd.DataFrame, labeller: str, period: str, count: int, themes: ThemeList = SHIPPED
-    ) -> None:
-        self.store, self.period, self.count, self.themes = store, period, count, themes
+        self, store: LabelStore, pool: pd.DataFrame, labeller: str, period: str, count: int,
+        themes: ThemeList = SHIPPED, drawn: str = RANDOM,
+    ) -> None:  # fmt: skip
+        self.store, self.period, self.count, self.themes, self.drawn = store, period, count, themes, drawn
         self._texts: dict[str, str] = dict(zip(pool["text_hash"], pool["text"], strict=True))
         self.become(labeller)
 
@@ -204,8 +209,11 @@ class LabellingSession:
         """Go on as this reader: first up to 50 texts that others have read (at most half), then new ones."""
         self.labeller = " ".join(labeller.split())
         rows = self.store.read()
-        rows = rows[rows["period"].eq(self.period) & rows["drawn"].eq(RANDOM)]
+        rows = rows[rows["period"].eq(self.period) & rows["drawn"].eq(self.drawn)]
         mine = rows["labeller"] == self.labeller
+        if self.drawn == CORRECTED:  # each corrects for themselves, a text at a time
+            rows = rows[mine & rows["text_hash"].isin([*self._texts])]
+            mine = rows["labeller"] == self.labeller
         own, others = {*rows.loc[mine, "text_hash"]}, {*rows.loc[~mine, "text_hash"]}
         self.done = len(own)
         shared = [text for text in self._texts if text in others - own]
@@ -235,17 +243,16 @@ class LabellingSession:
             raise ValueError("a reading needs a reader: enter your name first.")
         if not self._queue:
             raise ValueError(f"no text is left to read in {self.period}.")
-        self.store.add(_row(self._queue[0], reading, self.labeller, self.period, RANDOM, self.themes))
+        self.store.add(_row(self._queue[0], reading, self.labeller, self.period, self.drawn, self.themes))
         self._queue.pop(0)
         self.done += 1
 
     def undo(self) -> bool:
         """Take back this reader's latest reading, of an earlier sitting too, and show its text again."""
-        row = self.store.undo(self.labeller, self.period)
+        row = self.store.undo(self.labeller, self.period, self.drawn, [*self._texts])
         if row is None:
             return False
-        if row["text_hash"] in self._texts:
-            self._queue.insert(0, row["text_hash"])
+        self._queue.insert(0, row["text_hash"])
         self.done -= 1
         return True
 
@@ -302,14 +309,6 @@ def open_session(config: str | Path | Config, period: str, labeller: str, count:
     settings = config if isinstance(config, Config) else load_config(config)
     pool, themes = read_pool(settings, period), list_themes(settings)
     return LabellingSession(find_store(settings), pool, labeller, period, count, themes)
-
-
-def correct_reading(config: Config, period: str, text: str, reading: Reading, labeller: str) -> None:
-    """Keep what somebody says of a text whose labels they saw to be wrong.
-
-    It is kept apart: texts that somebody picked are no random sample, so no share ever counts them.
-    """
-    find_store(config).add(_row(text_hash(text), reading, labeller, period, CORRECTED, list_themes(config)))
 
 
 def find_store(config: Config) -> LabelStore:
@@ -425,10 +424,10 @@ def draw_pool(tables: Tables, period: Period, patterns: Iterable[str] = ()) -> p
         dates = f"{stamps.min():%Y-%m-%d} to {stamps.max():%Y-%m-%d}"
         raise ValueError(f"{period.name} holds no customer text that can be read. There are texts from {dates}.")
     redacted = redact(texts["text"], names=find_names(tables), patterns=list(patterns))
-    pool = pd.DataFrame({"text_hash": redacted.map(text_hash), "text": redacted.map(_printable)})
+    pool = pd.DataFrame({"text_hash": redacted.map(text_hash), "text": redacted.map(printable)})
     return pool.assign(comment_id=texts["comment_id"]).drop_duplicates("text_hash").reset_index(drop=True)
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """Return a text on one line, without control and invisible characters."""
     return "".join(character for character in " ".join(text.split()) if character.isprintable())

@@ -12,6 +12,7 @@ import pandas as pd
 from analytics.config import Config
 from analytics.publish.versions import read_json
 from analytics.report.incoming import PAGE
+from analytics.report.query import DOWNLOADS
 from analytics.tables.periods import parse_period
 from analytics.tables.read import QUARANTINE, read_tables
 from analytics.tables.schema import FIELDS, STAMPS, Tables
@@ -53,7 +54,7 @@ class Forgotten:
 def forget_customer(config: Config, customer: str) -> Forgotten:
     """Remove one customer's rows from all that was derived from the sources, which stay as they are.
 
-    Quarantine and the page of `check` go whole: the one names rows by their number only, the other by example.
+    Quarantine, the texts that analysts kept and the page of `check` go whole: none of them names customers.
 
     Raises
     ------
@@ -84,9 +85,9 @@ def forget_customer(config: Config, customer: str) -> Forgotten:
 
 
 def clean(config: Config, scores: bool = False) -> None:
-    """Empty quarantine and remove the page of `check`, which repeat cells of the sources; with `scores` these too."""
+    """Remove quarantine, kept texts and the page of `check`, which repeat cells; with `scores` the scores too."""
     top = config.derived()
-    for folder in [*top.rglob(QUARANTINE), *([top / PAGES, top / FOLDER] if scores else [])]:
+    for folder in [*top.rglob(QUARANTINE), top / DOWNLOADS, *([top / PAGES, top / FOLDER] if scores else [])]:
         shutil.rmtree(folder, ignore_errors=not folder.exists())
     (top / PAGE).unlink(missing_ok=True)
 

@@ -18,11 +18,11 @@ from analytics.text.agreement import measure_agreement
 from analytics.text.demo_readings import ORDERS, write_readings
 from analytics.text.readings import (
     COLUMNS,
+    CORRECTED,
     PRAISE,
     LabellingSession,
     LabelStore,
     Reading,
-    correct_reading,
     draw_pool,
     find_readings,
     open_session,
@@ -396,10 +396,11 @@ def test_readings_are_found_again_beside_the_texts_of_the_report(organisation):
 
 
 def test_a_correction_is_kept_apart_and_leaves_the_random_reading(organisation):
-    config, session = load_config(organisation), open_session(organisation, PERIOD, "Ann", 1)
+    session = open_session(organisation, PERIOD, "Ann", 1)
     text = session.text
     session.keep(Reading("negative", ("waiting",)))
-    correct_reading(config, PERIOD, text, Reading("negative", ("courtesy",)), "Ann")
+    pool = pd.DataFrame({"text_hash": [text_hash(text)], "text": [text]})
+    LabellingSession(session.store, pool, "Ann", PERIOD, 1, CORRECTED).keep(Reading("negative", ("courtesy",)))
     rows = session.store.read()
     assert rows[["drawn", "blame"]].values.tolist() == [["random", "waiting"], ["corrected", "courtesy"]]
     assert rows["text_hash"].nunique() == 1
