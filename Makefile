@@ -28,8 +28,8 @@ report: $(READY) data/demo/truth.json  ## set up, make the demo data if absent, 
 test: $(READY)  ## set up and run all tests
 	@$(BIN)/python -m pytest
 
-lab: $(READY) data/demo/truth.json  ## open the notebooks in JupyterLab
-	@$(BIN)/jupyter lab notebooks
+lab: $(READY) data/demo/truth.json  ## open the notebooks in JupyterLab, where to begin first
+	@$(BIN)/jupyter lab notebooks/start_here.ipynb
 
 lint: $(READY)  ## style, import order of the rooms, stripped notebooks
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
