@@ -176,7 +176,8 @@ class _Panel:
         below = widgets.VBox()
         like = _button("More like this", lambda: setattr(self.controls["like"], "value", row["text"]))
         correct = _button("Correct", lambda: self._correct(row, below))
-        return widgets.VBox([widgets.HBox([text, widgets.VBox([correct, like])]), below])
+        beside = widgets.VBox([correct, like], layout=widgets.Layout(flex="0 0 10em"))
+        return widgets.VBox([widgets.HBox([text, beside]), below])
 
     def _correct(self, row: pd.Series, below: Any) -> None:  # noqa: ANN401
         """Open the buttons of the labelling notebook under a text, or close them."""

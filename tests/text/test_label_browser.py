@@ -1,4 +1,4 @@
-"""The labelling notebook in JupyterLab, driven once in a real Chromium through chromedriver's WebDriver interface."""
+"""Notebooks in JupyterLab, driven once each in a real Chromium through chromedriver's WebDriver interface."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ import pytest
 
 from analytics.text.readings import text_hash
 
-NOTEBOOK = Path(__file__).parents[2] / "notebooks" / "label_texts.ipynb"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 PATIENCE = 180  # seconds: a loaded machine starts a kernel slowly
 FLAGS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
@@ -75,15 +75,16 @@ class Browser:
 
 @pytest.fixture
 def sitting(tmp_path):
-    """A folder with a tiny organisation and the notebook, its parameters set to it."""
+    """A folder with a tiny organisation and the notebooks, their parameters set to it."""
     frame = pd.DataFrame({"response_id": list("abcd"), "responded_at": "2025-03-05", "comment": COMMENTS})
-    frame.to_csv(tmp_path / "surveys.csv", index=False)
+    frame.assign(nps=[1, 10, 7, 3]).to_csv(tmp_path / "surveys.csv", index=False)
     toml = "[organisation]\nname = 'Acme'\n[sources.surveys]\npath = 'surveys.csv'\n"
     (tmp_path / "perception.toml").write_text(toml)
-    notebook = nbformat.read(NOTEBOOK, as_version=4)
-    cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
-    cell.source = "period, config, labeller, count = '2025-03', 'perception.toml', 'Ann', 4"
-    nbformat.write(notebook, tmp_path / "label_texts.ipynb")
+    for name in ("label_texts", "explore_comments", "start_here"):
+        notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+        cell = next(cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", []))
+        cell.source += "\nperiod, config, labeller, count = '2025-03', 'perception.toml', 'Ann', 4"
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
     return tmp_path
 
 
@@ -146,17 +147,22 @@ const clipped = e => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.cli
 return [...document.querySelectorAll('button.jupyter-button')].filter(clipped).map(e => e.textContent)"""
 
 
-def test_clicks_in_jupyterlab_are_saved_and_undone_and_customers_text_stays_text(browser, sitting, lab):
-    file = sitting / "data" / "derived" / "labels" / "acme.csv"
-    browser.open(f"{lab['url']}lab/tree/label_texts.ipynb?token={lab['token']}")
+def run_all(browser, lab, name):
+    """Open a notebook and run its cells."""
+    browser.open(f"{lab['url']}lab/tree/{name}.ipynb?token={lab['token']}&reset")
     ready = "return !!document.querySelector('.jp-Notebook') && !!window.jupyterapp"
     wait_for(lambda: browser.run(ready), "the notebook")
-    run_all = (
+    start = (
         "const app = window.jupyterapp; const panel = app.shell.currentWidget;"
         "if (!panel?.sessionContext?.session?.kernel) return false;"
         "app.commands.execute('notebook:run-all-cells'); return true"
     )
-    wait_for(lambda: browser.run(run_all), "a kernel")
+    wait_for(lambda: browser.run(start), "a kernel")
+
+
+def test_clicks_in_jupyterlab_are_saved_and_undone_and_customers_text_stays_text(browser, sitting, lab):
+    file = sitting / "data" / "derived" / "labels" / "acme.csv"
+    run_all(browser, lab, "label_texts")
     first = wait_for(lambda: browser.run(SHOWN), "the first text")
     labels, shown = {}, first
     for button in ("Negative", "Neutral", "Skip"):
@@ -181,3 +187,36 @@ def test_clicks_in_jupyterlab_are_saved_and_undone_and_customers_text_stays_text
     assert set(rows["labeller"]) == {"Ann"} and set(rows["blame"]) == {"waiting"}
     assert {*labels, text_hash(before), text_hash(shown)} <= {text_hash(comment) for comment in COMMENTS}
     assert "refund" not in file.read_text(encoding="utf-8")
+
+
+FOUND = "return document.querySelector('.widget-html h3')?.textContent"
+
+
+def test_the_explorer_in_jupyterlab_counts_corrects_and_keeps_customers_text_as_text(browser, sitting, lab):
+    run_all(browser, lab, "explore_comments")
+    assert wait_for(lambda: browser.run(FOUND), "the texts").startswith("4 texts")
+    browser.run("document.querySelector('.widget-html h3').scrollIntoView()")
+    assert browser.run(CLIPPED) == []
+    browser.click("Correct")
+    browser.click("1 waiting")
+    browser.screenshot(sitting / "exploring.png")
+    time.sleep(0.5)
+    browser.click("Negative")
+    file = sitting / "data" / "derived" / "labels" / "acme.csv"
+    wait_for(file.exists, "the correction")
+    (row,) = pd.read_csv(file).to_dict("records")
+    assert (row["drawn"], row["blame"], row["sentiment"]) == ("corrected", "waiting", "negative")
+    browser.click("Save as CSV")
+    wait_for(lambda: [*(sitting / "data" / "derived" / "comments").glob("2025-03-*.csv")] or None, "the kept file")
+    assert browser.run("return document.querySelector('#planted') === null && document.title !== 'owned'")
+
+
+def test_start_here_leads_on_and_shows_what_a_measure_says(browser, sitting, lab):
+    run_all(browser, lab, "start_here")
+    figure = "return JSON.stringify(window.jupyterapp.shell.currentWidget.content.model.toJSON().cells)"
+    wait_for(lambda: "Shares of problems" in browser.run(figure), "what its last cell shows")
+    browser.run("document.querySelector('.jp-Notebook table').scrollIntoView()")
+    browser.screenshot(sitting / "start.png")
+    assert "Estimate(" in browser.run(figure) and '"output_type":"error"' not in browser.run(figure)
+    links = browser.run("return [...document.querySelectorAll('.jp-Notebook table a')].map(e => e.textContent)")
+    assert set(links) == {path.stem for path in NOTEBOOKS.glob("*.ipynb")} - {"start_here"}

@@ -110,8 +110,11 @@ def test_undo_takes_back_only_the_labellers_own_latest_reading(tmp_path):
     store = LabelStore(tmp_path / "a.csv")
     for text, who in (("one", "Ann"), ("two", "Ann"), ("three", "Ben")):
         store.add(row(text, labeller=who))
-    assert store.undo("Ann", PERIOD)["text_hash"] == text_hash("two")
-    assert store.undo("Ann", "2025-04") is None
+    every = hashes("one", "two", "three")
+    assert store.undo("Ann", PERIOD, "random", every)["text_hash"] == text_hash("two")
+    assert store.undo("Ann", "2025-04", "random", every) is None
+    assert store.undo("Ann", PERIOD, CORRECTED, every) is None
+    assert store.undo("Ann", PERIOD, "random", hashes("three")) is None
     assert store.read()["text_hash"].tolist() == hashes("one", "three")
 
 
