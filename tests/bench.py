@@ -269,6 +269,40 @@ def text(folder: Path, quick: bool) -> Iterator[Row]:
 
 
 @part
+def explorer(folder: Path, quick: bool) -> Iterator[Row]:
+    """The texts behind a figure among all of a month, once scored."""
+    import numpy as np
+    import pandas as pd
+
+    from analytics.report import explore
+    from analytics.report.explorer import _Panel
+    from analytics.report.query import Query
+    from analytics.report.story import load_story
+
+    n, home = 3_000 if quick else 100_000, folder / "explorer"
+    texts = [f"{text} {i}" for i, text in enumerate(islice(cycle(comments(folder, 1_000)), n))]
+    home.mkdir()
+    frame = pd.DataFrame({"response_id": range(n), "responded_at": "2025-03-05", "nps": np.arange(n) % 11})
+    frame.assign(comment=texts, site="north").to_parquet(home / "surveys.parquet")
+    (home / "perception.toml").write_text('[organisation]\nname="A"\n[sources.surveys]\npath="surveys.parquet"\n')
+    story = load_story(home / "perception.toml", "2025-03").prepare()
+    _ = story.critical, story.written
+    with clock() as opened:
+        panel = _Panel(explore(story))
+    yield Row(f"explorer, {n:,} texts: opened", opened(), "s", limit=5)
+    asked = [Query(words="refund"), Query(theme="waiting", polarity="negative"), Query(score="<= 6", mood="negative")]
+    rows, worst = panel.explorer.rows, 0.0
+    with clock() as floor:
+        rows[rows["text"].str.contains("refund", case=False)]
+    for query in asked:
+        with clock() as seconds:
+            panel.explorer.ask(query)
+            panel._show()
+        worst = max(worst, seconds())
+    yield Row("slowest filter, its page included", worst, "s", "one pandas filter", floor(), 0.3)
+
+
+@part
 def redaction(folder: Path, quick: bool) -> Iterator[Row]:
     """Personal data out of short texts, one in ten of which holds some."""
     import re
