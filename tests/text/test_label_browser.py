@@ -66,6 +66,12 @@ class Browser:
         found = wait_for(lambda: call(f"{self.url}/elements", {"using": "xpath", "value": path}) or None, path)
         call(f"{self.url}/element/{next(iter(found[0].values()))}/click", {})
 
+    def type(self, placeholder, text):
+        """Type into the field with a placeholder, once it is there."""
+        path = f"//input[@placeholder='{placeholder}']"
+        found = wait_for(lambda: call(f"{self.url}/elements", {"using": "xpath", "value": path}) or None, path)
+        call(f"{self.url}/element/{next(iter(found[0].values()))}/value", {"text": text})
+
     def screenshot(self, path):
         path.write_bytes(base64.b64decode(call(f"{self.url}/screenshot")))
 
@@ -198,6 +204,7 @@ def test_the_explorer_in_jupyterlab_counts_corrects_and_keeps_customers_text_as_
     browser.run("document.querySelector('.widget-html h3').scrollIntoView()")
     assert browser.run(CLIPPED) == []
     browser.click("Correct")
+    browser.type("your name", "Ann\ue007")  # the code of Enter
     browser.click("1 waiting")
     browser.screenshot(sitting / "exploring.png")
     time.sleep(0.5)
