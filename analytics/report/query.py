@@ -104,7 +104,7 @@ class Query:
             If the period holds no text.
         """
         rows: pd.DataFrame = searchable(story, self.among, self.period)
-        rows = rows[self._select(rows)].sort_values("at", ascending=False, kind="stable")
+        rows = rows[self._select(rows)]
         return rows.iloc[_nearest(story, self, rows)] if self.like else rows
 
     def _select(self, rows: pd.DataFrame) -> pd.Series:
@@ -116,7 +116,7 @@ class Query:
         if self.mood:
             keep &= rows["mood"].eq(_known("mood", self.mood, MOODS))
         if self.score:
-            keep &= select(rows, f"score {self.score}")
+            keep &= select(rows[["score"]], f"score {self.score}")
         if self.leaving is not None:
             keep &= rows["leaving"].eq(self.leaving).fillna(False).astype(bool)
         for phrase, word in _TERM.findall(self.words):
@@ -142,7 +142,7 @@ def thanking(theme: str) -> Query:
 
 @once
 def searchable(story: Story, among: str = "", period: str = "") -> pd.DataFrame:
-    """Redacted texts with all that can be asked of them.
+    """Redacted texts with all that can be asked of them, the latest first.
 
     Returns
     -------
@@ -152,7 +152,7 @@ def searchable(story: Story, among: str = "", period: str = "") -> pd.DataFrame:
         (how many), length (characters), cut (whether others' words were taken out), one column for each kind of them,
         no_answer, and the columns that group the text's own row, its case and its customer.
     """
-    texts = _pool(story, among, period)
+    texts = _pool(story, among, period).sort_values("at", ascending=False, kind="stable")
     tags = texts["themes"]
     thanked = tags.map(lambda named: [str(tag) for tag in named if getattr(tag, "polarity", "") == "positive"])
     lists = {"themes": tags, "blamed": texts["negative_themes"], "thanked": thanked}
