@@ -15,9 +15,8 @@ import pandas as pd
 
 from analytics.measures.leaving.churn_views import INTENT
 from analytics.publish.blocks import Block, tagged
-from analytics.report import tested
+from analytics.report.facts import once, voices
 from analytics.report.story import Story
-from analytics.report.tested import once
 from analytics.report.texts import RECENT
 from analytics.report.where import select
 from analytics.report.words import PRAISE_WORDS, THEME_WORDS
@@ -32,7 +31,7 @@ DOWNLOADS = "comments"  # in the derived data: what analysts kept
 POOLS: dict[str, Callable[[Story], pd.DataFrame]] = {
     "critical": lambda story: story.critical,
     "written": lambda story: story.written,
-    "voices": tested.voices,
+    "voices": voices,
 }  # the texts that sections count, by the names under which a story keeps them
 MOODS = (*CLASSES, "unknown")
 KINDS: tuple[str, ...] = get_args(Kind)  # of others' words

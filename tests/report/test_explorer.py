@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analytics import report
-from analytics.report import explorer, labelling, tested
+from analytics.report import explorer, facts, labelling
 from analytics.report.progress import Progress
 from analytics.report.query import Query
 from analytics.report.story import load_story
@@ -75,11 +75,11 @@ def test_every_theme_of_the_table_of_problems_opens_as_many_texts_as_were_counte
 
 
 def test_every_trait_thanked_for_opens_as_many_texts_as_give_thanks(demo_story):
-    texts = tested.voices(demo_story)
+    texts = facts.voices(demo_story)
     for theme in THEME_WORDS:
         found = report.explore(demo_story, theme=theme, polarity="positive", among="voices")
         assert found.count == texts["praised"].map(lambda names, t=theme: t in names).sum(), theme
-    teams = tested.thanks_by_team(demo_story)
+    teams = facts.thanks_by_team(demo_story)
     for team, row in teams.iterrows():
         where = f'team = "{team}"'
         assert report.explore(demo_story, polarity="positive", where=where, among="voices").count == row["thanked"]
