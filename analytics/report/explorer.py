@@ -3,6 +3,7 @@
 Which texts answer is ``query``. Texts are redacted, escaped and shown in notebooks only: no report carries them.
 """
 
+from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
 from hashlib import blake2b
@@ -18,7 +19,7 @@ from analytics.publish.workbook import write_sheets
 from analytics.report.labelling import show_labelling
 from analytics.report.query import DOWNLOADS, KINDS, MOODS, NAMED, POOLS, Query, find_theme, searchable
 from analytics.report.story import Story
-from analytics.report.words import CUT_WORDS, THEME_WORDS, WORDS, say, share_of
+from analytics.report.words import CUT_WORDS, WORDS, name_blamed, say, share_of
 from analytics.tables.read import defuse, write_whole
 from analytics.tables.schema import NotMeasured
 from analytics.text.comments import whole_texts
@@ -54,7 +55,9 @@ def explore(
     ValueError
         If a word is not known, or an expression cannot be read.
     """
-    return Explorer(story, Query(find_theme(theme), polarity, mood, score, leaving, words, like, where, among, period))
+    return Explorer(
+        story, Query(find_theme(story, theme), polarity, mood, score, leaving, words, like, where, among, period)
+    )
 
 
 class Explorer:
@@ -172,7 +175,10 @@ class _Panel:
         ]
 
     def _line(self, row: pd.Series, whole: str, names: list[str]) -> Any:  # noqa: ANN401
-        text = widgets.HTML(_row_html(row, whole, names), layout=widgets.Layout(flex="1 1 auto"))
+        text = widgets.HTML(
+            _row_html(row, whole, names, name_blamed(self.explorer.story.themes)),
+            layout=widgets.Layout(flex="1 1 auto"),
+        )
         below = widgets.VBox()
         like = _button("More like this", lambda: setattr(self.controls["like"], "value", row["text"]))
         correct = _button("Correct", lambda: self._correct(row, below))
@@ -186,13 +192,16 @@ class _Panel:
             return
         pool = pd.DataFrame({"text_hash": [text_hash(row["text"])], "text": [printable(row["text"])]})
         store = find_store(self.explorer.story.config)
-        below.children = (show_labelling(LabellingSession(store, pool, "", row["period"], 1, CORRECTED)),)
+        below.children = (
+            show_labelling(LabellingSession(store, pool, "", row["period"], 1, self.explorer.story.themes, CORRECTED)),
+        )
 
 
 def _control(name: str, explorer: Explorer, layout: Any) -> Any:  # noqa: ANN401
     """The control of one part of a query, set to what was asked."""
+    words = name_blamed(explorer.story.themes)
     choices: dict[str, list[tuple[str, Any]]] = {
-        "theme": [("any", ""), *((words, theme) for theme, words in THEME_WORDS.items())],
+        "theme": [("any", ""), *((words[theme], theme) for theme in explorer.story.themes.names)],
         "polarity": [("any", ""), *((name, name) for name in NAMED if name)],
         "mood": [("any", ""), *((mood, mood) for mood in MOODS)],
         "leaving": [("any", None), ("yes", True), ("no", False)],
@@ -217,10 +226,10 @@ def _button(name: str, act: Any) -> Any:  # noqa: ANN401
     return button
 
 
-def _row_html(row: pd.Series, whole: str, names: list[str]) -> str:
+def _row_html(row: pd.Series, whole: str, names: list[str], words: Mapping[str, str]) -> str:
     """One text with what is known of it; all of it is escaped."""
     marks = (("blamed", "−"), ("thanked", "+"))
-    themes = [f"{sign} {THEME_WORDS[t]}" for column, sign in marks for t in row[column].split("|") if t]
+    themes = [f"{sign} {words[t]}" for column, sign in marks for t in row[column].split("|") if t]
     themes += ["leaves"] * bool(row["leaving"] is not pd.NA and row["leaving"])
     themes += [say("explorer.corrected", names=names)] if names else []
     head = say("explorer.cut", kinds=[CUT_WORDS[kind] for kind in KINDS if row[kind]])

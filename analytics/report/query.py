@@ -5,7 +5,7 @@ How they are shown, corrected and kept is ``explorer``; texts are read and count
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import get_args
@@ -19,7 +19,7 @@ from analytics.report.facts import once, voices
 from analytics.report.story import Story
 from analytics.report.texts import RECENT
 from analytics.report.where import select
-from analytics.report.words import PRAISE_WORDS, THEME_WORDS
+from analytics.report.words import name_blamed, name_thanked
 from analytics.tables.parts import MOST, PERSONS
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import normalise
@@ -47,7 +47,7 @@ class Query:
     Parameters
     ----------
     theme
-        A theme's name, such as 'waiting'.
+        Name of one of the organisation's themes, such as 'waiting'.
     polarity
         'negative' (blamed), 'positive' (thanked for), or '' for named at all.
     mood
@@ -103,14 +103,14 @@ class Query:
             If the period holds no text.
         """
         rows: pd.DataFrame = searchable(story, self.among, self.period)
-        rows = rows[self._select(rows)]
+        rows = rows[self._select(rows, story.themes.names)]
         return rows.iloc[_nearest(story, self, rows)] if self.like else rows
 
-    def _select(self, rows: pd.DataFrame) -> pd.Series:
+    def _select(self, rows: pd.DataFrame, themes: Collection[str]) -> pd.Series:
         keep = select(rows, self.where)
         if self.theme or self.polarity:
             named = rows[NAMED[_known("polarity", self.polarity, NAMED)]]
-            sought = f"|{_known('theme', self.theme, THEME_WORDS)}|" if self.theme else "|"
+            sought = f"|{_known('theme', self.theme, themes)}|" if self.theme else "|"
             keep &= named.str.contains(sought, regex=False)
         if self.mood:
             keep &= rows["mood"].eq(_known("mood", self.mood, MOODS))
@@ -211,17 +211,16 @@ def _groups_rows(values: pd.Series) -> bool:
     return few or values.dtype.kind in "biufM"
 
 
-def _known(what: str, word: str, words: Iterable[str]) -> str:
+def _known(what: str, word: str, words: Collection[str]) -> str:
     if word not in words:
         raise ValueError(f"{what} {word!r} is not known. Expected one of: {', '.join(filter(None, words))}.")
     return word
 
 
-def find_theme(name: str) -> str:
+def find_theme(story: Story, name: str) -> str:
     """A theme's name, given by itself or by what the report calls it; any other word as it is."""
-    named: dict[str, str] = {
-        words.casefold(): theme for names in (THEME_WORDS, PRAISE_WORDS) for theme, words in names.items()
-    }
+    both = (name_blamed(story.themes), name_thanked(story.themes))
+    named = {words.casefold(): theme for words_of in both for theme, words in words_of.items()}
     return named.get(name.casefold(), name)
 
 

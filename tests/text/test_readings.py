@@ -403,7 +403,7 @@ def test_a_correction_is_kept_apart_and_leaves_the_random_reading(organisation):
     text = session.text
     session.keep(Reading("negative", ("waiting",)))
     pool = pd.DataFrame({"text_hash": [text_hash(text)], "text": [text]})
-    LabellingSession(session.store, pool, "Ann", PERIOD, 1, CORRECTED).keep(Reading("negative", ("courtesy",)))
+    LabellingSession(session.store, pool, "Ann", PERIOD, 1, drawn=CORRECTED).keep(Reading("negative", ("courtesy",)))
     rows = session.store.read()
     assert rows[["drawn", "blame"]].values.tolist() == [["random", "waiting"], ["corrected", "courtesy"]]
     assert rows["text_hash"].nunique() == 1
