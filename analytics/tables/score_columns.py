@@ -17,7 +17,7 @@ from analytics.tables.questions import Choice, Question
 from analytics.tables.schema import FIELDS, Field
 from analytics.tables.spelling import WORDS, Reading
 
-MAPS = Path(__file__).parents[2] / "data" / "maps"
+MAPS = Path(__file__).parents[1] / "maps"  # a link to data/maps in a checkout, a folder of its own once installed
 SCORE = "surveys, score"  # the place of a question which column is the score
 READABLE = 0.9  # share of a column's values that must read as what a header promises
 MOST_ASKED = 8  # columns of one export that are asked about
