@@ -185,7 +185,7 @@ def start(
     name = name or (_prompt("Your organisation's name", "My organisation") if asks else "My organisation")
     timezone = timezone or (_prompt("Its time zone", "UTC") if asks else None)
     begun = start_report(origins, folder, name, timezone, _ask if asks else None)
-    for sentence in skipped:
+    for sentence in [*skipped, *begun.skipped]:
         _say(f"Not read: {sentence}", failed=False)
     for file, question in begun.questions:
         out.print(f"{file}: QUESTION: {question}", style="yellow", highlight=False, markup=False)

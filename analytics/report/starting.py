@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from analytics.publish.template import render
-from analytics.tables.propose import Draft, Question
+from analytics.tables.propose import Draft
+from analytics.tables.questions import Question
 from analytics.tables.schema import FIELDS, TABLE_NAMES
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 from analytics.tables.start import answer_question, draft_map, has_clock
@@ -35,10 +36,11 @@ class Origin:
 
 @dataclass(frozen=True)
 class Started:
-    """What was written, and what is still open: (file, question)."""
+    """What was written, what is still open: (file, question), and why some sheets fill no table."""
 
     files: tuple[Path, ...]
     questions: tuple[tuple[str, str], ...]
+    skipped: tuple[str, ...] = ()
 
 
 def start_report(
@@ -62,11 +64,11 @@ def start_report(
     ValueError
         If two exports fill the same table, or one fills none.
     """
-    drafts = [_draft(origin) for origin in origins]
-    drafts = [draft if ask is None else _answer(draft, ask) for draft in drafts]
+    drafts, skipped = _draft_all(origins)
     sources: list[tuple[str, list[tuple[str, str]]]] = []
     files, open_questions = [], []
-    for number, (origin, draft) in enumerate(zip(origins, drafts, strict=True), 1):
+    for number, (origin, proposed) in enumerate(drafts, 1):
+        draft = proposed if ask is None else _answer(proposed, ask)
         fills = [table for table in TABLE_NAMES if table in draft.content and table not in dict(sources)]
         if not fills:
             both = ", ".join(table for table in TABLE_NAMES if table in draft.content)
@@ -76,12 +78,12 @@ def start_report(
         file.write_text(write_map(draft), encoding="utf-8")
         files.append(file)
         open_questions += [(file.name, _one_line(f"{q.place}: {q.asks}")) for q in draft.questions]
-    asked = [] if timezone else _ask_zone(drafts)
+    asked = [] if timezone else _ask_zone([draft for _, draft in drafts])
     settings = folder / "my.toml"
     values = {"organisation": name, "timezone": timezone or "UTC", "sources": sources, "questions": asked}
     settings.write_text(render(TEMPLATES / "settings.toml.j2", **values), encoding="utf-8")
     open_questions += [(settings.name, question) for question in asked]
-    return Started((settings, *files), tuple(open_questions))
+    return Started((settings, *files), tuple(open_questions), tuple(skipped))
 
 
 def refuse_existing(folder: Path, force: bool) -> None:
@@ -104,7 +106,7 @@ def find_origins(files: Sequence[Path], folder: Path) -> tuple[list[Origin], lis
                     raise
                 skipped.append(f"sheet {sheet!r}: {error}")
                 continue
-            found.setdefault((*map(str, raw.frame.columns), sheet or ""), []).append((file, sheet, raw))
+            found.setdefault((*sorted(map(str, raw.frame.columns)), sheet or ""), []).append((file, sheet, raw))
     origins = []
     for alike in found.values():
         files_alike, sheet = [file for file, _, _ in alike], alike[0][1]
@@ -184,11 +186,21 @@ def _one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
-def _draft(origin: Origin) -> Draft:
-    try:
-        return draft_map(origin.raw, origin.reread, doubt=doubt_checked)
-    except ValueError as error:
-        raise ValueError(f"{origin.raw.name}: {error}") from None
+def _draft_all(origins: Sequence[Origin]) -> tuple[list[tuple[Origin, Draft]], list[str]]:
+    """The draft of each export, and why sheets of a workbook fill no table where another one does."""
+    drafts: list[tuple[Origin, Draft]] = []
+    faults: list[str] = []
+    for origin in origins:
+        sheet = origin.source.get("sheet")
+        try:
+            drafts.append((origin, draft_map(origin.raw, origin.reread, doubt=doubt_checked)))
+        except ValueError as error:
+            faults.append(f"{f'sheet {sheet!r} of ' if sheet else ''}{origin.raw.name}: {error}")
+            if sheet is None:
+                raise ValueError(faults[-1]) from None
+    if not drafts:
+        raise ValueError("\n".join(faults))
+    return drafts, faults
 
 
 def _answer(draft: Draft, ask: Ask) -> Draft:
@@ -220,6 +232,11 @@ def _sheets(file: Path) -> list[str | None]:
     if file.suffix.lower() not in (".xlsx", ".xlsm"):
         return [None]
     try:
+        read_raw(file, file.name)  # the one that holds a table, if only one does
+        return [None]
+    except ValueError:
+        pass
+    try:
         sheets = pd.ExcelFile(file, engine="calamine").sheet_names
     except Exception:  # noqa: BLE001 - whatever the broken zip raises: reading it then says so
         return [None]
@@ -236,7 +253,7 @@ def _reread(file: Path, sheet: str | None, header_rows: int) -> Raw | None:
 def _join(raws: Sequence[Raw | None], name: str) -> Raw | None:
     """Files of one layout as one export; None where one of them cannot be read so."""
     whole = [raw for raw in raws if raw is not None]
-    if not whole or len(whole) < len(raws) or any([*raw.frame] != [*whole[0].frame] for raw in whole):
+    if not whole or len(whole) < len(raws) or any({*raw.frame} != {*whole[0].frame} for raw in whole):
         return None
     if len(whole) == 1:
         return replace(whole[0], name=name)

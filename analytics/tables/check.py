@@ -288,7 +288,7 @@ def _how_to_read(rule: Rule, piece: Piece, zone: str) -> Reading:
     source = piece.raw.name.lower()
     database = source.endswith((".parquet", ".pq")) or ": " in source  # a query is called by its address and its text
     return Reading(
-        zone_in=rule.zone or layout.zone or zone,
+        zone_in=rule.zone or layout.zone or piece.raw.zone or zone,
         zone_out=zone,
         day_first=layout.day_first,
         formats=rule.formats,

@@ -1,7 +1,7 @@
 """Several rows of one id: the latest version, halves of one row, doubles, or rows that contradict one another."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import pandas as pd
@@ -135,9 +135,14 @@ def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Se
     )
 
 
+def version_header(headers: Iterable[str]) -> str:
+    """The first header that may say which of several rows is the latest, or ''."""
+    return next((header for header in headers if re.search(_VERSION, header, re.IGNORECASE)), "")
+
+
 def _contradiction(primary: str, count: int, rows: int, sources: Sequence[Mapped]) -> str:
     headers = [str(column) for source in sources for column in source.raw.frame.columns]
-    stamp = next((header for header in headers if re.search(_VERSION, header, re.IGNORECASE)), "")
+    stamp = version_header(headers)
     by = f' and updated_at = "{stamp}"' if stamp else _BY_FILES
     return (
         f"column {primary}, duplicate: {count:,} of {rows:,} rows share an id with a row that contradicts them. "

@@ -10,6 +10,8 @@ MAGIC = {
     b"PAR1": "is a Parquet file: give it the ending .parquet",
     b"%PDF": "is a PDF: export the data as CSV instead",
 }
+_PAGE = rb"<(?:!doctype|html|table|\?xml|meta|style|head)\b"
+_MARKUP = re.compile(rb"[\xef\xbb\xbf\s]*(?:(" + _PAGE + rb")|[\[{]\s*[\[{\"])", re.IGNORECASE)
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -33,6 +35,9 @@ def to_utf8(data: bytes, name: str, encoding: str | None) -> tuple[bytes, tuple[
     for magic, reason in MAGIC.items():
         if data.startswith(magic):
             raise ValueError(f"{name}: {reason}.")
+    if markup := _MARKUP.match(data[:4096]):
+        kind = "a web page or XML" if markup[1] else "JSON"
+        raise ValueError(f"{name}: is {kind}, not a table. Export the data as CSV, Excel or Parquet.")
     for mark, marked in _BOMS:
         if data.startswith(mark):
             return _recode(data[len(mark) :], name, marked), ()

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
+from zoneinfo import available_timezones
 
 from analytics.tables.spelling import WORDS
 
@@ -18,6 +19,7 @@ Rows = Sequence[Sequence[str]]
 MAX_COLUMNS = 20_000  # a worksheet ends at 16,384; more is a table on its side or a wrong separator
 LOOKED_AT = 200  # rows from the top that show how a file is laid out
 _ABOVE = 50  # rows from the top among which a header is looked for
+_ZONE = re.compile(r"""["']timeZone["']\s*:\s*["']([^"']+)["']""")
 _INVISIBLE = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
 NUMBER, STAMP, _TAG, _IMPORT_ID = (
     re.compile(WORDS["cells"][shape], re.IGNORECASE) for shape in ("number", "stamp", "tag", "import_id")
@@ -40,6 +42,12 @@ class Header:
     first: int
     end: int
     warnings: tuple[str, ...] = ()
+
+    @property
+    def zone(self) -> str | None:
+        """The time zone that a row of import ids names."""
+        zones = (match[1] for row in self.rows[2:] for cell in row if (match := _ZONE.search(cell)))
+        return next((zone for zone in zones if zone in available_timezones()), None)
 
     def pad(self, width: int) -> "Header":
         """The header with as many cells as the table has columns."""
@@ -144,6 +152,8 @@ def find_header(rows: Rows, name: str, place: Place) -> Header:
     filled = [i for i in range(first, len(rows)) if any(cell.strip() for cell in rows[i])]
     if not filled or len(filled) < header_rows:
         raise ValueError(f"{name}: has {len(filled)} of the {header_rows} header rows that its map announces.")
+    if header_row is None:
+        _refuse_values(rows, filled, name)
     count = _count_header_rows(rows, filled, header_rows)
     warnings = []
     above = [" ".join(c for c in rows[i] if c.strip())[:60] for i in range(skip_rows, first) if any(rows[i])]
@@ -166,6 +176,18 @@ def find_header(rows: Rows, name: str, place: Place) -> Header:
             "separator another?"
         )
     return Header(header, first, filled[count - 1] + 1, tuple(warnings)).pad(width)
+
+
+def _refuse_values(rows: Rows, filled: Sequence[int], name: str) -> None:
+    """Raise if the row that should name the columns has a stamp above stamps."""
+    top, below = rows[filled[0]], [rows[i] for i in filled[1:4]]
+    for column, cell in enumerate(top):
+        under = [row[column].strip() for row in below if len(row) > column]
+        if under and all(STAMP.fullmatch(value.strip()) for value in (cell, *under)):
+            raise ValueError(
+                f"{name}: row {filled[0] + 1} reads as data: {cell.strip()[:30]!r} stands where a name should. "
+                "Has the file lost its header? Add one, or say header_row in the map."
+            )
 
 
 def extent(row: Sequence[str]) -> int:

@@ -157,8 +157,8 @@ def _role(text: pd.Series, facts: ColumnProfile, neighbours: Mapping[str, pd.Ser
         return "time", []
     if distinct == n and not text.str.contains(" ").any():
         return "id", []
-    long = text.str.count(" ").ge(2).mean() > 0.3 and distinct > min(20, n / 4)
-    return ("comment" if long else "category"), []
+    long = text[text.str.count(" ").ge(2)]
+    return ("comment" if len(long) > 0.3 * n and long.nunique() > len(long) / 2 else "category"), []
 
 
 def asked_for(question: str) -> list[str]:
@@ -338,6 +338,9 @@ def _doubt_scale(name: str, rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
     doubts = _doubt_zero(rule, frame) if name == "nps" else []
     if rule.scale or rule.values or inside.empty:
         return doubts
+    if are_means(inside):
+        reason = "the values lie between answers, as means of several do. Map single answers, or say scale = "
+        return [*doubts, Doubt(name, "meaning", f"{reason}[{low:g}, {high:g}] if each is one customer's answer.")]
     settle = f"Say scale = [{low:g}, {high:g}] if it is {scale}, values to translate it, or map it as another score."
     n, highest = len(inside), float(inside.max())
     if inside.nunique() == 1:
@@ -350,6 +353,17 @@ def _doubt_scale(name: str, rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
             gap = f"{_missing(highest, high)} never occur on a scale of {scale}"
             return [*doubts, Doubt(name, "scale", f"no answer above {highest:g} among {n:,}: {gap}. {settle}")]
     return doubts
+
+
+def are_means(numbers: pd.Series) -> bool:
+    """Whether more numbers than slips explain lie between whole and half answers, as means of several do.
+
+    Examples
+    --------
+    >>> are_means(pd.Series([4.31, 4.4, 4.07])), are_means(pd.Series([4.5, 4.0, 1.0]))
+    (True, False)
+    """
+    return bool((numbers.dropna() * 2 % 1).ne(0).mean() > SLIP)
 
 
 def _missing(highest: float, high: float) -> str:

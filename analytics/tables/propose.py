@@ -1,68 +1,31 @@
 """A map for an export that nobody has described: what columns hold and headers say, with the evidence of each line."""
 
 import re
-import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from analytics.tables.check import Checked
-from analytics.tables.convert import convert
 from analytics.tables.headers import question_of
 from analytics.tables.labels import pole
 from analytics.tables.maps import SCALES
-from analytics.tables.meaning import ColumnProfile, Doubt, asked_for, profile_column
+from analytics.tables.meaning import ColumnProfile, Doubt, profile_column
+from analytics.tables.questions import Choice, Question
 from analytics.tables.schema import FIELDS, Field
+from analytics.tables.score_columns import HEADER, PROPOSED, READABLE, find_scores, reads_as, scale_words
 from analytics.tables.sources import Raw
-from analytics.tables.spelling import Reading
+from analytics.tables.times import SERIAL_RANGE
 
-MAPS = Path(__file__).parents[2] / "data" / "maps"
 LOOKED_AT = 20_000  # rows that a column is profiled by; the checks then read all
 FEW_GROUPS = 15  # a column of at most so many words may serve as a group
-MOST_ASKED = 8  # columns of one export that are asked about
 MOST_GROUPS = 8  # groups that a first map proposes
 SHORT_COMMENT = 1.5  # spaces in a comment on average, where its header calls it one
-READABLE = 0.9  # share of a column's values that must read as what a header promises
-
-_WORDS = tomllib.loads(Path(__file__).with_name("propose.toml").read_text(encoding="utf-8"))
-_NEEDS: dict[str, list[str]] = _WORDS.pop("needs")
-_ROLES: dict[str, list[str]] = _WORDS.pop("roles")
-_HEADER = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _WORDS.pop("headers").items()}
-
-SCORE = "surveys, score"  # the place of a question which column is the score
-Edits = tuple[tuple[tuple[str, ...], object], ...]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """One answer to a question: what it means, and the keys of the map that say so (None takes a key away)."""
-
-    means: str
-    edits: Edits
-
-    def edit(self, content: dict[str, Any]) -> dict[str, Any]:
-        """A map with the keys of this answer set, or taken away, at any depth."""
-        changed = dict(content)
-        for (key, *rest), value in self.edits:
-            if rest:
-                changed[key] = Choice("", ((tuple(rest), value),)).edit(changed.get(key, {}))
-            elif value is None:
-                changed.pop(key, None)
-            else:
-                changed[key] = value
-        return changed
-
-
-@dataclass(frozen=True)
-class Question:
-    """What the data do not show: where ('surveys.csat'), what is asked, and the answers that a map can give."""
-
-    place: str
-    asks: str
-    choices: tuple[Choice, ...] = ()
+RIVAL = 0.2  # of the answers in the fullest column of comments, from which another one counts as much
+REPEATED = 0.5  # share of different ids from which an id that repeats may still be a row's own: versions, or halves
+COMMENT, ROWS, DATE = (f"surveys, {what}" for what in ("comment", "rows", "date"))
+_STAMP = Field("stamp", "time", "")
 
 
 @dataclass(frozen=True)
@@ -102,34 +65,36 @@ def propose(raw: Raw) -> Draft:
         If no column looks like a score, a customer's words, or a record of a contact, complaint or customer.
     """
     looked = raw.frame.iloc[:LOOKED_AT]
+    looked = looked[~looked.astype("str").duplicated()]
     columns = {str(c): looked[c] for c in looked.columns}
+    workbook = raw.name.lower().endswith((".xlsx", ".xlsm"))
     profiles = [profile_column(values, c, question_of(raw, c), columns) for c, values in columns.items()]
-    profiles = [_look_again(profile, columns[profile.header]) for profile in profiles]
+    profiles = [_look_again(profile, columns[profile.header], workbook) for profile in profiles]
     content: dict[str, Any] = {}
     evidence: dict[tuple[str, str], str] = {}
     questions: list[Question] = []
-    scores, asked = _find_scores(profiles, columns)
+    scores, asked = find_scores(profiles, columns)
     for table in _choose_tables(profiles, bool(scores or asked)):
-        lines = _fill(table, profiles, {p.header for p in scores.values()} | {q.place for q in asked})
+        lines = _fill(table, profiles, {p.header for p in scores.values()} | {*asked})
         if table == "surveys":
             lines |= scores
-            questions += [replace(q, place=SCORE) for q in asked]
+            questions += [*asked.values(), *_ask_rows(profiles, columns)]
+            for find in (_find_words, _find_date):
+                line, question = find(profiles, lines)
+                lines |= line
+                questions += question
         if "responded_at" in lines and lines["responded_at"].filled == 1:
             lines.pop("invited_at", None)  # an export of answers alone does not say who was asked
-        section: dict[str, Any] = {s.name: lines[s.name].header for s in FIELDS[table] if s.name in lines}
+        section = {s.name: _rule_of(lines[s.name], columns, workbook) for s in FIELDS[table] if s.name in lines}
         primary = FIELDS[table][0].name
         if primary not in section and table in ("surveys", "complaints"):
             section = {primary: {"row_number": "row-"}} | section
             evidence[table, primary] = "no column tells every row from the others, so rows are numbered"
         content[table] = section
         evidence |= {(table, name): _evidence(profile) for name, profile in lines.items()}
-    if {"surveys", "contacts"} <= {*content} and content["surveys"].get("comment") == content["contacts"].get("text"):
-        content["surveys"].pop("comment", None)  # what a ticket says is no answer to a survey
-    _add_values(content, columns)
     used = {header for section in content.values() for header in map(header_of, section.values())}
     first = next(iter(content))
-    asked_of = {question.place for question in asked}
-    spare = [p for p in profiles if p.header not in used | asked_of]
+    spare = [p for p in profiles if p.header not in used | {*asked}]
     ours = {spec.name for spec in FIELDS[first]}
     groups = {_key(p.header): p for p in [p for p in spare if _is_group(p)][:MOST_GROUPS]}
     groups = {f"{key}_group" if key in ours else key: p for key, p in groups.items()}
@@ -140,150 +105,102 @@ def propose(raw: Raw) -> Draft:
     return Draft(raw, content, evidence, unused, tuple(questions))
 
 
-def _look_again(profile: ColumnProfile, values: pd.Series) -> ColumnProfile:
-    """A column whose header tells more than its values: stamps in another spelling, and few or short comments."""
-    if profile.role not in ("id", "category", "comment", "constant"):
+def _rule_of(profile: ColumnProfile, columns: Mapping[str, pd.Series], workbook: bool) -> object:
+    """What a map says of a column: its header, with what its values need to be read."""
+    words = scale_words(columns[profile.header])
+    if words:
+        return {"column": profile.header, "values": dict(sorted(words.items(), key=lambda kv: kv[::-1]))}
+    if profile.role == "time" and not workbook and SERIAL_RANGE[0] <= profile.low <= profile.high <= SERIAL_RANGE[1]:
+        return {"column": profile.header, "excel_serial": True}
+    return profile.header
+
+
+def _look_again(profile: ColumnProfile, values: pd.Series, workbook: bool) -> ColumnProfile:
+    """A column that is more than its values show: stamps in another spelling, and few or short comments."""
+    if profile.role not in ("id", "category", "comment", "constant", "number"):
         return profile
-    if _HEADER["dated"].search(profile.header) and _reads(values, Field("t", "time", "")):
+    dated = HEADER["dated"].search(profile.header) is not None
+    if profile.role == "number":
+        counted = SERIAL_RANGE[0] <= profile.low <= profile.high <= SERIAL_RANGE[1]
+        return replace(profile, role="time") if dated and (counted or reads_as(values, _STAMP, workbook)) else profile
+    spelt = values.astype("str").str.contains(r"\d\D+\d", na=False)
+    if (dated or spelt.mean() > READABLE) and reads_as(values, _STAMP, workbook):
         return replace(profile, role="time")
-    if profile.role == "constant":
+    if profile.role == "constant" or pole(profile.header):
         return profile
-    words = pd.Series(values.dropna().astype("str").unique()).str.count(" ").mean()
-    asked = re.search(_WORDS["surveys"]["comment"][0], profile.question, re.IGNORECASE)
-    return (
-        replace(profile, role="comment") if asked and words >= SHORT_COMMENT and not pole(profile.header) else profile
-    )
+    filled = pd.Series(values.dropna().astype("str").unique())
+    asked = HEADER["words"].search(profile.question) and filled.str.count(" ").mean() >= SHORT_COMMENT
+    return replace(profile, role="comment") if asked or HEADER["comment"].search(profile.header) else profile
 
 
-def _reads(values: pd.Series, spec: Field) -> bool:
-    """Whether nearly all filled values of a column read as a field asks, or could be read in two ways."""
-    filled = values[values.astype("str").str.strip().fillna("").ne("")].iloc[:1000]
-    try:
-        read = convert(filled, spec, Reading("UTC", "UTC"))
-    except ValueError:
-        return spec.kind == "time"
-    return len(filled) > 0 and float(spec.holds(read.values).mean()) >= READABLE
-
-
-def _find_scores(
-    profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series]
+def _find_words(
+    profiles: Iterable[ColumnProfile], lines: Mapping[str, ColumnProfile]
 ) -> tuple[dict[str, ColumnProfile], list[Question]]:
-    """Columns that are a score by what they show, and a question for each that may be one; its place is the header."""
-    scores: dict[str, ColumnProfile] = {}
-    asked: list[Question] = []
-    second: list[Question] = []
-    specs = {spec.name: spec for spec in FIELDS["surveys"]}
-    types = [
-        p
-        for p in profiles
-        if p.role == "constant" and re.search(r"(survey|question|score)[ _]?type|metric", p.header, re.I)
-    ]
-    typed = {str(columns[p.header].dropna().iloc[0]).strip().casefold() for p in types} & {*SCALES}
-    for profile in profiles:
-        values = columns[profile.header]
-        if profile.role in ("comment", "time", "empty") or profile.header.endswith(("_NPS_GROUP", "_TEXT")):
-            continue
-        kinds = [profile.role] if profile.role in SCALES else asked_for(profile.question)
-        kinds = kinds or (sorted(typed) if re.search("score|answer|value", profile.header, re.I) else [])
-        words = _scale_words(values)
-        stars = _HEADER["stars"].search(profile.question) and profile.high <= 5 and _reads(values, specs["csat"])
-        kind = kinds[0] if len(kinds) == 1 else "csat" if not kinds and (words or stars) else ""
-        if kind and (profile.role == kind or words or _reads(values, specs[kind])):
-            if kind in scores:
-                second.append(_second(profile, kind, scores[kind], words))
-            scores.setdefault(kind, profile)
-        elif (kind or _HEADER["score"].search(profile.question) or _spans(profile)) and (
-            _on_scale(profile) or _is_worded(values)
-        ):
-            asked.append(Question(profile.header, _which(profile), _as_scores(profile)))
-    return scores, (second if scores else asked)[:MOST_ASKED]
-
-
-def _spans(profile: ColumnProfile) -> bool:
-    """Whether a column's numbers run from one end of a scale to the other."""
-    return any(scale == (profile.low, profile.high) for scales in SCALES.values() for scale in scales)
-
-
-def _on_scale(profile: ColumnProfile) -> bool:
-    return (
-        profile.numbers > READABLE and profile.whole and 0 <= profile.low <= profile.high <= 10 and profile.distinct > 1
+    """The column of customers' own words; a question where several are, or none is called so."""
+    taken = {p.header for p in lines.values()}
+    texts = [p for p in profiles if p.role == "comment" and p.header not in taken]
+    texts = [p for p in texts if not HEADER["other"].search(p.question) and not HEADER["company"].search(p.question)]
+    most = max((p.n for p in texts), default=0)
+    texts = sorted((p for p in texts if p.n >= RIVAL * most), key=lambda p: -p.n)
+    named = [p for p in texts if HEADER["words"].search(p.question)]
+    if len(named) == 1 or not texts:
+        return ({"comment": named[0]} if named else {}), []
+    texts = named or texts
+    headers = [p.header for p in texts[:4]]
+    place = ("surveys", "comment")
+    choices = [Choice(f"those in {header!r}", ((place, header),)) for header in headers]
+    if len(headers) > 1:
+        choices.append(Choice("those in all of them, one after the other", ((place, {"columns": headers}),)))
+    asks = (
+        f"which words are the customer's own? {', '.join(map(repr, headers))} {'hold' if named else 'may hold'} them."
     )
+    return {}, [Question(COMMENT, asks, (*choices, Choice("none of them", ())), proposed=True)]
 
 
-def _is_worded(values: pd.Series) -> bool:
-    """Whether a column is a scale in words: a few answers, most of them good or bad."""
-    words = values.dropna().astype("str").str.strip().loc[lambda s: s.ne("")].unique()
-    return 2 <= len(words) <= 11 and sum(pole(str(w)) != 0 for w in words) > len(words) / 2
+def _find_date(
+    profiles: Iterable[ColumnProfile], lines: Mapping[str, ColumnProfile]
+) -> tuple[dict[str, ColumnProfile], list[Question]]:
+    """The column that dates answers, where its header does not say so; a question where it may be of something else."""
+    if {"responded_at", "invited_at"} & {*lines}:
+        return {}, []
+    stamps = [p for p in profiles if p.role == "time"]
+    if len(stamps) == 1 and not HEADER["undated"].search(stamps[0].question):
+        return {"responded_at": stamps[0]}, []
+    asks = f"which column dates the answers? There is {', '.join(repr(p.header) for p in stamps[:4])}."
+    choices = [Choice(f"{p.header!r}", ((("surveys", "responded_at"), p.header),)) for p in stamps[:4]]
+    none = Choice("none of them: report the whole file", ())
+    return {}, [Question(DATE, asks, (*choices, none), proposed=True)] if stamps else []
 
 
-def _scale_words(values: pd.Series) -> dict[str, float]:
-    """Numbers of a scale of satisfaction in words, where every answer is one of those that the generic map knows."""
-    surveys = tomllib.loads((MAPS / "csat_generic.toml").read_text(encoding="utf-8"))["surveys"]
-    known = {str(word).casefold(): float(n) for word, n in surveys["csat"].get("values", {}).items()}
-    known |= {f"extremely {word[5:]}": n for word, n in known.items() if word.startswith("very ")}
-    words = [str(w).strip() for w in values.dropna().unique() if str(w).strip()]
-    fits = 1 < len(words) <= len(known) and all(word.casefold() in known for word in words)
-    return {word: known[word.casefold()] for word in words} if fits else {}
-
-
-def _add_values(content: dict[str, Any], columns: Mapping[str, pd.Series]) -> None:
-    """Write the numbers of a scale in words into its rule."""
-    section = content.get("surveys", {})
-    for name in SCALES:
-        words = _scale_words(columns[section[name]]) if name in section else {}
-        if words:
-            section[name] = {"column": section[name], "values": dict(sorted(words.items(), key=lambda kv: kv[::-1]))}
-
-
-def _as_scores(profile: ColumnProfile) -> tuple[Choice, ...]:
-    """What a column of numbers may be, as far as its range allows."""
-    choices = []
-    for name, ((low, high), *_) in SCALES.items():
-        beyond = profile.high - high  # one more than the scale is how "do not know" is written
-        if not (profile.numbers > READABLE and low <= profile.low and -high / 2 < beyond <= 1):
+def _ask_rows(profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series]) -> list[Question]:
+    """Questions on rows that may be no answer of one customer: sums of several, and tests."""
+    asked = []
+    for p in profiles:
+        if p.role == "number" and p.whole and p.high > 1 and HEADER["counted"].search(p.header):
+            asks = f"{p.header!r} ({p.low:g} to {p.high:g}) may count answers. A report takes each row for one answer."
+            asked.append(Question(ROWS, asks, (Choice("each row is one answer", ()),), proposed=True))
+        if p.role != "category" or not HEADER["status"].search(p.header):
             continue
-        meaning = next(spec.meaning for spec in FIELDS["surveys"] if spec.name == name)
-        rule: dict[str, object] = {"column": profile.header, "scale": [low, high]}
-        text = f"{name} ({meaning}), {low:g} to {high:g}"
-        if beyond == 1:
-            rule, text = rule | {"blank": [profile.high]}, f"{text}, {profile.high:g} is no answer"
-        choices.append(Choice(f"{text}, {high:g} is best", ((("surveys", name), rule),)))
-        choices.append(Choice(f"{text}, {low:g} is best", ((("surveys", name), rule | {"reverse": True}),)))
-    return (*choices, Choice("no score: leave it out", ()))
-
-
-def _which(profile: ColumnProfile) -> str:
-    if profile.numbers <= READABLE:
-        return (
-            f"{profile.header!r} holds {profile.distinct} answers in words. Is it a score, scale and direction? Say "
-            'csat = { column = …, values = { "its words" = 1 to 5 } }, or leave it out.'
-        )
-    return (
-        f"{profile.header!r} holds whole numbers {profile.low:g} to {profile.high:g} ({profile.n:,} answers). Which "
-        "score is it, on which scale, in which direction?"
-    )
-
-
-def _second(profile: ColumnProfile, kind: str, first: ColumnProfile, words: dict[str, float]) -> Question:
-    """The question which of two columns is a score."""
-    rule = {"column": profile.header, "values": words} if words else profile.header
-    asks = f"{profile.header!r} may be {kind} as well as {first.header!r}. Which of the two is the score?"
-    choices = (Choice("the first of them", ()), Choice("this one", ((("surveys", kind), rule),)))
-    return Question(profile.header, asks, choices)
+        tests = sorted({v for v in columns[p.header].astype("str").dropna() if HEADER["test"].search(v)})
+        if tests:
+            asks = f"{p.header!r} holds {', '.join(map(repr, tests[:4]))}. Are these answers of customers?"
+            out = Choice("no: leave them out", ((("surveys", "where_not", p.header), tests),))
+            asked.append(Question(ROWS, asks, (out, Choice("yes: they count", ())), proposed=True))
+    return asked
 
 
 def _choose_tables(profiles: Iterable[ColumnProfile], scored: bool) -> list[str]:
     """The tables that an export can fill, the one that it is about first."""
     profiles = list(profiles)
     fills = {table: _fill(table, profiles, set()) for table in FIELDS}
-    complete = {table for table, needs in _NEEDS.items() if {*needs} <= {*fills[table]}}
+    complete = {table for table, needs in PROPOSED["needs"].items() if {*needs} <= {*fills[table]}}
     company = {"channel", "team", "agent_id", "resolved_at", "first_response_at"} & {*fills["contacts"]}
     tables = ["surveys"] if scored else []
     if not scored and "complaints" in complete and any("complain" in p.header.casefold() for p in profiles):
         return ["complaints"]
     if "contacts" in complete and len(company) >= 2:
         tables.append("contacts")
-    if not tables and "comment" in fills["surveys"]:
+    if not tables and _find_words(profiles, fills["surveys"])[0]:
         return ["surveys"]
     if not tables and "customers" in complete:
         return ["customers"]
@@ -300,11 +217,17 @@ def _fill(table: str, profiles: Iterable[ColumnProfile], taken: set[str]) -> dic
     """The column of each field of a table, by header and by what it holds; a column serves one field."""
     taken, filled = set(taken), {}
     for spec in FIELDS[table]:
-        patterns = _WORDS[table].get(spec.name, [])
-        fits = [p for p in profiles if p.header not in taken and _fits(p, spec, spec is FIELDS[table][0])]
-        if spec.name == "comment":
-            fits.sort(key=lambda p: (p.role != "comment", -p.n))
+        patterns = PROPOSED[table].get(spec.name, [])
+        primary = spec is FIELDS[table][0]
+        fits = [p for p in profiles if p.header not in taken and _fits(p, spec, primary)]
         match = next((p for pattern in patterns for p in fits if re.search(pattern, p.question, re.IGNORECASE)), None)
+        if match is None and primary:  # one that repeats, for its rows are versions or halves of one another
+            least = 0 if table == "customers" else REPEATED
+            again = (p for p in profiles if p.header not in taken and p.filled == 1 and p.distinct >= least * p.n)
+            again = (
+                p for p in again if p.role in ("id", "number", "category") and not HEADER["personal"].search(p.header)
+            )
+            match = next((p for p in again if re.search(patterns[0], p.question, re.IGNORECASE)), None)
         if match is not None:
             filled[spec.name] = match
             taken.add(match.header)
@@ -317,16 +240,16 @@ def _fits(profile: ColumnProfile, spec: Field, primary: bool) -> bool:
         return profile.role == "time"
     if primary:
         return profile.role in ("id", "number") and profile.distinct == profile.n and profile.filled == 1
-    if spec.name == "comment":
-        return profile.role == "comment" and not _HEADER["other"].search(profile.question)
-    return profile.role in _ROLES.get(spec.kind, [])
+    return profile.role in PROPOSED["roles"].get(spec.kind, []) and not (
+        spec.kind == "text" and HEADER["company"].search(profile.question)
+    )
 
 
 def _is_group(profile: ColumnProfile) -> bool:
     return (
         profile.role == "category"
         and 1 < profile.distinct <= FEW_GROUPS
-        and not _HEADER["personal"].search(profile.question)
+        and not HEADER["personal"].search(profile.question)
     )
 
 

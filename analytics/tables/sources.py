@@ -43,7 +43,8 @@ class Raw:
 
     The frame's index is the row in the source, counted from 1 below the header. `aliases` are further names that a
     column answers to, where an export has several header rows. `broken` holds (row, text, reason) of what is no row of
-    the table, `repaired` the same of rows in the frame that had to be put together again.
+    the table, `repaired` the same of rows in the frame that had to be put together again; `zone` is the one that the
+    header names.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Raw:
     broken: tuple[tuple[int, str, str], ...] = ()
     warnings: tuple[str, ...] = ()
     repaired: tuple[tuple[int, str, str], ...] = ()
+    zone: str | None = None
 
 
 def read_file(path: str | Path) -> pd.DataFrame:
@@ -277,7 +279,8 @@ def _settle(
     if whole:
         warnings += (f"{name}: {len(whole):,} rows had too many fields and were put together again.",)
     frame = frame.set_axis(names, axis=1)
-    return Raw(name, frame, digest, aliases, tuple(sorted(broken)), (*warnings, *header.warnings), tuple(whole))
+    warnings += header.warnings
+    return Raw(name, frame, digest, aliases, tuple(sorted(broken)), tuple(warnings), tuple(whole), header.zone)
 
 
 def _ragged_reason(fields: int, width: int) -> str:

@@ -4,14 +4,16 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from analytics.tables.check import Checked, Piece, check_table
-from analytics.tables.headers import find_column
+from analytics.tables.doubles import version_header
+from analytics.tables.headers import find_column, find_described
 from analytics.tables.maps import SCALES, ExportMap, parse_map
 from analytics.tables.meaning import Doubt
-from analytics.tables.propose import LOOKED_AT, MAPS, READABLE, SCORE, Choice, Draft, Question, header_of, propose
+from analytics.tables.propose import LOOKED_AT, Draft, header_of, propose
+from analytics.tables.questions import Choice, Question
 from analytics.tables.schema import FIELDS, DataContractError
+from analytics.tables.score_columns import MAPS, READABLE
 from analytics.tables.sources import Raw
 
 RECOGNISED = 3  # headers of a shipped map that must be there before an export counts as its tool's
@@ -55,20 +57,20 @@ def draft_map(
     shipped = _recognise({1: raw, **(reread or {})}, maps)
     if shipped is None:
         draft = propose(raw)
-    elif _says_something(shipped):
+    elif _finds_score(shipped):
         draft = shipped
     else:
         try:
-            draft = _keep_filters(propose(shipped.raw), shipped)
+            draft = _prefer(shipped, _keep_filters(propose(shipped.raw), shipped))
         except ValueError:
             draft = shipped
     return _check(replace(draft, doubt=doubt))
 
 
 def answer_question(draft: Draft, question: Question, choice: Choice) -> Draft:
-    """The draft as an answer makes it, checked anew; the first score that is chosen settles which one it is."""
-    chosen = question.place == SCORE and choice.edits
-    waiting = [q for q in draft.questions if q.place == SCORE and q is not question and not chosen]
+    """The draft as an answer makes it, checked anew; what is chosen settles all that was asked of its place."""
+    settled = question.place if question.proposed and choice.edits else None
+    waiting = [q for q in draft.questions if q.proposed and q is not question and q.place != settled]
     return _check(replace(draft, content=choice.edit(draft.content), questions=tuple(waiting)))
 
 
@@ -83,11 +85,11 @@ def find_questions(draft: Draft) -> list[Question]:
         try:
             checked = check_table(table, [Piece(draft.raw, table_map, layout)], layout.zone or "UTC")
             doubts = draft.doubt(checked) if table == "surveys" else []
-            asked += [Question(f"{table}.{d.column}", str(d), _choices(draft.content, table, d.column)) for d in doubts]
+            asked += [Question(f"{table}.{d.column}", str(d), _choices(draft, table, d.column)) for d in doubts]
         except DataContractError as error:
             for row in error.failures.itertuples(index=False):
                 column = str(row.column)
-                asked.append(Question(f"{table}.{column}", str(row.reason), _choices(draft.content, table, column)))
+                asked.append(Question(f"{table}.{column}", str(row.reason), _choices(draft, table, column)))
     return asked
 
 
@@ -111,8 +113,9 @@ def _check(draft: Draft) -> Draft:
     return replace(draft, questions=(*draft.questions, *wrong))
 
 
-def _choices(content: dict[str, Any], table: str, column: str) -> tuple[Choice, ...]:
+def _choices(draft: Draft, table: str, column: str) -> tuple[Choice, ...]:
     """What a map can say of a column that is in doubt."""
+    content = draft.content
     rule = content.get(table, {}).get(column)
     spec = next((spec for spec in FIELDS[table] if spec.name == column), None)
     if rule is None or spec is None:
@@ -131,10 +134,12 @@ def _choices(content: dict[str, Any], table: str, column: str) -> tuple[Choice, 
         day = Choice("the day comes first, 31/12", ((("day_first",), True),))
         month = Choice("the month comes first, 12/31", ((("day_first",), False),))
         return (day, month) if spec.required else (day, month, leave_out)
-    if column == FIELDS[table][0].name and table in ("surveys", "complaints"):
-        own = (((table, column), {"row_number": "row-"}),)
-        latest = (((table, "keep"), "latest"),)
-        return Choice("each row stands for itself", own), Choice("of several rows the last counts", latest)
+    if column == FIELDS[table][0].name:
+        own = Choice("each row stands for itself", (((table, column), {"row_number": "row-"}),))
+        stamp = version_header(map(str, draft.raw.frame.columns))
+        by = (((table, "updated_at"), stamp),) if stamp else ()
+        latest = Choice("of several rows the last counts", (((table, "keep"), "latest"), *by))
+        return (own, latest) if table in ("surveys", "complaints") else (latest,)
     if spec.required and spec.kind == "id" and column != FIELDS[table][0].name:
         alone = content[table][FIELDS[table][0].name]
         return (Choice("take each row for one customer of its own", (((table, column), alone),)),)
@@ -164,15 +169,19 @@ def _required_headers(layout: ExportMap, raw: Raw) -> int:
     return 0 if lacking or len(needed) + len(filters) < 2 else len(present)
 
 
-def _says_something(draft: Draft) -> bool:
-    """Whether a shipped map finds a score or customers' words in this export, or serves a table without them."""
-    rules = parse_map(draft.content, draft.shipped).tables
-    if "surveys" not in rules:
-        return True
-    columns = [rule for name, rule in rules["surveys"].columns.items() if name in (*SCALES, "comment")]
-    headers = {str(c) for c in draft.raw.frame.columns}
-    twins = any(rule.twin and any(c + rule.twin in headers for c in headers) for rule in columns)
-    return twins or any(find_column(draft.raw, header) for rule in columns for header in rule.headers)
+def _prefer(shipped: Draft, proposed: Draft) -> Draft:
+    """Of a tool's map without a score and a proposal: what finds a score, else what finds words or fills a table."""
+    if {*SCALES} & {*proposed.content.get("surveys", {})} or _finds_score(proposed):
+        return proposed
+    return shipped if "surveys" not in shipped.content or _finds_score(shipped, "comment") else proposed
+
+
+def _finds_score(draft: Draft, *names: str) -> bool:
+    """Whether a map finds a score, or these columns of surveys, in its export."""
+    surveys = parse_map(draft.content, draft.shipped).tables.get("surveys")
+    rules = [rule for name, rule in surveys.columns.items() if name in (names or SCALES)] if surveys else []
+    described = (find_described(draft.raw, rule.twin, rule.question) for rule in rules)
+    return any(described) or any(find_column(draft.raw, header) for rule in rules for header in rule.headers)
 
 
 def _keep_filters(draft: Draft, shipped: Draft) -> Draft:

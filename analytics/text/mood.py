@@ -14,13 +14,13 @@ from analytics.text.scored import clean_own
 from analytics.text.sentiment import load_sentiment_model
 from analytics.text.thread import read_own_words
 
-FEWEST = 8  # texts at each end of the scale from which their moods are compared
-MOST = 200  # texts of each end that are read
+FEWEST = 16  # texts beside a score from which the two are compared
+MOST = 400  # texts that are read, evenly over the file
 CHANCE = 0.001  # chance of so clear a contradiction were words and score unrelated
 
 
 def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] | None = None) -> list[Doubt]:
-    """Doubt the direction of each score at whose bad end customers write better of us than at its good end.
+    """Doubt the direction of each score that falls as what customers write beside it gets better.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
     Returns
     -------
     list of Doubt
-        At most one per score; none where fewer than 8 texts at either end can be read.
+        At most one per score; none where fewer than 16 texts can be read.
 
     References
     ----------
-    Mann and Whitney (1947) for the comparison of the two ends' valences.
+    Spearman (1904), American Journal of Psychology 15, 72-101.
 
     Examples
     --------
@@ -44,29 +44,26 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
     >>> [d.aspect for d in doubt_mood(pd.DataFrame({"csat": [1.0] * 8 + [5.0] * 8, "comment": words}))]
     ['direction']
     """
-    from scipy.stats import mannwhitneyu
+    from scipy.stats import spearmanr
 
-    ends: dict[str, list[pd.Series]] = {}
-    for name in (name for name in SCALES if {name, "comment"} <= {*surveys}):
-        low, high = (scales or {}).get(name, SCALES[name][0])
-        place = (surveys[name].astype("float64") - low) / (high - low)
-        words = surveys["comment"].dropna()
-        sides = [words[side.reindex(words.index)].head(MOST) for side in (place <= 1 / 3, place >= 2 / 3)]
-        if min(map(len, sides)) >= FEWEST:
-            ends[name] = sides
-    texts = pd.unique(pd.concat([side for sides in ends.values() for side in sides])) if ends else []
+    scored = [name for name in SCALES if {name, "comment"} <= {*surveys}]
+    beside = surveys[surveys["comment"].notna() & surveys[scored].notna().any(axis=1)] if scored else surveys.iloc[:0]
+    beside = beside.iloc[:: max(1, len(beside) // MOST)]
+    if len(beside) < FEWEST:
+        return []
+    texts = pd.unique(beside["comment"])  # each is read once
     valence = _valence(pd.Series(texts, dtype=object))
+    mood = beside["comment"].map(valence)
     doubts = []
-    for name, sides in ends.items():
-        low, high = (scales or {}).get(name, SCALES[name][0])
-        below, above = (side.map(valence).dropna() for side in sides)
-        if min(len(below), len(above)) < FEWEST or below.mean() <= above.mean():
+    for name in scored:
+        both = pd.concat([beside[name].astype("float64"), mood], axis=1).dropna()
+        if len(both) < FEWEST or (both.nunique() < 2).any():
             continue
-        if mannwhitneyu(below, above, alternative="greater").pvalue < CHANCE:
+        if spearmanr(both.iloc[:, 0], both.iloc[:, 1], alternative="less").pvalue < CHANCE:
+            low, high = (scales or {}).get(name, SCALES[name][0])
             doubts.append(Doubt(name, "direction", (
-                f"those who gave {low:g} to {low + (high - low) / 3:.3g} write better of you than those who gave "
-                f"{high - (high - low) / 3:.3g} to {high:g} ({len(below):,} and {len(above):,} comments). Say "
-                "reverse = true if the low end is the good one, reverse = false if it is not."
+                f"the lower the score, the better customers write of you ({len(both):,} comments beside {low:g} to "
+                f"{high:g}). Say reverse = true if the low end is the good one, reverse = false if it is not."
             )))  # fmt: skip
     return doubts
 

@@ -1,0 +1,164 @@
+"""Which columns of an export are scores: those that show it, and a question for each that may be one."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from analytics.tables.convert import convert
+from analytics.tables.headers import HELPERS
+from analytics.tables.labels import pole
+from analytics.tables.maps import SCALES
+from analytics.tables.meaning import ColumnProfile, are_means, asked_for
+from analytics.tables.questions import Choice, Question
+from analytics.tables.schema import FIELDS, Field
+from analytics.tables.spelling import WORDS, Reading
+
+MAPS = Path(__file__).parents[1] / "maps"  # a link to data/maps in a checkout, a folder of its own once installed
+SCORE = "surveys, score"  # the place of a question which column is the score
+READABLE = 0.9  # share of a column's values that must read as what a header promises
+MOST_ASKED = 8  # columns of one export that are asked about
+MOST_VALUES = 101  # different values of a score: more are a measure or a text
+NO_ANSWER = {-1, -8, -9, 88, 98, 99, -88, -98, -99, 888, 998, 999, -999}  # numbers that stand for no answer
+
+PROPOSED = tomllib.loads(Path(__file__).with_name("propose.toml").read_text(encoding="utf-8"))
+HEADER = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in PROPOSED["headers"].items()}
+_SPECS = {spec.name: spec for spec in FIELDS["surveys"]}
+
+
+def find_scores(
+    profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series]
+) -> tuple[dict[str, ColumnProfile], dict[str, Question]]:
+    """Columns that are a score by what they show, and by header a question for each that may be one.
+
+    Where scores are plain only those are asked about that compete with one, or may be another kind.
+    """
+    profiles = list(profiles)
+    scores: dict[str, ColumnProfile] = {}
+    asked: dict[str, tuple[str, Question]] = {}
+    second: dict[str, Question] = {}
+    typed = _stated_types(profiles, columns)
+    for profile in profiles:
+        values = columns[profile.header]
+        if profile.role in ("comment", "time", "empty") or profile.header.endswith(HELPERS):
+            continue
+        kind, words = _kind(profile, values, typed), scale_words(values)
+        means = bool(HEADER["averaged"].search(profile.question)) or are_means(pd.to_numeric(values, errors="coerce"))
+        if kind and not means and (profile.role == kind or words or reads_as(values, _SPECS[kind])):
+            if kind in scores:
+                second[profile.header] = _second(profile, kind, scores[kind], words)
+            scores.setdefault(kind, profile)
+        elif _may_be_score(profile, values, kind):
+            asked[profile.header] = (kind or _spanned(profile), _which(profile, values, means))
+    if scores:
+        return scores, second | {h: q for h, (kind, q) in asked.items() if kind and kind not in scores}
+    return scores, {header: question for header, (_, question) in [*asked.items()][:MOST_ASKED]}
+
+
+def reads_as(values: pd.Series, spec: Field, workbook: bool = False) -> bool:
+    """Whether nearly all filled values of a column read as a field asks, or could be read in two ways."""
+    filled = values[values.astype("str").str.strip().fillna("").ne("")].iloc[:1000]
+    try:
+        read = convert(filled, spec, Reading("UTC", "UTC", workbook=workbook))
+    except ValueError:
+        return spec.kind == "time"
+    return len(filled) > 0 and float(spec.holds(read.values).mean()) >= READABLE
+
+
+def scale_words(values: pd.Series) -> dict[str, float]:
+    """Numbers of a scale of satisfaction in words, where every answer is one of those that the generic map knows."""
+    words = [str(w).strip() for w in values.dropna().unique()[:MOST_VALUES] if str(w).strip()]
+    fits = 1 < len(words) <= len(_known_words()) and all(word.casefold() in _known_words() for word in words)
+    return {word: _known_words()[word.casefold()] for word in words} if fits else {}
+
+
+@cache
+def _known_words() -> dict[str, float]:
+    surveys = tomllib.loads((MAPS / "csat_generic.toml").read_text(encoding="utf-8"))["surveys"]
+    known = {str(word).casefold(): float(n) for word, n in surveys["csat"].get("values", {}).items()}
+    return known | {f"extremely {word[5:]}": n for word, n in known.items() if word.startswith("very ")}
+
+
+def _stated_types(profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series]) -> set[str]:
+    """Scores that a column names as what every row answers."""
+    pattern = WORDS["questions"]["type"]
+    types = [p for p in profiles if p.role == "constant" and re.search(pattern, p.header, re.IGNORECASE)]
+    return {str(columns[p.header].dropna().iloc[0]).strip().casefold() for p in types} & {*SCALES}
+
+
+def _kind(profile: ColumnProfile, values: pd.Series, typed: set[str]) -> str:
+    """The one score that a column's role, question, type or stars say it is, or ''."""
+    kinds = [profile.role] if profile.role in SCALES else asked_for(profile.question)
+    kinds = kinds or (sorted(typed) if re.search("score|answer|value", profile.header, re.IGNORECASE) else [])
+    starred = HEADER["stars"].search(profile.question) and not profile.high > 5 and reads_as(values, _SPECS["csat"])
+    return kinds[0] if len(kinds) == 1 else "csat" if not kinds and (scale_words(values) or starred) else ""
+
+
+def _may_be_score(profile: ColumnProfile, values: pd.Series, kind: str) -> bool:
+    """Whether a column that is none for sure holds answers of a scale, or is called a score."""
+    named = bool(kind or HEADER["score"].search(profile.question))
+    scaled = profile.numbers > READABLE and profile.whole and 0 <= profile.low <= profile.high <= 10
+    if profile.distinct > 1 and ((scaled and (named or _spanned(profile))) or (named and _is_worded(values))):
+        return True
+    called = (kind or HEADER["rated"].search(profile.question)) and not HEADER["other"].search(profile.question)
+    return bool(called) and 1 < profile.distinct <= min(MOST_VALUES, profile.n - 1)
+
+
+def _spanned(profile: ColumnProfile) -> str:
+    """The score whose scale a column's numbers span from end to end, or ''."""
+    spans = (name for name, scales in SCALES.items() for scale in scales if scale == (profile.low, profile.high))
+    return next(spans, "")
+
+
+def _is_worded(values: pd.Series) -> bool:
+    """Whether a column is a scale in words: a few answers, most of them good or bad."""
+    words = values.dropna().astype("str").str.strip().loc[lambda s: s.ne("")].unique()
+    return 2 <= len(words) <= 11 and sum(pole(str(w)) != 0 for w in words) > len(words) / 2
+
+
+def _which(profile: ColumnProfile, values: pd.Series, means: bool) -> Question:
+    """The question whether a column is a score, and which, with what its numbers may be."""
+    name, low, high = repr(profile.header), profile.low, profile.high
+    out = Choice("no score: leave it out", ())
+    if profile.numbers <= READABLE:
+        asks = (
+            f"{name} holds {profile.distinct} answers in words. Is it a score, scale and direction? Say "
+            'csat = { column = …, values = { "its words" = 1 to 5 } }, or leave it out.'
+        )
+        return Question(SCORE, asks, (out,), proposed=True)
+    numbers = f"{'whole ' * profile.whole}numbers {low:g} to {high:g}"
+    if means:
+        asks = f"{name} holds {numbers}, which look like means or shares of several answers. Is each one answer?"
+    else:
+        asks = f"{name} holds {numbers} ({profile.n:,} answers). Which score is it, on which scale, in which direction?"
+    return Question(SCORE, asks, (*_as_scores(profile.header, values), out), proposed=True)
+
+
+def _as_scores(header: str, values: pd.Series) -> list[Choice]:
+    """What a column of numbers may be, as far as its range allows; a number just beyond a scale is no answer."""
+    numbers = pd.to_numeric(values, errors="coerce").dropna()
+    choices = []
+    for name, ((low, high), *_) in SCALES.items():
+        inside = numbers[numbers.between(low, high)]
+        beyond = sorted({*numbers[~numbers.between(low, high)]})
+        if inside.empty or inside.max() <= high / 2 or not {*beyond} <= NO_ANSWER | {low - 1, high + 1}:
+            continue
+        rule: dict[str, object] = {"column": header, "scale": [low, high]}
+        text = f"{name} ({_SPECS[name].meaning}), {low:g} to {high:g}"
+        if beyond:
+            rule["blank"] = beyond
+            text += f", {', '.join(f'{b:g}' for b in beyond)} is no answer"
+        choices.append(Choice(f"{text}, {high:g} is best", ((("surveys", name), rule),)))
+        choices.append(Choice(f"{text}, {low:g} is best", ((("surveys", name), rule | {"reverse": True}),)))
+    return choices
+
+
+def _second(profile: ColumnProfile, kind: str, first: ColumnProfile, words: dict[str, float]) -> Question:
+    """The question which of two columns is a score."""
+    rule = {"column": profile.header, "values": words} if words else profile.header
+    asks = f"{profile.header!r} may be {kind} as well as {first.header!r}. Which of the two is the score?"
+    choices = (Choice("the first of them", ()), Choice("this one", ((("surveys", kind), rule),)))
+    return Question(SCORE, asks, choices, proposed=True)

@@ -1,0 +1,186 @@
+"""Exports as people have them, from the door to a table: read rightly, asked about, or refused with the reason."""
+
+import pandas as pd
+import pytest
+import xlsxwriter
+
+from analytics.config import load_config
+from analytics.report.starting import find_origins, start_report
+from analytics.tables.read import read_tables
+from analytics.text.mood import heed_mood
+
+N = 48
+NPS = [(7 * i + i // 11) % 11 for i in range(N)]
+CSAT = [1 + (3 * i + i // 5) % 5 for i in range(N)]
+GOOD, BAD = "Quick and friendly help with order {}", "Nobody rang me back about bill {}, terrible"
+WORDS = [(GOOD if score > 6 else BAD).format(i) for i, score in enumerate(NPS)]
+DAYS = [f"2026-05-{1 + i % 28:02d}" for i in range(N)]
+IDS = [f"R{i}" for i in range(N)]
+
+
+def start(folder, *exports, names=None):
+    """Start with some exports, frames or bytes; what is asked, and the tables where nothing is."""
+    files = []
+    for number, export in enumerate(exports, 1):
+        file = folder / (names[number - 1] if names else f"export_{number}.csv")
+        file.write_bytes(export if isinstance(export, bytes) else export.to_csv(index=False).encode())
+        files.append(file)
+    origins, _ = find_origins(files, folder)
+    begun = start_report(origins, folder, "Acme")
+    questions = [question for _, question in begun.questions]
+    return questions, None if questions else heed_mood(read_tables(load_config(begun.files[0])))
+
+
+def frame(**columns):
+    return pd.DataFrame({"id": IDS, "date": DAYS} | columns)
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "kind"),
+    [
+        ("Weiterempfehlung (0-10)", NPS, "nps"),
+        ("Recommanderiez-vous notre société (0 à 10) ?", NPS, "nps"),
+        ("¿Qué tan probable es que nos recomiende?", NPS, "nps"),
+        ("Hoe waarschijnlijk is het dat u ons aanbeveelt?", NPS, "nps"),
+        ("Soddisfazione (1-5)", CSAT, "csat"),
+        ("Zufriedenheit", CSAT, "csat"),
+        ("rating", [f"{score}.0 out of 5 stars" for score in CSAT], "csat"),
+    ],
+)
+def test_a_score_asked_in_another_language_or_spelling_is_that_score(tmp_path, header, values, kind):
+    asked, tables = start(tmp_path, frame(**{header: values, "comment": WORDS if kind == "nps" else ""}))
+    assert asked == []
+    assert tables.surveys[kind].tolist() == (NPS if kind == "nps" else CSAT)
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("Note (1 = sehr gut, 6 = ungenügend)", [1 + score % 6 for score in NPS]),
+        ("Satisfaction %", [10 * score for score in NPS]),
+        ("Average rating", [round(3 + score / 7, 2) for score in NPS]),
+        ("How would you rate our service?", [["Poor", "Fair", "Good", "Excellent"][score % 4] for score in NPS]),
+        ("Were you satisfied?", [["Yes", "No"][score % 2] for score in NPS]),
+        ("Rating", [["👍", "👎"][score % 2] for score in NPS]),
+        ("NPS", [["Promoter", "Passive", "Detractor"][score % 3] for score in NPS]),
+        ("NPS", [[100, 0, -100][score % 3] for score in NPS]),
+        ("NPS", [99 if score == 4 else score for score in NPS]),
+        ("CSAT", [0 if score == 4 else 1 + score % 5 for score in NPS]),
+        ("starRating", [["ONE", "TWO", "FIVE"][score % 3] for score in NPS]),
+        ("Rating", [f"{score}/5" if i % 2 else f"{score}/10" for i, score in enumerate(CSAT)]),
+    ],
+)
+def test_a_column_called_a_score_is_never_left_out_in_silence(tmp_path, header, values):
+    asked, _ = start(tmp_path, frame(**{header: values, "comment": WORDS}))
+    assert any(header.partition(" (")[0] in question for question in asked)
+
+
+def test_a_number_for_no_answer_is_offered_as_a_blank(tmp_path):
+    start(tmp_path, frame(NPS=[99 if score == 4 else score for score in NPS]))
+    assert "blank = [99]" in (tmp_path / "my_map.toml").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("header", ["Count", "Number of responses", "Anzahl"])
+def test_rows_that_may_each_stand_for_several_answers_are_asked_about(tmp_path, header):
+    asked, _ = start(tmp_path, frame(Stars=CSAT, **{header: [3 + score for score in NPS]}))
+    assert any(header in question and "count" in question for question in asked)
+
+
+def test_means_in_a_mapped_score_are_doubted(tmp_path):
+    asked, _ = start(tmp_path, frame(csat=[1 + score * 0.37 for score in NPS]))
+    assert any("means" in question for question in asked)
+
+
+def test_rows_of_a_test_are_asked_about(tmp_path):
+    asked, _ = start(tmp_path, frame(nps=NPS, comment=WORDS, Status=["Test", *["Complete"] * (N - 1)]))
+    assert asked == ["surveys, rows: 'Status' holds 'Test'. Are these answers of customers?"]
+
+
+def test_words_that_run_against_the_score_ask_which_end_is_good(tmp_path):
+    asked, _ = start(tmp_path, frame(nps=[10 - score for score in NPS], comment=WORDS))
+    assert len(asked) == 1
+    assert "reverse = true" in asked[0]
+
+
+@pytest.mark.parametrize("header", ["Resolution notes", "Agent reply", "Developer response", "Product"])
+def test_what_the_company_wrote_is_no_comment(tmp_path, header):
+    asked, tables = start(tmp_path, frame(csat=CSAT, **{header: WORDS}))
+    assert asked == []
+    assert "comment" not in tables.surveys
+
+
+def test_words_under_a_header_that_says_nothing_and_two_columns_of_words_are_asked_about(tmp_path):
+    for columns in ({"Q9": WORDS}, {"What did you like?": WORDS, "What could we improve?": WORDS[::-1]}):
+        asked, _ = start(tmp_path, frame(csat=CSAT, **columns))
+        assert len(asked) == 1
+        assert "which words are the customer's own?" in asked[0]
+        (tmp_path / "my.toml").unlink()
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("created_at", [1_777_593_600_000 + i % 28 * 86_400_000 for i in range(N)]),
+        ("Submitted", [46_143.5 + i % 28 for i in range(N)]),
+        ("Abgeschickt am", [f"{1 + i % 28}. Mai 2026, 14:05 Uhr" for i in range(N)]),
+        ("Wave", [f"{1 + i % 28} May 2026" for i in range(N)]),
+    ],
+)
+def test_the_one_stamp_of_an_answer_dates_it_however_it_is_written(tmp_path, header, values):
+    asked, tables = start(tmp_path, pd.DataFrame({"id": IDS, header: values, "nps": NPS, "comment": WORDS}))
+    assert asked == []
+    assert tables.surveys["responded_at"].dt.strftime("%Y-%m-%d").tolist() == DAYS
+
+
+def test_a_stamp_of_something_else_is_asked_about(tmp_path):
+    asked, _ = start(tmp_path, pd.DataFrame({"id": IDS, "Purchase date": DAYS, "nps": NPS}))
+    assert asked == ["surveys, date: which column dates the answers? There is 'Purchase date'."]
+
+
+def test_parts_of_one_delivery_may_order_their_columns_as_they_like_and_overlap(tmp_path):
+    whole = frame(nps=NPS, comment=WORDS)
+    asked, tables = start(tmp_path, whole.iloc[:30], whole[["nps", "comment", "date", "id"]].iloc[20:])
+    assert asked == []
+    assert tables.surveys["nps"].tolist() == NPS
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b'[{"id": 1, "nps": 9}]', "is JSON"),
+        (b'{"id": 1, "nps": 9}\n{"id": 2, "nps": 3}\n', "is JSON"),
+        (b"<html><table><tr><th>id</th><th>nps</th></tr></table></html>", "is a web page"),
+        (b"R1,2026-05-01,9,Fine\nR2,2026-05-02,3,Slow\nR3,2026-05-03,8,Good\n", "row 1 reads as data"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_what_it_is(tmp_path, content, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        start(tmp_path, content)
+
+
+def test_sheets_that_hold_no_answers_do_not_keep_a_workbook_out(tmp_path):
+    with xlsxwriter.Workbook(str(tmp_path / "export.xlsx")) as book:
+        for name, rows in {
+            "Read me": [["Ask the survey team."]],
+            "By team": [["Team", "NPS"], ["North", 12.5], ["South", 31.5], ["West", 17.5]],
+            "Answers": [["id", "date", "nps", "comment"], *zip(IDS, DAYS, NPS, WORDS, strict=True)],
+        }.items():
+            sheet = book.add_worksheet(name)
+            for number, row in enumerate(rows):
+                sheet.write_row(number, 0, row)
+    origins, _ = find_origins([tmp_path / "export.xlsx"], tmp_path)
+    begun = start_report(origins, tmp_path, "Acme")
+    assert begun.questions == ()
+    assert read_tables(load_config(begun.files[0])).surveys["nps"].tolist() == NPS
+
+
+def test_the_zone_that_a_qualtrics_header_names_is_that_of_its_stamps(tmp_path):
+    (tmp_path / "q.csv").write_text(
+        "EndDate,ResponseId,Status,NPS\nEnd Date,Response ID,Response Type,How likely are you to recommend us?\n"
+        '"{""ImportId"":""endDate"",""timeZone"":""America/Denver""}","{""ImportId"":""_recordId""}",'
+        '"{""ImportId"":""status""}","{""ImportId"":""QID1""}"\n'
+        + "".join(f"2026-05-{1 + i % 28:02d} 20:00:00,R_{i},0,{NPS[i]}\n" for i in range(N))
+    )
+    origins, _ = find_origins([tmp_path / "q.csv"], tmp_path)
+    begun = start_report(origins, tmp_path, "Acme", "UTC")
+    assert read_tables(load_config(begun.files[0])).surveys["responded_at"].dt.hour.unique().tolist() == [2]
