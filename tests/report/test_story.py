@@ -250,8 +250,10 @@ def run_report(name, story):
         text = "".join(cell["source"])
         if cell["cell_type"] == "markdown":
             blocks.append({"kind": "markdown", "text": text})
-        elif text.startswith(("period", "from")):
+        elif text.startswith("from"):
             continue
+        elif text.startswith("period"):
+            exec(text, names)  # the parameters as they are when nobody sets them
         else:
             *steps, last = ast.parse(text).body
             exec(compile(ast.Module(steps, []), name, "exec"), names)
@@ -296,7 +298,7 @@ def test_a_whole_report_of_a_month_that_moved_is_published(story, leaving, monke
     table = month.problem_table.copy()
     table.loc[named.index, "open"] = True
     table.loc[named.index, "word"] = ["rose", "fell", "no change"]
-    table.loc[named.index, "rule"] = Rule.OUTSIDE
+    table.loc[named.index, "rule"], table.loc[named.index, "moved_p"] = Rule.OUTSIDE, 0.0
     table.loc[named.index, ["latest", "low limit", "high limit"]] = [0.3, 0.1, 0.2]
     month.__dict__["problem_table"] = table
     blocks = run_report(name, month)
