@@ -212,8 +212,8 @@ def diagnose(
     people = [count_people(comparable[comparable["_has"].eq(side)]) for side in (True, False)]
     if min(people) < k:
         raise NotMeasured(
-            f"{people[0]} customers with the problem {problem.name!r} and {people[1]} comparable ones "
-            f"without; at least {k} of each are needed for a diagnosis"
+            f"fewer than {k} customers with the problem {problem.name!r}, or comparable ones without it; "
+            f"at least {k} of each are needed for a diagnosis"
         )
     clusters = alike_measures(comparable, list(measures) if measures is not None else internal_measures(cases))
     flags = [(name, *flag) for name in clusters for flag in _values(comparable, name)]

@@ -14,6 +14,7 @@ from analytics.report.score import Score
 from analytics.report.section import Section, Stake, findings_of, placed
 from analytics.report.story import Story
 from analytics.report.tested import moved
+from analytics.report.unknowns import UNSET
 from analytics.report.words import coverage_sentence, estimate_of, loss_sentences, movement_note, say
 from analytics.tables.schema import NotMeasured
 
@@ -58,7 +59,7 @@ def build_page_one(
     told: dict[str, blocks.Answer] = {}
     for question, found in answers.items():  # nothing twice
         if fresh := [block for block in found if block.data["sentence"] not in given]:
-            told[question] = fresh
+            told[question] = [block for block in fresh if block.data["sentence"] != UNSET] or fresh
             given += [block.data["sentence"] for block in fresh]
     basis = " ".join(filter(None, cautions))
     return blocks.page_one(headline, numbers, told, notes=notes, trend=trend_of(story), basis=basis)

@@ -7,6 +7,8 @@ from analytics.report.section import Section, section, unknowns_of
 from analytics.report.story import Story
 from analytics.report.words import capital, coverage_sentence, listed, loss_sentences
 
+UNSET = "Some things are not set up or not recorded, so this report does not know them."  # where page one has no more
+
 
 @section
 def show_unknowns(story: Story, *sections: Section) -> Section:
@@ -21,14 +23,12 @@ def show_unknowns(story: Story, *sections: Section) -> Section:
     cautions = [*filter(None, [partly]), *loss_sentences(story.log.losses), *story.log.warnings]
     open_ends += [blocks.unknown(caution) for caution in cautions]
     unset = _list_lacks([block.data["lack"] for block in lacks])
+    line = blocks.unknown(UNSET) if unset else blocks.finding("All questions are answered within the intervals.")
+    if not open_ends:
+        return Section([line, *unset], line)
     answered = {block.data["sentence"] for part in sections for block in part.answers}
-    fresh = [block for block in open_ends if block.data["sentence"] not in answered][:2]
-    if not fresh and (unset or not open_ends):
-        sentence = "Some things are not set up or not recorded, so this report does not know them."
-        line = blocks.unknown(sentence) if unset else blocks.finding("All questions are answered within the intervals.")
-        return Section([*open_ends, line, *unset], line)
-    first, *further = fresh or open_ends[:1]
-    return Section([*open_ends, *unset], first, further=further)
+    first, *further = [b for b in open_ends if b.data["sentence"] not in answered][:2] or open_ends[:1]
+    return Section([*open_ends, *unset], first, further=[*further, *([line] if unset else [])])
 
 
 def _list_lacks(lacks: list[dict[str, Any]]) -> list[blocks.Block]:
