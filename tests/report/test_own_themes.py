@@ -8,7 +8,7 @@ import pytest
 from analytics import report
 from analytics.report.labelling import _Panel
 from analytics.report.story import load_story
-from analytics.text.readings import Reading, correct_reading, open_session
+from analytics.text.readings import Reading, open_session
 
 PERIOD = "2025-03"
 LATE = [
@@ -85,8 +85,6 @@ def test_the_labelling_buttons_are_the_organisation_s_themes(config):
     panel.buttons[0].click()
     (saved,) = panel.session.store.read().to_dict("records")
     assert saved["blame"] == "late_engineer" and "late_engineer" in saved["offered"].split("|")
-    story = load_story(config, PERIOD)
-    correct_reading(story.config, PERIOD, "A text", Reading("negative", ("late_engineer",)), "Ann")
 
 
 def test_perception_themes_tells_of_each_theme_how_well_it_is_read(config, perception):
