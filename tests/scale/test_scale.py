@@ -44,7 +44,7 @@ def tables():
     contacts.loc[::11, "abandoned"] = True
     zone = contacts["started_at"].dt.tz
     contacts["started_at"] = contacts["started_at"].dt.tz_convert("UTC").dt.floor("h").dt.tz_convert(zone)
-    surveys = demo.surveys.assign(csat=demo.surveys["csat"] + 0.25 * (demo.surveys["csat"] < 5))
+    surveys = demo.surveys.assign(csat=demo.surveys["csat"] + 0.5 * (demo.surveys["csat"] < 5))
     complaints = demo.complaints.copy()
     complaints.loc[::3, "case_id"] = None
     return Tables(contacts, surveys, complaints, demo.customers)
