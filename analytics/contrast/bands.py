@@ -20,6 +20,7 @@ from analytics.contrast.groups import (
     number_strata,
 )
 from analytics.contrast.ranks import stratified_trend
+from analytics.measures.discoveries import detectable
 from analytics.measures.intervals import z_score
 from analytics.measures.scores import perceived_points
 from analytics.measures.summarise import summarise
@@ -34,7 +35,6 @@ STEPS_H = (  # the nearest of these, in hours, is where a time is cut: people th
 )  # fmt: skip
 OPPOSED = 0.05  # p-value of equal slopes under which segments of both directions disagree
 FEWEST = 30  # answers below which a band is joined with its neighbour
-POWER = 0.8  # chance with which a difference called "would have been seen" is seen
 
 
 @dataclass(frozen=True)
@@ -155,7 +155,7 @@ def contrast_bands(
     ridit = values.rank().to_numpy() / (len(values) + 1)
     reach = float(ridit[codes == len(edges)].mean() - ridit[codes == 0].mean())
     half = z_score(1 - cut) * error * reach
-    difference, seen = slope * reach, (z_score(1 - cut) + z_score(2 * POWER - 1)) * error * reach
+    difference, seen = slope * reach, detectable(error * reach, cut)
     best = len(edges) if slope > 0 else 0
     ends, level = np.concatenate([[-np.inf], edges, [np.inf]]), 1 - cut / len(edges)
     banded = answered.assign(band=codes)

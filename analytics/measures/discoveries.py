@@ -1,9 +1,14 @@
 """One rate of false findings for all tests whose result may be told."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtri
+
+Error = TypeVar("Error", float, pd.Series)
+POWER = 0.8  # chance with which a difference called "would have been seen" is seen
 
 
 def control_false_discoveries(p_values: pd.Series | Mapping | Sequence[float], rate: float = 0.05) -> pd.Series:
@@ -56,6 +61,11 @@ def discovery_threshold(p_values: pd.Series | Mapping | Sequence[float], rate: f
     p = np.sort(_checked(p_values).dropna().to_numpy())
     steps = np.arange(1, len(p) + 1) / max(len(p), 1) * rate
     return float(steps[p <= steps].max(initial=rate / max(len(p), 1)))
+
+
+def detectable(error: Error, threshold: float) -> Error:
+    """The least difference that a two-sided test at the threshold sees four times in five, from its standard error."""
+    return error * float(ndtri(POWER) - ndtri(threshold / 2))
 
 
 def mark_differences(

@@ -157,8 +157,9 @@ def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
     if digest(folder / "report.pdf") == digest(staged / "report.pdf"):
         _take(folder, staged, [CHANGES])
         return before
+    counts = _counts(staged)
     for shown in (folder, *(folder / VERSIONS).glob("v*")):
-        if _tell_apart(shown, staged, k):
+        if _tell_apart(_counts(shown), counts, k):
             raise HeldBackError(
                 f"fewer than {k} people came or went behind a figure since version {version_of(shown)}, so that "
                 f"version {before} stays: two versions would tell what they said. Wait until they are {k}; if it is "
@@ -185,9 +186,8 @@ def read_blocks(folder: Path) -> list[Json]:
         return []
 
 
-def _tell_apart(before: Path, after: Path, k: int) -> bool:
+def _tell_apart(old: "Counts", new: "Counts", k: int) -> bool:
     """Whether two versions tell of 1 to k - 1 people: who came or went behind a claim, a row or a rest, or withheld."""
-    old, new = _counts(before), _counts(after)
     for name in old.keys() & new.keys():
         then, now = old[name][0], new[name][0]
         if any((n is None) != (then[row] is None) for row, n in now.items() if row in then):
@@ -203,11 +203,13 @@ def _tell_apart(before: Path, after: Path, k: int) -> bool:
 
 
 Row = tuple[str, ...]  # labels; that of n is empty
+People = tuple[dict[Row, int | None], list[tuple[list[Row], Row]]]  # by row, and which rows add up to which
+Counts = dict[Any, People]
 
 
-def _counts(folder: Path) -> dict[Any, tuple[dict[Row, int | None], list[tuple[list[Row], Row]]]]:
-    """People behind what a report shows, claim by claim and block by block: by row, and which rows add up to which."""
-    counts: dict[Any, tuple[dict[Row, int | None], list[tuple[list[Row], Row]]]] = {}
+def _counts(folder: Path) -> Counts:
+    """People behind what a report shows, claim by claim and block by block."""
+    counts: Counts = {}
     turns: Counter[Any] = Counter()
     for claim in read_claims(folder) or []:
         for place, figure in enumerate(claim["evidence"]):
@@ -222,7 +224,7 @@ def _counts(folder: Path) -> dict[Any, tuple[dict[Row, int | None], list[tuple[l
     return counts
 
 
-def _rows(block: Json) -> tuple[dict[Row, int | None], list[tuple[list[Row], Row]]]:
+def _rows(block: Json) -> People:
     rows, people = block.get("rows", []), block.get("people")
     if drawn := block.get("drawn"):  # a point that is withheld has no count
         rows = [row for row in drawn["rows"] if row[1] is not None]

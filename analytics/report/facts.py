@@ -23,6 +23,7 @@ from analytics.report.story import Story
 from analytics.report.words import people_by
 from analytics.tables.periods import period_of
 from analytics.tables.schema import NotMeasured, require
+from analytics.text.comments import thanked_for
 
 RATE = 0.05  # share of false findings accepted among all that a report tells
 
@@ -81,8 +82,7 @@ def voices(story: Story) -> pd.DataFrame:
     if now.empty:
         raise NotMeasured(f"nobody wrote anything readable in {story.period.label}", needed_for="what they thank for")
     themes = story.closely.reindex(now.index) if len(story.closely) else now["themes"]
-    praised = themes.map(lambda tags: [str(tag) for tag in tags if getattr(tag, "polarity", "") == "positive"])
-    return now.assign(themes=themes, praised=praised)
+    return now.assign(themes=themes, praised=themes.map(thanked_for))
 
 
 @once

@@ -23,7 +23,8 @@ from analytics.report.words import name_blamed, name_thanked
 from analytics.tables.parts import MOST, PERSONS
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import normalise
-from analytics.text.comments import TEXTS
+from analytics.text.comments import TEXTS, thanked_for
+from analytics.text.encoder import unit_rows
 from analytics.text.linear import CLASSES
 from analytics.text.thread import Kind
 
@@ -153,7 +154,7 @@ def searchable(story: Story, among: str = "", period: str = "") -> pd.DataFrame:
     """
     texts = _pool(story, among, period).sort_values("at", ascending=False, kind="stable")
     tags = texts["themes"]
-    thanked = tags.map(lambda named: [str(tag) for tag in named if getattr(tag, "polarity", "") == "positive"])
+    thanked = tags.map(thanked_for)
     lists = {"themes": tags, "blamed": texts["negative_themes"], "thanked": thanked}
     frame = texts[["comment_id", "customer_id", "case_id", "source", "at", "period"]].assign(
         text=texts["text"].fillna("").astype("str"), mood=texts["sentiment"].astype("str"), score=_scores(story, texts),
@@ -240,4 +241,4 @@ def _meanings(story: Story, among: str, period: str) -> np.ndarray:
 def _directions(story: Story, texts: list[str]) -> np.ndarray:
     """What texts mean, as rows of unit length: near ones mean alike."""
     rows = replace(story.reader, threads=None).embed([normalise(text) for text in texts])
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9), np.float32)
+    return np.asarray(unit_rows(rows), np.float32)

@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 
+from analytics.measures.discoveries import detectable
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import difference_bounds, z_score
 from analytics.publish.cells import estimate_cell
@@ -145,7 +146,7 @@ def _row(claim: Mapping[str, Any], new: Mapping[str, Any], known: Mapping[str, A
     for time, e in (("then", then), ("now", now), ("again", again)):
         row |= {f"{time}{end}": getattr(e, name) for end, name in ENDS.items()}
     row |= {"n": now.n or np.nan, "people": (new.get("people") or now.n) or np.nan}
-    row["unseen"] = error * float(ndtri(0.8) - ndtri(chance / 2)) if tested else np.nan
+    row["unseen"] = detectable(error, chance) if tested else np.nan
     row["right"] = not then.excludes(again.value) if np.isfinite(again.value) else None
     row["verdict"] = _verdict(claim.get("signal"), new.get("signal"), (gap, low, high), p, unit, chance)
     return row

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
 from scipy.stats import false_discovery_control
 
 from analytics.contrast.clocks import CLOCKS, summarise_clock
-from analytics.measures.discoveries import discovery_threshold, mark_differences
+from analytics.measures.discoveries import detectable, discovery_threshold, mark_differences
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.measures.intervals import Sample, difference_bounds, z_score
 from analytics.measures.scores import perceived_points
@@ -31,7 +31,7 @@ from analytics.tables.schema import NotMeasured
 from analytics.text.linear import CLASSES
 from analytics.text.read_sets import COMPLAINT, LEAVING
 
-POWER = 0.8  # of a test to see the least difference that is named
+MOODS = (*CLASSES, LEAVING, COMPLAINT)
 
 
 class _Figure(NamedTuple):
@@ -118,7 +118,7 @@ def set_side_by_side(story: Story, a: str, b: str) -> pd.DataFrame:
         raise NotMeasured("no score, text or clock on both sides", needed_for="a comparison")
     table = pd.DataFrame(rows)
     tested, cut = table["p_value"].notna(), discovery_threshold(table["p_value"], RATE)
-    table["unseen"] = table.pop("error") * float(ndtri(POWER) - ndtri(cut / 2))
+    table["unseen"] = detectable(table.pop("error"), cut)
     table["q_value"] = np.nan
     table.loc[tested, "q_value"] = false_discovery_control(table.loc[tested, "p_value"])
     return mark_differences(table, cut)
@@ -135,9 +135,8 @@ def _side(story: Story, side: str) -> Story:
 
 
 def _figures(side: Story) -> dict[str, _Figure]:
-    moods = [*CLASSES, LEAVING, COMPLAINT]
     parts = (
-        lambda: _scores(side), lambda: _shares(side, moods, side.written),
+        lambda: _scores(side), lambda: _shares(side, MOODS, side.written),
         lambda: _shares(side, side.themes.names, side.critical),
         *(lambda clock=clock: _clock(side, clock) for clock in ("customer_clock_h", "company_clock_h")),
     )  # fmt: skip
@@ -178,13 +177,7 @@ def _row(first: _Figure, second: _Figure, story: Story) -> dict[str, Any]:
     if people < story.k:
         a, b = (Estimate(np.nan, np.nan, np.nan, 0, e.unit, e.source) for e in (a, b))
     together = _correlation(first, second)
-    if first.name in (
-        *story.themes.names,
-        *CLASSES,
-        LEAVING,
-        COMPLAINT,
-        *CLOCKS,
-    ):  # no mean of points: nothing is gained by it
+    if first.name in (*story.themes.names, *MOODS, *CLOCKS):  # no mean of points: nothing is gained by it
         together = min(together, 0.0)
     gap, low, high = difference_bounds(b, a, together=together)
     z = z_score(story.confidence)

@@ -227,6 +227,11 @@ def complained_about(tags: list[Any]) -> list[str]:
     return [str(tag) for tag in tags if getattr(tag, "polarity", "negative") == "negative"]
 
 
+def thanked_for(tags: list[Any]) -> list[str]:
+    """Names of the themes for which a text gives thanks."""
+    return [str(tag) for tag in tags if getattr(tag, "polarity", "") == "positive"]
+
+
 def _stored(tables: Tables, table: str, index: pd.Index) -> pd.DataFrame:
     """Scores that a table holds beside its redacted texts (see `score_and_redact`), as `score_texts` gives them."""
     frame = _written(getattr(tables, table), TEXTS[table][2])

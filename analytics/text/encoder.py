@@ -95,7 +95,12 @@ class Encoder:
         >>> Encoder.load().embed(["Still waiting for my refund.", "All sorted, thank you!"]).shape
         (2, 384)
         """
-        return self.embed_clean([mask_brands(normalise(text), ()) for text in texts])
+        return self.embed_normalised([normalise(text) for text in texts])
+
+    def embed_normalised(self, texts: Iterable[str], brands: Iterable[str] = ()) -> np.ndarray:
+        """As `embed`, of normalised texts; the brands are masked."""
+        names = tuple(brands)
+        return self.embed_clean([mask_brands(text, names) for text in texts])
 
     def embed_clean(self, cleaned: list[str]) -> np.ndarray:
         """As `embed`, of texts that are normalised and hold no handle; equal ones are embedded once."""
@@ -169,3 +174,9 @@ def split_windows(ids: list[int]) -> list[list[int]]:
     edges = np.linspace(0, len(ids), number + 1).astype(int)
     kept = np.unique(np.linspace(0, number - 1, min(number, MAX_WINDOWS)).astype(int))
     return [ids[edges[place] : edges[place + 1]] for place in kept]
+
+
+def unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Rows scaled to length 1, so that their products are cosines; a row of zeros stays."""
+    scaled: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
+    return scaled

@@ -6,6 +6,7 @@ Belongs here: whatever two heads need. Not here: what a head reads of a text (``
 
 import hashlib
 import json
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -113,10 +114,16 @@ def logs(probabilities: np.ndarray, floor: float = 1e-7) -> np.ndarray:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray | list[str]]) -> None:
-    """Write a head's numbers and the names of its features as ``.npz``, without pickle; names hold no line break."""
+    """Write a head's numbers and the names of its features as ``.npz`` in one step, without pickle.
+
+    Names hold no line break.
+    """
     names = {name: "\n".join(value).encode() for name, value in arrays.items() if isinstance(value, list)}
     plain = {name: np.frombuffer(text, np.uint8) for name, text in names.items()}
-    np.savez_compressed(path, **{**arrays, **plain})  # type: ignore[arg-type]
+    draft = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with draft.open("wb") as file:
+        np.savez_compressed(file, **{**arrays, **plain})  # type: ignore[arg-type]
+    draft.replace(path)
 
 
 def read_arrays(path: Path) -> dict[str, Any]:

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom, t
 
-from analytics.text.clean import mask_brands, normalise
-from analytics.text.encoder import Encoder
+from analytics.text.clean import normalise
+from analytics.text.encoder import Encoder, unit_rows
 from analytics.text.linear import read_arrays, write_arrays
 from analytics.text.phrases import name_groups
 from analytics.text.redact import redact
@@ -102,7 +102,7 @@ def find_new_themes(
     frame, clauses = _sample(_frame(texts, periods, people))
     if clauses["clause"].nunique() < minimum:
         return pd.DataFrame(columns=COLUMNS)
-    clauses, centres = _group(clauses, embed or _embed)
+    clauses, centres = _group(clauses, embed or Encoder.load().embed_normalised)
     table, latest = _history(frame, clauses).assign(centre=centres), frame["period"].max()
     large = clauses[clauses["label"].isin(table.index[table["ever"] >= minimum])]
     table = table.loc[_uncovered(large, tag or tag_themes_normalised)]
@@ -141,24 +141,14 @@ def _sample(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return texts, clauses[["position", "period", "person", "clause"]]
 
 
-def _embed(clauses: list[str]) -> np.ndarray:
-    return Encoder.load().embed_clean([mask_brands(clause, ()) for clause in clauses])
-
-
-def _unit(rows: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1."""
-    scaled: np.ndarray = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-    return scaled
-
-
 def _group(clauses: pd.DataFrame, embed: Embed) -> tuple[pd.DataFrame, pd.Series]:
     """Clauses with the label of their group, the most typical first, and the centre of each group."""
     distinct, rows = np.unique(clauses["clause"].to_numpy(str), return_inverse=True)
-    vectors = _unit(np.asarray(embed(distinct.tolist()), dtype=float))
+    vectors = unit_rows(np.asarray(embed(distinct.tolist()), dtype=float))
     vectors -= vectors.mean(axis=0)
     labels = _link(vectors)[rows]
     centres = pd.DataFrame(vectors[rows]).groupby(labels).mean()
-    nearness = (_unit(vectors)[rows] * centres.loc[labels].to_numpy()).sum(axis=1).round(6)
+    nearness = (unit_rows(vectors)[rows] * centres.loc[labels].to_numpy()).sum(axis=1).round(6)
     clauses = clauses.assign(label=labels).iloc[np.lexsort((rows, -nearness))]
     return clauses, pd.Series(list(centres.to_numpy()), centres.index)
 
@@ -169,7 +159,7 @@ def _link(vectors: np.ndarray) -> np.ndarray:
 
     variances, directions = np.linalg.eigh(vectors.T @ vectors / len(vectors))
     kept = slice(-min(DIMENSIONS, max(len(vectors) // 4, 2)), None)  # they come in order, the largest last
-    even = _unit((vectors @ directions[:, kept]) / np.sqrt(np.maximum(variances[kept], 1e-9)))
+    even = unit_rows((vectors @ directions[:, kept]) / np.sqrt(np.maximum(variances[kept], 1e-9)))
     labels: np.ndarray = fcluster(linkage(even.round(5) + 1e-9, "average", "cosine"), 1 - ALIKE, "distance")
     return labels
 
@@ -246,7 +236,9 @@ def _identify(table: pd.DataFrame, period: str, earlier: Mapping[str, np.ndarray
     """Groups with their ids: the nearest earlier one's that no nearer group takes, else a new one."""
     ids: dict[int, str] = {}
     if earlier and len(table):
-        near = _unit(np.stack(table["centre"].tolist())) @ _unit(np.stack(list(earlier.values())).astype(float)).T
+        near = (
+            unit_rows(np.stack(table["centre"].tolist())) @ unit_rows(np.stack(list(earlier.values())).astype(float)).T
+        )
         for place in (-near).round(6).ravel().argsort(kind="stable"):
             row, other = divmod(int(place), len(earlier))
             name = list(earlier)[other]
@@ -268,6 +260,5 @@ def keep_centres(folder: Path, period: str, groups: pd.DataFrame, earlier: Mappi
     centres = {**earlier, **dict(zip(groups["group"], groups["centre"], strict=True))}
     if centres:
         folder.mkdir(parents=True, exist_ok=True)
-        draft = folder / f".{period}.npz"
-        write_arrays(draft, {"ids": list(centres), "centres": np.stack(list(centres.values())).astype(np.float16)})
-        draft.replace(folder / f"{period}.npz")
+        rows = np.stack(list(centres.values())).astype(np.float16)
+        write_arrays(folder / f"{period}.npz", {"ids": list(centres), "centres": rows})

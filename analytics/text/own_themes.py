@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from analytics.config import Config
-from analytics.text.clean import mask_brands, normalise
-from analytics.text.encoder import Encoder
+from analytics.text.clean import normalise
+from analytics.text.encoder import Encoder, unit_rows
 from analytics.text.linear import CLASSES, MODELS, read_arrays, write_arrays
 from analytics.text.themes import THEMES, ThemeTag, load_heads, split_clauses, stems
 from analytics.theme_settings import Theme
@@ -284,22 +284,18 @@ def _words(texts: Sequence[str], idf: np.ndarray | None = None) -> tuple[Any, np
 
 
 def _embed(texts: Sequence[str], encoder: Encoder | None) -> np.ndarray:
-    rows = (encoder or Encoder.load()).embed_clean([mask_brands(text, ()) for text in texts]).astype(float)
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9))
+    return unit_rows((encoder or Encoder.load()).embed_normalised(texts).astype(float))
 
 
 def _meaning(embedding: np.ndarray, middle: np.ndarray) -> np.ndarray:
     """Directions from the middle of the organisation's texts, each row of the length that `ON_MEANING` gives it."""
-    apart = embedding - middle
-    return np.asarray(np.sqrt(ON_MEANING) * apart / np.maximum(np.linalg.norm(apart, axis=1, keepdims=True), 1e-9))
+    return np.asarray(np.sqrt(ON_MEANING) * unit_rows(embedding - middle))
 
 
 def _keep(file: Path, head: OwnTheme) -> None:
-    """Write a head in one step, and remove those of the theme's earlier definitions."""
+    """Write a head, and remove those of the theme's earlier definitions."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    draft = file.with_suffix(".part.npz")
-    write_arrays(draft, {**vars(head), "version": [head.version]})
-    draft.replace(file)
+    write_arrays(file, {**vars(head), "version": [head.version]})
     for old in file.parent.glob(f"{file.stem.rpartition('-')[0]}-*.npz"):
         if old != file:
             old.unlink(missing_ok=True)

@@ -289,7 +289,7 @@ class Reader:
         """Embeddings of normalised texts, to three digits."""
 
         def read(new: list[int]) -> np.ndarray:
-            return self._encoder.embed_clean([mask_brands(texts[i], self.brands) for i in new])
+            return self._encoder.embed_normalised([texts[i] for i in new], self.brands)
 
         part = Part("clauses", self._encoder.version, self._encoder.width, "<f2")
         return self._fill(part, texts, read).astype("<f2").astype(float)

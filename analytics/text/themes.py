@@ -144,7 +144,7 @@ class Heads:
         on_fast, on_embedding, constant = self.calibration[model]
         scores = on_fast * (self.features(texts) @ self.fast) + constant
         if model == "accurate":
-            rows = (encoder or Encoder.load()).embed_clean([mask_brands(text, ()) for text in texts])
+            rows = (encoder or Encoder.load()).embed_normalised(texts)
             scores = scores + on_embedding * (rows @ self.embedding[:-1] + self.embedding[-1])
         return sigmoid(scores)
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.text.clean import mask_brands, normalise
+from analytics.text.clean import normalise
 from analytics.text.encoder import Encoder
 from analytics.text.linear import CLASSES, FOLDS, MODELS, fit_head, sigmoid
 from analytics.text.themes import HEADS, KINDS, THEMES, Heads, best_said, read_texts, stems
@@ -142,7 +142,7 @@ class _Bench:
 
     def read(self, texts: list[str]) -> tuple[Any, np.ndarray]:
         """N-gram features and embedding of normalised texts."""
-        return self.blank.features(texts), self.encoder.embed_clean([mask_brands(text, ()) for text in texts])
+        return self.blank.features(texts), self.encoder.embed_normalised(texts)
 
     def fit(self, rows: np.ndarray, weight: np.ndarray, names: Sequence[str] = HEADS) -> tuple[np.ndarray, np.ndarray]:
         """Coefficients of the fast heads and of those on the embedding, from some rows."""
