@@ -47,7 +47,12 @@ def find_scores(
             continue
         kind, words = _kind(profile, values, typed), scale_words(values)
         means = bool(HEADER["averaged"].search(profile.question)) or are_means(pd.to_numeric(values, errors="coerce"))
-        if kind and not means and (profile.role == kind or words or reads_as(values, _SPECS[kind])):
+        if (
+            kind
+            and not means
+            and not _runs_over(values, kind)
+            and (profile.role == kind or words or reads_as(values, _SPECS[kind]))
+        ):
             if kind in scores:
                 second[profile.header] = _second(profile, kind, scores[kind], words)
             scores.setdefault(kind, profile)
@@ -95,6 +100,13 @@ def _kind(profile: ColumnProfile, values: pd.Series, typed: set[str]) -> str:
     kinds = kinds or (sorted(typed) if re.search("score|answer|value", profile.header, re.IGNORECASE) else [])
     starred = HEADER["stars"].search(profile.question) and not profile.high > 5 and reads_as(values, _SPECS["csat"])
     return kinds[0] if len(kinds) == 1 else "csat" if not kinds and (scale_words(values) or starred) else ""
+
+
+def _runs_over(values: pd.Series, kind: str) -> bool:
+    """Whether numbers lie just beyond a score's scale: a longer scale or a code, where setting them aside may bias."""
+    numbers = pd.to_numeric(values, errors="coerce")
+    low, high = SCALES[kind][0]
+    return bool((numbers.between(low - 1, high + 1) & ~numbers.between(low, high)).any())
 
 
 def _may_be_score(profile: ColumnProfile, values: pd.Series, kind: str) -> bool:
