@@ -25,8 +25,8 @@ data/demo/truth.json: | $(READY)
 report: $(READY) data/demo/truth.json  ## set up, make the demo data if absent, build the leadership PDF of the last complete month
 	@$(BIN)/perception report leadership
 
-test: $(READY)  ## set up and run all tests
-	@$(BIN)/python -m pytest
+test: $(READY)  ## set up and run all tests, a process per core
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lab: $(READY) data/demo/truth.json  ## open the notebooks in JupyterLab, where to begin first
 	@$(BIN)/jupyter lab notebooks/start_here.ipynb

@@ -1,7 +1,14 @@
-"""Fixtures shared by all tests: an organisation with small notebooks, one report published from it, real data."""
+"""Fixtures shared by all tests: an organisation with small notebooks, one report published from it, real data.
+
+`make test` deals the files of tests out to a process per core; what costs most to make is made once for all of them.
+"""
 
 import json
 import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # a core for each process: threads of their own would only wait for each other
+    os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
+
 import runpy
 import shutil
 import sys
@@ -10,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from filelock import FileLock
 
 from analytics.__main__ import main
 from analytics.publish import run
@@ -29,6 +37,18 @@ def datasets() -> Path:
     if not folder.is_dir():
         pytest.skip("real data sets are not at hand: no folder ../shared/datasets beside the repository")
     return folder
+
+
+LONGEST = (  # files that take longest, dealt out first, so that no process is left with one of them at the end
+    "worlds/test_worlds.py", "report/test_story.py", "acceptance/test_real_reports.py", "report/test_plain_language.py",
+    "test_cli.py", "test_same_everywhere.py", "scale/test_scale.py", "report/test_leaving.py", "publish/test_faults.py",
+)  # fmt: skip
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    root = Path(__file__).parent
+    places = {root / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 def pytest_addoption(parser) -> None:
@@ -62,15 +82,23 @@ def demo_cases(demo) -> pd.DataFrame:
 
 @pytest.fixture(scope="session")
 def demo_organisation(small_demo, tmp_path_factory) -> Path:
-    """The configuration that ships, beside the files of the small demo."""
-    return write_organisation(tmp_path_factory.mktemp("organisation"), small_demo[0])
+    """The configuration that ships, but that texts are read by the quick models, beside the files of the small demo."""
+    config = write_organisation(tmp_path_factory.mktemp("organisation"), small_demo[0])
+    config.write_text(config.read_text().replace("[text]", '[text]\nmodel = "fast"'))
+    return config
 
 
 @pytest.fixture(scope="session")
 def demo_report(tmp_path_factory) -> Path:
-    """The leadership report of the demo's last month as a new user gets it: made by the command line."""
+    """The leadership report of the demo's last month as a new user gets it: made by the command line, once for all."""
     sample = runpy.run_path(str(PUBLISH.parent / "sample.py"))
-    return sample["build"](tmp_path_factory.mktemp("new_user"), sample["PERIODS"][-1:])
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "new_user"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            folder.mkdir()
+            sample["build"](folder, sample["PERIODS"][-1:])
+    return sample["report_of"](folder, sample["PERIODS"][-1])
 
 
 def write_organisation(root: Path, tables: Tables) -> Path:

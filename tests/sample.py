@@ -27,7 +27,12 @@ def build(folder: Path, periods: Sequence[str] = PERIODS) -> Path:
     shutil.copy(ROOT / "perception.toml", folder)
     for command in (["demo"], *(["report", "leadership", "--period", period] for period in periods)):
         subprocess.run([sys.executable, "-m", "analytics", *command], cwd=folder, check=True, stdout=subprocess.DEVNULL)
-    return folder / "reports" / "leadership" / periods[-1] / "report.pdf"
+    return report_of(folder, periods[-1])
+
+
+def report_of(folder: Path, period: str) -> Path:
+    """Where the report of a period lies."""
+    return folder / "reports" / "leadership" / period / "report.pdf"
 
 
 def read_page_one(pdf: Path) -> list[str]:

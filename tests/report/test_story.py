@@ -4,7 +4,6 @@ import ast
 import json
 import re
 from dataclasses import replace
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from analytics.config import load_config
 from analytics.contrast.signals import Rule
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
-from analytics.report import retest
+from analytics.report import retest, tested
 from analytics.report.cutoff import EmptyPeriodError
 from analytics.report.story import load_story
 from analytics.report.words import coverage_sentence
@@ -222,7 +221,7 @@ def test_every_sentence_of_the_sections_passes_the_claim_guard(story):
 def test_every_section_of_a_small_organisation_passes_the_gates(tmp_path, customers):
     write_demo(tmp_path / "data" / "demo", seed=0, months=24, customers=customers)
     path = tmp_path / "perception.toml"
-    path.write_text((ROOT / "perception.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    path.write_text((ROOT / "perception.toml").read_text().replace("[text]", '[text]\nmodel = "fast"'))
     small = load_story(path, "2026-10")
     for make in SECTIONS:
         refuse_unfounded([block.as_json() for block in make(small).blocks], k=small.k, period=small.period)
@@ -239,7 +238,11 @@ def moved(story, words, seed):
         answered = surveys.index[now & surveys[score].notna() & (rng.random(len(surveys)) < 0.9)]
         surveys.loc[answered, score] = rng.choice(ENDS[word][score], len(answered)).astype(float)
     month = replace(story, tables=replace(story.tables, surveys=surveys))
-    month.__dict__["comments"] = story.comments  # the texts are the same: they need not be read again
+    for name in ("comments", "_texts", "new_themes"):  # the texts are the same: they need not be read again
+        month.__dict__[name] = getattr(story, name)
+    tested.leaving_ratios(story), tested.actions(story)
+    kept = ("leaving_study", "leaving_ratios", "actions", "silent_leavers")  # nor who left in the months before
+    month.facts.update({key: fact for key, fact in story.facts.items() if key[0] in kept})
     return month
 
 
@@ -268,14 +271,10 @@ def leaving(story):
     return {name: getattr(report, name)(story) for name in ("show_leaving", "show_silent_risk")}
 
 
-EACH = [scores for size in (1, 2, 3) for scores in combinations(("nps", "csat", "ces"), size)]
-
-
-@pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("word", ["fell", "rose"])
-def test_each_score_that_moved_is_told_with_its_own_rule_and_published(story, leaving, word, seed):
-    for scores in EACH:
-        month = moved(story, dict.fromkeys(scores, word), seed)
+def test_each_score_that_moved_is_told_with_its_own_rule_and_published(story, leaving, word):
+    for scores in (["nps"], ["csat"], ["ces"], ["nps", "csat", "ces"]):
+        month = moved(story, dict.fromkeys(scores, word), seed=0)
         perceived = report.show_perception(month)
         signals = {block.data["sentence"].split(":")[0]: block.data["signal"] for block in perceived.answers}
         expected = {"Satisfied customers": "csat", "Ease": "ces"}
