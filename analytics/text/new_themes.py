@@ -123,7 +123,10 @@ def _frame(texts: Iterable[str | None], periods: Iterable[str], people: Iterable
     alone = frame["person"].isna()
     frame["person"] = frame["person"].astype("str").where(~alone, "text " + frame["position"].astype("str"))
     frame = frame[frame["text"].notna() & frame["period"].notna()]
-    keys = [hashlib.blake2b(str(text).encode("utf-8", "replace")).hexdigest() for text in frame["text"]]
+    frame = frame.sort_values("person", kind="stable")
+    again = frame.groupby(["text", "period"]).cumcount()  # what many write word for word is looked at like all else
+    said = frame["text"].astype("str") + "|" + frame["period"].astype("str") + "|" + again.astype("str")
+    keys = [hashlib.blake2b(row.encode("utf-8", "replace")).hexdigest() for row in said]
     return frame.assign(key=keys).sort_values(["key", "period"], kind="stable")
 
 

@@ -75,6 +75,16 @@ def test_a_planted_topic_comes_out_with_its_people_and_its_month(embed) -> None:
         assert first["people"] <= first["writers"] and first["share_before"] < 0.02 < first["share_now"]
 
 
+def test_what_is_written_word_for_word_every_month_is_not_new(embed) -> None:
+    lines = np.array(OTHERS[:24])
+    for seed in SEEDS:
+        texts = pd.Series(np.random.default_rng(seed).choice(lines, 10 * 300))
+        periods = pd.Series([f"2026-{month:02d}" for month in range(1, 11) for _ in range(300)])
+        groups = find_new_themes(texts, periods, embed=embed, tag=untagged)
+        assert groups["share_before"].min() > 0
+        assert told(groups).empty, groups[["examples", "share_now", "share_before"]]
+
+
 def test_nothing_is_new_where_nothing_is(embed) -> None:
     false = [len(told(find_new_themes(*draw_months(seed, share=0.0), embed=embed, tag=untagged))) for seed in SEEDS]
     assert sum(map(bool, false)) <= 1
