@@ -15,10 +15,11 @@ CSAT = [1 + (3 * i + i // 5) % 5 for i in range(N)]
 GOOD, BAD = "Quick and friendly help with order {}", "Nobody rang me back about bill {}, terrible"
 WORDS = [(GOOD if score > 6 else BAD).format(i) for i, score in enumerate(NPS)]
 DAYS = [f"2026-05-{1 + i % 28:02d}" for i in range(N)]
+LABELS = ["Very good", "Good", "Fair", "Poor", "Very poor", "Cannot say"]
 IDS = [f"R{i}" for i in range(N)]
 
 
-def start(folder, *exports, names=None):
+def start(folder, *exports, names=None, ask=None):
     """Start with some exports, frames or bytes; what is asked, and the tables where nothing is."""
     files = []
     for number, export in enumerate(exports, 1):
@@ -26,7 +27,7 @@ def start(folder, *exports, names=None):
         file.write_bytes(export if isinstance(export, bytes) else export.to_csv(index=False).encode())
         files.append(file)
     origins, _ = find_origins(files, folder)
-    begun = start_report(origins, folder, "Acme")
+    begun = start_report(origins, folder, "Acme", ask=ask)
     questions = [question for _, question in begun.questions]
     return questions, None if questions else heed_mood(read_tables(load_config(begun.files[0])))
 
@@ -62,6 +63,8 @@ def test_a_score_asked_in_another_language_or_spelling_is_that_score(tmp_path, h
         ("How would you rate our service?", [["Poor", "Fair", "Good", "Excellent"][score % 4] for score in NPS]),
         ("Were you satisfied?", [["Yes", "No"][score % 2] for score in NPS]),
         ("Rating", [["👍", "👎"][score % 2] for score in NPS]),
+        ("How was it?", ["😡😐😊"[score % 3] for score in NPS]),
+        ("csat_score", [6, 6, *CSAT[2:]]),
         ("NPS", [["Promoter", "Passive", "Detractor"][score % 3] for score in NPS]),
         ("NPS", [[100, 0, -100][score % 3] for score in NPS]),
         ("NPS", [99 if score == 4 else score for score in NPS]),
@@ -82,6 +85,68 @@ def test_a_column_called_a_score_is_never_left_out_in_silence(tmp_path, header, 
 def test_a_number_for_no_answer_is_offered_as_a_blank(tmp_path):
     start(tmp_path, frame(NPS=[99 if score == 4 else score for score in NPS]))
     assert "blank = [99]" in (tmp_path / "my_map.toml").read_text(encoding="utf-8")
+
+
+def choose(*wanted):
+    """An analyst who takes of each question the first answer that says one of these words."""
+
+    def ask(question, answers):
+        return next((i for words in wanted for i, answer in enumerate(answers) if words in answer), None)
+
+    return ask
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "answer", "score", "right"),
+    [
+        ("Mood", ["😡😐😊"[v % 3] for v in NPS], "csat", "csat", [1 + 2 * (v % 3) for v in NPS]),
+        ("Rating", [["👎", "👍"][v % 2] for v in NPS], "csat", "csat", [1 + 4 * (v % 2) for v in NPS]),
+        ("nps", CSAT, "csat (satisfied), 1 to 5, 5 is best", "csat", CSAT),
+        ("ces", CSAT, "1 to 5, 5 is best", "ces", CSAT),
+        ("nps", [v if v > 2 else None for v in NPS], "a blank is 0", "nps", [v if v > 2 else 0 for v in NPS]),
+        (
+            "Rate us",
+            [f"{v} - {LABELS[v - 1]}" for v in [*CSAT[4:], 6, 6, 6, 6]],
+            "csat (satisfied), 1 to 5, 6 is no answer, 1 is best",
+            "csat",
+            [*[6 - v for v in CSAT[4:]], None, None, None, None],
+        ),
+    ],
+)  # fmt: skip
+def test_an_answer_that_the_question_offers_makes_the_score_right(tmp_path, header, values, answer, score, right):
+    asked, tables = start(
+        tmp_path, frame(**{header: values, "comment": WORDS if score == "nps" else ""}), ask=choose(answer)
+    )
+    assert asked == []
+    assert tables.surveys[score].astype(object).where(tables.surveys[score].notna(), None).tolist() == right
+
+
+def sheets(folder, **contents):
+    """A workbook with a sheet for each frame."""
+    with pd.ExcelWriter(folder / "export.xlsx", engine="xlsxwriter") as book:
+        for name, content in contents.items():
+            content.to_excel(book, sheet_name=name, index=False)
+    return (folder / "export.xlsx").read_bytes()
+
+
+def test_sheets_of_one_layout_are_one_export(tmp_path):
+    whole = frame(nps=NPS, comment=WORDS)
+    book = sheets(tmp_path, **{"Q1 April": whole[:20], "Q1 May": whole[20:], "Notes": pd.DataFrame({"Read me": ["-"]})})
+    asked, tables = start(tmp_path, book, names=["export.xlsx"])
+    assert asked == []
+    assert tables.surveys["nps"].tolist() == NPS
+
+
+def test_a_sheet_that_repeats_another_one_is_not_counted_twice(tmp_path):
+    whole = frame(nps=NPS, comment=WORDS).drop(columns="id")
+    with pytest.raises(ValueError, match="fills surveys as another export does"):
+        start(tmp_path, sheets(tmp_path, All=whole, May=whole[20:]), names=["export.xlsx"])
+
+
+def test_the_times_of_a_form_are_no_customers(tmp_path):
+    form = {"Start time": DAYS, "Completion time": DAYS, "Your trade": ["Joiner", "Tiler"] * (N // 2)}
+    with pytest.raises(ValueError, match="no column looks like"):
+        start(tmp_path, pd.DataFrame({"Id": range(1, N + 1)} | form))
 
 
 @pytest.mark.parametrize("header", ["Count", "Number of responses", "Anzahl"])

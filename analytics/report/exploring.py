@@ -21,12 +21,12 @@ from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report import tested, words
 from analytics.report.answers import word_invitations
-from analytics.report.checked import ALIKE, MONTHLY, READ_150, describe_check
+from analytics.report.checked import ALIKE, MONTHLY, READ_150, describe_check, refuse_long
 from analytics.report.explanation import clock_cell
 from analytics.report.movement import shown_scores
 from analytics.report.perception import name_score, score_chart
 from analytics.report.provenance import table_cuts
-from analytics.report.query import Query, opened
+from analytics.report.query import Query, opened, scores_beside
 from analytics.report.section import Section, gather, section, section_of
 from analytics.report.story import Story
 from analytics.report.texts import RECENT
@@ -203,13 +203,14 @@ def word_label(label: str, story: Story) -> str:
 def show_mismatches(story: Story) -> Section:
     """Polite words with an unhappy score: a finding about the customers, not a fault of the classifier alone."""
     lead = story.survey_lead
-    written = story.written.assign(score=_scores_of(story, story.written)).dropna(subset="score")
+    written = story.written.assign(score=scores_beside(story, story.written)).dropna(subset="score")
     unhappy = written[written["score"] <= lead.unhappy]
     if count_people(unhappy) < story.k:
         raise NotMeasured(f"fewer than {story.k} unhappy customers wrote in {story.period.label}")
+    refuse_long(unhappy["text"], "polite words beside unhappy scores")
     polite = unhappy[unhappy["sentiment"] == "positive"]
     e = estimate_share(len(polite), len(unhappy), SAID, story.confidence)
-    sentence = f"Of {e.n:,} customers with an unhappy {lead.name}, {figure_of(e)} wrote words read as positive."
+    sentence = f"Of {e.n:,} texts beside an unhappy {lead.name}, {figure_of(e)} have words read as positive."
     told = blocks.finding(sentence, [e], people=count_people(unhappy))
     return section_of([opened(told, Query(mood="positive", score=f"<= {lead.unhappy:g}", among="written"))])
 
@@ -220,7 +221,7 @@ def show_phrases(story: Story) -> Section:
     lead = story.survey_lead
     recent = story.comments_recent
     recent = recent[recent["no_answer"] == ""]
-    score = _scores_of(story, recent)
+    score = scores_beside(story, recent)
     table = distinctive_phrases(recent["text"], (score <= lead.unhappy).where(score.notna()).astype("boolean"))
     table = table.assign(people=table["n_true"] + table["n_false"])
     table = table[table["people"] >= story.k]
@@ -231,12 +232,6 @@ def show_phrases(story: Story) -> Section:
     listing = table_of("phrases", sides, source=SAID, n=n, people="people", score=lead.name)
     first = Query(words=f'"{table["phrase"].iloc[0]}"', where="score >= 0", period="recent")
     return section_of([finding, opened(listing, first)])
-
-
-def _scores_of(story: Story, texts: pd.DataFrame) -> pd.Series:
-    """The leading score that stands beside each text."""
-    scores = story.answers.drop_duplicates("response_id").set_index("response_id")[story.survey_lead.column]
-    return texts["comment_id"].map(scores)
 
 
 @section

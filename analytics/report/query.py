@@ -157,7 +157,8 @@ def searchable(story: Story, among: str = "", period: str = "") -> pd.DataFrame:
     thanked = tags.map(thanked_for)
     lists = {"themes": tags, "blamed": texts["negative_themes"], "thanked": thanked}
     frame = texts[["comment_id", "customer_id", "case_id", "source", "at", "period"]].assign(
-        text=texts["text"].fillna("").astype("str"), mood=texts["sentiment"].astype("str"), score=_scores(story, texts),
+        text=texts["text"].fillna("").astype("str"), mood=texts["sentiment"].astype("str"),
+        score=scores_beside(story, texts),
         leaving=texts["churn_intent"].ge(INTENT).astype("boolean").where(texts["churn_intent"].notna()),
         thanks=thanked.map(len), no_answer=texts["no_answer"], cut=texts["cut"].map(bool),
         **{kind: texts["cut"].map(lambda cut, kind=kind: kind in cut) for kind in KINDS},
@@ -178,12 +179,12 @@ def _pool(story: Story, among: str, period: str) -> pd.DataFrame:
     return story.comments_of(named.get(period) or [_known("period", period, [*named, *story.history])])
 
 
-def _scores(story: Story, texts: pd.DataFrame) -> pd.Series:
-    """The leading score of the answer that a comment belongs to."""
-    scores = pd.Series(dtype=float)
+def scores_beside(story: Story, texts: pd.DataFrame) -> pd.Series:
+    """The leading score that stands beside each comment, on a further row of the same answer too."""
+    scores, surveys = pd.Series(dtype=float), story.tables.surveys
     with suppress(NotMeasured):
-        answers = story.answers.drop_duplicates("response_id").set_index("response_id")
-        scores = answers[story.survey_lead.column]
+        if surveys is not None:
+            scores = surveys.drop_duplicates("response_id").set_index("response_id")[story.survey_lead.column]
     return texts["comment_id"].where(texts["source"].eq("surveys")).map(scores).astype(float)
 
 

@@ -16,12 +16,15 @@ from analytics.tables.questions import Question
 from analytics.tables.schema import FIELDS, TABLE_NAMES
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
 from analytics.tables.start import answer_question, draft_map, has_clock
+from analytics.tables.workbook import WORKBOOKS, find_sheets, sheet_names
 from analytics.text.mood import doubt_checked
 
 TEMPLATES = Path(__file__).parent / "templates"
 HEADER_ROWS = (2, 3)  # with which an export is tried beside one
+REPEATS = 0.5  # share of a sheet's rows in other sheets from which it is a copy of them
 MOST_QUESTIONS = 20  # that are asked of one export, as an answer may open the next
 
+Part = tuple[Path, str | None, Raw]  # a file, its sheet where it has several, and what they hold
 Ask = Callable[[str, Sequence[str]], int | None]
 
 
@@ -94,8 +97,8 @@ def refuse_existing(folder: Path, force: bool) -> None:
 
 
 def find_origins(files: Sequence[Path], folder: Path) -> tuple[list[Origin], list[str]]:
-    """Exports that files hold: sheets of a workbook apart, files of one layout together; and what was not read."""
-    found: dict[tuple[str, ...], list[tuple[Path, str | None, Raw]]] = {}
+    """Exports that files hold, files and sheets of one layout together; and what was not read."""
+    found: dict[tuple[str, ...], list[Part]] = {}
     skipped: list[str] = []
     for file in files:
         for sheet in _sheets(file):
@@ -106,12 +109,12 @@ def find_origins(files: Sequence[Path], folder: Path) -> tuple[list[Origin], lis
                     raise
                 skipped.append(f"sheet {sheet!r}: {error}")
                 continue
-            found.setdefault((*sorted(map(str, raw.frame.columns)), sheet or ""), []).append((file, sheet, raw))
+            found.setdefault((*sorted(map(str, raw.frame.columns)), str(sheet is None)), []).append((file, sheet, raw))
     origins = []
-    for alike in found.values():
-        files_alike, sheet = [file for file, _, _ in alike], alike[0][1]
-        path = _pattern(files_alike, folder)
-        whole = {n: _join([_reread(f, sheet, n) for f in files_alike], path) for n in HEADER_ROWS}
+    for alike in (part for same in found.values() for part in _joinable(same)):
+        path = _pattern(list(dict.fromkeys(file for file, _, _ in alike)), folder)
+        sheet = _fitting([s for _, s, _ in alike if s is not None])
+        whole = {n: _join([_reread(f, s, n) for f, s, _ in alike], path) for n in HEADER_ROWS}
         source = {"path": path} | ({"sheet": sheet} if sheet else {})
         first = _join([raw for *_, raw in alike], path)
         if first is not None:
@@ -229,18 +232,34 @@ def _ask_zone(drafts: Sequence[Draft]) -> list[str]:
 
 def _sheets(file: Path) -> list[str | None]:
     """Sheets of a workbook that has several; else None, the file as it is."""
-    if file.suffix.lower() not in (".xlsx", ".xlsm"):
+    if file.suffix.lower() not in WORKBOOKS:
         return [None]
     try:
         read_raw(file, file.name)  # the one that holds a table, if only one does
         return [None]
     except ValueError:
-        pass
-    try:
-        sheets = pd.ExcelFile(file, engine="calamine").sheet_names
-    except Exception:  # noqa: BLE001 - whatever the broken zip raises: reading it then says so
-        return [None]
-    return [str(sheet) for sheet in sheets] if len(sheets) > 1 else [None]
+        sheets = sheet_names(file)
+        return [*sheets] if len(sheets) > 1 else [None]
+
+
+def _joinable(alike: list[Part]) -> list[list[Part]]:
+    """Files and sheets of one layout as one export, where a pattern names just these and none repeats the others."""
+    sheets = [sheet for _, sheet, _ in alike if sheet is not None]
+    if len({*sheets}) < 2:
+        return [alike]
+    meant = {(file, sheet) for file, *_ in alike for sheet in find_sheets(file, _fitting(sheets))}
+    rows = pd.concat([raw.frame.astype("str").drop_duplicates().assign(_part=n) for n, (*_, raw) in enumerate(alike)])
+    again = rows.drop(columns="_part").duplicated(keep=False).groupby(rows["_part"]).mean()
+    return [alike] if meant == {(f, s) for f, s, _ in alike} and (again < REPEATS).all() else [[one] for one in alike]
+
+
+def _fitting(names: Sequence[str]) -> str | None:
+    """The one name, or the pattern of several by what they begin and end with; None where there is none."""
+    different = list(dict.fromkeys(names))
+    if len(different) < 2:
+        return next(iter(different), None)
+    start = os.path.commonprefix(different)
+    return f"{start}*{os.path.commonprefix([name[len(start) :][::-1] for name in different])[::-1]}"
 
 
 def _reread(file: Path, sheet: str | None, header_rows: int) -> Raw | None:
@@ -263,10 +282,7 @@ def _join(raws: Sequence[Raw | None], name: str) -> Raw | None:
 
 def _pattern(files: Sequence[Path], folder: Path) -> str:
     """The path of one file as a settings file in a folder names it, or a pattern that fits these files alone."""
-    paths = [os.path.relpath(file.absolute(), folder.absolute()) for file in files]
-    start = os.path.commonprefix(paths)
-    end = os.path.commonprefix([path[len(start) :][::-1] for path in paths])[::-1]
-    pattern = paths[0] if len(paths) == 1 else f"{start}*{end}"
-    if len(paths) > 1 and {*map(Path.resolve, find_files(pattern, folder))} != {*map(Path.resolve, files)}:
+    pattern = _fitting([os.path.relpath(file.absolute(), folder.absolute()) for file in files]) or ""
+    if len(files) > 1 and {*map(Path.resolve, find_files(pattern, folder))} != {*map(Path.resolve, files)}:
         raise ValueError(f"{pattern}: names other files than the {len(files)} of one layout. Put them in a folder.")
     return pattern

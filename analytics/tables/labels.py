@@ -7,6 +7,10 @@ from analytics.tables.headers import bare
 from analytics.tables.spelling import WORDS
 
 _POLES = WORDS["poles"]
+_FACES = f"[{''.join(WORDS['faces'].values())}]"
+FACES = rf"(?:\s*{_FACES}[\ufe0f\U0001f3fb-\U0001f3ff]?)+\s*"  # a cell of nothing else
+_TOKEN = re.compile(rf"[^\W\d_]+|{_FACES}")
+_GOOD, _BAD, _NEITHER = ([*_POLES[side], *WORDS["faces"][side]] for side in ("good", "bad", "neither"))
 _CODE_FIRST = re.compile(r"^(\d{1,2})(?:\.0)?\s*[-–—:=.(]+\s*([^\W\d].*?)\)?$")
 _CODE_LAST = re.compile(r"^([^\W\d][^\d]*?)\s*[-–—:=(]+\s*(\d{1,2})\)?$")
 _IN_QUESTION = re.compile(r"(\d{1,2})\s*(?:=|:|\(|[-–—]\s|\bis\b|\bmeans\b|\bbeing\b)\s*([^\W\d][^\d,;()/=]{2,40})")
@@ -26,13 +30,13 @@ def pole(words: str) -> int:
 
     Examples
     --------
-    >>> [pole(words) for words in ("Very good", "Not at all likely", "Neither easy nor difficult", "Blue")]
-    [1, -1, 0, 0]
+    >>> [pole(words) for words in ("Very good", "Not at all likely", "Neither easy nor difficult", "Blue", "😡")]
+    [1, -1, 0, 0, -1]
     """
-    tokens = re.findall(r"[^\W\d_]+", words.casefold())
-    if {*tokens} & {*_POLES["neither"]}:
+    tokens = _TOKEN.findall(words.casefold())
+    if {*tokens} & {*_NEITHER}:
         return 0
-    sides = [(i, 1 if t in _POLES["good"] else -1) for i, t in enumerate(tokens) if t in _POLES["good"] + _POLES["bad"]]
+    sides = [(i, 1 if t in _GOOD else -1) for i, t in enumerate(tokens) if t in _GOOD + _BAD]
     if not sides:
         return 0
     last, side = sides[-1]

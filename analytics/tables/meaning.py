@@ -21,6 +21,7 @@ from analytics.tables.spelling import WORDS
 
 CHANCE = 0.01  # what would happen more rarely than this, were the map right, is doubted
 SLIP = 0.05  # share of values that may be slips of the keyboard
+SLIPS, REPEATED = 2, 0.01  # times, and share of the values, that one number outside a scale may be a slip
 CERTAIN = 1e-4  # so unlikely must it be that slips alone explain the values outside a scale
 LEFT_EMPTY = 5  # answers in words without a score from which a blank may stand for zero
 FEW = 5  # texts from which a column of numbers is told from comments
@@ -163,7 +164,7 @@ def _role(text: pd.Series, facts: ColumnProfile, neighbours: Mapping[str, pd.Ser
 
 def asked_for(question: str) -> list[str]:
     """Scores that the words of a question ask for."""
-    return [role for role, pattern in _ASKED.items() if re.search(pattern, question, re.IGNORECASE)]
+    return [role for role, pattern in _ASKED.items() if re.search(pattern, question.replace("_", " "), re.IGNORECASE)]
 
 
 def plain_map(table: str, raw: Raw) -> TableMap:
@@ -376,11 +377,12 @@ def _never(n: int, share: float) -> bool:
 
 
 def _doubt_outside(name: str, values: pd.Series, inside: pd.Series, scale: str) -> Doubt | None:
-    """Values outside a scale that slips alone do not explain; a few rows are enough where most are outside."""
+    """Values outside a scale that slips alone do not explain: too many, or one again and again, which is an answer."""
     from scipy.stats import binom
 
     outside = values.drop(inside.index)
-    if len(outside) < 2 or binom.sf(len(outside) - 1, len(values), SLIP) >= CERTAIN:
+    repeated = outside.value_counts().max() > max(SLIPS, REPEATED * len(values))
+    if not repeated and (len(outside) < 2 or binom.sf(len(outside) - 1, len(values), SLIP) >= CERTAIN):
         return None
     sample = ", ".join(f"{value:g}" for value in sorted(outside.unique())[:6])
     reason = f"{len(outside):,} of {len(values):,} values: is not from {scale}, such as {sample}"

@@ -17,6 +17,7 @@ from analytics.tables.schema import FIELDS, Field
 from analytics.tables.score_columns import HEADER, PROPOSED, READABLE, find_scores, reads_as, scale_words
 from analytics.tables.sources import Raw
 from analytics.tables.times import SERIAL_RANGE
+from analytics.tables.workbook import WORKBOOKS
 
 LOOKED_AT = 20_000  # rows that a column is profiled by; the checks then read all
 FEW_GROUPS = 15  # a column of at most so many words may serve as a group
@@ -67,7 +68,7 @@ def propose(raw: Raw) -> Draft:
     looked = raw.frame.iloc[:LOOKED_AT]
     looked = looked[~looked.astype("str").duplicated()]
     columns = {str(c): looked[c] for c in looked.columns}
-    workbook = raw.name.lower().endswith((".xlsx", ".xlsm"))
+    workbook = raw.name.lower().endswith(WORKBOOKS)
     profiles = [profile_column(values, c, question_of(raw, c), columns) for c, values in columns.items()]
     profiles = [_look_again(profile, columns[profile.header], workbook) for profile in profiles]
     content: dict[str, Any] = {}

@@ -16,6 +16,7 @@ from analytics.tables.maps import ExportMap, load_map
 from analytics.tables.meaning import plain_map
 from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
+from analytics.tables.workbook import find_sheets, name_sheet
 
 QUARANTINE = "quarantine"  # in the derived data
 _DEMO = tomllib.loads((Path(__file__).parent / "demo" / "declared.toml").read_text(encoding="utf-8"))
@@ -177,16 +178,17 @@ def open_layout(
 
 
 def _open(root: Path, source: Source, place: Place) -> list[Raw]:
-    """Everything that one source names: the rows of a query, a file, or the files of a pattern."""
+    """Everything that one source names: the rows of a query, or of each file and sheet that fit its patterns."""
     if source.url_env is not None and source.query is not None:
         return [read_query(source.url_env, source.query)]
     names = {
         f: f.relative_to(root).as_posix() if f.is_relative_to(root) else str(f)
         for f in find_files(str(source.path), root)
     }
+    parts = [(file, name, sheet) for file, name in names.items() for sheet in find_sheets(file, source.sheet)]
     return [
-        read_raw(file, name, source.encoding, source.separator, source.sheet, **place._asdict())
-        for file, name in names.items()
+        read_raw(f, name_sheet(name, s, source.sheet), source.encoding, source.separator, s, **place._asdict())
+        for f, name, s in parts
     ]
 
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from analytics.tables.convert import convert
 from analytics.tables.headers import HELPERS
-from analytics.tables.labels import pole
+from analytics.tables.labels import FACES, parse_label, pole
+from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES
 from analytics.tables.meaning import ColumnProfile, are_means, asked_for
 from analytics.tables.questions import Choice, Question
@@ -21,6 +22,7 @@ MAPS = Path(__file__).parents[1] / "maps"  # a link to data/maps in a checkout, 
 SCORE = "surveys, score"  # the place of a question which column is the score
 READABLE = 0.9  # share of a column's values that must read as what a header promises
 MOST_ASKED = 8  # columns of one export that are asked about
+MOST_WORDS = 11  # of a scale in words
 MOST_VALUES = 101  # different values of a score: more are a measure or a text
 NO_ANSWER = {-1, -8, -9, 88, 98, 99, -88, -98, -99, 888, 998, 999, -999}  # numbers that stand for no answer
 
@@ -113,7 +115,8 @@ def _may_be_score(profile: ColumnProfile, values: pd.Series, kind: str) -> bool:
     """Whether a column that is none for sure holds answers of a scale, or is called a score."""
     named = bool(kind or HEADER["score"].search(profile.question))
     scaled = profile.numbers > READABLE and profile.whole and 0 <= profile.low <= profile.high <= 10
-    if profile.distinct > 1 and ((scaled and (named or _spanned(profile))) or (named and _is_worded(values))):
+    worded = named or (profile.distinct <= MOST_WORDS and values.dropna().astype("str").str.fullmatch(FACES).all())
+    if profile.distinct > 1 and ((scaled and (named or _spanned(profile))) or (worded and _is_worded(values))):
         return True
     called = (kind or HEADER["rated"].search(profile.question)) and not HEADER["other"].search(profile.question)
     return bool(called) and 1 < profile.distinct <= min(MOST_VALUES, profile.n - 1)
@@ -128,7 +131,7 @@ def _spanned(profile: ColumnProfile) -> str:
 def _is_worded(values: pd.Series) -> bool:
     """Whether a column is a scale in words: a few answers, most of them good or bad."""
     words = values.dropna().astype("str").str.strip().loc[lambda s: s.ne("")].unique()
-    return 2 <= len(words) <= 11 and sum(pole(str(w)) != 0 for w in words) > len(words) / 2
+    return 2 <= len(words) <= MOST_WORDS and sum(pole(str(w)) != 0 for w in words) > len(words) / 2
 
 
 def _which(profile: ColumnProfile, values: pd.Series, means: bool) -> Question:
@@ -140,32 +143,58 @@ def _which(profile: ColumnProfile, values: pd.Series, means: bool) -> Question:
             f"{name} holds {profile.distinct} answers in words. Is it a score, scale and direction? Say "
             'csat = { column = …, values = { "its words" = 1 to 5 } }, or leave it out.'
         )
-        return Question(SCORE, asks, (out,), proposed=True)
+        return Question(SCORE, asks, (*_by_pole(profile.header, values), out), proposed=True)
     numbers = f"{'whole ' * profile.whole}numbers {low:g} to {high:g}"
     if means:
         asks = f"{name} holds {numbers}, which look like means or shares of several answers. Is each one answer?"
     else:
         asks = f"{name} holds {numbers} ({profile.n:,} answers). Which score is it, on which scale, in which direction?"
-    return Question(SCORE, asks, (*_as_scores(profile.header, values), out), proposed=True)
+    return Question(SCORE, asks, (*as_scores({"column": profile.header}, values), out), proposed=True)
 
 
-def _as_scores(header: str, values: pd.Series) -> list[Choice]:
-    """What a column of numbers may be, as far as its range allows; a number just beyond a scale is no answer."""
-    numbers = pd.to_numeric(values, errors="coerce").dropna()
+def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -> list[Choice]:
+    """What a column of numbers may be, as far as its range allows; a number just beyond a scale is no answer.
+
+    Parameters
+    ----------
+    rule
+        What a map says of the column.
+    values
+        Its cells, numbers or with a number in their label, as the map translates them.
+    mapped
+        The score that the map takes it for, which it may be whatever its range.
+    """
+    cells = pd.Series(values.dropna().astype("str").map(tidy).unique(), dtype="str")
+    cells = cells[cells.ne("")]
+    labels = cells.map(parse_label)
+    codes = pd.to_numeric(cells, errors="coerce").fillna(labels.map(lambda label: label.code if label else None))
     choices = []
-    for name, ((low, high), *_) in SCALES.items():
-        inside = numbers[numbers.between(low, high)]
-        beyond = sorted({*numbers[~numbers.between(low, high)]})
-        if inside.empty or inside.max() <= high / 2 or not {*beyond} <= NO_ANSWER | {low - 1, high + 1}:
+    scales = [(name, *scale) for name in sorted(SCALES, key=lambda name: name != mapped) for scale in SCALES[name]]
+    for name, low, high in scales:
+        inside, beyond = codes[codes.between(low, high)], codes[~codes.between(low, high)].dropna().sort_values()
+        allowed = {*beyond} <= NO_ANSWER | {low - 1, high + 1}
+        if name != mapped and (inside.empty or inside.max() <= high / 2 or not allowed):
             continue
-        rule: dict[str, object] = {"column": header, "scale": [low, high]}
+        stated = {**rule, "scale": [low, high]} | ({"reverse": False} if name == mapped else {})
         text = f"{name} ({_SPECS[name].meaning}), {low:g} to {high:g}"
-        if beyond:
-            rule["blank"] = beyond
-            text += f", {', '.join(f'{b:g}' for b in beyond)} is no answer"
-        choices.append(Choice(f"{text}, {high:g} is best", ((("surveys", name), rule),)))
-        choices.append(Choice(f"{text}, {low:g} is best", ((("surveys", name), rule | {"reverse": True}),)))
+        if allowed and len(beyond):
+            none = labels[beyond.index].isna()
+            stated["blank"] = [*beyond[none], *cells[beyond.index][~none]]
+            text += f", {', '.join(f'{b:g}' for b in beyond.unique())} is no answer"
+        away = ((("surveys", mapped), None),) if mapped not in ("", name) else ()
+        choices.append(Choice(f"{text}, {high:g} is best", (*away, (("surveys", name), stated))))
+        choices.append(Choice(f"{text}, {low:g} is best", (*away, (("surveys", name), stated | {"reverse": True}))))
     return choices
+
+
+def _by_pole(header: str, values: pd.Series) -> list[Choice]:
+    """What two or three words or faces are as a score, where each is good, bad or neither and no two are alike."""
+    words = [str(word).strip() for word in values.dropna().unique() if str(word).strip()]
+    numbers = {word: 3 + 2 * pole(word) for word in sorted(words, key=pole)}
+    if not 1 < len(words) == len({*numbers.values()}) or not {1, 5} <= {*numbers.values()}:
+        return []
+    text = ", ".join(f"{word!r} is {number}" for word, number in numbers.items())
+    return [Choice(f"csat (satisfied): {text}", ((("surveys", "csat"), {"column": header, "values": numbers}),))]
 
 
 def _second(profile: ColumnProfile, kind: str, first: ColumnProfile, words: dict[str, float]) -> Question:

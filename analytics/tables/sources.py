@@ -25,7 +25,7 @@ from analytics.tables.asides import find_asides
 from analytics.tables.encoding import first_line, to_utf8
 from analytics.tables.layout import LOOKED_AT, MAX_COLUMNS, Header, Place, extent, find_header, name_columns, tidy
 from analytics.tables.ragged import repair_rows
-from analytics.tables.workbook import read_sheet
+from analytics.tables.workbook import WORKBOOKS, read_sheet
 
 SEPARATORS = (",", ";", "\t", "|")
 RAGGED_SHARE = 0.2  # above this share of rows with a wrong number of fields the file is not what it seems
@@ -108,7 +108,7 @@ def read_raw(
     if not data[:4096].strip(blank) and not data.strip(blank):
         raise ValueError(f"{name}: is empty. Export it again, or leave the source out.")
     where = Place(**place)
-    if path.suffix.lower() in {".xlsx", ".xlsm"}:
+    if path.suffix.lower() in WORKBOOKS:
         return _read_excel(data, name, sheet, where)
     return _read_text(data, name, encoding, separator, where)
 

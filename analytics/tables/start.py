@@ -4,16 +4,19 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from analytics.tables.check import Checked, Piece, check_table
 from analytics.tables.doubles import version_header
 from analytics.tables.headers import find_column, find_described
-from analytics.tables.maps import SCALES, ExportMap, parse_map
+from analytics.tables.maps import SCALES, ExportMap, parse_map, translate
 from analytics.tables.meaning import Doubt
 from analytics.tables.propose import LOOKED_AT, Draft, header_of, propose
 from analytics.tables.questions import Choice, Question
 from analytics.tables.schema import FIELDS, DataContractError
-from analytics.tables.score_columns import MAPS, READABLE
+from analytics.tables.score_columns import MAPS, READABLE, as_scores
 from analytics.tables.sources import Raw
 
 RECOGNISED = 3  # headers of a shipped map that must be there before an export counts as its tool's
@@ -123,13 +126,7 @@ def _choices(draft: Draft, table: str, column: str) -> tuple[Choice, ...]:
     full = dict(rule) if isinstance(rule, dict) else {"column": rule}
     leave_out = Choice("leave this column out", (((table, column), None),))
     if column in SCALES:
-        low, high = SCALES[column][0]
-        stated = full | {"scale": [low, high], "reverse": False}
-        return (
-            Choice(f"it is {spec.meaning}, {low:g} to {high:g}, {high:g} is best", (((table, column), stated),)),
-            Choice(f"it is, but {low:g} is best", (((table, column), stated | {"reverse": True}),)),
-            leave_out,
-        )
+        return (*_as_scores(draft, column, full), leave_out)
     if spec.kind == "time":
         day = Choice("the day comes first, 31/12", ((("day_first",), True),))
         month = Choice("the month comes first, 12/31", ((("day_first",), False),))
@@ -144,6 +141,21 @@ def _choices(draft: Draft, table: str, column: str) -> tuple[Choice, ...]:
         alone = content[table][FIELDS[table][0].name]
         return (Choice("take each row for one customer of its own", (((table, column), alone),)),)
     return () if spec.required else (leave_out,)
+
+
+def _as_scores(draft: Draft, column: str, full: dict[str, Any]) -> list[Choice]:
+    """What a mapped score may be, and a blank of it where the lowest answer never occurs."""
+    rule = parse_map(draft.content, "proposed").tables["surveys"].columns[column]
+    header = next(filter(None, (find_column(draft.raw, h) for h in rule.headers)), None)
+    if header is None:
+        return as_scores(full, pd.Series(dtype="str"), column)
+    values = translate(draft.raw.frame[header], rule).astype("str").str.strip()
+    choices = as_scores(full, values, column)
+    if column == "nps" and values.fillna("").eq("").any() and not values.eq("0").any():
+        silent, zero = full | {"blank": ["", *rule.blank]}, full | {"values": {"": 0, **rule.values}}
+        choices.append(Choice("a blank is no answer", ((("surveys", column), silent),)))
+        choices.append(Choice("a blank is 0", ((("surveys", column), zero),)))
+    return choices
 
 
 def _recognise(raws: Mapping[int, Raw], maps: Path) -> Draft | None:

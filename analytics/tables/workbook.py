@@ -1,15 +1,19 @@
 """The cells of an Excel workbook as text, within bounds: which sheet, how far its cells reach, what they hold."""
 
 import datetime as dt
+import fnmatch
+import glob
 import io
 import re
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from analytics.tables.encoding import first_line
 from analytics.tables.layout import LOOKED_AT, is_value
 
+WORKBOOKS = (".xlsx", ".xlsm")
 UNPACKED = 1 << 30  # bytes of a workbook's parts; a million rows of ten columns take half of it
 MOST_CELLS = 12_000_000  # of a sheet, blank ones within its used area included
 _GAP_ROWS, _GAP_COLUMNS = 1_000, 100  # blank rows or columns after which a table has ended
@@ -39,6 +43,31 @@ class _Used:
     @property
     def area(self) -> int:
         return max(map(int, self.rows), default=0) * max(map(_column_number, self.columns), default=0)
+
+
+def find_sheets(file: Path, sheet: str | None) -> list[str | None]:
+    """Sheets of a file that a name or a pattern means; one name, or none, stands for itself."""
+    if sheet is None or not glob.has_magic(sheet) or file.suffix.lower() not in WORKBOOKS:
+        return [sheet]
+    names = [name for name in sheet_names(file) if fnmatch.fnmatchcase(name, sheet)]
+    if not names:
+        raise ValueError(f"{file.name}: no sheet fits {sheet!r}. Found: {', '.join(map(repr, sheet_names(file)))}.")
+    return [*names]
+
+
+def name_sheet(name: str, sheet: str | None, pattern: str | None) -> str:
+    """What messages call a sheet: as its file, unless it is one of several."""
+    return name if sheet == pattern else f"{sheet} of {name}"
+
+
+def sheet_names(file: Path) -> list[str]:
+    """Names of the sheets of a workbook, in their order; none where it cannot be read."""
+    from python_calamine import CalamineWorkbook
+
+    try:
+        return [str(name) for name in CalamineWorkbook.from_path(file).sheet_names]
+    except Exception:  # noqa: BLE001 - whatever the broken zip raises: reading it then says so
+        return []
 
 
 def read_sheet(data: bytes, name: str, sheet: str | None) -> tuple[list[list[str]], tuple[str, ...]]:

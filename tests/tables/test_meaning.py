@@ -256,3 +256,10 @@ def test_the_twin_of_a_score_is_evidence_for_its_role():
     profile = profile_column(pd.Series(["3", "9"]), "Q9", "", {"Q9_NPS_GROUP": groups})
     assert profile.role == "nps"
     assert [evidence.kind for evidence in profile.evidence] == ["values", "neighbour"]
+
+
+@pytest.mark.parametrize(("name", "low", "high"), [("csat", 1, 5), ("ces", 1, 5), ("nps", 0, 10)])
+def test_one_number_beyond_the_scale_again_and_again_is_an_answer_and_no_slip(read, name, low, high):
+    values = [low + i % (high - low + 1) for i in range(196)] + [high + 1] * 4
+    with pytest.raises(DataContractError, match=f"column {name}, scale: 4 of 200 values: is not .* such as {high + 1}"):
+        read(pd.DataFrame({"id": range(200), "Q": values}), f'{ID}{name} = {{ column = "Q", scale = [{low}, {high}] }}')
