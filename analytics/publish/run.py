@@ -210,7 +210,7 @@ def check_parameters(notebook: Path, given: Mapping[str, Any]) -> dict[str, Any]
     ValueError
         If a parameter is unknown, has no value (its default is None), or is not of the declared type.
     """
-    declared = load_papermill().inspect_notebook(str(notebook))
+    declared = _inspect(notebook)
     takes = ", ".join(declared) or "none"
     if unknown := [p for p in given if p not in declared]:
         raise ValueError(f"{notebook.stem} has no parameter {unknown[0]!r}. It takes: {takes}.")
@@ -261,6 +261,17 @@ def report_name(notebook: Path) -> str:
     if not re.fullmatch(r"\w[\w .-]*", name):
         raise ValueError(f"{notebook.name!r} cannot name a report. Use letters, digits, '-' and '_'.")
     return name
+
+
+def _inspect(notebook: Path) -> dict[str, Any]:
+    """The parameters that a notebook declares; whatever is wrong with its form is a fault of the file."""
+    try:
+        return dict(load_papermill().inspect_notebook(str(notebook)))
+    except Exception as fault:
+        raise ValueError(
+            f"{notebook} is no notebook that can be run ({type(fault).__name__}: {fault}). Open it in JupyterLab, give "
+            "it a kernel and save it, or put a whole copy back."
+        ) from fault
 
 
 def _literal(default: str) -> object:

@@ -24,6 +24,8 @@ from analytics.publish.people import RECORDS, add_up
 from analytics.tables.read import write_whole
 
 FILES = ("report.pdf", "report.html", "notebook.ipynb", "manifest.json", "claims.json", "evidence.xlsx")
+SAME = ("report.pdf", "claims.json", "evidence.xlsx")  # that are the same bytes when a report shows the same
+COMPARED = ("claims.json", "notebook.ipynb")  # that tell who stands behind what a version shows
 VERSIONS, CHANGES, DELIVERY = "versions", "changes.json", "delivery.json"
 FIGURE = ("value", "low", "high", "n", "unit")
 
@@ -60,23 +62,16 @@ def read_json(path: Path) -> Json | None:
     """The object that a JSON file holds; None where there is none that can be read."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def read_claims(folder: Path, period: str = "") -> list[Claim] | None:
-    """The claims of one published report; None where there is none, or its file is not of the known form.
-
-    Parameters
-    ----------
-    folder
-        That of the period, or with `period` the one that holds the periods.
-    period
-        Its name; '' for `folder` itself.
-    """
-    claims = (read_json(folder / period / "claims.json") or {}).get("claims")
-    return cast(list[Claim], claims) if isinstance(claims, list) and all(map(_is_claim, claims)) else None
+def read_claims(folder: Path) -> list[Claim] | None:
+    """The claims of the report published in a folder; None where there is none, or its file is of no known form."""
+    claims = (read_json(folder / "claims.json") or {}).get("claims")
+    whole = [claim for claim in claims if _is_claim(claim)] if isinstance(claims, list) else None
+    return None if claims and not whole else cast(list[Claim] | None, whole)
 
 
 def _is_claim(claim: object) -> bool:
@@ -126,7 +121,7 @@ class HeldBackError(ReportError):
 def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
     """Carry what was published before into a staged report, and return the staged report's version.
 
-    The same PDF again is the same version. Another PDF is the next version: the files before it move to
+    The same pages, claims and tables again are the same version. Others are the next: the files before it move to
     ``versions/v<number>``, and ``changes.json`` compares the claims.
 
     Parameters
@@ -147,21 +142,28 @@ def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
     ------
     HeldBackError
         If 1 to k - 1 people came or went behind a figure: both versions in hand would tell what they said.
+    ReportError
+        If an earlier version is not whole, so that it cannot be compared.
     """
     before = version_of(folder)
     if before == 0:
+        if left := [name for name in (*FILES, VERSIONS) if (folder / name).exists()]:
+            raise _damaged(folder, f"{', '.join(left)} without report.pdf")
         return 1
     if (folder / VERSIONS).is_dir():
         shutil.copytree(folder / VERSIONS, staged / VERSIONS, copy_function=_link)
     _take(folder, staged, [DELIVERY])
-    if digest(folder / "report.pdf") == digest(staged / "report.pdf"):
+    if all(digest(staged / name) == _listed(folder).get(name) for name in SAME):
         _take(folder, staged, [CHANGES])
         return before
     counts = _counts(staged)
-    for shown in (folder, *(folder / VERSIONS).glob("v*")):
+    for number in range(before, 0, -1):
+        shown = folder if number == before else folder / VERSIONS / f"v{number}"
+        if not is_whole(shown, *COMPARED):
+            raise _damaged(folder, f"{shown} is gone, damaged, or was changed after it was published")
         if _tell_apart(_counts(shown), counts, k):
             raise HeldBackError(
-                f"fewer than {k} people came or went behind a figure since version {version_of(shown)}, so that "
+                f"fewer than {k} people came or went behind a figure since version {number}, so that "
                 f"version {before} stays: two versions would tell what they said. Wait until they are {k}; if it is "
                 f"wrong, remove {folder} and build anew."
             )
@@ -170,20 +172,35 @@ def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
     for made in (kept.parent, kept):
         made.chmod(0o750)
     _take(folder, kept, [*FILES, CHANGES])
-    changes = compare_claims(read_claims(folder), read_claims(staged) or [])
+    changes = compare_claims(read_claims(folder) or [], read_claims(staged) or [])
     at = datetime.now(UTC).isoformat(timespec="seconds")
     write_json(staged / CHANGES, {"version": before + 1, "replaces": before, "at": at, **changes})
     return before + 1
 
 
+def is_whole(folder: Path, *names: str) -> bool:
+    """Whether files of a published version are those that its manifest lists; nothing can be said of any other."""
+    return all((folder / name).is_file() and _listed(folder).get(name) == digest(folder / name) for name in names)
+
+
+def _listed(folder: Path) -> Json:
+    """Digests by file, as the manifest of a published version lists them."""
+    files = (read_json(folder / "manifest.json") or {}).get("files")
+    return files if isinstance(files, dict) else {}
+
+
+def _damaged(folder: Path, what: str) -> ReportError:
+    return ReportError(
+        f"an earlier version cannot be compared: {what}. What few people said could follow from it and a new version. "
+        f"Put a whole copy back; without one, and if you answer for that, move {folder} away and build anew."
+    )
+
+
 def read_blocks(folder: Path) -> list[Json]:
-    """What the notebook of a published report shows, the parts of page one too; nothing where it cannot be read."""
-    try:
-        cells = json.loads((folder / "notebook.ipynb").read_text(encoding="utf-8"))["cells"]
-        shown = [out.get("data", {}).get(MIME, {}) for cell in cells for out in cell.get("outputs", [])]
-        return [part for block in shown for part in (block, block.get("trend")) if isinstance(part, dict)]
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):  # damaged
-        return []
+    """What the notebook of a published report shows, the parts of page one too; of one that `is_whole`."""
+    cells = (read_json(folder / "notebook.ipynb") or {})["cells"]
+    shown = [out.get("data", {}).get(MIME, {}) for cell in cells for out in cell.get("outputs", [])]
+    return [part for block in shown for part in (block, block.get("trend")) if isinstance(part, dict)]
 
 
 def _tell_apart(old: "Counts", new: "Counts", k: int) -> bool:
@@ -238,18 +255,18 @@ def _rows(block: Json) -> People:
     return {(): block.get("n"), **dict(zip(names, people, strict=True))}, lines
 
 
-def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim]) -> Json:
+def compare_claims(before: Sequence[Claim], after: Sequence[Claim]) -> Json:
     """Say which published figures changed, and by how much.
 
     Parameters
     ----------
     before, after
-        Claims as in claims.json; None where the earlier ones cannot be read.
+        Claims as in claims.json.
 
     Returns
     -------
     dict
-        `comparable`; `figures`: one entry per keyed claim whose figure, interval, n or word of movement changed (key,
+        `figures`: one entry per keyed claim whose figure, interval, n or word of movement changed (key,
         unit, before, after, by: the difference of the figures, None where one is missing); `no_longer_said` and
         `newly_said`: sentences of the other claims.
 
@@ -261,28 +278,28 @@ def compare_claims(before: Sequence[Claim] | None, after: Sequence[Claim]) -> Js
     >>> [(change["key"], change["by"]) for change in compare_claims([then], [now])["figures"]]
     [('score:nps', -2.0)]
     """
-    if before is None:
-        return {"comparable": False, "figures": [], "no_longer_said": [], "newly_said": []}
-    old, new = _keyed(before), _keyed(after)
+    old, new = by_key(before), by_key(after)
     changed = [key for key in {**old, **new} if _figure(old.get(key)) != _figure(new.get(key))]
     figures = [_change(key, _figure(old.get(key)), _figure(new.get(key))) for key in changed]
     said, says = ([c["sentence"] for c in claims if c.get("key") not in changed] for claims in (before, after))
     gone = [sentence for sentence in dict.fromkeys(said) if sentence not in says]
     come = [sentence for sentence in dict.fromkeys(says) if sentence not in said]
-    return {"comparable": True, "figures": figures, "no_longer_said": gone, "newly_said": come}
+    return {"figures": figures, "no_longer_said": gone, "newly_said": come}
 
 
 def tell_changes(changes: Json | None) -> list[str]:
     """What a changes.json says, one sentence per figure."""
     if changes is None:
         return []
-    if not changes.get("comparable") or not {"figures", "newly_said"} <= {*changes}:
-        return ["The claims published before could not be read, so what changed is not known."]
     sentences = []
-    for change in changes["figures"]:
-        before, after = (_write(change[side]) for side in ("before", "after"))
-        sentences.append(f"{change['key'].replace(':', ' ').replace('_', ' ')}: {before} before, {after} now.")
-    if others := len(changes["newly_said"]):
+    try:
+        for change in changes["figures"]:
+            before, after = (_write(change[side]) for side in ("before", "after"))
+            sentences.append(f"{change['key'].replace(':', ' ').replace('_', ' ')}: {before} before, {after} now.")
+        others = len(changes["newly_said"])
+    except (TypeError, ValueError, KeyError, AttributeError):  # damaged since
+        return [f"{CHANGES} cannot be read, so what changed is not known."]
+    if others:
         sentences.append(f"{others} further {'sentence reads' if others == 1 else 'sentences read'} differently.")
     return sentences
 
@@ -295,7 +312,8 @@ def _write(figure: Json | None) -> str:
     return f"{write_interval(value, low, high, figure['unit'])}{moved}, n {figure['n']:,}"
 
 
-def _keyed(claims: Sequence[Claim]) -> dict[str, Claim]:
+def by_key(claims: Sequence[Claim]) -> dict[str, Claim]:
+    """The claims that have a key and a figure; of those told twice the last."""
     return {claim["key"]: claim for claim in claims if claim.get("key") and claim["evidence"]}
 
 

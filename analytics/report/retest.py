@@ -7,7 +7,6 @@ all that has come in since; whether it still holds is decided by the figures of 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from analytics.measures.discoveries import detectable
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import difference_bounds, z_score
 from analytics.publish.cells import estimate_cell
-from analytics.publish.versions import read_json
+from analytics.publish.versions import Claim, by_key, read_claims
 from analytics.report.movement import shown_scores
 from analytics.report.story import Story
 from analytics.report.words import estimate_of
@@ -40,19 +39,7 @@ class Verdict(StrEnum):
     CANNOT_TELL = "cannot tell"
 
 
-def read_claims(folder: Path, period: str) -> list[dict[str, Any]] | None:
-    """The keyed claims of one published report; None where there is none, or its file cannot be read."""
-    claims = (read_json(folder / period / "claims.json") or {}).get("claims")
-    try:
-        keyed = {claim["key"]: claim for claim in claims or () if claim.get("key") and claim["evidence"]}
-        needed = {"value", "low", "high", "n", "unit"}
-        whole = [claim for claim in keyed.values() if needed <= set(claim["evidence"][0])]
-    except (KeyError, TypeError, AttributeError):  # whatever stands there is no claims.json
-        return None
-    return None if claims is None else whole
-
-
-def last_claims(story: Story) -> tuple[int, list[dict[str, Any]], dict[Verdict, int]] | None:
+def last_claims(story: Story) -> tuple[int, list[Claim], dict[Verdict, int]] | None:
     """The latest readable report before this one: how many periods back, its claims, and its record of earlier ones.
 
     None for a narrowed story, whose figures are of other people.
@@ -61,10 +48,11 @@ def last_claims(story: Story) -> tuple[int, list[dict[str, Any]], dict[Verdict, 
         return None
     folder = story.config.report_folder(REPORT, story.part)
     for back, period in enumerate(reversed(story.history[:-1]), start=1):
-        if (claims := read_claims(folder, period)) is not None:
-            counts: list[dict[str, Any]] = next((claim["evidence"] for claim in claims if claim["key"] == RECORD), [])
+        if (claims := read_claims(folder / period)) is not None:
+            keyed = by_key(claims)
+            counts = keyed.pop(RECORD)["evidence"] if RECORD in keyed else []
             record = {verdict: int(e["value"]) for verdict, e in zip(Verdict, counts, strict=False)}
-            return back, [claim for claim in claims if claim["key"] != RECORD], record
+            return back, list(keyed.values()), record
     return None
 
 

@@ -151,7 +151,7 @@ def _is_owed(folder: Path) -> bool:
     if record := records.get(versions.version_of(folder)):
         return bool(record.failed)
     changes = versions.read_json(folder / versions.CHANGES) or {}
-    return bool(changes.get("figures")) or changes.get("comparable") is False
+    return bool(changes.get("figures"))
 
 
 # ---- one report ------------------------------------------------------------------------------------------------------

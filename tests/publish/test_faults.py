@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 
 import analytics
-from analytics.publish.collect import InputError
+from analytics.publish.collect import InputError, ReportError
 from analytics.publish.run import FILES, build_report, report_name
 from analytics.publish.versions import version_of
 from analytics.unattended.catchup import catch_up
@@ -176,8 +176,11 @@ def test_the_lock_of_a_dead_process_keeps_nobody_out(folder, small):
     assert build_report("small", "2025-03", small, wait=0).manifest["version"] == 2
 
 
-@pytest.mark.parametrize("damaged", [*FILES, "changes.json", "delivery.json", "versions"])
-def test_damaged_files_of_the_version_before_do_not_stop_the_next(folder, small, damaged):
+COMPARED = ("notebook.ipynb", "claims.json", "manifest.json")  # by what a version shows, and whether it is whole
+
+
+@pytest.mark.parametrize("damaged", [*{*FILES} - {*COMPARED}, "changes.json", "delivery.json", "versions"])
+def test_damaged_files_that_nothing_is_compared_by_do_not_stop_the_next_version(folder, small, damaged):
     (folder / damaged).unlink(missing_ok=True)
     (folder / damaged).write_bytes(b"\xff{[")
     add_answers(small)
@@ -188,20 +191,54 @@ def test_damaged_files_of_the_version_before_do_not_stop_the_next(folder, small,
 
 
 FIGURE = {"value": 0.75, "low": 0.5, "high": 0.9, "n": 12, "unit": "share"}
+ODD = [{"n": "many"}, {"value": "0.75"}, {"low": [0]}, {"unit": None}, {"unit": ["share"]}, {"n": None}]
+CLAIM = {"key": "score:csat", "sentence": "75 %.", "signal": None}
+DAMAGE = [
+    b"",
+    b"\xff{[",
+    b'{"cells": 3, "claims": 3, "files": 3}',
+    b'{"cells": [], "claims": [], "files": {}}',
+    b"[" * 100_000,
+    *(json.dumps({"claims": [CLAIM | {"evidence": [FIGURE | odd]}]}).encode() for odd in ODD),
+]
 
 
-@pytest.mark.parametrize(
-    "odd", [{"n": "many"}, {"value": "0.75"}, {"low": [0]}, {"unit": None}, {"unit": ["share"]}, {"n": None}]
-)
-def test_claims_of_an_odd_form_do_not_stop_the_next_version(folder, small, odd):
-    claim = {"key": "score:csat", "sentence": "75 %.", "signal": None, "evidence": [FIGURE | odd]}
-    (folder / "claims.json").write_text(json.dumps({"claims": [claim]}))
-    (folder / "notebook.ipynb").write_text(json.dumps({"cells": 3}))
-    (folder / "delivery.json").write_text(json.dumps({"v1": {"sent": [1]}, "v2": None, "vx": {}}))
+@pytest.mark.parametrize("damaged", COMPARED)
+def test_a_version_that_cannot_be_compared_stops_the_next_until_it_is_moved_away(small, in_process, damaged):
+    folder = build_report("small", "2025-03", small).folder
+    whole = contents(folder)
     add_answers(small)
-    steps = {step.period: step for step in catch_up("small", small, now=APRIL)}
-    assert (steps["2025-03"].word, version_of(folder)) == ("revised", 2)
-    assert "could not be read" in steps["2025-03"].detail
+    for damage in (None, *DAMAGE):
+        (folder / damaged).unlink() if damage is None else (folder / damaged).write_bytes(damage)
+        before = contents(folder)
+        step = list(catch_up("small", small, since="2025-03", now=APRIL))[0]
+        assert (step.word, contents(folder)) == ("failed", before)
+        assert f"Put a whole copy back; without one, and if you answer for that, move {folder} away" in step.detail
+    (folder / damaged).write_bytes(whole[Path(damaged)])
+    assert build_report("small", "2025-03", small).manifest["version"] == 2
+    (folder / "versions/v1" / damaged).write_bytes(b"")
+    add_answers(small, 30)
+    with pytest.raises(ReportError, match=r"2025-03/versions/v1 is gone, damaged, or was changed"):
+        build_report("small", "2025-03", small)
+    folder.rename(folder.with_name("aside"))
+    assert build_report("small", "2025-03", small).manifest["version"] == 1
+
+
+def test_a_folder_without_its_pdf_is_not_taken_for_an_unpublished_period(small, in_process):
+    folder = build_report("small", "2025-03", small).folder
+    (folder / "report.pdf").unlink()
+    before = contents(folder)
+    with pytest.raises(ReportError, match="without report.pdf.*Put a whole copy back"):
+        build_report("small", "2025-03", small)
+    assert contents(folder) == before
+
+
+def test_a_file_damaged_since_is_whole_again_when_the_same_report_is_made(small, in_process):
+    folder = build_report("small", "2025-03", small).folder
+    for damaged in ("report.pdf", "claims.json", "notebook.ipynb"):
+        (folder / damaged).write_bytes(b"")
+    assert build_report("small", "2025-03", small).manifest["version"] == 1
+    assert all(contents(folder).values())
 
 
 def test_ten_times_the_usual_data_are_published_like_any(folder, small):

@@ -46,6 +46,25 @@ def no_kernel(monkeypatch, published):
     monkeypatch.setattr(run, "execute", execute)
 
 
+CELL = {"cell_type": "code", "id": "a", "metadata": {"tags": ["parameters"]}, "outputs": [], "execution_count": None}
+CELL |= {"source": "config: str = ''\nperiod: str = ''"}
+NOTEBOOK = {"cells": [CELL], "metadata": {"kernelspec": {"name": "python3", "language": "python"}}}
+NOTEBOOK |= {"nbformat": 4, "nbformat_minor": 5}
+ODD = [
+    [], 3, None, "x", {}, NOTEBOOK | {"cells": 3}, NOTEBOOK | {"cells": [1]}, NOTEBOOK | {"metadata": []},
+    NOTEBOOK | {"nbformat": 99}, NOTEBOOK | {"nbformat": 3}, NOTEBOOK | {"nbformat_minor": "5"},
+    NOTEBOOK | {"metadata": {"kernelspec": 3}}, NOTEBOOK | {"metadata": {"kernelspec": {"name": [], "language": 3}}},
+    *(NOTEBOOK | {"cells": [CELL | odd]} for odd in ({"metadata": {"tags": 3}}, {"source": 3}, {"outputs": None})),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [*map(json.dumps, ODD), "[" * 100_000, "", "\xff"])
+def test_a_file_that_is_no_notebook_is_named_with_what_to_do(text, small, perception):
+    (small.parent / "notebooks/report_small.ipynb").write_text(text, encoding="latin-1")
+    code, _, err = perception("report", "small", "--period", "2025-03", "--config", str(small))
+    assert (code, "report_small.ipynb is no notebook that can be run" in err) == (2, True)
+
+
 def test_a_report_is_published_complete(published):
     assert published.folder.parts[-3:] == ("reports", "ok", "2025-03")
     assert sorted(p.name for p in published.folder.iterdir()) == sorted(FILES)

@@ -5,7 +5,7 @@ import pytest
 
 from analytics.config import Config
 from analytics.publish.blocks import MIME
-from analytics.publish.versions import write_json
+from analytics.publish.versions import digest, write_json
 from analytics.report.cutoff import tables_at
 from analytics.report.history import shown_over_time
 from analytics.report.perception import score_chart
@@ -31,12 +31,24 @@ def story(root, late=0):
     return Story(config, period, tables, ReadLog())
 
 
-@pytest.mark.parametrize(("late", "people"), [(0, 40), (3, 40), (9, 40), (10, 50)])
-def test_an_earlier_point_stays_as_published_until_enough_came_late(tmp_path, late, people):
-    chart = score_chart(story(tmp_path), CSAT)[0].as_json()
-    folder = tmp_path / "reports/leadership/2025-03"
+def publish(root, chart):
+    folder = root / "reports/leadership/2025-03"
     folder.mkdir(parents=True)
     write_json(folder / "notebook.ipynb", {"cells": [{"outputs": [{"data": {MIME: chart}}]}]})
+    write_json(folder / "manifest.json", {"files": {"notebook.ipynb": digest(folder / "notebook.ipynb")}})
+    (folder / "report.pdf").write_text("")
+    return folder / "notebook.ipynb"
+
+
+@pytest.mark.parametrize(("late", "people"), [(0, 40), (3, 40), (9, 40), (10, 50)])
+def test_an_earlier_point_stays_as_published_until_enough_came_late(tmp_path, late, people):
+    publish(tmp_path, score_chart(story(tmp_path), CSAT)[0].as_json())
     february = shown_over_time(story(tmp_path, late), CSAT).set_index("period").loc["2025-02"]
     assert february["people"] == february["n"] == people
     assert february["value"] == (0.5 if people == 40 else 0.4)
+
+
+def test_what_a_damaged_report_may_have_shown_is_not_shown_anew(tmp_path):
+    publish(tmp_path, score_chart(story(tmp_path), CSAT)[0].as_json()).write_text('{"cells": 3}')
+    series = shown_over_time(story(tmp_path, 3), CSAT).set_index("period")
+    assert series["value"].notna().to_list() == [False, False, True]

@@ -10,9 +10,10 @@ import pytest
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import finding, page_one, unknown
 from analytics.publish.collect import findings, refuse_unfounded
+from analytics.publish.versions import by_key, read_claims
 from analytics.report.last_time import show_last_time
 from analytics.report.perception import show_perception
-from analytics.report.retest import RECORD, Verdict, last_claims, read_claims, retest
+from analytics.report.retest import RECORD, Verdict, last_claims, retest
 from analytics.report.story import load_story
 
 
@@ -120,11 +121,11 @@ def test_no_earlier_claim_gives_an_empty_table_with_its_columns():
 )
 def test_a_file_that_is_no_claims_json_counts_as_no_report(tmp_path, text):
     publish(tmp_path, "2026-09", text)
-    assert read_claims(tmp_path, "2026-09") is None
+    assert read_claims(tmp_path / "2026-09") is None
 
 
 def test_a_period_without_a_report_has_no_claims(tmp_path):
-    assert read_claims(tmp_path, "2026-09") is None
+    assert read_claims(tmp_path / "2026-09") is None
 
 
 def test_only_claims_with_a_key_and_a_figure_are_tested_again(tmp_path):
@@ -135,12 +136,12 @@ def test_only_claims_with_a_key_and_a_figure_are_tested_again(tmp_path):
         {"key": "x", "evidence": [{"value": 1}]},
     ]
     publish(tmp_path, "2026-09", kept)
-    assert [found["key"] for found in read_claims(tmp_path, "2026-09")] == ["score:nps"]
+    assert [*by_key(read_claims(tmp_path / "2026-09"))] == ["score:nps"]
 
 
 def test_a_statement_made_twice_in_a_report_is_tested_once(tmp_path):
     publish(tmp_path, "2026-09", [THEN, THEN])
-    assert len(read_claims(tmp_path, "2026-09")) == 1
+    assert len(by_key(read_claims(tmp_path / "2026-09"))) == 1
 
 
 def test_what_a_report_shows_is_what_the_next_one_reads(tmp_path):
@@ -149,7 +150,7 @@ def test_what_a_report_shows_is_what_the_next_one_reads(tmp_path):
     )
     page = page_one(told, {}, {"What matters most": told, "What we do not know": unknown("Not known.")})
     publish(tmp_path, "2026-09", list(findings([told.as_json(), page.as_json()])))
-    (found,) = read_claims(tmp_path, "2026-09")
+    (found,) = by_key(read_claims(tmp_path / "2026-09")).values()
     assert (found["sentence"], found["signal"], found["evidence"][0]["n"]) == (
         "NPS was +30 (+25 to +35).",
         "no change",
@@ -192,7 +193,7 @@ def test_every_statement_is_counted_once_and_the_record_adds_up(asked_monthly):
         refuse_unfounded(blocks, story.k, story.period)
         publish(folder, period, list(findings(blocks)))
     assert told > 4
-    assert [claim["key"] for claim in read_claims(folder, "2026-10")].count(RECORD) == 1
+    assert [claim["key"] for claim in read_claims(folder / "2026-10")].count(RECORD) == 1
 
 
 def test_late_answers_show_that_a_level_was_not_true_then(asked_monthly):

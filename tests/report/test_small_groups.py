@@ -14,7 +14,7 @@ from analytics.publish.blocks import MIME, RECORDS, figure, finding, kpis, page_
 from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
 from analytics.publish.figures import plot_intervals
-from analytics.publish.versions import HeldBackError, keep_version, write_json
+from analytics.publish.versions import HeldBackError, digest, keep_version, write_json
 
 TEAMS, SEGMENTS = ["North", "South", "East"], ["home", "business"]
 
@@ -281,9 +281,10 @@ def publish(frame, folder):
     shown = table(frame, caption="Customers.", source=SAID, n=n, people="people", by=["team", "month"]).as_json()
     folder.mkdir(parents=True)
     (folder / "report.pdf").write_text(frame.to_csv())
-    write_json(folder / "manifest.json", {"version": 1})
     write_json(folder / "claims.json", {"claims": []})
     write_json(folder / "notebook.ipynb", {"cells": [{"outputs": [{"data": {MIME: shown}}]}]})
+    listed = {name: digest(folder / name) for name in ("claims.json", "notebook.ipynb")}
+    write_json(folder / "manifest.json", {"version": 1, "files": listed})
 
 
 @pytest.mark.parametrize("seed", range(4))

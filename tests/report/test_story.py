@@ -188,7 +188,7 @@ def test_a_problem_named_last_time_is_tested_again_even_where_it_is_no_open_prob
     said = {"value": quiet["value"], "low": quiet["low"], "high": quiet["high"], "n": 300, "unit": "share"}
     said["source"] = quiet["source"]
     claim = {"key": f"problem:{quiet['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
-    monkeypatch.setattr(retest, "read_claims", lambda folder, period: [claim])
+    monkeypatch.setattr(retest, "read_claims", lambda folder: [claim])
     shown = report.show_last_time(story, report.show_problems(story)).blocks
     assert "Of 1 statements of September 2026" in shown[0].data["sentence"]
     assert shown[-1].data["rows"][0][2]["value"] == pytest.approx(quiet["value"])
@@ -201,7 +201,7 @@ def test_a_problem_of_too_few_is_not_shown_by_testing_it_again(story, monkeypatc
     known = few.dropna(subset="value").iloc[0]
     said = {"value": known["value"], "low": known["low"], "high": known["high"], "n": 300, "unit": "share"}
     claim = {"key": f"problem:{known['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
-    monkeypatch.setattr(retest, "read_claims", lambda folder, period: [claim])
+    monkeypatch.setattr(retest, "read_claims", lambda folder: [claim])
     (told,) = report.show_last_time(story).blocks
     assert "0 still true, 0 no longer, 1 cannot be told" in told.data["sentence"]
 

@@ -2,6 +2,7 @@ import json
 import shutil
 from datetime import UTC, datetime
 
+import nbformat
 import pandas as pd
 import pytest
 
@@ -205,13 +206,23 @@ def test_a_wrong_start_is_refused(small, since, message):
         list(catch_up("small", small, since=since, now=APRIL))
 
 
-def test_unreadable_claims_of_the_version_before_are_said_not_guessed(caught_up):
-    folder = caught_up.parent / "reports/small/2025-02"
-    (folder / "claims.json").write_text('{"claims": [{"sent')
-    add_answers(caught_up)
-    step = list(catch_up("small", caught_up, since="2025-02", now=APRIL))[0]
-    assert step.word == "revised"
-    assert "could not be read, so what changed is not known" in step.detail
+APPENDIX = """from analytics.publish.blocks import table, tagged
+asked = (answers["invited_at"].dt.strftime("%Y-%m") == period).sum()
+rows = pd.DataFrame({"group": ["asked"], "people": [asked]})
+tagged(table(rows, caption="Asked.", source="observed", n=int(asked), people="people"), appendix=True)"""
+
+
+def test_few_people_behind_a_table_that_no_page_shows_make_no_version_either(caught_up):
+    """The pages stay the same; the workbook would not."""
+    notebook = caught_up.parent / "notebooks/report_small.ipynb"
+    nb = nbformat.read(notebook, as_version=4)
+    nb.cells += [nbformat.v4.new_code_cell(APPENDIX)]
+    nbformat.write(nb, notebook)
+    build_report("small", "2025-03", caught_up)
+    with (caught_up.parent / "surveys.csv").open("a") as more:
+        more.write("silent,silent,2025-03-20,,\n")
+    with pytest.raises(ReportError, match="two versions would tell what they said"):
+        build_report("small", "2025-03", caught_up)
 
 
 def test_changes_name_figures_that_came_and_went():
