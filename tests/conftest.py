@@ -25,7 +25,7 @@ from analytics.publish.run import Published, build_report
 from analytics.tables.cases import build_cases
 from analytics.tables.demo.simulate import Truth, simulate
 from analytics.tables.schema import TABLE_NAMES, Tables
-from tests.worlds.publishing import execute as run_cells
+from tests.worlds.publishing import execute_here
 
 PUBLISH = Path(__file__).parent / "publish"
 
@@ -162,11 +162,7 @@ def small(tmp_path, organise) -> Path:
 def in_process(monkeypatch) -> None:
     """Run notebooks' cells in this process: a kernel costs seconds, and few tests are about it."""
 
-    def execute(notebook, values, root, cell_limit):
-        monkeypatch.chdir(root)
-        return run_cells(notebook, values)[0]
-
-    monkeypatch.setattr(run, "execute", execute)
+    monkeypatch.setattr(run, "execute", execute_here)
 
 
 @pytest.fixture

@@ -66,14 +66,17 @@ def label_texts() -> dict[str, list]:
 
 
 def publish_claims(folder: Path) -> object:
-    """Claims of the leadership report of a small organisation."""
-    from analytics import build_report
+    """Claims of the leadership report of a small organisation, its notebook run in this process."""
+    sys.path.insert(0, str(ROOT))
+    from analytics.publish import run
     from analytics.tables.demo.simulate import write_demo
+    from tests.worlds.publishing import execute_here
 
     write_demo(folder, seed=0, months=6, customers=1_500)
     sources = [f'[sources.{name}]\npath = "{name}.parquet"\n' for name in TABLES]
     (folder / "perception.toml").write_text(SETTINGS + "".join(sources), encoding="utf-8")
-    published = build_report("leadership", "2026-10", folder / "perception.toml")
+    run.execute = execute_here
+    published = run.build_report("leadership", "2026-10", folder / "perception.toml")
     return json.loads((published.folder / "claims.json").read_text(encoding="utf-8"))["claims"]
 
 

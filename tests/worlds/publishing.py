@@ -52,6 +52,12 @@ def execute(notebook: Path, values: Mapping[str, Any]) -> tuple[nbformat.Noteboo
     return nb, names
 
 
+def execute_here(notebook: Path, values: Mapping[str, Any], root: Path, cell_limit: float) -> nbformat.NotebookNode:
+    """In place of `kernel.execute`: a notebook run in this process, which costs seconds less."""
+    with _inside(root):
+        return execute(notebook, values)[0]
+
+
 @contextmanager
 def recorded() -> Iterator[list[Drawn]]:
     """Keep what charts of intervals draw, with the titles under which they are shown; nothing is drawn."""
