@@ -22,9 +22,11 @@ CHANCE = 0.005  # how often a quiet score may be said to have moved in a period,
 LIMITS = ["low limit", "high limit"]
 POWER = 0.8  # of a change that "would have been seen"
 UNUSUAL = 3.0  # standard deviations below its mean at which a response rate is unusually low
-WOBBLE = 0.003  # typical true movement of a quiet score between periods, as a share of its scale
-WOBBLES = np.r_[0.0, np.geomspace(0.05, 100, 40)]  # in typical ones; their prior is Student's t with four degrees
-LIKELY = np.gradient(WOBBLES) * (1 + WOBBLES**2 / 4) ** -2.5
+WOBBLE = 0.0075  # true movement of a quiet score between periods, where it has any, as a share of its scale
+GROUP_WOBBLE = 0.003  # that of the share of one group among many, most of them small
+WOBBLES = np.r_[0.0, np.geomspace(0.05, 100, 40)]  # in typical ones
+LIKELY = np.gradient(WOBBLES) * (1 + WOBBLES**2 / 4) ** -2.5  # their prior: Student's t with four degrees,
+LIKELY = (LIKELY / LIKELY.sum() + (WOBBLES == 0)) / 2  # but as likely as not none at all
 
 
 class Rule(StrEnum):
@@ -160,8 +162,8 @@ def detect_signals(
     scale
         Ends of the measure's scale.
     wobble
-        Typical true movement between quiet periods; None takes 0.3 % of the scale (0.6 points of a Net Promoter
-        Score).
+        Typical true movement between quiet periods, of which half the series are taken to have none; None takes
+        0.75 % of the scale (1.5 points of a Net Promoter Score).
     back
         Earlier periods to compare the latest one with alone, such as 12 for the same month a year ago.
     chance
@@ -224,10 +226,8 @@ def detect_signals(
     return signal if answered is None else _weigh_silence(signal, _aligned(answered, series)[at], scale)
 
 
-def detect_group_signals(
-    table: pd.DataFrame, by: Sequence[str], *, scale: tuple[float, float] = (0, 1), rate: float | None = 0.05
-) -> pd.DataFrame:
-    """Judge many groups at once, with one false-alarm rate for them all.
+def detect_group_signals(table: pd.DataFrame, by: Sequence[str], *, rate: float | None = 0.05) -> pd.DataFrame:
+    """Judge the shares of many groups at once, with one false-alarm rate for them all.
 
     Each group's series is judged by `detect_signals` (with its n and the standard error implied by its interval); a
     word of change survives only if Benjamini-Hochberg keeps it among all groups.
@@ -238,8 +238,6 @@ def detect_group_signals(
         A `summarise` table over `by` and period, which can be sorted: value, low, high, n.
     by
         Group columns, without the period.
-    scale
-        Ends of the measure's scale; shares by default.
     rate
         Share of false alarms among the words of change; None where the caller controls them with its other tests.
 
@@ -270,7 +268,7 @@ def detect_group_signals(
     for key, group in table.groupby(list(by), dropna=False):
         series = group.set_index("period").sort_index()
         se = (series["high"] - series["low"]) / (2 * z_score(0.95))
-        signal = detect_signals(series["value"], series["n"], se=se, scale=scale)
+        signal = detect_signals(series["value"], series["n"], se=se, scale=(0, 1), wobble=GROUP_WOBBLE)
         latest = signal.points[["value", *LIMITS]].iloc[-1]
         rows.append((*key, signal.word, signal.rule, signal.p_value, signal.unseen, *latest))
     judged = pd.DataFrame(rows, columns=[*by, "word", "rule", "p_value", "unseen", "latest", *LIMITS])

@@ -84,8 +84,9 @@ def name_problem(row: pd.Series) -> Block:
 
 
 def _moved(row: pd.Series) -> Block:
-    low, high = max(row["low limit"], 0), min(row["high limit"], 1)
-    return _judged(row, say("problems.moved", x=row, low=low, high=high))
+    low, high, latest = max(row["low limit"], 0), min(row["high limit"], 1), row["latest"]
+    apart = round(latest, 2) < round(low, 2) or round(latest, 2) > round(high, 2)  # as they are written
+    return _judged(row, say("problems.moved" if apart else "problems.moved_little", x=row, low=low, high=high))
 
 
 def _judged(row: pd.Series, predicate: str, *, keyed: bool = False) -> Block:

@@ -45,6 +45,7 @@ COMPLAINTS = "complaints"  # the number of them, among the series that may move
 RECORDED = 0.5  # share of cases that must carry cost before it may speak for them
 SCORED = 100  # answers from which recorded figures are set beside a score
 LOW_SCORE = "low score"  # key of the problem that answers in numbers name
+ROOM = 10  # tests as which all groups of new texts count, however many there are
 
 
 @once
@@ -401,8 +402,14 @@ def _of_invitations(story: Story) -> Iterable[float]:
 
 def new_themes(story: Story) -> pd.DataFrame:
     """Groups of texts that no theme covers, of `k` people or more, that are named more than before."""
-    standing: pd.DataFrame = story.new_themes.query("p_value <= @cut(@story) and people >= @story.k")
+    every = story.new_themes
+    standing: pd.DataFrame = every[(_as_few(every["p_value"]) <= cut(story)) & (every["people"] >= story.k)]
     return standing
+
+
+def _as_few(p_values: pd.Series) -> pd.Series:
+    """P-values of many tests as if they were `ROOM`: each has the same part of the weight of so many."""
+    return (p_values * max(p_values.count() / ROOM, 1.0)).clip(upper=1.0)
 
 
 Tests = tuple[Callable[[Story], Iterable[float]], ...]  # each gives the p-values of one kind of test, all of them
@@ -427,5 +434,5 @@ TESTS: Tests = (
     lambda story: categories(story)["p_value"],
     _of_invitations,
     lambda story: thanks_by_team(story)["p_value"],
-    lambda story: story.new_themes["p_value"],
+    lambda story: _as_few(story.new_themes["p_value"]).nsmallest(ROOM),
 )

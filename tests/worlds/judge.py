@@ -12,7 +12,7 @@ import pandas as pd
 from analytics.report.words import THEME_WORDS
 from analytics.tables.periods import period_of
 from tests.worlds.publishing import PERIODS, Report, rows
-from tests.worlds.world import RATE, TEAMS, truths
+from tests.worlds.world import HELPED, RATE, TEAMS, truths
 
 PATTERNS = tomllib.loads(Path(__file__).with_name("patterns.toml").read_text(encoding="utf-8"))
 SCORES = {"points": "nps", "share": "csat", "score": "ces"}
@@ -86,10 +86,13 @@ def _movement(report: Report, told: Told) -> Iterator[Assertion]:
             true = _theme_moved(world, theme, word) if quiet else None
             yield Assertion("theme moved", f"{theme} {word}", true, told.text)
         return
+    if told.key.startswith(("action:", "new:", "thanked:")) or "complaints" in told.key:
+        return
     score = SCORES.get(told.evidence[0]["unit"], "") if told.evidence else "complaints"
     fell, worse = world.fall + world.slow / 6, (word == "fell") == (told.better != "lower")
     if word != "no change":
-        yield Assertion("score moved", score, bool(fell) and worse and score != "complaints", told.text)
+        true = None if world.helps and not worse else bool(fell) and worse and score != "complaints"
+        yield Assertion("score moved", score, true, told.text)
     elif score in MOVES and not (world.null or world.resolved_only):
         unseen = re.search(PATTERNS["movement"]["unseen"], told.text)
         bare = re.search(PATTERNS["movement"]["bare"], told.text) is None
@@ -122,15 +125,31 @@ def _keyed(report: Report, told: Told) -> Iterator[Assertion]:
         critical = _critical_named(report)
         top = critical[critical != ""].value_counts().idxmax()
         yield Assertion("named most", theme, bool(theme == top), told.text)
+    if told.key.startswith("new:") and not (world.fall or world.slow):
+        yield Assertion(
+            "named anew", told.key, bool(world.theme) and world.theme in _themes_of(report, told.key), told.text
+        )
+    if told.key == "action:helped" and told.signal in ("rose", "fell"):
+        yield Assertion("action noticed", "helped", bool(world.helps) and told.signal == "rose", told.text)
+    if told.key.startswith("thanked:"):
+        yield Assertion("team is thanked most", told.key, told.key.endswith(HELPED) and world.helps > 0, told.text)
     if told.key == "leaving:silent" and world.months < 15:
         yield Assertion("silent leavers without their year", "", False, told.text)
 
 
+def _themes_of(report: Report, key: str) -> set[str]:
+    """What half of the texts blame that a group of new ones holds."""
+    groups = report.story.new_themes.set_index("group")
+    ids = report.story.comments.loc[groups.at[key.removeprefix("new:"), "members"], "comment_id"]
+    shares = report.made.named.reindex(ids).value_counts(normalize=True)
+    return set(shares[shares >= 0.5].index)
+
+
 def _teams(report: Report, told: Told) -> Iterator[Assertion]:
     world = report.world
-    if re.search(PATTERNS["group"]["excused"], told.text):
+    if told.key == "action:helped" or re.search(PATTERNS["group"]["excused"], told.text):
         return
-    odd = {team for team, _ in world.teams} | {world.missed}
+    odd = {team for team, _ in world.teams} | {world.missed, HELPED if world.helps else ""}
     for team in TEAMS:
         if re.search(rf"\b{team}\b", told.text):
             yield Assertion("team differs", team, team in odd, told.text)
@@ -179,6 +198,8 @@ def expected(report: Report) -> Iterator[tuple[str, str]]:
     if world.theme:
         yield "theme moved", f"{world.theme} rose"
     yield from (("team differs", team) for team, _ in world.teams)
+    if world.helps:
+        yield "action noticed", "helped"
     if world.cause:
         yield "difference inside or band", world.cause
     if world.resolved_only:

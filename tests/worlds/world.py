@@ -20,6 +20,7 @@ CES = ([6, 7], [4, 5], [1, 2, 3])
 SCALES = {"nps": NPS, "csat": CSAT, "ces": CES}
 WRITES = (0.4, 0.4, 0.6)  # chance of a comment by mood
 TEAMS = ("Billing", "Broadband", "Mobile", "Moves", "Northern", "Southern")
+HELPED, HELPED_FOR = "Southern", 5  # team for which something is done, and for how many months by now
 RATE, LEAVES = 0.5, 0.012  # of those asked answer; leave in a month
 AFTER = 0.4  # of the comments go on about something that no theme covers
 LAST_MONTH = 31 / 30.4  # ages of cases, in months
@@ -42,6 +43,8 @@ class World:
     resolved_only: bool = False  # open cases, whose customers are cross, are never asked
     faster: bool = False  # handle time and cost fall by a quarter
     theme: str = ""  # named twice as often in the last month
+    helps: float = 0.0  # points by which customers of `HELPED` are more content since the action for them
+    wobble: float = 0.0  # standard deviation of the usual movement from month to month
     leaving: bool = False  # a reopened case makes customers leave
     kept: float = 0.95  # of the cases are solved within the promised time
     repeats: bool = False  # customers answer several times, in one mood
@@ -50,10 +53,9 @@ class World:
 
     @property
     def null(self) -> bool:
-        """Whether nothing goes on."""
-        return (
-            World(self.name, self.monthly, self.months, repeats=self.repeats, again=self.again, seed=self.seed) == self
-        )
+        """Whether nothing goes on, beside the usual movement."""
+        usual = {name: getattr(self, name) for name in ("wobble", "repeats", "again", "seed")}
+        return World(self.name, self.monthly, self.months, **usual) == self
 
 
 class Made(NamedTuple):
@@ -92,6 +94,11 @@ def make(world: World) -> Made:
 def _end() -> pd.Timestamp:
     """The worlds end where October 2026 does."""
     return pd.Timestamp("2026-11-01", tz="UTC")
+
+
+def helped_since() -> pd.Timestamp:
+    """Since when something is done for one team, in every world."""
+    return _end() - pd.DateOffset(months=HELPED_FOR)
 
 
 def truths(chances: pd.DataFrame) -> dict[str, float]:
@@ -178,6 +185,9 @@ def _moods(world: World, cases: pd.DataFrame, rng: np.random.Generator) -> np.nd
     points = points + world.slow * np.clip(1 - cases["age"] / 6, 0, 1)
     for team, gap in world.teams:
         points = points + np.where(cases["team"] == team, gap, 0.0)
+    points = points - np.where((cases["team"] == HELPED) & (cases["started_at"] >= helped_since()), world.helps, 0.0)
+    month = cases["started_at"].dt.month + 12 * cases["started_at"].dt.year
+    points = points + rng.normal(0, world.wobble, int(month.max()) + 1)[month] if world.wobble else points
     if world.cause:
         points = points + np.where(cases[world.cause] > cases[world.cause].quantile(0.8), world.cause_points, 0)
     if world.resolved_only:
@@ -216,8 +226,10 @@ class _Writer:
         return text
 
     def _theme(self, last: bool) -> str:
-        p = np.array([w * (2 if last and t == self.world.theme else 1) for t, w in self.blamed.items()])
-        return str(self.rng.choice(list(self.blamed), p=p / p.sum()))
+        p = pd.Series(self.blamed) / sum(self.blamed.values())
+        if last and self.world.theme:
+            p[self.world.theme] *= 2 * (1 - p[self.world.theme]) / (1 - 2 * p[self.world.theme])  # then twice its share
+        return str(self.rng.choice(list(p.index), p=p / p.sum()))
 
 
 def _surveys(

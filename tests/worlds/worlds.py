@@ -14,6 +14,7 @@ STRONG = (  # what a report has to tell
     World("promise broken", kept=0.6),
     World("cause: reopened", cause="reopened"),
     World("cause: waiting", cause="wait_time_s"),
+    World("action works", 900, helps=40),
 )
 OTHERS = (
     World("fall of 10 at 600", fall=10), World("fall of 15 at 600", fall=15),
@@ -28,11 +29,13 @@ SEEDS = 12
 
 
 def whole() -> Iterator[World]:
-    """Every world, about 280."""
+    """Every world, about 300."""
     for monthly, months in QUIET:
         for seed in range(SEEDS):
             name = f"quiet, {monthly} answers, {months} months"
-            yield World(name, monthly, months, repeats=seed % 3 == 2, again=seed % 2 == 0, seed=seed)
+            yield World(name, monthly, months, repeats=seed % 3 == 2, again=seed % 4 == 0, seed=seed)
+    for seed in range(SEEDS):
+        yield World("usual movement of 2 points", (600, 1_500)[seed % 2], (9, 14, 26)[seed % 3], wobble=2, seed=seed)
     for seed in range(3):
         yield World("quiet, 3,000 answers, 14 months", 3_000, 14, again=True, seed=seed)
         yield World("quiet, 1,500 answers, 36 months", 1_500, 36, seed=seed)
