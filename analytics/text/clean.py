@@ -212,11 +212,11 @@ def _reason_slow(plain: str, lower: str) -> str:
 
 def _is_foreign(words: Sequence[str]) -> bool:
     """Whether words are another language's: by the lists, and by `py3langid` where few English ones stand."""
-    shared = word_lists("clean")["shared"] | _companies()
+    shared, known = word_lists("clean")["shared"] | _companies(), english_words() | word_lists("clean")["more_english"]
     sample = [word for word in words[:400] if word not in shared and (len(word) > 1 or not word.isascii())]
     if not sample or (len(words) == 1 and len(words[0]) <= SHORT and words[0].isascii()):
         return False
-    english = sum(word in english_words() for word in sample)
+    english = sum(word in known for word in sample)
     foreign = max(sum(word in listed for word in sample) for listed in foreign_words().values())
     if len(words) > SHORT and foreign > english and (foreign > 1 or not english):
         return True
