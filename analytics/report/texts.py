@@ -3,7 +3,7 @@
 The texts of a `Story`; nothing here draws or words anything.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -117,13 +117,13 @@ class Texts:
 
     @cached_property
     def taught(self) -> ThemeList:
-        """The same with heads that tag its own ones, fitted beside the texts of the history."""
-        return fit_themes(self.config, self.texts)
+        """The same with heads that tag its own ones, fitted beside the earliest texts."""
+        return fit_themes(self.config, self.earliest(), self.part)
 
-    @property
-    def texts(self) -> pd.Series:
-        """The customers' own words of the whole history, as written."""
-        return self._texts["text"]
+    def earliest(self) -> Iterator[str]:
+        """The customers' own words in all tables, narrowed or not, the earliest first."""
+        texts = collect_comments(self.whole)
+        yield from texts.assign(at=pd.to_datetime(texts["at"])).sort_values(["at", "text"], kind="stable")["text"]
 
     @property
     def texts_now(self) -> pd.DataFrame:

@@ -39,7 +39,7 @@ def rate_themes(story: Story) -> pd.DataFrame:
         themes: agreement of the texts tagged from either half of the examples, 0 to 1) and examples (in words).
     """
     labels, rows = name_blamed(story.themes), []
-    beside = draw_beside(story.texts) if story.themes.own else []
+    beside = draw_beside(story.earliest()) if story.themes.own else []
     for name in dict.fromkeys((*story.themes.names, *story.themes.own)):
         row = {"theme": name, "label": labels.get(name) or story.config.themes[name].label, "stability": np.nan}
         rows.append(row | _judge(story, name) | (_examine(story, name, beside) if name in story.themes.own else {}))

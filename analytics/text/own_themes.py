@@ -6,18 +6,19 @@ are kept as places of a hash.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote
 
 import numpy as np
 
 from analytics.config import Config
 from analytics.text.clean import normalise
-from analytics.text.encoder import Encoder, unit_rows
+from analytics.text.encoder import Encoder, Memory, unit_rows
 from analytics.text.linear import CLASSES, MODELS, read_arrays, write_arrays
-from analytics.text.themes import THEMES, ThemeTag, load_heads, split_clauses, stems
+from analytics.text.themes import THEMES, WHOLE, ThemeTag, load_heads, own_clauses, stems
 from analytics.theme_settings import Theme
 
 FOLDER = "themes"  # in the derived data: heads as fitted
@@ -31,7 +32,7 @@ LEAST = 0.02  # score beyond that of a text which has nothing in common with any
 STEPS, AS_GOOD = 400, 0.98  # cuts tried; of those nearly as good as the best the middle one is taken
 PLACES = 2**15  # of hashed words and pairs
 HALVINGS = 4  # ways to halve the examples where a theme is examined
-METHOD = "1"  # raised whenever a head fitted on the same texts may change
+METHOD = "2"  # raised whenever a head fitted on the same texts may change
 Reads = Literal["accurate", "fast"]
 
 
@@ -59,13 +60,34 @@ class OwnTheme:
     version: str
 
     def score(self, texts: Sequence[str], encoder: Encoder | None = None) -> np.ndarray:
-        """Score of each normalised text; one at or above `cut` names the theme."""
+        """Score of each normalised text; one at or above `cut` names the theme.
+
+        That of more than 40 words is the mean of the whole text's and of its nearest clause's.
+        """
+        return self._heed_clauses(texts, self._score(texts, encoder), encoder)
+
+    def _score(self, texts: Sequence[str], encoder: Encoder | None) -> np.ndarray:
         if not texts:
             return np.empty(0)
         scores = _words(texts, self.idf)[0] @ self.words + self.numbers[0]
         if len(self.meaning):
             scores = scores + _meaning(_embed(texts, encoder), self.middle) @ self.meaning
         return np.asarray(scores).round(6)
+
+    def _heed_clauses(self, texts: Sequence[str], scores: np.ndarray, encoder: Encoder | None) -> np.ndarray:
+        """Scores of whole texts, those of long ones averaged with their nearest clauses'."""
+        long = [row for row, text in enumerate(texts) if text.count(" ") >= WHOLE]
+        if long:
+            scores[long] = (scores[long] + self._nearest([texts[row] for row in long], encoder)[1]) / 2
+        return scores
+
+    def _nearest(self, texts: Sequence[str], encoder: Encoder | None) -> tuple[list[str], np.ndarray]:
+        """The clause of each text that comes nearest to the theme, and its score."""
+        clauses = [own_clauses(text) for text in texts]
+        flat = self._score([clause for of_one in clauses for clause in of_one], encoder)
+        scores = np.split(flat, np.cumsum([len(of_one) for of_one in clauses])[:-1])
+        nearest = [of_one[int(near.argmax())] for of_one, near in zip(clauses, scores, strict=True)]
+        return nearest, np.array([near.max() for near in scores])
 
     @property
     def cut(self) -> float:
@@ -81,10 +103,7 @@ class OwnTheme:
         named, tags = np.flatnonzero(scores >= self.cut), [list[ThemeTag]() for _ in texts]
         if not len(named):
             return tags
-        clauses = [split_clauses(texts[int(row)]) for row in named]
-        flat = [clause for of_one in clauses for clause in of_one]
-        nearest = np.split(self.score(flat, encoder), np.cumsum([len(of_one) for of_one in clauses])[:-1])
-        telling = [of_one[int(near.argmax())] for of_one, near in zip(clauses, nearest, strict=False)]
+        telling, _ = self._nearest([texts[int(row)] for row in named], encoder)
         polarity = load_heads().predict_proba_normalised(telling, model, encoder)[:, -len(CLASSES) :].round(6)
         for row, likely in zip(named, polarity, strict=True):
             sure = float(np.clip(0.5 + (scores[row] - self.cut) / 2, 0.5, 1))
@@ -145,18 +164,21 @@ def list_themes(config: Config) -> ThemeList:
     return ThemeList(config.themes)
 
 
-def fit_themes(config: Config, texts: Iterable[str]) -> ThemeList:
+def fit_themes(config: Config, texts: Iterable[str], part: str = "") -> ThemeList:
     """The themes of an organisation, its own taught by their examples.
 
-    A head is fitted once, beside at most 1,000 of the texts at hand, and kept in the derived data until its definition
-    or the encoder changes: tags of different periods compare.
+    A head is fitted once, beside the first 1,000 different texts, and kept in the derived data until its definition or
+    the encoder changes: tags of different periods compare.
 
     Parameters
     ----------
     config
         Themes and brands, and where derived data lie.
     texts
-        The organisation's own texts at hand; neither their order nor repetitions matter.
+        The organisation's own texts, the earliest first, so that whichever period is read first gives the same head;
+        asked for only where one is to be fitted.
+    part
+        Of which part of the organisation they are, where each has a report of its own.
 
     Returns
     -------
@@ -171,13 +193,13 @@ def fit_themes(config: Config, texts: Iterable[str]) -> ThemeList:
     if not themes.own:
         return themes
     models: list[Reads] = ["fast", "accurate"] if (MODELS / "encoder.onnx").is_file() else ["fast"]
-    beside, heads = list[str](), dict[tuple[str, str], OwnTheme]()
+    beside, heads, encoder = list[str](), dict[tuple[str, str], OwnTheme](), Memory(Encoder.load())
     for name, model in [(name, model) for name in themes.own for model in models]:
         key = definition_key(config.themes[name], model)
-        file = config.derived(FOLDER) / f"{name}-{model}-{key}.npz"
+        file = config.derived(FOLDER) / quote(part, safe="") / f"{name}-{model}-{key}.npz"
         if not file.is_file():
             beside = beside or draw_beside(texts)
-            _keep(file, fit_theme(config.themes[name], beside, model, key))
+            _keep(file, fit_theme(config.themes[name], beside, model, key, encoder))
         heads[name, model] = _load(file)
     return ThemeList(config.themes, heads)
 
@@ -190,17 +212,24 @@ def definition_key(theme: Theme, model: Reads) -> str:
 
 
 def draw_beside(texts: Iterable[str]) -> list[str]:
-    """At most 1,000 distinct texts, normalised, in the order of a hash that has nothing to do with what they say."""
-    distinct = {text for text in (normalise(str(text)) for text in texts) if any(map(str.isalpha, text))}
-    return sorted(distinct, key=lambda text: hashlib.blake2b(text.encode(), digest_size=8).digest())[:BESIDE]
+    """The first 1,000 different texts, normalised, in the order of a hash that has nothing to do with what they say."""
+    distinct = dict[str, None]()
+    for text in map(normalise, map(str, texts)):
+        if len(distinct) == BESIDE:
+            break
+        if any(map(str.isalpha, text)):
+            distinct[text] = None
+    return sorted(distinct, key=lambda text: hashlib.blake2b(text.encode(), digest_size=8).digest())
 
 
-def fit_theme(theme: Theme, beside: Sequence[str], model: Reads, key: str = "") -> OwnTheme:
+def fit_theme(
+    theme: Theme, beside: Sequence[str], model: Reads, key: str = "", encoder: Encoder | None = None
+) -> OwnTheme:  # fmt: skip
     """Fit one head by ridge regression: examples against counter-examples and the texts beside them.
 
     The texts beside are not labelled, and some name the theme: those that a first fit tags hardly count in the second.
-    The cut has the highest expected F1 of held-out examples, were the theme named by 2 % of texts, or by as many as
-    score like the better half of the examples where these are more.
+    The cut has the highest expected F1 of held-out examples, were the theme named by 2 % of texts, or by twice as many
+    as score like the better half of the examples where these are more.
 
     Raises
     ------
@@ -220,7 +249,7 @@ def fit_theme(theme: Theme, beside: Sequence[str], model: Reads, key: str = "") 
     words, idf = _words(texts)
     kernel, middle, rows = (words @ words.T).toarray() + 1.0, np.empty(0), np.empty((len(texts), 0))
     if model == "accurate":
-        embedding = _embed(texts, None)
+        embedding = _embed(texts, encoder)
         middle = embedding[taught:].mean(axis=0)
         rows = _meaning(embedding, middle)
         kernel += rows @ rows.T
@@ -233,9 +262,10 @@ def fit_theme(theme: Theme, beside: Sequence[str], model: Reads, key: str = "") 
         cut = round(float(np.median(held_out[: len(positive)]) + np.median(held_out[alone])) / 2, 6)
     weights[alone] = np.where(held_out[alone] >= cut, DOUBTED, 1.0)
     dual, held_out = _solve(kernel, target, weights)
-    numbers = [dual.sum(), *_choose_cut(held_out[: len(positive)], held_out[alone], dual.sum())]
     digest = hashlib.blake2b("\0".join([key, *texts]).encode(), digest_size=8).hexdigest()
-    return OwnTheme(idf, np.asarray(words.T @ dual), middle, rows.T @ dual, np.array(numbers), digest)
+    head = OwnTheme(idf, np.asarray(words.T @ dual), middle, rows.T @ dual, np.array([dual.sum()]), digest)
+    others = head._heed_clauses(texts[taught:], held_out[alone], encoder)
+    return replace(head, numbers=np.array([dual.sum(), *_choose_cut(held_out[: len(positive)], others, dual.sum())]))
 
 
 def _taught(theme: Theme) -> tuple[list[str], list[str]]:
@@ -263,7 +293,7 @@ def _choose_cut(positive: np.ndarray, beside: np.ndarray, constant: float) -> tu
     width = max(float(positive.std()), 1e-3) * len(positive) ** -0.2  # of a kernel
     recall = norm.sf((cuts[:, None] - positive) / width).mean(axis=1)
     tagged = (beside >= cuts[:, None]).mean(axis=1)
-    share = max(USUAL, float((beside >= np.median(positive)).mean()))
+    share = max(USUAL, 2 * float((beside >= np.median(positive)).mean()))
     worth = recall / (share + tagged)
     near = np.flatnonzero(worth >= AS_GOOD * worth.max())
     best = near[len(near) // 2]
@@ -324,13 +354,13 @@ def examine_theme(theme: Theme, beside: Sequence[str], model: Reads) -> tuple[fl
         Agreement of the texts that the heads of the two halves tag (Dice's coefficient, 0 to 1; NaN where neither tags
         any); and the share of either half that the other half's head tags.
     """
-    agreed, found = list[float](), list[float]()
+    agreed, found, encoder = list[float](), list[float](), Memory(Encoder.load())
     for turn in range(HALVINGS):
         order = sorted(theme.examples, key=lambda text: hashlib.blake2b(f"{turn} {text}".encode()).digest())
         halves = [theme.model_copy(update={"examples": order[side::2]}) for side in (0, 1)]
-        heads = [fit_theme(half, beside, model) for half in halves]
-        one, two = (head.score(beside) >= head.cut for head in heads)
+        heads = [fit_theme(half, beside, model, encoder=encoder) for half in halves]
+        one, two = (head.score(beside, encoder) >= head.cut for head in heads)
         agreed.append(2 * float((one & two).sum()) / float(one.sum() + two.sum()) if (one | two).any() else np.nan)
         for head, other in zip(heads, reversed(halves), strict=True):
-            found.append(float((head.score([*map(normalise, other.examples)]) >= head.cut).mean()))
+            found.append(float((head.score([*map(normalise, other.examples)], encoder) >= head.cut).mean()))
     return float(np.mean(agreed)), float(np.mean(found))
