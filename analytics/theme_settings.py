@@ -4,6 +4,7 @@ Only the settings' meaning belongs here; what reads a theme off a text belongs t
 """
 
 import csv
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -42,6 +43,35 @@ def shipped_themes() -> dict[str, str]:
     """What each shipped theme is about, in the order of the heads that read them."""
     file = Path(__file__).parent / "text" / "data" / "themes.toml"
     return tomllib.loads(file.read_text(encoding="utf-8"))
+
+
+def write_theme(words: str, label: str, **keys: str | list[str]) -> str:
+    """The lines of perception.toml that make an own theme; its name comes of some words, and differs from shipped ones.
+
+    Examples
+    --------
+    >>> print(write_theme("5th call", "calling again", examples=["My 5th call"]))
+    [themes.own_5th_call]
+    label = "calling again"
+    examples = [
+        "My 5th call",
+    ]
+    """
+    name = re.sub(r"[^a-z0-9]+", "_", words.lower()).strip("_")
+    if not re.match("[a-z]", name) or name in RESERVED or name in shipped_themes():
+        name = f"own_{name}"
+    lines = [f"[themes.{name}]", f"label = {_quote(label)}"]
+    for key, value in keys.items():
+        if isinstance(value, str):
+            lines.append(f"{key} = {_quote(value)}")
+        else:
+            lines += [f"{key} = [", *(f"    {_quote(text)}," for text in value), "]"]
+    return "\n".join(lines)
+
+
+def _quote(text: str) -> str:
+    """A TOML string: JSON's escapes are TOML's, DEL aside."""
+    return json.dumps(text.replace("\x7f", ""), ensure_ascii=False)
 
 
 def _read_examples(themes: Any, info: ValidationInfo) -> Any:  # noqa: ANN401

@@ -97,6 +97,7 @@ from .provenance import show_provenance as show_provenance
 from .recovery import show_aftermath as show_aftermath
 from .recovery import show_recovery as show_recovery
 from .side_by_side import compare as compare
+from .side_by_side import side_of as side_of
 from .story import Story as Story
 from .story import load_story as load_story
 from .unknowns import show_unknowns as show_unknowns

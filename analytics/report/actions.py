@@ -1,5 +1,6 @@
 """What we changed: each declared action, and whether customers noticed."""
 
+import json
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish import blocks
 from analytics.publish.format import format_interval, write_interval
 from analytics.report import tested
+from analytics.report.query import Query, opened
 from analytics.report.section import Section, section, section_of, unknowns_of
 from analytics.report.story import Story
 from analytics.report.words import SCORE_WORDS, WORDS, figure_of, name_blamed, say
@@ -45,14 +47,23 @@ def _tell(action: Action, row: pd.Series, story: Story) -> blocks.Block:
     marks: dict[str, Any] = {"key": f"action:{action.id}", "people": int(row["people"])}
     if row["verdict"] == Verdict.NOT_SHOWN:
         sentence = say("actions.no_change", head=head, noun=noun, unseen=_written(row["unseen"], row["unit"]))
-        return blocks.finding(sentence, [step], "no change", **marks)
+        return _opened(blocks.finding(sentence, [step], "no change", **marks), action, story)
     ratio = row["unit"] == "ratio"
     rose = row["value"] > ratio
     size = figure_of(step) if ratio else _written(row["value"], row["unit"], row["low"], row["high"])
     beside = ("actions.beside_ratio" if ratio else "actions.beside") if row["compared"] else "actions.unsure"
     kind = "ratio" if ratio else "higher" if rose else "lower"
     sentence = say(f"actions.{kind}", head=head, noun=noun, size=size, beside=say(beside))
-    return blocks.finding(sentence, [step], "rose" if rose else "fell", **marks)
+    return _opened(blocks.finding(sentence, [step], "rose" if rose else "fell", **marks), action, story)
+
+
+def _opened(told: blocks.Block, action: Action, story: Story) -> blocks.Block:
+    """A sentence about a theme with the call that opens the texts of those whom the action touched."""
+    (outcome,) = action.expects
+    if outcome not in story.themes.names:
+        return told
+    group = " and ".join(f"{column} = {json.dumps(value)}" for column, value in action.group.items())
+    return opened(told, Query(outcome, "negative", where=group, period="all"))
 
 
 def _step_of(row: pd.Series, said: bool) -> Estimate:

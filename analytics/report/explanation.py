@@ -70,7 +70,7 @@ def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
     head, account = blocks.prose(f"### {capital(name)}"), "\n".join(f"- {line}" for line in lines)
     people = tested.people_of(story, problem)
     told = blocks.finding(sentence, evidence, people=people)
-    told = opened(told, blaming(problem.key)) if problem.key in words.THEME_WORDS else told
+    told = opened(told, blaming(problem.key)) if problem.key in story.themes.names else told
     return [head, told, blocks.prose(account, evidence)]
 
 

@@ -24,17 +24,25 @@ from analytics.tables.read import defuse, write_whole
 from analytics.tables.schema import NotMeasured
 from analytics.text.comments import whole_texts
 from analytics.text.readings import CORRECTED, LabellingSession, find_store, printable, text_hash
+from analytics.theme_settings import FEWEST, write_theme
 
+TEACHING = {"Example": "examples", "Counter-example": "counter_examples"}
 PAGE = 10  # texts on a page
 KEPT = ["comment_id", "source", "at", "mood", "score", "leaving", "blamed", "thanked", "cut", "text"]
 ROW: str = WORDS["explorer"]["row"]
 WHOLE: str = WORDS["explorer"]["whole"]
-HINTS = {"score": "<= 6", "words": 'refund "call back"', "like": "a text: nearest first", "where": "team = North"}
+HINTS = {
+    "score": "<= 6",
+    "words": 'refund "call back"',
+    "like": "a text: nearest first",
+    "where": "team = North",
+    "group": "2026-10.1",
+}
 
 
 def explore(
     story: Story, *, theme: str = "", polarity: str = "", mood: str = "", score: str = "", leaving: bool | None = None,
-    words: str = "", like: str = "", where: str = "", among: str = "", period: str = "",
+    words: str = "", like: str = "", where: str = "", among: str = "", period: str = "", group: str = "",
 ) -> "Explorer":  # fmt: skip
     """Open the customers' texts behind a figure.
 
@@ -42,7 +50,7 @@ def explore(
     ----------
     story
         From `load_story`.
-    theme, polarity, mood, score, leaving, words, like, where, among, period
+    theme, polarity, mood, score, leaving, words, like, where, among, period, group
         What is asked for; see `Query`.
 
     Returns
@@ -55,9 +63,8 @@ def explore(
     ValueError
         If a word is not known, or an expression cannot be read.
     """
-    return Explorer(
-        story, Query(find_theme(story, theme), polarity, mood, score, leaving, words, like, where, among, period)
-    )
+    theme = find_theme(story, theme)
+    return Explorer(story, Query(theme, polarity, mood, score, leaving, words, like, where, among, period, group))
 
 
 class Explorer:
@@ -128,19 +135,23 @@ class _Panel:
 
     def __init__(self, explorer: Explorer) -> None:
         self.explorer, self.first = explorer, 0
+        self.taught: dict[str, list[str]] = {"examples": [], "counter_examples": []}
         wide = widgets.Layout(width="19em")
         self.controls = {f.name: _control(f.name, explorer, wide) for f in fields(Query)}
         self.head, self.message, self.place = widgets.HTML(), widgets.HTML(), widgets.HTML()
         acts = {"Previous": partial(self._turn, -PAGE), "Next": partial(self._turn, PAGE)}
         acts |= {"Save as Excel": partial(self._save, "xlsx"), "Save as CSV": partial(self._save, "csv")}
         self.rows = widgets.VBox()
+        self.own = widgets.Text("my theme", description="own theme", layout=wide)
+        self.toml = widgets.Textarea(layout=widgets.Layout(width="100%", height="12em", display="none"))
+        self.own.observe(lambda _: self._write_theme(), "value")
         for control in self.controls.values():
             control.observe(lambda _: self._ask(), "value")
         wrap = widgets.Layout(flex_flow="row wrap")
         asked = widgets.HBox([*self.controls.values()], layout=wrap)
         self.buttons = {name: _button(name, act) for name, act in acts.items()}
-        foot = widgets.HBox([*self.buttons.values(), self.place, self.message], layout=wrap)
-        self.box = widgets.VBox([asked, self.head, foot, self.rows])
+        foot = widgets.HBox([*self.buttons.values(), self.own, self.place, self.message], layout=wrap)
+        self.box = widgets.VBox([asked, self.head, foot, self.toml, self.rows])
         self._show()
 
     def _ask(self) -> None:
@@ -182,8 +193,26 @@ class _Panel:
         below = widgets.VBox()
         like = _button("More like this", lambda: setattr(self.controls["like"], "value", row["text"]))
         correct = _button("Correct", lambda: self._correct(row, below))
-        beside = widgets.VBox([correct, like], layout=widgets.Layout(flex="0 0 10em"))
+        teach = [_button(name, partial(self._teach, kind, row["text"])) for name, kind in TEACHING.items()]
+        beside = widgets.VBox([correct, like, *teach], layout=widgets.Layout(flex="0 0 10em"))
         return widgets.VBox([widgets.HBox([text, beside]), below])
+
+    def _teach(self, kind: str, text: str) -> None:
+        """Take a text as an example or a counter-example of an own theme, or take it back."""
+        for name, texts in self.taught.items():
+            if text in texts:
+                texts.remove(text)
+            elif name == kind:
+                texts.append(text)
+        self._write_theme()
+
+    def _write_theme(self) -> None:
+        """Show the lines of perception.toml that the texts taken so far make."""
+        given = {name: texts for name, texts in self.taught.items() if texts}
+        self.toml.value = write_theme(self.own.value, self.own.value, **given) if given else ""
+        self.toml.layout.display = "" if given else "none"
+        numbers = {name: len(texts) for name, texts in self.taught.items()}
+        self.message.value = escape(say("explorer.taught", fewest=FEWEST, **numbers))
 
     def _correct(self, row: pd.Series, below: Any) -> None:  # noqa: ANN401
         """Open the buttons of the labelling notebook under a text, or close them."""

@@ -1,6 +1,5 @@
 """What is new: problems that no theme covers and that more customers name than before."""
 
-import json
 from typing import Any
 
 import pandas as pd
@@ -10,12 +9,14 @@ from analytics.measures.intervals import estimate_share
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report import tested
+from analytics.report.query import Query, opened
 from analytics.report.section import Section, Stake, section, section_of
 from analytics.report.story import Story
 from analytics.report.words import listed, name_writers, say, share_of, table_of
 from analytics.tables.periods import parse_period
 from analytics.tables.schema import NotMeasured
 from analytics.text.quotes import pick_quotes
+from analytics.theme_settings import write_theme
 
 TOLD, QUOTED = 2, 2  # new themes that a report tells, and quotes of each
 
@@ -31,12 +32,13 @@ def name_new(story: Story) -> tuple[list[Block], list[Stake]]:
     for _, group in groups.iterrows():
         share, facts = _share(story, group), _facts(story, group)
         marks: dict[str, Any] = {"better": "lower", "key": f"new:{group['group']}", "people": int(group["people"])}
-        content.append(blocks.finding(say("new.found", share=share, **facts), [share], "rose", **marks))
+        texts = Query(group=group["group"])
+        content.append(opened(blocks.finding(say("new.found", share=share, **facts), [share], "rose", **marks), texts))
         caption = f"In their words: {_phrases(group)}"
-        texts, n = pick_quotes(pd.Series(group["examples"]), QUOTED), int(group["n"])
-        content.append(blocks.quotes(texts, caption=caption, n=n, people=int(group["people"])))
+        quoted, n = pick_quotes(pd.Series(group["examples"]), QUOTED), int(group["n"])
+        content.append(opened(blocks.quotes(quoted, caption=caption, n=n, people=int(group["people"])), texts))
         finding = blocks.finding(say("new.stake", share=share, **facts), [share], "rose", **marks)
-        stakes.append(_stake(story, group, share, finding))
+        stakes.append(_stake(story, group, share, opened(finding, texts)))
     return content, stakes
 
 
@@ -84,24 +86,13 @@ def show_new_themes(story: Story) -> Section:
         before=shown["share_before"], since=shown["first_period"], quote=shown["examples"].str[0],
     )  # fmt: skip
     listing = table_of("new_themes", rows, source=SAID, n=int(shown["writers"].max()), people="people")
-    first = shown.iloc[0]
+    first, texts = shown.iloc[0], Query(group=shown["group"].iloc[0])
     block = blocks.quotes([toml_of(first)], caption=say("new.toml"), n=int(first["n"]), people=int(first["people"]))
-    return section_of([*content, listing, block])
+    return section_of([*content, opened(listing, texts), opened(block, texts)])
 
 
 def toml_of(group: pd.Series) -> str:
     """The lines of perception.toml that turn a group into a theme of the organisation's own; the user names it."""
-    label = ", ".join(group["phrases"]) or group["examples"][0]
-    lines = [f"[themes.{_name(group)}]", f"label = {_quoted(label)}", f"definition = {_quoted(group['examples'][0])}"]
-    return "\n".join([*lines, "examples = [", *(f"    {_quoted(text)}," for text in group["examples"]), "]"])
-
-
-def _name(group: pd.Series) -> str:
-    """A name that TOML takes as it is."""
-    words = "_".join(group["phrases"]) or f"group_{group['group']}"
-    return "".join(letter if letter.isascii() and letter.isalnum() else "_" for letter in words)
-
-
-def _quoted(text: str) -> str:
-    """A TOML string: JSON's escapes are TOML's, DEL aside."""
-    return json.dumps(text.replace("\x7f", ""), ensure_ascii=False)
+    label, examples = ", ".join(group["phrases"]) or group["examples"][0], group["examples"]
+    name = "_".join(group["phrases"]) or f"group_{group['group']}"
+    return write_theme(name, label, definition=examples[0], examples=examples)

@@ -16,7 +16,7 @@ from analytics.report import tested, words
 from analytics.report.checked import READ_150, describe_check
 from analytics.report.facts import blame, thanks_by_team, voices
 from analytics.report.new_themes import name_new
-from analytics.report.query import Query, blaming, opened, thanking
+from analytics.report.query import Query, blaming, opened, recorded_as, thanking
 from analytics.report.section import Section, Stake, not_known, section
 from analytics.report.story import Story
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, say
@@ -235,8 +235,9 @@ def _recorded(story: Story) -> list[Block]:
     findings = [finding_of(first, sentence, key="complaints:category")]
     for _, row in now.iloc[1:2].iterrows():
         findings.append(finding_of(row, f"“{row['category']}” follows with {figure_of(estimate_of(row))}."))
-    listing = words.table_of("categories", now, n=n, people="people")
-    return [*findings, listing]
+    content = [*findings, words.table_of("categories", now, n=n, people="people")]
+    names = [*now["category"].head(len(findings)), first["category"]]
+    return [opened(block, *recorded_as(story, name)) for block, name in zip(content, names, strict=True)]
 
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:

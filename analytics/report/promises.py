@@ -13,13 +13,16 @@ from analytics.measures.suppress import TOTAL, suppress
 from analytics.publish import blocks
 from analytics.publish.format import NOT_KNOWN, worded
 from analytics.report import tested
+from analytics.report.query import Query, blaming, opened
 from analytics.report.section import Section, Stake, section, section_of
 from analytics.report.story import Story
 from analytics.report.words import WORDS, estimates_of, figure_of, name_blamed, say, table_of, word_withheld
 from analytics.tables.schema import NotMeasured
+from analytics.theme_settings import KEPT
 
 VERDICTS = WORDS["verdict"]
 VIEW = ["view", "view_low", "view_high", "view_n", "view_people", "view_broken", "distance_low", "distance_high"]
+BROKEN = Query(KEPT, "negative", period="recent")  # texts that say that a promise was broken
 TOLD = 3  # promises that are not kept, named on page one
 CONGRUENCE = {NOT_CONGRUENT: "against", CONGRUENT: "congruent", UNKNOWN: "open"}
 
@@ -88,7 +91,8 @@ def _promise(row: pd.Series) -> blocks.Block:
     ours = f"by our records {ours}, {figure_of(records)} {of}" if records.n else f"our records say nothing {of}"
     theirs = f"in the customers' view {theirs}, {row['between']}" if view.n else "too few customers have said"
     evidence, key = [e for e in (view, records) if e.n], f"promise:{row['promise']}"
-    return blocks.finding(f"{row['quoted']}: {ours}; {theirs}.", evidence, key=key, people=int(row["people"]))
+    told = blocks.finding(f"{row['quoted']}: {ours}; {theirs}.", evidence, key=key, people=int(row["people"]))
+    return opened(told, BROKEN) if view.n else told
 
 
 def _stake(row: pd.Series, story: Story) -> Stake:
@@ -128,7 +132,8 @@ def _strategy(story: Story) -> list[blocks.Block]:
     sentence = say("promises.strategy", strategy=WORDS["strategy"][declared.archetype], told="; ".join(told))
     if set(themes.index) == {UNKNOWN}:
         return [blocks.unknown(sentence, "more comments")]
-    return [blocks.finding(sentence, estimates_of(judged.dropna(subset="value")))]
+    told = judged.dropna(subset="value")
+    return [opened(blocks.finding(sentence, estimates_of(told)), *map(blaming, told["theme"]))]
 
 
 @section

@@ -5,7 +5,7 @@ How they are shown, corrected and kept is ``explorer``; texts are read and count
 
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from typing import get_args
@@ -26,6 +26,7 @@ from analytics.text.clean import normalise
 from analytics.text.comments import TEXTS, thanked_for
 from analytics.text.encoder import unit_rows
 from analytics.text.linear import CLASSES
+from analytics.text.read_sets import COMPLAINT, LEAVING
 from analytics.text.thread import Kind
 
 DOWNLOADS = "comments"  # in the derived data: what analysts kept
@@ -68,6 +69,8 @@ class Query:
         are about, 'voices' for those of all who wrote. The last three are of the report's own period.
     period
         A period of the history, 'recent' for the last six, 'all' for the history; '' for the report's own.
+    group
+        Id of a group of what is new, such as '2026-10.1'.
     """
 
     theme: str = ""
@@ -80,13 +83,18 @@ class Query:
     where: str = ""
     among: str = ""
     period: str = ""
+    group: str = ""
 
     @property
     def call(self) -> str:
         """What to type to open these texts."""
+        return self.call_on("story")
+
+    def call_on(self, story: str) -> str:
+        """What to type to open them of another story, such as one side of a comparison."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default}
         given = (f"{k}={json.dumps(v, ensure_ascii=False) if isinstance(v, str) else v}" for k, v in values.items())
-        return f"report.explore({', '.join(['story', *given])})"
+        return f"report.explore({', '.join([story, *given])})"
 
     def find(self, story: Story) -> pd.DataFrame:
         """The texts, the latest first, or those nearest in meaning.
@@ -104,11 +112,14 @@ class Query:
             If the period holds no text.
         """
         rows: pd.DataFrame = searchable(story, self.among, self.period)
-        rows = rows[self._select(rows, story.themes.names)]
+        rows = rows[self._select(rows, story)]
         return rows.iloc[_nearest(story, self, rows)] if self.like else rows
 
-    def _select(self, rows: pd.DataFrame, themes: Collection[str]) -> pd.Series:
-        keep = select(rows, self.where)
+    def _select(self, rows: pd.DataFrame, story: Story) -> pd.Series:
+        keep, themes = select(rows, self.where), story.themes.names
+        if self.group:
+            members = story.new_themes.set_index("group")["members"]
+            keep &= rows.index.isin(members[_known("group", self.group, members.index)])
         if self.theme or self.polarity:
             named = rows[NAMED[_known("polarity", self.polarity, NAMED)]]
             sought = f"|{_known('theme', self.theme, themes)}|" if self.theme else "|"
@@ -125,9 +136,16 @@ class Query:
         return keep
 
 
-def opened(block: Block, *queries: Query) -> Block:
-    """A block with the calls that open the texts behind it."""
-    return tagged(block, opens=[query.call for query in queries])
+def opened(block: Block, *queries: Query, of: Sequence[str] = ("story",)) -> Block:
+    """A block with the calls that open the texts behind it, of each of some stories."""
+    return tagged(block, opens=[query.call_on(story) for query in queries for story in of])
+
+
+def labelled(label: str) -> Query:
+    """The texts counted for a label: a theme as a problem, a mood, leaving; of other labels those that are read."""
+    if label in (*CLASSES, LEAVING, COMPLAINT):
+        return Query(mood=label if label in CLASSES else "", leaving=label == LEAVING or None, among="written")
+    return blaming(label)
 
 
 def blaming(theme: str) -> Query:
@@ -138,6 +156,15 @@ def blaming(theme: str) -> Query:
 def thanking(theme: str) -> Query:
     """The texts counted as thanks for a theme."""
     return Query(theme, "positive", among="voices")
+
+
+def recorded_as(story: Story, category: str) -> list[Query]:
+    """The period's complaints recorded under a category; none where nobody wrote a word in one."""
+    complaints = story.tables_now.complaints
+    if complaints is None or "text" not in complaints:
+        return []
+    written = complaints.loc[complaints["category"].eq(category).fillna(value=False), "text"].notna().any()
+    return [Query(where=f"source = complaints and category = {json.dumps(category)}")] if written else []
 
 
 @once
@@ -210,7 +237,7 @@ def _groups(story: Story, texts: pd.DataFrame) -> pd.DataFrame:
 def _groups_rows(values: pd.Series) -> bool:
     """Whether a column can be asked about: numbers, flags, times, and words of few values, no id among them."""
     few = values.nunique() <= min(MOST, len(values) / 2) and not str(values.name).endswith("_id")
-    return few or values.dtype.kind in "biufM"
+    return few or values.name == "category" or values.dtype.kind in "biufM"
 
 
 def _known(what: str, word: str, words: Collection[str]) -> str:

@@ -1,5 +1,6 @@
 """Two periods, or two groups of rows, side by side: what differs, how far, and what could not have been seen."""
 
+import json
 import math
 import re
 from collections.abc import Iterator
@@ -24,6 +25,7 @@ from analytics.report.checked import flag_texts
 from analytics.report.cutoff import EmptyPeriodError
 from analytics.report.exploring import word_label
 from analytics.report.facts import RATE
+from analytics.report.query import labelled, opened
 from analytics.report.section import Section, section, section_of
 from analytics.report.story import Story, narrow_story, story_at
 from analytics.report.words import TABLES, counted, estimate_of, least_seen, say, table_of
@@ -85,13 +87,17 @@ def compare(story: Story, a: str = "", b: str = "") -> Section:
         "compare.apart" if len(apart) else "compare.none", names=[_name(name, story) for name in apart["name"]], **facts
     )
     evidence = [_estimate(row, side) for _, row in apart.iterrows() for side in "ab"]
-    content = [blocks.finding(sentence, evidence, people=apart["people"].min() if len(apart) else blocks.RECORDS)]
+    people = apart["people"].min() if len(apart) else blocks.RECORDS
+    sides, texts = [f"report.side_of(story, {json.dumps(side)})" for side in (a, b)], (*story.themes.names, *MOODS)
+    queries = [labelled(name) for name in apart["name"] if name in texts]
+    content = [opened(blocks.finding(sentence, evidence, people=people), *queries, of=sides)]
     if len(rows):
         cells = pd.DataFrame([_cells(row, story) for _, row in rows.iterrows()], rows.index).assign(
             q_value=rows["q_value"]
         )
         n, people = int(rows[["a_n", "b_n"]].to_numpy().max()), rows["people"].tolist()
-        content.append(table_of("compare", cells, source=[SAID, OBSERVED], n=n, people=people, **facts))
+        listing = table_of("compare", cells, source=[SAID, OBSERVED], n=n, people=people, **facts)
+        content.append(opened(listing, *[labelled(name) for name in rows["name"] if name in texts][:1], of=sides))
     if nowhere.any():
         content.append(
             blocks.unknown(say("compare.unknown", names=[_name(name, story) for name in table.loc[nowhere, "name"]]))
@@ -112,7 +118,7 @@ def set_side_by_side(story: Story, a: str, b: str) -> pd.DataFrame:
     """
     if a.strip() == b.strip():
         raise ValueError(f"compare: both sides are {a!r}. Name two periods or two groups of rows.")
-    first, second = (_figures(_side(story, side)) for side in (a, b))
+    first, second = (_figures(side_of(story, side)) for side in (a, b))
     rows = [_row(first[name], second[name], story) for name in first if name in second]
     if not rows:
         raise NotMeasured("no score, text or clock on both sides", needed_for="a comparison")
@@ -124,8 +130,26 @@ def set_side_by_side(story: Story, a: str, b: str) -> pd.DataFrame:
     return mark_differences(table, cut)
 
 
-def _side(story: Story, side: str) -> Story:
-    """The story of a period, where the side names no comparison of a column, else of a group of its rows."""
+def side_of(story: Story, side: str) -> Story:
+    """The story of one side of `compare`: of a period, or where it compares a column, of a group of its rows.
+
+    Parameters
+    ----------
+    story, side
+        As for `compare`.
+
+    Returns
+    -------
+    Story
+        What ``explore`` opens behind a figure of that side.
+
+    Raises
+    ------
+    ValueError
+        If the side is faulty, too small, or later than the story's period.
+    NotMeasured
+        If nothing lies in the period.
+    """
     if re.search(r"[=<>]|\bin\b", side):
         return narrow_story(story, side)
     try:

@@ -1,5 +1,6 @@
 """The explorer shows the texts behind a figure: as many as the figure counts, redacted, and corrected by a click."""
 
+import tomllib
 from types import SimpleNamespace
 
 import numpy as np
@@ -7,10 +8,11 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from analytics import report
-from analytics.report import explorer, facts, labelling
+from analytics import load_config, report
+from analytics.publish.blocks import finding
+from analytics.report import actions, explorer, facts, labelling
 from analytics.report.progress import Progress
-from analytics.report.query import Query
+from analytics.report.query import Query, recorded_as
 from analytics.report.story import load_story
 from analytics.report.words import THEME_WORDS
 from analytics.text.pages import Pages, Part, key_of
@@ -115,10 +117,48 @@ def test_each_kind_of_words_taken_out_opens_as_many_texts_as_its_row_counts(demo
         assert opened(call, demo_story).count == row[heads.index("Texts")]
 
 
-SECTIONS = ["problems", "leaving", "said_and_silent", "recovery", "shares", "mismatches", "phrases"]
+def test_each_side_of_a_comparison_opens_as_many_texts_as_its_story_counts(demo_story):
+    calls = [call for block in report.compare(demo_story).blocks for call in block.data.get("opens", ())]
+    assert {"2026-09", "2026-10"} == {call.split('"')[1] for call in calls}
+    for call in calls:
+        texts = opened(call, demo_story)
+        asked, counted = texts.query, getattr(texts.story, texts.query.among)
+        named = counted["negative_themes"].map(lambda names, t=asked.theme: t in names)
+        assert texts.count == named.sum() if asked.theme else texts.count <= len(counted), call
 
 
-@pytest.mark.parametrize("name", [*SECTIONS, "own_words", "provenance"])
+def test_a_new_theme_opens_the_texts_that_name_it(demo_story):
+    listing = next(block for block in report.show_new_themes(demo_story).blocks if block.kind == "table")
+    groups = demo_story.new_themes.set_index("group")
+    (call,) = listing.data["opens"]
+    assert opened(call, demo_story).count == groups.loc[opened(call, demo_story).query.group, "n"]
+    with pytest.raises(ValueError, match="group 'x' is not known"):
+        report.explore(demo_story, group="x")
+
+
+def test_what_an_action_was_to_move_opens_the_texts_of_those_whom_it_touched(demo_story):
+    action = next(action for action in demo_story.config.actions if "kept_informed" in action.expects)
+    (call,) = actions._opened(finding("Noticed."), action, demo_story).data["opens"]
+    texts = opened(call, demo_story)
+    assert texts.count and texts.rows["team"].eq("Orders").all() and texts.rows["period"].nunique() > 1
+
+
+def test_recorded_categories_open_their_complaints_where_any_is_written(organisation):
+    kinds = [f"kind {n % 40}" for n in range(80)]
+    frame = pd.DataFrame({"complaint_id": range(80), "received_at": "2025-03-05", "category": kinds})
+    frame["text"] = [None if kind == "kind 1" else "Nobody came to mend it" for kind in kinds]
+    frame.to_csv(organisation.parent / "complaints.csv", index=False)
+    with organisation.open("a") as file:
+        file.write("[sources.complaints]\npath = 'complaints.csv'\n")
+    story = load_story(organisation, "2025-03")
+    (asked,) = recorded_as(story, "kind 2")
+    assert opened(asked.call, story).count == 2 and recorded_as(story, "kind 1") == []
+
+
+SECTIONS = ["problems", "leaving", "said_and_silent", "recovery", "shares", "mismatches", "phrases", "promises"]
+
+
+@pytest.mark.parametrize("name", [*SECTIONS, "own_words", "provenance", "new_themes"])
 def test_a_section_names_calls_under_its_figures_about_texts_and_each_of_them_opens(demo_story, name):
     blocks = getattr(report, f"show_{name}")(demo_story).blocks
     calls = [call for block in blocks for call in block.data.get("opens", ())]
@@ -246,6 +286,24 @@ def test_a_click_corrects_a_label_and_no_share_counts_it(story, monkeypatch):
     assert store.read().empty
     correct.click()
     assert not line.children[1].children, "a second click closes it"
+
+
+def test_clicks_on_texts_write_the_lines_of_an_own_theme_that_the_settings_take(story, organisation):
+    view = panel(story)
+    view.own.value = "Waiting"
+    buttons = [line.children[0].children[1].children for line in view.rows.children]
+    for _, _, example, _ in buttons:
+        example.click()
+    *_, counter = buttons[0]
+    counter.click(), buttons[1][2].click()
+    written = tomllib.loads(view.toml.value)["themes"]["own_waiting"]
+    texts = view.explorer.rows["text"].tolist()
+    assert (written["label"], written["examples"], written["counter_examples"]) == ("Waiting", texts[2:], texts[:1])
+    assert "4 of at least 10 examples, 1 counter-examples" in view.message.value
+    more = "".join(f'    "example {n}",\n' for n in range(6))
+    with organisation.open("a") as file:
+        file.write(view.toml.value.replace("examples = [\n", f"examples = [\n{more}", 1))
+    assert load_config(organisation).themes["own_waiting"].counter_examples == texts[:1]
 
 
 @pytest.mark.parametrize("kind", ["csv", "xlsx"])

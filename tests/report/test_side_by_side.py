@@ -130,7 +130,7 @@ def test_where_nothing_differs_hardly_any_comparison_says_so(monkeypatch):
             for i, part in enumerate(rows)
         }
 
-    monkeypatch.setattr(side_by_side, "_side", lambda story, side: side)
+    monkeypatch.setattr(side_by_side, "side_of", lambda story, side: side)
     monkeypatch.setattr(side_by_side, "_figures", lambda side: figures(int(side)))
     told = [set_side_by_side(LEVEL, str(2 * i), str(2 * i + 1))["differs"].any() for i in range(60)]
     assert np.mean(told) <= 0.15
