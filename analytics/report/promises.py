@@ -132,8 +132,8 @@ def _strategy(story: Story) -> list[blocks.Block]:
     sentence = say("promises.strategy", strategy=WORDS["strategy"][declared.archetype], told="; ".join(told))
     if set(themes.index) == {UNKNOWN}:
         return [blocks.unknown(sentence, "more comments")]
-    told = judged.dropna(subset="value")
-    return [opened(blocks.finding(sentence, estimates_of(told)), *map(blaming, told["theme"]))]
+    known = judged.dropna(subset="value")
+    return [opened(blocks.finding(sentence, estimates_of(known)), *map(blaming, known["theme"]))]
 
 
 @section
