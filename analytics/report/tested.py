@@ -23,7 +23,7 @@ from analytics.contrast.signals import CHANCE, NO_CHANGE, Change, Signals
 from analytics.contrast.strategy import ARCHETYPES, UNKNOWN, judge_strategy
 from analytics.contrast.watermelon import find_watermelons
 from analytics.measures.actions import score_actions
-from analytics.measures.discoveries import discovery_threshold
+from analytics.measures.discoveries import ALIKE, discovery_threshold
 from analytics.measures.estimate import SAID
 from analytics.measures.intervals import estimate_share
 from analytics.measures.leaving import leavers, ratios
@@ -52,9 +52,11 @@ ROOM = 10  # tests as which all groups of new texts count, however many there ar
 def cut(story: Story) -> float:
     """Largest p-value that stands when all tests of a difference or movement are counted (Benjamini-Hochberg).
 
-    Where none stands it is the smallest threshold: no test reaches it, and intervals at its level hold no difference.
+    Of each kind three findings count towards the others. Where none stands it is the smallest threshold: no test
+    reaches it, and intervals at its level hold no difference.
     """
-    return discovery_threshold(_every(story), RATE)
+    every = _every(story)
+    return discovery_threshold(every, RATE, every.index.get_level_values(0).tolist())
 
 
 @once
@@ -66,17 +68,19 @@ def level_cut(story: Story) -> float:
 def bar(story: Story) -> float:
     """The p-value that one finding more would need to stand."""
     every = _every(story)
-    return RATE * (int((every <= cut(story)).sum()) + 1) / max(len(every), 1)
+    standing = every[every <= cut(story)].groupby(level=0).size().clip(upper=ALIKE).sum()
+    return RATE * (int(standing) + 1) / max(len(every), 1)
 
 
 @once
 def _every(story: Story) -> pd.Series:
-    """P-values of all tests of a difference or movement."""
+    """P-values of all tests of a difference or movement, by kind."""
     return _together(story, TESTS)
 
 
 def _together(story: Story, tests: "Tests") -> pd.Series:
-    return pd.concat([_p_values(story, test) for test in tests], ignore_index=True)
+    together: pd.Series = pd.concat([_p_values(story, test) for test in tests], keys=range(len(tests)))
+    return together
 
 
 def at_stake(story: Story, rows: pd.DataFrame, score: str, middle: float, near: float) -> tuple[float, float, float]:

@@ -25,6 +25,14 @@ def test_a_theme_moved_only_where_its_test_stands_among_all_others():
     assert tested.problems(story)["word"].tolist() == [ROSE, NO_CHANGE, NO_CHANGE, CANNOT_TELL]
 
 
+def test_one_cause_that_shows_in_ten_tests_of_a_kind_lets_no_other_kind_in(monkeypatch):
+    causes, others = lambda story: [1e-9] * 10, lambda story: [0.004, *(i / 61 for i in range(1, 51))]  # noqa: E731
+    monkeypatch.setattr(tested, "TESTS", (causes, others))
+    story = SimpleNamespace(facts={})
+    assert 1e-9 < tested.cut(story) < 0.004 < 0.05 * 11 / 61  # the last: where all ten count
+    assert tested.bar(story) == pytest.approx(0.05 * 4 / 61)
+
+
 def test_groups_that_are_named_are_counted():
     table = pd.DataFrame({"by": ["team", "agent_id"], "invited_p": [0.01, 0.02], "answered_p": [0.03, 0.04]})
     story = SimpleNamespace(facts={("asked",): SimpleNamespace(table=table)})
