@@ -103,4 +103,4 @@ def _movement(comments: pd.DataFrame, history: Sequence[str], themes: Sequence[s
     tidy = shares.rename_axis("period").reset_index().melt("period", var_name="theme", value_name="value")
     tidy["n"] = tidy["period"].map(per_period)
     tidy["low"], tidy["high"] = wilson_bounds(tidy["value"], tidy["n"].where(tidy["n"] > 0))
-    return detect_group_signals(tidy, ["theme"], rate=None).rename(columns={"p_value": "moved_p"})
+    return detect_group_signals(tidy, ["theme"]).rename(columns={"p_value": "moved_p"})

@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.intervals import z_score
 
 ROSE, FELL, NO_CHANGE, CANNOT_TELL = "rose", "fell", "no change", "cannot tell yet"
@@ -78,7 +77,7 @@ class Change:
         logs = np.log(np.maximum(2 * ndtr(-sizes[:, None] / self.errors) @ self.weights, 1e-300))
         return float(np.exp(np.interp(-np.log(chance), -logs, np.log(sizes))))
 
-    def unseen(self, chance: float = CHANCE * PARTS[Rule.OUTSIDE]) -> float:
+    def unseen(self, chance: float) -> float:
         """Smallest size that is seen four times of five, where a word needs this chance."""
         spread = float(np.sqrt(self.weights @ self.errors**2))
         return self.needed(chance) + float(ndtri(POWER)) * spread
@@ -96,7 +95,7 @@ class Signals:
         The `Rule` behind the word.
     p_value
         How often a quiet series would look this unusual under the strongest rule, the choice among rules allowed
-        for; missing where nothing can be told. For `control_false_discoveries`.
+        for; missing where nothing can be told.
     points
         One row per period: value, mean, low limit, high limit, rule ('' where nothing was measured).
     measured
@@ -226,35 +225,27 @@ def detect_signals(
     return signal if answered is None else _weigh_silence(signal, _aligned(answered, series)[at], scale)
 
 
-def detect_group_signals(table: pd.DataFrame, by: Sequence[str], *, rate: float | None = 0.05) -> pd.DataFrame:
-    """Judge the shares of many groups at once, with one false-alarm rate for them all.
+def detect_group_signals(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+    """Judge the shares of many groups at once; the caller counts their p-values with its other tests.
 
-    Each group's series is judged by `detect_signals` (with its n and the standard error implied by its interval); a
-    word of change survives only if Benjamini-Hochberg keeps it among all groups.
+    Each group's series is judged by `detect_signals`, with its n and the standard error implied by its interval.
 
     Parameters
     ----------
     table
-        A `summarise` table over `by` and period, which can be sorted: value, low, high, n.
+        A `summarise` table of shares over `by` and period, which can be sorted: value, low, high, n.
     by
         Group columns, without the period.
-    rate
-        Share of false alarms among the words of change; None where the caller controls them with its other tests.
 
     Returns
     -------
     DataFrame
-        One row per group: word ('no change' also where the rule is not unusual among so many), rule, p_value, unseen,
-        and the latest value with its low limit and high limit.
+        One row per group: word, rule, p_value, unseen, and the latest value with its low limit and high limit.
 
     Raises
     ------
     ValueError
         If a group has a period twice.
-
-    References
-    ----------
-    Benjamini & Hochberg (1995), JRSS B 57(1), 289-300.
 
     Examples
     --------
@@ -271,11 +262,7 @@ def detect_group_signals(table: pd.DataFrame, by: Sequence[str], *, rate: float 
         signal = detect_signals(series["value"], series["n"], se=se, scale=(0, 1), wobble=GROUP_WOBBLE)
         latest = signal.points[["value", *LIMITS]].iloc[-1]
         rows.append((*key, signal.word, signal.rule, signal.p_value, signal.unseen, *latest))
-    judged = pd.DataFrame(rows, columns=[*by, "word", "rule", "p_value", "unseen", "latest", *LIMITS])
-    if rate is not None:
-        moved = judged["word"].isin([ROSE, FELL])
-        judged.loc[moved & ~control_false_discoveries(judged["p_value"], rate), "word"] = NO_CHANGE
-    return judged
+    return pd.DataFrame(rows, columns=[*by, "word", "rule", "p_value", "unseen", "latest", *LIMITS])
 
 
 def _aligned(other: pd.Series, series: pd.Series) -> np.ndarray:

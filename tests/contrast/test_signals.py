@@ -15,6 +15,7 @@ from analytics.contrast.signals import (
     detect_group_signals,
     detect_signals,
 )
+from analytics.measures.discoveries import control_false_discoveries
 
 STEADY = [30.0, 32, 31, 29, 30, 31, 30, 32, 31, 30, 29, 31]
 
@@ -293,16 +294,19 @@ def groups(rng, jump=0.0):
     )
 
 
+def moved(rng, jump=0.0):
+    judged = detect_group_signals(groups(rng, jump), ["segment"]).set_index("segment")
+    return judged["word"].isin([ROSE, FELL]) & control_false_discoveries(judged["p_value"])
+
+
 def test_twenty_quiet_segments_raise_a_flag_in_at_most_five_per_cent_of_reports():
     rng = np.random.default_rng(12)
-    judged = [detect_group_signals(groups(rng), ["segment"])["word"] for _ in range(40)]
-    assert np.mean([words.isin([ROSE, FELL]).any() for words in judged]) <= 0.05 + 0.07  # two standard errors of 40
+    assert np.mean([moved(rng).any() for _ in range(40)]) <= 0.05 + 0.07  # two standard errors of 40
 
 
 def test_one_moved_segment_among_twenty_is_still_found():
-    judged = detect_group_signals(groups(np.random.default_rng(1), jump=0.25), ["segment"]).set_index("segment")
-    assert judged.loc["s00", "word"] == ROSE
-    assert (judged.drop("s00")["word"] == NO_CHANGE).all()
+    flagged = moved(np.random.default_rng(1), jump=0.25)
+    assert flagged[flagged].index.tolist() == ["s00"]
 
 
 def test_a_group_with_a_period_twice_is_refused():

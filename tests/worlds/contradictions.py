@@ -19,6 +19,12 @@ LEVEL = re.compile(rf"\b(?:to|is|was) {NUMBER} \({NUMBER} to {NUMBER}\)")  # whe
 SIGNED = re.compile(rf"\({NUMBER} to {NUMBER}\)")
 PAIRS = re.compile(rf"in {NUMBER} of 100 .*\({NUMBER}–{NUMBER}\)")
 COUNTED = re.compile(r"Of (\d[\d,]*) statements of [^:]+: (\d+) held, (\d+) did not, (\d+) cannot")
+PARTS = re.compile(r"(\d[\d,]*) of the (\d[\d,]*) [^.;%]*, (\d+)\s%\s\(")
+USUAL = re.compile(r"\b(rose|fell): (\d+)\s?% of labels where (\d+)\s?% to (\d+)\s?% is usual")
+MOVED = re.compile(r"\b[Ii]t (rose|fell) by")
+DENIED = {  # what denies the claims whose keys begin so
+    "group:": "No difference by (.+) is shown", "leaving:oftener": "none is shown to go with leaving",
+}  # fmt: skip
 
 
 class Drawn(NamedTuple):
@@ -33,6 +39,8 @@ def contradictions(blocks: Sequence[Json], claims: Sequence[Json], drawn: Sequen
     """Every contradiction, each with both sides; none in a sound report."""
     return [
         *_sentences(blocks, claims),
+        *(fault for claim in claims for fault in _words(claim)),
+        *_denials(claims),
         *_page_one(blocks, claims),
         *_keys(claims),
         *_tables(blocks, claims),
@@ -60,6 +68,30 @@ def _sentences(blocks: Sequence[Json], claims: Sequence[Json]) -> Iterator[str]:
         for e in claim["evidence"]:
             if None not in (e["value"], e["low"], e["high"]) and not e["low"] <= e["value"] <= e["high"]:
                 yield f"lies outside its own interval: {claim['sentence']}"
+
+
+def _words(claim: Json) -> Iterator[str]:
+    """Parts that are not the share beside them, a movement that is usual, a word of movement against the signal."""
+    text = claim["sentence"]
+    for part, whole, share in PARTS.findall(text):
+        if abs(100 * _number(part) / _number(whole) - _number(share)) > 1:
+            yield f"the share is not the part of the whole: {text}"
+    for word, now, low, high in USUAL.findall(text):
+        if not (_number(now) > _number(high) if word == "rose" else _number(now) < _number(low)):
+            yield f"moved within what is usual: {text}"
+    if any(word != claim["signal"] for word in MOVED.findall(text)) and claim["signal"]:
+        yield f"the rule says {claim['signal']}: {text}"
+
+
+def _denials(claims: Sequence[Json]) -> Iterator[str]:
+    """A sentence denies in general what another one tells."""
+    keys = [str(claim["key"]) for claim in claims]
+    for begin, pattern in DENIED.items():
+        told = {key.removeprefix(begin).replace("_", " ") for key in keys if key.startswith(begin)}
+        for text in (claim["sentence"] for claim in claims):
+            denied = re.search(pattern, text)
+            if denied and told & (set(re.split(", | and ", denied[1])) if denied.groups() else told):
+                yield f"denies what is told elsewhere: {text}"
 
 
 def _number(text: str) -> float:

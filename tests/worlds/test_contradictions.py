@@ -40,6 +40,14 @@ CASES = {
     "two figures under one key": claimed("Waiting: 20 %.", ({**E, "value": 0.2},), key="problem:waiting"),
     "two words of movement": claimed("Waiting rose.", key="problem:waiting", signal="rose"),
     "a record that does not add up": claimed("Of 24 statements of May 2026: 21 held, 0 did not, 2 cannot be told."),
+    "a share that is no such part": claimed("28 of the 200 customers who wrote name it, 30 % (20–40)."),
+    "a movement within the usual": claimed("Waiting rose: 9 % of labels where 4 % to 9 % is usual.", signal="rose"),
+    "a word against the rule": claimed("The share is 30 % (20–40). It fell by 3 points.", signal="no change"),
+    "a group denied": (
+        [],
+        [claim("By team.", key="group:team"), claim("No difference by shift and team is shown.")],
+        [],
+    ),
     "another figure in the table": ([TABLE], [WAITING], []),
     "a drawn difference without a word": ([], [], drawn("Waiting: no recorded figure differs.", 0.55)),
     "a word without a drawn difference": ([], [], drawn("Holds.", 0.45, differs=[True])),
@@ -55,6 +63,8 @@ def test_a_sound_report_has_none() -> None:
     again = {**WAITING, "section": "Page one"}
     sound = [WAITING, again, claim("Moves: 5 points below the others (-8 to -2)."), claim("It may differ (-8 to +2).")]
     sound += [claim("The score fell to −3 (−17 to +11), by 31 points (16–45).")]
+    sound += [claim("28 of the 200 who wrote name it, 14 % (10–19)."), claim("By team.", key="group:team")]
+    sound += [claim("No difference by shift is shown."), claim("It fell by 3 points (2–4).", signal="fell")]
     charts = drawn("Waiting: holds differ.", 0.55, differs=[True])
     assert contradictions([page({**E, "label": "Waiting"})], sound, charts) == []
 
