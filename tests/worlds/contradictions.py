@@ -41,7 +41,7 @@ def contradictions(blocks: Sequence[Json], claims: Sequence[Json], drawn: Sequen
         *_sentences(blocks, claims),
         *(fault for claim in claims for fault in _words(claim)),
         *_denials(claims),
-        *_page_one(blocks, claims),
+        *_page_one(blocks, claims, drawn),
         *_keys(claims),
         *_tables(blocks, claims),
         *(fault for chart in drawn for fault in _chart(chart)),
@@ -98,12 +98,14 @@ def _number(text: str) -> float:
     return float(text.replace("−", "-").replace(",", ""))
 
 
-def _page_one(blocks: Sequence[Json], claims: Sequence[Json]) -> Iterator[str]:
-    """Page one states only what a section states, figure for figure."""
+def _page_one(blocks: Sequence[Json], claims: Sequence[Json], drawn: Sequence[Drawn]) -> Iterator[str]:
+    """Page one states only what a section states or draws, figure for figure."""
     first = [claim for claim in claims if _on_page_one(claim)]
     later = [claim for claim in claims if claim["section"] != "Page one"]
     stated = {_figure(e) for claim in later for e in claim["evidence"]}
     stated |= {_figure(cell) for block in blocks if block["kind"] == "table" for cell in _cells(block)}
+    rows = [row for chart in drawn for row in chart.frame.to_dict("records") if set(FIGURES) <= {*row}]
+    stated |= {_figure(row) for row in rows}
     sentences = {claim["sentence"] for claim in later}
     for claim in first:
         new = [e for e in claim["evidence"] if not {_figure(e), _figure({**e, "n": None})} & stated]

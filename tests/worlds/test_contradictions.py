@@ -54,6 +54,12 @@ CASES = {
 }
 
 
+def test_what_a_section_draws_may_stand_on_page_one() -> None:
+    first = claim("31 %.", ({**E, "value": 0.31},), section="Page one")
+    chart = Drawn("By waiting time.", pd.DataFrame([{**E, "value": 0.31}]), None)
+    assert contradictions([], [first]) != [] and contradictions([], [first], [chart]) == []
+
+
 @pytest.mark.parametrize("name", CASES)
 def test_a_contradiction_is_found(name) -> None:
     assert len(contradictions(*CASES[name])) >= 1
