@@ -71,15 +71,12 @@ class AccurateModel(SentimentModel):
 
     def predict_proba_normalised(self, texts: Sequence[str]) -> np.ndarray:
         """As `predict_proba`, for normalised texts: the encoder's and the fast model's answers blended."""
-        return blend(self.proba_of(self.encoder.embed_clean(list(texts))), self.fast.predict_proba_normalised(texts))
-
-    def proba_of(self, embeddings: np.ndarray) -> np.ndarray:
-        """Class probabilities by the encoder alone, of texts it has embedded already."""
-        return softmax(self.head.scores(embeddings))
+        by_encoder = softmax(self.head.scores(self.encoder.embed_normalised(texts)))
+        return blend(by_encoder, self.fast.predict_proba_normalised(texts))
 
     def reader(self, texts: Sequence[str]) -> Callable[[Sequence[str]], np.ndarray]:
         """Return the embedding, which learns nothing more."""
-        return lambda new: self.encoder.embed_clean(list(new))
+        return self.encoder.embed_normalised
 
 
 def blend(encoder: np.ndarray, fast: np.ndarray) -> np.ndarray:

@@ -10,12 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from pathlib import Path
 
 import numpy as np
 
 from analytics.text.clean import choice_of, data_text, english_words, normalise, word_lists
-from analytics.text.linear import MODELS, read_arrays, sigmoid, write_arrays
+from analytics.text.linear import MODELS, read_arrays, sigmoid
 
 _TARGET, _OTHER, _QUIT = "xtarget", "xother", "xquit"
 _HANDLE = re.compile(r"(?<![\w.@])[@]\w{2,40}")
@@ -230,12 +229,6 @@ class ChurnIntentModel:
         learnt = [name for name in dict.fromkeys(names) if name in idf]
         length = sum([idf[name] ** 2 for name in learnt]) ** 0.5
         return sum([weight[name] for name in learnt]) / length if learnt else 0.0
-
-    def save(self, folder: Path = MODELS) -> None:
-        """Write the model as ``churn_intent.npz`` (numbers) with the names of its features, without pickle."""
-        numbers = {name: np.fromiter(getattr(self, name).values(), np.float32) for name in ("idf", "weight")}
-        numbers |= {"calibration": np.array([self.slope, self.offset]), "errors": self.errors}
-        write_arrays(folder / "churn_intent.npz", numbers | {"names": list(self.idf)})
 
 
 @cache

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -18,7 +17,7 @@ import numpy as np
 from analytics.text.clean import choice_of, data_text, mask_brands, normalise, word_lists
 from analytics.text.encoder import Encoder
 from analytics.text.fast import load_fast_model
-from analytics.text.linear import CLASSES, MODELS, logs, read_arrays, read_card, sigmoid, write_arrays, write_card
+from analytics.text.linear import CLASSES, MODELS, logs, read_arrays, read_card, sigmoid
 
 DEFINITIONS: dict[str, str] = tomllib.loads(data_text("themes.toml"))
 """What each theme is about, in the order of the heads."""
@@ -125,7 +124,7 @@ class Heads:
         Shape (n-grams + 3, heads): coefficients on n-grams, on the log odds of negative and of positive against
         neutral by the fast sentiment model, and the constant.
     embedding
-        Shape (width + 1, heads): coefficients on the embedding, and the constant.
+        Shape (2 width + 1, heads): coefficients on the embedding of both layers, and the constant.
     calibration
         By model, shape (3, heads): weight of the fast score, weight of the embedding's score, constant.
     card
@@ -144,7 +143,7 @@ class Heads:
         on_fast, on_embedding, constant = self.calibration[model]
         scores = on_fast * (self.features(texts) @ self.fast) + constant
         if model == "accurate":
-            rows = (encoder or Encoder.load()).embed_normalised(texts)
+            rows = (encoder or Encoder.load()).embed_layers(texts)
             scores = scores + on_embedding * (rows @ self.embedding[:-1] + self.embedding[-1])
         return sigmoid(scores)
 
@@ -161,13 +160,6 @@ class Heads:
         ends = np.concatenate([[0], np.cumsum(sizes)])
         ngrams = csr_matrix((values, columns, ends), shape=(len(rows), len(self.idf)))
         return csr_matrix(hstack([ngrams, csr_matrix(_sentiment_odds(texts)), np.ones((len(rows), 1))]))
-
-    def save(self, folder: Path = MODELS) -> None:
-        """Write ``themes.npz`` (weights) and ``themes.json`` (card): no pickle in either."""
-        arrays = {name: getattr(self, name).astype(np.float32) for name in ("idf", "fast", "embedding")}
-        arrays |= {f"calibration_{model}": weights for model, weights in self.calibration.items()}
-        write_arrays(folder / "themes.npz", arrays | {"vocabulary": list(self.vocabulary)})
-        write_card(folder / "themes.json", self.card)
 
 
 def _sentiment_odds(texts: Sequence[str]) -> np.ndarray:

@@ -317,20 +317,22 @@ def _complaints(datasets: Path) -> dict[str, str]:
 
 
 def _bank() -> dict[str, str]:
-    """Tags of the demo's sentences, written apart from the lines the heads learnt from, one theme each."""
+    """Tags of the demo's sentences, written apart from the lines the heads learnt from."""
     bank = pd.read_csv(BANK, keep_default_na=False)
     bank = bank[(bank["kind"] == "sentence") & (bank["theme"] != "")]
     texts = bank["text"].str.replace(r"\{(\w+)\}", r"\1", regex=True).tolist()
-    figures = {"bank_texts": str(len(bank))}
+    figures = {"bank_texts": str(len(bank)), "bank_themes": str(len(bank) + int((bank["also"] != "").sum()))}
     for model in ("fast", "accurate"):
         tags = tag_themes(texts, model=model)
+        named = zip(tags, bank["theme"], bank["also"], bank["polarity"], strict=True)
         hits = [
-            next((tag for tag in row if tag == theme), None) for row, theme in zip(tags, bank["theme"], strict=True)
+            (next((tag for tag in row if tag == theme), None), truth)
+            for row, *themes, truth in named
+            for theme in filter(None, themes)
         ]
-        right = [tag.polarity == truth for tag, truth in zip(hits, bank["polarity"], strict=True) if tag is not None]
-        figures[f"bank_{model}"] = _percent(tag is not None for tag in hits)
+        figures[f"bank_{model}"] = _percent(tag is not None for tag, _ in hits)
         figures[f"bank_tags_{model}"] = f"{np.mean([len(row) for row in tags]):.1f}"
-        figures[f"bank_polarity_{model}"] = _percent(right)
+        figures[f"bank_polarity_{model}"] = _percent(tag.polarity == truth for tag, truth in hits if tag is not None)
     return figures
 
 

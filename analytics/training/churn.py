@@ -9,7 +9,7 @@ import pandas as pd
 
 from analytics.text.churn_intent import ChurnIntentModel, features
 from analytics.text.clean import normalise
-from analytics.text.linear import FOLDS, MODELS, Head, fit_head, sigmoid
+from analytics.text.linear import FOLDS, MODELS, Head, fit_head, sigmoid, write_arrays
 from analytics.training.places import DATASETS, LINES, REMARKS
 from analytics.training.real import MAY_TRAIN, load_readings
 
@@ -134,7 +134,9 @@ def fit_lines(datasets: Path = DATASETS, without: str = "") -> tuple[ChurnIntent
 
 
 def train_churn_intent(folder: Path = MODELS, datasets: Path = DATASETS) -> ChurnIntentModel:
-    """Fit the shipped model of churn intent and write it."""
+    """Fit the shipped model of churn intent and write it as ``churn_intent.npz``."""
     model, _ = fit_lines(datasets)
-    model.save(folder)
+    numbers = {name: np.fromiter(getattr(model, name).values(), np.float32) for name in ("idf", "weight")}
+    numbers |= {"calibration": np.array([model.slope, model.offset]), "errors": model.errors}
+    write_arrays(folder / "churn_intent.npz", numbers | {"names": list(model.idf)})
     return model

@@ -1,18 +1,19 @@
-"""Writes a fine-tuned encoder as an 8-bit ONNX graph (training time only; needs the extra ``train``).
+"""Writes a fine-tuned encoder as an ONNX graph of whole numbers (training time only; needs the extra ``train``).
 
-The graph is written node by node. Weights are stored with 8 bits and one scale per block of 128 (words: one per
-word); activations are quantised row by row, so a text's embedding does not depend on the texts scored beside it,
+The graph is written node by node. Weights have 7 bits and a scale per column (words: 8 bits and a scale per word);
+activations are quantised row by row, so a text's embedding does not depend on the texts scored beside it,
 which the usual dynamic quantisation (one scale for the whole batch) cannot promise.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 HEADS = 12
-BLOCK = 128
 DOMAIN = "com.microsoft"
 FLOAT = 1  # onnx.TensorProto.FLOAT
+SCALARS = (("step", 1 / 127, np.float32), ("middle", 128, np.uint8), ("nought", 0, np.int8), ("tiny", 1e-9, np.float32))
 
 
 class _Graph:
@@ -31,37 +32,56 @@ class _Graph:
         self.nodes.append((operator, inputs, output, attributes))
         return output
 
-    def linear(self, value: str, name: str) -> str:
-        """A linear layer with 8-bit weights."""
+    def quantise(self, value: str) -> tuple[str, str]:
+        """A value as unsigned bytes around 128 and the scale of each of its rows, by the row's largest size."""
+        self.add("Abs", [value], f"{value}.abs")
+        self.add("ReduceMax", [f"{value}.abs"], f"{value}.max", axes=[-1], keepdims=1)
+        self.add("Max", [f"{value}.max", "tiny"], f"{value}.scale")
+        self.add("Div", [value, f"{value}.scale"], f"{value}.unit")
+        return self.add("QuantizeLinear", [f"{value}.unit", "step", "middle"], f"{value}.q"), f"{value}.scale"
+
+    def linear(self, value: tuple[str, str], name: str) -> str:
+        """A linear layer of whole numbers, without its bias, of a value that is quantised."""
         packed, scales = quantise(self.weights[f"{name}.weight"])
-        rows, columns = self.weights[f"{name}.weight"].shape
-        inputs = [value, self.constant(f"{name}.q", packed), self.constant(f"{name}.scale", scales), "", ""]
-        bias = self.constant(f"{name}.bias", self.weights[f"{name}.bias"])
-        sizes: dict[str, int] = {"K": columns, "N": rows, "bits": 8, "block_size": BLOCK, "accuracy_level": 4}
-        return self.add("MatMulNBits", [*inputs, bias], f"{name}.out", domain=DOMAIN, **sizes)
+        weights = [self.constant(f"{name}.q", packed), "step", self.constant(f"{name}.scale", scales)]
+        inputs = [value[0], *weights, "middle", "nought"]
+        self.add("MatMulIntegerToFloat", inputs, f"{name}.unit", domain=DOMAIN)
+        return self.add("Mul", [f"{name}.unit", value[1]], f"{name}.out")
+
+    def bias(self, *names: str) -> str:
+        """Biases of linear layers side by side."""
+        return self.constant(f"{names[0]}.bias", np.concatenate([self.weights[f"{name}.bias"] for name in names]))
+
+    def layer(self, value: str, skip: str, name: str) -> str:
+        """A linear layer, added to what came before and normalised."""
+        mixed = self.linear(self.quantise(value), f"{name}.dense")
+        mixed = self.add("Add", [mixed, self.bias(f"{name}.dense")], f"{name}.mixed")
+        return self.add_and_normalise(mixed, skip, f"{name}.LayerNorm")
 
     def add_and_normalise(self, value: str, skip: str, name: str) -> str:
         scale = [self.constant(f"{name}.{part}", self.weights[f"{name}.{part}"]) for part in ("weight", "bias")]
-        inputs = [value, skip, *scale]
-        return self.add("SkipLayerNormalization", inputs, f"{name}.out", domain=DOMAIN, epsilon=1e-12)
+        self.add("Add", [value, skip], f"{name}.sum")
+        return self.add("LayerNormalization", [f"{name}.sum", *scale], f"{name}.out", axis=-1, epsilon=1e-12)
 
 
 def quantise(weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Symmetric 8-bit blocks along the inputs: unsigned values around 128, and the scale of each block."""
-    blocks = weight.reshape(len(weight), -1, BLOCK)
-    scales = np.abs(blocks).max(axis=2) / 127
-    return (np.rint(blocks / scales[..., None]) + 128).astype(np.uint8), scales.astype(np.float32)
+    """Columns of the layer's inputs by outputs as whole numbers from -63 to 63, and the scale of each output.
+
+    Seven bits, as two products of eight bits overflow the sums of processors without VNNI.
+    """
+    scales = np.abs(weight).max(axis=1) / 63
+    return np.rint(weight / scales[:, None]).astype(np.int8).T, scales.astype(np.float32)
 
 
-def write_onnx(weights: dict[str, np.ndarray], layers: int, path: Path) -> None:
-    """Write the encoder: inputs ``ids`` and ``mask`` (n, length), output ``embedding`` (n, width), the tokens' mean.
+def write_onnx(weights: dict[str, np.ndarray], layers: Sequence[int], path: Path) -> None:
+    """Write the encoder: inputs ``ids`` and ``mask`` (n, length), output ``embedding``, the tokens' means side by side.
 
     Parameters
     ----------
     weights
         State of a transformers ``BertModel`` as float32 arrays.
     layers
-        Number of layers to write.
+        Layers whose means are given, counted from 1, each of the model's width; those after the last are left out.
     path
         File to write.
     """
@@ -72,6 +92,8 @@ def write_onnx(weights: dict[str, np.ndarray], layers: int, path: Path) -> None:
     graph.constant("words", np.rint(words / scale).astype(np.int8))
     graph.constant("word_scale", scale.astype(np.float32))
     graph.constant("positions", positions[:128])
+    for name, number, kind in SCALARS:
+        graph.constant(name, np.array(number, kind))
     for name, value in {"zero": [0], "one": [1], "two": [2], "axis": [1], "last": [-1]}.items():
         graph.constant(name, np.array(value, np.int64))
     graph.add("Gather", ["words", "ids"], "word8")
@@ -84,23 +106,25 @@ def write_onnx(weights: dict[str, np.ndarray], layers: int, path: Path) -> None:
     graph.add("Shape", ["word"], "full")
     graph.add("Expand", ["places", "full"], "place")
     state = graph.add_and_normalise("word", "place", "embeddings.LayerNorm")
-    for number in range(layers):
-        layer = f"encoder.layer.{number}"
-        parts = [graph.linear(state, f"{layer}.attention.self.{part}") for part in ("query", "key", "value")]
-        inputs = [*parts, "", "mask"]
-        mixed = graph.add("MultiHeadAttention", inputs, f"{layer}.mixed", domain=DOMAIN, num_heads=HEADS)
-        mixed = graph.linear(mixed, f"{layer}.attention.output.dense")
-        state = graph.add_and_normalise(mixed, state, f"{layer}.attention.output.LayerNorm")
-        wide = graph.linear(state, f"{layer}.intermediate.dense")
-        wide = graph.add("Gelu", [wide], f"{layer}.gelu", domain=DOMAIN)
-        state = graph.add_and_normalise(graph.linear(wide, f"{layer}.output.dense"), state, f"{layer}.output.LayerNorm")
     graph.add("Cast", ["mask"], "mask32", to=FLOAT)
     graph.add("Unsqueeze", ["mask32", "last"], "weight")
-    graph.add("Mul", [state, "weight"], "weighted")
-    graph.add("ReduceSum", ["weighted", "axis"], "sum", keepdims=0)
     graph.add("ReduceSum", ["weight", "axis"], "count", keepdims=0)
-    graph.add("Div", ["sum", "count"], "embedding")
-    _save(graph, words.shape[1], path)
+    means = []
+    for number in range(max(layers)):
+        layer = f"encoder.layer.{number}"
+        asked, sources = graph.quantise(state), [f"{layer}.attention.self.{part}" for part in ("query", "key", "value")]
+        inputs = [*(graph.linear(asked, source) for source in sources), graph.bias(*sources), "mask"]
+        mixed = graph.add("MultiHeadAttention", inputs, f"{layer}.mixed", domain=DOMAIN, num_heads=HEADS)
+        state = graph.layer(mixed, state, f"{layer}.attention.output")
+        wide = graph.linear(graph.quantise(state), f"{layer}.intermediate.dense")
+        wide = graph.add("BiasGelu", [wide, graph.bias(f"{layer}.intermediate.dense")], f"{layer}.gelu", domain=DOMAIN)
+        state = graph.layer(wide, state, f"{layer}.output")
+        if number + 1 in layers:
+            graph.add("Mul", [state, "weight"], f"{layer}.weighted")
+            graph.add("ReduceSum", [f"{layer}.weighted", "axis"], f"{layer}.sum", keepdims=0)
+            means.append(graph.add("Div", [f"{layer}.sum", "count"], f"{layer}.mean"))
+    graph.add("Concat", means, "embedding", axis=1)
+    _save(graph, words.shape[1] * len(means), path)
 
 
 def _save(graph: _Graph, width: int, path: Path) -> None:

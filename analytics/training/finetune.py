@@ -60,7 +60,7 @@ BATCH = 32
 CHUNK = 50 * BATCH  # texts that are sorted by length together
 TOPIC_WEIGHT = 0.2
 SEED = 20
-LAYERS = 6
+LAYERS = 3, 6  # whose means are written
 REPEATED = {"phrases": 3}  # how often the short lines of our own come again in the one pass
 FREQUENT = 14_000  # base entries are in order of frequency; a rarer one is kept only for a reason
 # Company names that carry valence as words, and names that carry none; a text must read the same with any of them.

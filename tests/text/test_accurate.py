@@ -5,7 +5,7 @@ from sklearn.metrics import roc_auc_score
 
 from analytics.text.accurate import FAST_SHARE, AccurateModel, blend
 from analytics.text.clean import mask_brands
-from analytics.text.linear import MODELS, PROBABILITIES
+from analytics.text.linear import MODELS, PROBABILITIES, softmax
 from analytics.training.evaluate import load_zero_shot_sets, polarity, vader_score
 from analytics.training.fast import JUDGED_SETS
 
@@ -132,7 +132,8 @@ def test_it_beats_vader_on_organisations_it_never_saw(model, datasets):
 
 def test_the_blend_lies_between_the_encoder_and_the_fast_model(model):
     texts = ["The queue was long but the nurse was kind"]
-    encoder, fast = model.proba_of(model.encoder.embed(texts)), model.fast.predict_proba(texts)
+    encoder = softmax(model.head.scores(model.encoder.embed(texts)))
+    fast = model.fast.predict_proba(texts)
     blended = blend(encoder, fast)
     odds = [np.log(p[0, 2] / p[0, 0]) for p in (encoder, blended, fast)]
     assert min(odds[0], odds[2]) <= odds[1] <= max(odds[0], odds[2])

@@ -27,10 +27,22 @@ def test_no_texts_give_no_rows(encoder):
     assert encoder.embed([]).shape == (0, encoder.width)
 
 
-def test_an_embedding_does_not_depend_on_the_texts_beside_it(encoder):
-    text = "I have been on hold for an hour"
-    crowd = [text, "!!!" * 50, "wonderful " * 200, "no"]
-    np.testing.assert_allclose(encoder.embed(crowd)[0], encoder.embed([text])[0], atol=1e-4)
+def test_an_embedding_depends_neither_on_the_texts_beside_it_nor_on_the_cores(encoder):
+    text = "I have been on hold for an hour, the parcel is late and nobody at the shop can tell me where it is"
+    words = text.split()
+    crowd = [*(" ".join(words[:n]) for n in range(1, len(words) + 1)), "!!!" * 50, "wonderful " * 200, "no"]
+    together = encoder.embed_layers(crowd)
+    alone = np.vstack([encoder.embed_layers([text]) for text in crowd])
+    np.testing.assert_allclose(alone, together, atol=1e-4)
+    np.testing.assert_array_equal(Encoder(threads=1).embed_layers(crowd), Encoder(threads=2).embed_layers(crowd))
+
+
+def test_both_layers_come_with_the_last_one_behind(encoder):
+    texts = ["Nobody called back.", "Great.", "Great."]
+    both = encoder.embed_layers(texts)
+    assert both.shape == (3, 2 * encoder.width)
+    np.testing.assert_array_equal(both[:, encoder.width :], encoder.embed(texts))
+    assert not np.allclose(both[:, : encoder.width], both[:, encoder.width :], atol=0.1)
 
 
 def test_case_markup_and_handles_do_not_matter(encoder):
