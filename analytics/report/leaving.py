@@ -307,10 +307,10 @@ def _call_list(story: Story) -> pd.DataFrame:
 
 @section
 def keep_call_list(story: Story) -> Section:
-    """Write the call list, the model and its card into data/derived/leaving/<period>, which no report carries."""
+    """Write the call list, the model and its card into data/derived, by part and period; no report carries them."""
     if story.narrowing:
         raise NotMeasured("the call list is kept for all customers alone", needed_for="the files of leaving")
-    part = f"leaving/{story.period.name}"
+    part = f"{story.config.report_folder('leaving', story.part).name}/{story.period.name}"
     target = story.config.derived(part)
     model, calls = tested.leaving_study(story).model, _call_list(story)  # NotMeasured before a folder is made
     target.mkdir(parents=True, exist_ok=True)

@@ -286,7 +286,7 @@ _FINDERS = (
     ("link", _finder("link", _any_group)), ("date of birth", _finder("born", _named("born"))),
     ("network", _finder("network")), ("place", _finder("place")), ("handle", _finder("handle", _handle)),
     ("iban", _finder("iban", _iban)), ("card", _finder("card", _card)), ("id", _ids),
-    ("number", _finder("account")), ("number", _finder("reference", _named("number"))),
+    ("number", _finder("account", _any_group)), ("number", _finder("reference", _named("number"))),
     ("address", _finder("address")), ("address", _finder("outward", _named("outward"))),
     ("plate", _finder("plate", _any_group)),
     ("phone", _finder("phone", _phone)), ("number", _finder("long_number")),

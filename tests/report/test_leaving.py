@@ -231,6 +231,16 @@ def test_list_model_and_card_are_kept_beside_the_data(study, story):
     assert len(calls) == len(study.calls)
 
 
+def test_the_list_of_one_part_does_not_replace_that_of_another(story, monkeypatch):
+    for part, customer in {"North & East": "c1", "South": "c2"}.items():
+        ranked = pd.DataFrame({"customer_id": [customer], "reasons": [()]})
+        monkeypatch.setattr(churn_views, "rank_customers", lambda *_, ranked=ranked: ranked)
+        monkeypatch.setitem(story.__dict__, "part", part)
+        report.keep_call_list(story)
+    for part, customer in {"north-east": "c1", "south": "c2"}.items():
+        assert customer in (story.config.derived(f"leaving-{part}/2026-10/call_list.csv")).read_text()
+
+
 def test_too_few_leavers_give_no_model_and_the_section_says_how_many_are_needed(tmp_path):
     story = story_of(simulate(seed=0, customers=300)[0], tmp_path)
     section = publishable(report.show_leaving(story))

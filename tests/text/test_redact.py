@@ -199,3 +199,29 @@ Dr appointments are late; mr nobody answered""".splitlines()
 @pytest.mark.parametrize("text", STAY)
 def test_words_that_only_look_like_names_and_numbers_stay(text: str) -> None:
     assert redact(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("06.12.34.56.78 is where to ring me", "34.56"), ("sort code is 40-47-84", "40-47"), ("sc 60-83-71", "60-83"),
+        ("acc 10203040", "10203040"), ("geboren 01.04.1972", "1972"), ("née le 17/09/1988", "1988"),
+        ("PW: hunter2x", "hunter"), ("the code you texted was 883201", "883201"), ("user id mwallace3", "mwallace"),
+        ("account name 'greenfinch22'", "greenfinch"), ("Skype: live:karen.oz", "karen"),
+        ("logged in as rob.hale", "rob"), ("from 10.0.0.138:8080", "10.0.0"), ("at 001b.4411.3ab7", "4411"),
+        ("lat 48.85837 lon 2.294481", "2.29"), ("https://track.me/u/9f8e7d6c5b", "9f8e"),
+        ("https://pay.example.net/i/INV-88231-XK", "88231"), ("fionamc[dot]rae[at]btinternet[dot]com", "fionamc"),
+        ("17b Station Approach", "17b"), ("the engineer, Branimir, never came", "Branimir"),
+    ],
+)  # fmt: skip
+def test_other_writings_of_what_is_personal_are_found_too(text, secret):
+    assert secret not in redact(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["logged in as administrator", "1.2.2024, 3.2.2024", "https://shop.example.com/iphone15-pro",
+     "I asked, Monday came", "the claim was 2500", "login page, user friendly", "2.0.0 to 2.1.0"],
+)  # fmt: skip
+def test_what_looks_alike_stays(text):
+    assert redact(text) == text

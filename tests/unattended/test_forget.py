@@ -16,15 +16,8 @@ from analytics.text.readings import LabelStore, find_store, text_hash
 from analytics.text.scored import Reader
 from analytics.text.sentiment import load_sentiment_model
 from analytics.unattended.forget import clean, forget_customer
+from tests.test_cli import CONFIG as SETTINGS
 
-SETTINGS = """
-[organisation]
-name = "Acme"
-[sources.surveys]
-path = "answers.csv"
-[text]
-model = "fast"
-"""
 TEXTS = ["Waited an hour and nobody answered me", "My own mail is jo@example.com, call me", "Friendly and quick"]
 
 
