@@ -101,7 +101,8 @@ def contrast_groups(
             "figure belongs to diagnose(), for a problem that customers named."
         )
     require(cases, [measure, by], f"{PERCEIVED[measure][0]} by {by}")
-    answered = cases[cases[measure].notna()].reset_index(drop=True)
+    needed = dict.fromkeys([measure, by, "customer_id", *within])  # each group is a copy of all of them
+    answered = cases.filter([*needed])[cases[measure].notna()].reset_index(drop=True)
     answered = answered.assign(_group=_bands(answered[by]), _points=perceived_points(answered[measure]))
     groups = sorted(answered["_group"].unique(), key=str)
     if baseline is not None and baseline not in groups:
@@ -203,12 +204,15 @@ def adjusted_difference(
 
     `worth` is what one of several answers of the same people counts for.
     """
-    mine, theirs = (points[rows].groupby(strata[rows]).agg(["mean", "size"]) for rows in (inside, against))
-    both = mine.add_suffix("_1").join(theirs.add_suffix("_0"), how="inner")
-    weight = both["size_1"] * both["size_0"] / (both["size_1"] + both["size_0"])
-    if not len(both):
+    codes, values, sides = strata.to_numpy(), points.to_numpy(), (inside.to_numpy(), against.to_numpy())
+    m, n = (np.bincount(codes[side], minlength=codes.max(initial=-1) + 1) for side in sides)
+    mine, theirs = (np.bincount(codes[side], values[side], len(m)) for side in sides)
+    both = (m > 0) & (n > 0)
+    if not both.any():
         return dict.fromkeys(("adjusted", "adjusted_low", "adjusted_high"), np.nan)
-    value = float((weight * (both["mean_1"] - both["mean_0"])).sum() / weight.sum())
+    m, n, mine, theirs = (array[both] for array in (m, n, mine, theirs))
+    weight = m * n / (m + n)
+    value = float((weight * (mine / m - theirs / n)).sum() / weight.sum())
     variance = float(points[inside | against].var(ddof=0)) / worth
     half = z_score(confidence) * float(np.sqrt(variance / weight.sum()))
     return {"adjusted": value, "adjusted_low": value - half, "adjusted_high": value + half}

@@ -62,8 +62,7 @@ def superiority(values: pd.Series, has: pd.Series, stratum: pd.Series, people: p
     if not paired.any():
         return {"superiority": np.nan, "p_value": np.nan, "interval": lambda confidence: (np.nan, np.nan)}
     x, mine, codes, m, n = (array[paired] for array in (x, mine, codes, m, n))
-    data = pd.DataFrame({"x": x, "stratum": codes, "mine": mine})
-    rank, own = (data.groupby(kind)["x"].rank().to_numpy() for kind in ("stratum", ["stratum", "mine"]))
+    rank, own = (_rank_within(x, kind) for kind in (codes, 2 * codes + mine))
     same, other = np.where(mine, m, n), np.where(mine, n, m)
     below = (rank - own) / other  # share of the other side below this case
     placement = np.where(mine, below, 1 - below)
@@ -98,18 +97,30 @@ def stratified_trend(
     >>> stratified_trend(np.arange(4.0), np.array([0.0, 0, 1, 1]), np.zeros(4, int))[0] > 0
     True
     """
-    data = pd.DataFrame({"x": x, "y": y}).groupby(np.asarray(strata))
-    ridit = data["x"].rank().to_numpy() / (data["x"].transform("size").to_numpy(float) + 1) - 0.5
-    residual = y - data["y"].transform("mean").to_numpy()
+    codes = np.unique(strata, return_inverse=True)[1]
+    sizes = np.bincount(codes)
+    ridit = _rank_within(x, codes) / (sizes[codes] + 1) - 0.5
+    residual = y - (np.bincount(codes, weights=y) / sizes)[codes]
     score = ridit * residual
-    sums = pd.DataFrame({"x": ridit**2, "y": residual**2}).groupby(np.asarray(strata)).sum()
-    left = np.maximum(data.size().to_numpy() - 1, 1)
-    variance = max(float((sums["x"] * sums["y"] / left).sum()), _clustered_square(score, people))
-    reach = float(sums["x"].sum())
+    spread, rest = (np.bincount(codes, weights=array**2) for array in (ridit, residual))
+    variance = max(float((spread * rest / np.maximum(sizes - 1, 1)).sum()), _clustered_square(score, people))
+    reach = float(spread.sum())
     if variance <= 0 or reach <= 0:
         return 0.0, 0.0, 1.0
     error, total = np.sqrt(variance), float(score.sum())
     return total / reach, float(error / reach), float(2 * NormalDist().cdf(-abs(total) / error))
+
+
+def _rank_within(x: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Rank of each value among those of its code, from 1; equal values share the mean of theirs."""
+    order = np.lexsort((x, codes))
+    opens = np.diff(codes[order], prepend=np.nan) != 0  # the first of a code
+    tells = opens | (np.diff(x[order], prepend=np.nan) != 0)  # the first of equal values
+    starts, run = np.flatnonzero(tells), np.cumsum(tells) - 1
+    middle = (starts + np.append(starts[1:], len(x)) + 1) / 2
+    ranks = np.empty(len(x))
+    ranks[order] = middle[run] - np.flatnonzero(opens)[np.cumsum(opens) - 1]
+    return ranks
 
 
 def _clustered_square(scores: np.ndarray, people: pd.Series | None) -> float:

@@ -8,9 +8,9 @@ import pandas as pd
 from analytics.contrast.signals import CHANCE, Signals, detect_signals
 from analytics.measures.intervals import z_score
 from analytics.measures.scores import top_box_share
-from analytics.measures.suppress import count_people
 from analytics.report.score import Score
 from analytics.report.story import Story
+from analytics.report.words import people_by
 from analytics.tables.periods import parse_period, period_of
 
 VALUE_ENDS = {"points": (-100.0, 100.0), "share": (0.0, 1.0)}
@@ -21,8 +21,7 @@ COMPLAINTS_WOBBLE = 0.1  # typical true movement of a quiet count of complaints,
 def people_over_time(story: Story, score: Score) -> pd.Series:
     """Distinct customers who gave a score, by period of the history."""
     answers = story.answers[story.answers[score.column].notna()]
-    people = {period: count_people(part) for period, part in answers.groupby("period")}
-    return pd.Series(people, dtype=float).reindex(story.history, fill_value=0)
+    return pd.Series(people_by(answers, "period"), dtype=float).reindex(story.history, fill_value=0)
 
 
 def shown_scores(story: Story) -> list[Score]:

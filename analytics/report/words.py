@@ -12,7 +12,6 @@ import pandas as pd
 from analytics.contrast.groups import PERCEIVED
 from analytics.contrast.signals import RUN, SHORTEST, TREND, Change, Rule, Signals
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
-from analytics.measures.suppress import count_people
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import format_interval, write_interval
@@ -96,7 +95,11 @@ def finding_of(row: pd.Series, sentence: str, **marks: Any) -> Block:  # noqa: A
 
 def people_by(frame: pd.DataFrame, by: str | pd.Series) -> dict[object, int]:
     """Distinct people of each group of a frame."""
-    return {name: count_people(group) for name, group in frame.groupby(by)}
+    groups = frame.groupby(by)
+    if "customer_id" not in frame:
+        return groups.size().to_dict()
+    whose = groups["customer_id"]
+    return (whose.nunique() + whose.size() - whose.count()).to_dict()  # who names nobody is a person of their own
 
 
 def compare(
