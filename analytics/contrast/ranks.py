@@ -15,10 +15,8 @@ from analytics.measures.estimate import OBSERVED, Estimate
 from analytics.measures.intervals import difference_bounds, number_clusters, wilson_bounds, z_score
 
 
-def compare_ranks(
-    values: pd.Series, has: pd.Series, stratum: pd.Series, confidence: float = 0.95, people: pd.Series | None = None
-) -> dict[str, float]:
-    """Stratified probability of superiority, its interval, and van Elteren's p-value.
+def superiority(values: pd.Series, has: pd.Series, stratum: pd.Series, people: pd.Series | None) -> dict[str, Any]:
+    """Stratified probability of superiority, van Elteren's p-value, and the interval for any level.
 
     Parameters
     ----------
@@ -28,15 +26,14 @@ def compare_ranks(
         Whether a case has the problem.
     stratum
         Kind of case; only cases of one kind are compared.
-    confidence
-        Level of the interval.
     people
         Whose case it is; None where each is of another customer.
 
     Returns
     -------
     dict
-        superiority, low, high (0 to 1; 0.5 is no difference) and p_value; NaN when no stratum holds both sides.
+        superiority (0 to 1; 0.5 is no difference), p_value, and interval, a function of the level; NaN when no stratum
+        holds both sides.
 
     References
     ----------
@@ -45,16 +42,9 @@ def compare_ranks(
     Examples
     --------
     >>> has = pd.Series([True, True, False, False])
-    >>> compare_ranks(pd.Series([3.0, 2, 2, 1]), has, pd.Series([0, 0, 0, 0]))["superiority"]
+    >>> superiority(pd.Series([3.0, 2, 2, 1]), has, pd.Series([0, 0, 0, 0]), None)["superiority"]
     0.875
     """
-    row = superiority(values, has, stratum, people)
-    low, high = row.pop("interval")(confidence)
-    return row | {"low": low, "high": high}
-
-
-def superiority(values: pd.Series, has: pd.Series, stratum: pd.Series, people: pd.Series | None) -> dict[str, Any]:
-    """As `compare_ranks`, with a function of the level instead of an interval."""
     x, mine = np.asarray(values, dtype=float), np.asarray(has, dtype=bool)
     codes = pd.factorize(stratum, use_na_sentinel=False)[0]
     m, n = (np.bincount(codes, weights=side, minlength=codes.max(initial=-1) + 1)[codes] for side in (mine, ~mine))

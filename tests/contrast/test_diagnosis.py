@@ -6,7 +6,7 @@ import pytest
 from scipy.stats import mannwhitneyu
 
 from analytics.contrast.diagnosis import Account, Problem, diagnose, name_measure
-from analytics.contrast.ranks import compare_ranks
+from analytics.contrast.ranks import superiority
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
 from analytics.measures.scores import share
 from analytics.tables.cases import case_ids
@@ -112,6 +112,12 @@ def test_like_is_compared_with_like():
     alike = diagnose(problem(has), frame, ["wait_time_s"])
     assert crude.frame.loc[0, "superiority"] > 0.65 and crude.frame.loc[0, "differs"]
     assert not alike.frame.loc[0, "differs"]
+
+
+def compare_ranks(values, has, stratum):
+    row = superiority(values, has, stratum, None)
+    low, high = row.pop("interval")(0.95)
+    return row | {"low": low, "high": high}
 
 
 def test_handle_time_is_taken_per_contact():
