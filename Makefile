@@ -52,7 +52,7 @@ sbom: $(READY)  ## write build/sbom.json, a CycloneDX list of every pinned depen
 kills: $(READY)  ## kill the runner or its kernel 200 times, and run two reports at once ten times: what is published stays whole (20 minutes)
 	@PERCEPTION_KILLS=200 PERCEPTION_PAIRS=10 $(BIN)/python -m pytest -s tests/publish/test_faults.py -k "kill or at_once"
 
-worlds: $(READY)  ## judge the reports of 280 operations whose truth is known, and renew the table of METHODS (half an hour)
+worlds: $(READY)  ## judge the reports of 300 operations whose truth is known, and renew the table of METHODS (half an hour)
 	@$(BIN)/python -m tests.worlds --methods
 
 bench: $(READY)  ## measure speed and memory, each beside a peer or a floor
