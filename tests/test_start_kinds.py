@@ -65,6 +65,7 @@ def test_a_score_asked_in_another_language_or_spelling_is_that_score(tmp_path, h
         ("Rating", [["👍", "👎"][score % 2] for score in NPS]),
         ("How was it?", ["😡😐😊"[score % 3] for score in NPS]),
         ("csat_score", [6, 6, *CSAT[2:]]),
+        ("Feeling", [["sad", "neutral", "happy"][score % 3] for score in NPS]),
         ("NPS", [["Promoter", "Passive", "Detractor"][score % 3] for score in NPS]),
         ("NPS", [[100, 0, -100][score % 3] for score in NPS]),
         ("NPS", [99 if score == 4 else score for score in NPS]),
@@ -147,6 +148,22 @@ def test_the_times_of_a_form_are_no_customers(tmp_path):
     form = {"Start time": DAYS, "Completion time": DAYS, "Your trade": ["Joiner", "Tiler"] * (N // 2)}
     with pytest.raises(ValueError, match="no column looks like"):
         start(tmp_path, pd.DataFrame({"Id": range(1, N + 1)} | form))
+
+
+@pytest.mark.parametrize("place", ["above", "below"])
+def test_a_remark_above_or_below_the_table_says_which_end_is_good(tmp_path, place):
+    table, remark = frame(csat=CSAT, note="").to_csv(index=False), '"* 1 = very satisfied, 5 = very dissatisfied"\n'
+    asked, _ = start(tmp_path, (remark + "\n" + table if place == "above" else table + remark).encode())
+    assert asked == [
+        "surveys.csat: column csat, direction: 1 is 'very satisfied' and 5 is 'very dissatisfied'. "
+        "Say reverse = true for this column in its map."
+    ]
+
+
+def test_a_column_of_texts_that_ends_in_text_is_a_comment_where_no_question_is_numbered(tmp_path):
+    asked, tables = start(tmp_path, frame(csat=CSAT, review_text=WORDS))
+    assert asked == []
+    assert tables.surveys["comment"].tolist() == WORDS
 
 
 @pytest.mark.parametrize("header", ["Count", "Number of responses", "Anzahl"])

@@ -36,12 +36,13 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Header:
-    """The header of a table: its rows as they stand, and the row, counted from 0, where the data begin."""
+    """The header of a table: its rows as they stand, where the data begin, counted from 0, and the lines above it."""
 
     rows: tuple[tuple[str, ...], ...]
     first: int
     end: int
     warnings: tuple[str, ...] = ()
+    above: tuple[str, ...] = ()
 
     @property
     def zone(self) -> str | None:
@@ -156,9 +157,9 @@ def find_header(rows: Rows, name: str, place: Place) -> Header:
         _refuse_values(rows, filled, name)
     count = _count_header_rows(rows, filled, header_rows)
     warnings = []
-    above = [" ".join(c for c in rows[i] if c.strip())[:60] for i in range(skip_rows, first) if any(rows[i])]
+    above = [" ".join(c for c in rows[i] if c.strip()) for i in range(skip_rows, first) if any(rows[i])]
     if above and header_row is None:
-        titles = "; ".join(f"“{line}”" for line in above[:4])
+        titles = "; ".join(f"“{line[:60]}”" for line in above[:4])
         warnings.append(
             f"{name}: the header was taken from row {first + 1}; above it: {titles}. "
             "Say header_row in the map if it is another."
@@ -175,7 +176,7 @@ def find_header(rows: Rows, name: str, place: Place) -> Header:
             f"{name}: has {width:,} columns; at most {MAX_COLUMNS:,} are read. Is the table on its side, or the "
             "separator another?"
         )
-    return Header(header, first, filled[count - 1] + 1, tuple(warnings)).pad(width)
+    return Header(header, first, filled[count - 1] + 1, tuple(warnings), tuple(above)).pad(width)
 
 
 def _refuse_values(rows: Rows, filled: Sequence[int], name: str) -> None:

@@ -36,14 +36,6 @@ Role = Literal["nps", "csat", "ces", "comment", "id", "time", "category", "numbe
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """One thing that speaks for a column's role: 'values', 'neighbour', 'question' or 'label', and what it is."""
-
-    kind: Literal["values", "neighbour", "question", "label"]
-    detail: str
-
-
-@dataclass(frozen=True)
 class ColumnProfile:
     """What the values of a column are.
 
@@ -59,8 +51,8 @@ class ColumnProfile:
         Share of the filled values that are numbers, a label's code included.
     labels
         Numbers with words, from the cells and the question, by their code.
-    role, evidence
-        What the column most likely is, and what speaks for it.
+    role, twin
+        What the column most likely is, and the column beside it that shows it to be the NPS, or ''.
     """
 
     header: str
@@ -74,7 +66,7 @@ class ColumnProfile:
     numbers: float
     labels: tuple[Label, ...]
     role: Role
-    evidence: tuple[Evidence, ...]
+    twin: str = ""
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,7 @@ class Doubt:
 def profile_column(
     values: pd.Series, header: str, question: str = "", neighbours: Mapping[str, pd.Series] | None = None
 ) -> ColumnProfile:
-    """Say what a column of an export most likely is, with the evidence for it.
+    """Say what a column of an export most likely is.
 
     Parameters
     ----------
@@ -111,8 +103,8 @@ def profile_column(
     Examples
     --------
     >>> profile = profile_column(pd.Series(["9", "10", "3", "0"]), "Q4", "How likely are you to recommend us?")
-    >>> profile.role, profile.low, profile.high, [e.kind for e in profile.evidence]
-    ('nps', 0.0, 10.0, ['values', 'question'])
+    >>> profile.role, profile.low, profile.high
+    ('nps', 0.0, 10.0)
     """
     text = values.astype("str").str.strip()
     text = text[text.notna() & text.ne("")]
@@ -128,38 +120,35 @@ def profile_column(
     low, high = (float(codes.min()), float(codes.max())) if len(codes) else (float("nan"), float("nan"))
     profile = ColumnProfile(
         header, question or header, len(text), len(text) / len(values) if len(values) else 0.0, distinct, low, high,
-        bool((codes % 1 == 0).all()), share, labels, "empty", (),
+        bool((codes % 1 == 0).all()), share, labels, "empty",
     )  # fmt: skip
-    role, evidence = _role(text, profile, neighbours or {})
-    evidence += [Evidence("label", f"{label.code:g} = {label.words}") for label in labels if label.pole]
-    return replace(profile, role=role, evidence=tuple(evidence))
+    twin = f"{header}_NPS_GROUP"
+    if twin in (neighbours or {}) and profile.numbers > 0.9 and profile.whole and 0 <= low <= high <= 10:
+        return replace(profile, role="nps", twin=twin)
+    return replace(profile, role=_role(text, profile))
 
 
-def _role(text: pd.Series, facts: ColumnProfile, neighbours: Mapping[str, pd.Series]) -> tuple[Role, list[Evidence]]:
-    """What the facts of a column speak for, and which of them do."""
-    n, low, high, distinct, twin = facts.n, facts.low, facts.high, facts.distinct, f"{facts.header}_NPS_GROUP"
+def _role(text: pd.Series, facts: ColumnProfile) -> Role:
+    """What the facts of a column speak for."""
+    n, distinct = facts.n, facts.distinct
     if not n:
-        return "empty", []
-    numeric = facts.numbers > 0.9 and facts.whole
-    values = [Evidence("values", f"whole numbers {low:g} to {high:g}")] if numeric else []
-    if twin in neighbours and numeric and 0 <= low <= high <= 10:
-        return "nps", [*values, Evidence("neighbour", twin)]
+        return "empty"
     asked = asked_for(facts.question)
-    for role in asked:
-        lowest, highest = SCALES[role][0]
-        if numeric and lowest <= low <= high <= highest and len(asked) == 1:
-            return role, [*values, Evidence("question", facts.question)]  # type: ignore[return-value]
+    if len(asked) == 1 and facts.numbers > 0.9 and facts.whole:
+        lowest, highest = SCALES[asked[0]][0]
+        if lowest <= facts.low <= facts.high <= highest:
+            return asked[0]  # type: ignore[return-value]
     if distinct == 1 and n > 1:
-        return "constant", [Evidence("values", str(text.iloc[0])[:40])]
+        return "constant"
     if facts.numbers > 0.9:
-        return "number", values
+        return "number"
     dated = text.str.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{4}-\d\d-\d\dT")
     if dated.mean() > 0.9:
-        return "time", []
+        return "time"
     if distinct == n and not text.str.contains(" ").any():
-        return "id", []
+        return "id"
     long = text[text.str.count(" ").ge(2)]
-    return ("comment" if len(long) > 0.3 * n and long.nunique() > len(long) / 2 else "category"), []
+    return "comment" if len(long) > 0.3 * n and long.nunique() > len(long) / 2 else "category"
 
 
 def asked_for(question: str) -> list[str]:
@@ -190,12 +179,10 @@ def _guess(values: pd.Series) -> Kind:
         return "number"
     if not isinstance(values.dtype, pd.StringDtype):
         return "category"
-    for part in (values.iloc[:1000], values):  # most columns of words show it at once
-        filled = part[part.str.strip() != ""].dropna()
-        leading_zero = filled.str.match(r"[-+]?0\d")
-        if filled.empty or leading_zero.any() or pd.to_numeric(filled, errors="coerce").isna().any():
-            return "category"
-    return "number"
+    filled = values[values.str.strip() != ""].dropna()
+    leading_zero = filled.str.match(r"[-+]?0\d")
+    wordy = filled.empty or leading_zero.any() or pd.to_numeric(filled, errors="coerce").isna().any()
+    return "category" if wordy else "number"
 
 
 def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Mapped]) -> list[Doubt]:
@@ -242,7 +229,7 @@ def _doubt_source(name: str, rule: Rule, source: Mapped) -> list[Doubt]:
         *([Doubt(name, "meaning", reason)] if asked and name not in asked and not rule.scale else []),
         *_doubt_group(name, rule, header, values, source),
         *_doubt_type(name, values, source),
-        *_doubt_direction(name, rule, question, values),
+        *_doubt_direction(name, rule, question, values, source.raw.remarks),
     ]
 
 
@@ -288,10 +275,10 @@ def _doubt_type(name: str, values: pd.Series, source: Mapped) -> list[Doubt]:
     return doubts
 
 
-def _doubt_direction(name: str, rule: Rule, question: str, values: pd.Series) -> list[Doubt]:
-    """Doubts on which end of a scale is the good one, from its labels and from the way it is asked."""
+def _doubt_direction(name: str, rule: Rule, question: str, values: pd.Series, remarks: Sequence[str]) -> list[Doubt]:
+    """Doubts on which end of a scale is the good one, from its labels, remarks beside the table and how it is asked."""
     low, high = rule.scale or SCALES[name][0]
-    labels = _read_labels(rule, values, question)
+    labels = _read_labels(rule, values, " ".join([question, *remarks]))
     best, worst = ([label for label in labels if label.pole == side] for side in (1, -1))
     middle = (low + high) / 2
     ends = [

@@ -88,11 +88,8 @@ def read_numbers(cells: pd.Series, spec: Field, reading: Reading) -> Numbers:
 
 def _is_pointed(text: pd.Series) -> bool:
     """Whether every point may group thousands: no cell has a point that can only stand before decimals."""
-    for part in (text.iloc[:1000], text):
-        pointed = part[part.str.contains(".", regex=False).fillna(False)]
-        if not pointed.str.fullmatch(f"[+-]?{_POINTS}").all():
-            return False
-    return len(pointed) > 0
+    pointed = text[text.str.contains(".", regex=False).fillna(False)]
+    return len(pointed) > 0 and bool(pointed.str.fullmatch(f"[+-]?{_POINTS}").all())
 
 
 def _read_figures(

@@ -26,9 +26,14 @@ def group_columns(frame: pd.DataFrame, table: str) -> list[str]:
 
 def brand_columns(tables: Tables) -> dict[str, list[str]]:
     """Columns that name companies or brands, with the values of those that hold several."""
-    frames = [frame for name in DATED if (frame := getattr(tables, name)) is not None]
-    values = {c: sorted({str(v) for f in frames if c in f for v in f[c].dropna()}) for c in BRANDS}
+    values = {column: _values(tables, column) for column in BRANDS}
     return {column: names for column, names in values.items() if len(names) > 1}
+
+
+def _values(tables: Tables, column: str) -> list[str]:
+    """What a column of any table holds, in order."""
+    frames = [f for name in DATED if (f := getattr(tables, name)) is not None and column in f]
+    return sorted({str(value) for frame in frames for value in frame[column].dropna()})
 
 
 def several_brands(tables: Tables, by: str | None) -> list[str]:
@@ -49,8 +54,7 @@ def parts_of(tables: Tables, by: str) -> list[str]:
     ValueError
         If no table has the column, or it is empty.
     """
-    frames = [frame for name in DATED if (frame := getattr(tables, name)) is not None and by in frame]
-    values = sorted({str(value) for frame in frames for value in frame[by].dropna()})
+    values = _values(tables, by)
     if not values:
         raise ValueError(
             f"[report] by = {by!r}: no survey, complaint or contact has a value there. Name a column that a map keeps, "

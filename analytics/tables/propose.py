@@ -264,8 +264,8 @@ def _evidence(profile: ColumnProfile) -> str:
     numbers = (
         f"{'whole ' * profile.whole}numbers {profile.low:g} to {profile.high:g}" if profile.numbers > READABLE else ""
     )
-    beside = [f"{e.detail} beside it" for e in profile.evidence if e.kind == "neighbour"]
-    labels = [e.detail for e in profile.evidence if e.kind == "label"][:2]
+    beside = [f"{profile.twin} beside it"] if profile.twin else []
+    labels = [f"{label.code:g} = {label.words}" for label in profile.labels if label.pole][:2]
     asked = [f"question {profile.question[:90]!r}"] if profile.question != profile.header else []
     kind = profile.role if profile.role not in ("number", *SCALES) else ""
     better = "nothing says that lower is better" if 1 < profile.high <= 10 and profile.whole else ""

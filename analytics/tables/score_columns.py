@@ -115,8 +115,7 @@ def _may_be_score(profile: ColumnProfile, values: pd.Series, kind: str) -> bool:
     """Whether a column that is none for sure holds answers of a scale, or is called a score."""
     named = bool(kind or HEADER["score"].search(profile.question))
     scaled = profile.numbers > READABLE and profile.whole and 0 <= profile.low <= profile.high <= 10
-    worded = named or (profile.distinct <= MOST_WORDS and values.dropna().astype("str").str.fullmatch(FACES).all())
-    if profile.distinct > 1 and ((scaled and (named or _spanned(profile))) or (worded and _is_worded(values))):
+    if profile.distinct > 1 and ((scaled and (named or _spanned(profile))) or _is_worded(values, named)):
         return True
     called = (kind or HEADER["rated"].search(profile.question)) and not HEADER["other"].search(profile.question)
     return bool(called) and 1 < profile.distinct <= min(MOST_VALUES, profile.n - 1)
@@ -128,10 +127,12 @@ def _spanned(profile: ColumnProfile) -> str:
     return next(spans, "")
 
 
-def _is_worded(values: pd.Series) -> bool:
-    """Whether a column is a scale in words: a few answers, most of them good or bad."""
+def _is_worded(values: pd.Series, named: bool) -> bool:
+    """Whether a column is a scale in words or faces: a few answers, good and bad ones where it is not called so."""
     words = values.dropna().astype("str").str.strip().loc[lambda s: s.ne("")].unique()
-    return 2 <= len(words) <= MOST_WORDS and sum(pole(str(w)) != 0 for w in words) > len(words) / 2
+    poles = [pole(str(w)) for w in words] if 2 <= len(words) <= MOST_WORDS else []
+    lone = all(w.isalpha() or re.fullmatch(FACES, w) for w in words) and {*poles} >= {1, -1}
+    return sum(map(bool, poles)) > len(poles) / 2 and (named or lone)
 
 
 def _which(profile: ColumnProfile, values: pd.Series, means: bool) -> Question:
@@ -167,7 +168,8 @@ def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -
     cells = pd.Series(values.dropna().astype("str").map(tidy).unique(), dtype="str")
     cells = cells[cells.ne("")]
     labels = cells.map(parse_label)
-    codes = pd.to_numeric(cells, errors="coerce").fillna(labels.map(lambda label: label.code if label else None))
+    coded = pd.Series([label.code if label else None for label in labels], cells.index, dtype="float64")
+    codes = pd.to_numeric(cells, errors="coerce").fillna(coded)
     choices = []
     scales = [(name, *scale) for name in sorted(SCALES, key=lambda name: name != mapped) for scale in SCALES[name]]
     for name, low, high in scales:

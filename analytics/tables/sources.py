@@ -21,7 +21,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 import pandas as pd
 
-from analytics.tables.asides import find_asides
+from analytics.tables.asides import NOTE, find_asides
 from analytics.tables.encoding import first_line, to_utf8
 from analytics.tables.layout import LOOKED_AT, MAX_COLUMNS, Header, Place, extent, find_header, name_columns, tidy
 from analytics.tables.ragged import repair_rows
@@ -44,7 +44,7 @@ class Raw:
     The frame's index is the row in the source, counted from 1 below the header. `aliases` are further names that a
     column answers to, where an export has several header rows. `broken` holds (row, text, reason) of what is no row of
     the table, `repaired` the same of rows in the frame that had to be put together again; `zone` is the one that the
-    header names.
+    header names, `remarks` are the lines above the header and under the table.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Raw:
     warnings: tuple[str, ...] = ()
     repaired: tuple[tuple[int, str, str], ...] = ()
     zone: str | None = None
+    remarks: tuple[str, ...] = ()
 
 
 def read_file(path: str | Path) -> pd.DataFrame:
@@ -280,7 +281,8 @@ def _settle(
         warnings += (f"{name}: {len(whole):,} rows had too many fields and were put together again.",)
     frame = frame.set_axis(names, axis=1)
     warnings += header.warnings
-    return Raw(name, frame, digest, aliases, tuple(sorted(broken)), tuple(warnings), tuple(whole), header.zone)
+    remarks = (*header.above, *(text.strip('"') for number, text in notes.items() if reasons[number] == NOTE))
+    return Raw(name, frame, digest, aliases, tuple(sorted(broken)), tuple(warnings), tuple(whole), header.zone, remarks)
 
 
 def _ragged_reason(fields: int, width: int) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import pandas as pd
 
 LONGEST_FIGURE = 100  # characters; nothing longer is a number or a time, so no pattern is tried on it
-MANY = 50_000  # distinct values of a column from which lengths are compared before words
 NO_ID = ["", "nan", "null", "<na>", "nat", "#n/a", r"\n"]  # how exports write "nothing" where 'none' could be a word
 NO_VALUE = [*NO_ID, "none", "na", "n/a", "-", "--", "."]
 
@@ -56,13 +55,8 @@ def as_text(cells: pd.Series) -> pd.Series:
 
 
 def is_one_of(text: pd.Series, words: Collection[str]) -> pd.Series:
-    """Whether a text is one of some short words, in capitals or not; of many texts only those as short are compared."""
-    if len(text) < MANY:
-        return text.str.lower().isin(words)
-    short = (text.str.len() <= max(map(len, words))).fillna(False).astype(bool)
-    if short.any():
-        short[short] = text[short].str.lower().isin(words)
-    return short
+    """Whether a text is one of some short words, in capitals or not."""
+    return text.str.lower().isin(words)
 
 
 def unify(text: pd.Series) -> pd.Series:

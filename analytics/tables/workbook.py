@@ -3,9 +3,11 @@
 import datetime as dt
 import fnmatch
 import glob
+import html
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +18,6 @@ from analytics.tables.layout import LOOKED_AT, is_value
 WORKBOOKS = (".xlsx", ".xlsm")
 UNPACKED = 1 << 30  # bytes of a workbook's parts; a million rows of ten columns take half of it
 MOST_CELLS = 12_000_000  # of a sheet, blank ones within its used area included
-_GAP_ROWS, _GAP_COLUMNS = 1_000, 100  # blank rows or columns after which a table has ended
 _EXACT = 10**15  # a workbook keeps fifteen digits of a number
 _BLOCK = 1 << 22
 _CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*(?<!/)>')
@@ -27,7 +28,6 @@ _PART = re.compile(r"xl/worksheets/[^/]+\.xml")
 class _Used:
     """Where a part of a workbook has filled cells, and how many hold an error."""
 
-    cells: int = 0
     errors: int = 0
     rows: set[bytes] = field(default_factory=set)
     columns: set[bytes] = field(default_factory=set)
@@ -35,7 +35,6 @@ class _Used:
     def add(self, xml: bytes) -> None:
         """Count the cells of a piece of a sheet."""
         cells = _CELL.findall(xml)
-        self.cells += len(cells)
         self.errors += xml.count(b't="e"')
         self.columns.update(column for column, _ in cells)
         self.rows.update(row for _, row in cells)
@@ -62,12 +61,12 @@ def name_sheet(name: str, sheet: str | None, pattern: str | None) -> str:
 
 def sheet_names(file: Path) -> list[str]:
     """Names of the sheets of a workbook, in their order; none where it cannot be read."""
-    from python_calamine import CalamineWorkbook
-
     try:
-        return [str(name) for name in CalamineWorkbook.from_path(file).sheet_names]
-    except Exception:  # noqa: BLE001 - whatever the broken zip raises: reading it then says so
-        return []
+        with zipfile.ZipFile(file) as archive, archive.open("xl/workbook.xml") as stream:
+            names = re.findall(rb'<(?:\w+:)?sheet\b[^>]*?\bname="([^"]*)"', stream.read(_BLOCK))
+    except (OSError, KeyError, zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error):
+        return []  # reading it then says why
+    return [html.unescape(name.decode("utf-8", "replace")) for name in names]
 
 
 def read_sheet(data: bytes, name: str, sheet: str | None) -> tuple[list[list[str]], tuple[str, ...]]:
@@ -83,7 +82,7 @@ def read_sheet(data: bytes, name: str, sheet: str | None) -> tuple[list[list[str
     from python_calamine import CalamineWorkbook
 
     try:
-        data, warnings = _bound(data, name)
+        warnings = _bound(data, name)
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
         names = [s.name for s in book.sheets_metadata if str(s.typ).endswith("WorkSheet")]
         if sheet is not None and sheet not in names:
@@ -130,8 +129,14 @@ def _is_table(rows: Sequence[Sequence[object]]) -> bool:
     return widest >= 2 and len(run) >= 2 and (widest > 2 or any(is_value(c) for row in run[1:] for c in row))
 
 
-def _bound(data: bytes, name: str) -> tuple[bytes, list[str]]:
-    """The workbook, without cells far from its tables, after a look at what unpacking it would take."""
+def _bound(data: bytes, name: str) -> tuple[str, ...]:
+    """Look at what unpacking a workbook would take, and at the errors in its cells.
+
+    Raises
+    ------
+    ValueError
+        If it unpacks or reaches beyond bounds.
+    """
     archive = zipfile.ZipFile(io.BytesIO(data))
     parts = [part for part in archive.infolist() if part.filename.endswith((".xml", ".rels"))]
     size = sum(part.file_size for part in parts)
@@ -140,22 +145,13 @@ def _bound(data: bytes, name: str) -> tuple[bytes, list[str]]:
             f"{name}: unpacks to {size / 2**30:.1f} GiB, more than the {UNPACKED / 2**30:.0f} GiB that are read. Save "
             "the sheet as CSV, or as several workbooks."
         )
-    warnings: list[str] = []
-    far: dict[str, tuple[int, int]] = {}
-    for part in parts:
-        used = _scan(archive, part)  # also checks the size and checksum that the archive states
-        if not _PART.fullmatch(part.filename):
-            continue
-        if used.errors:
-            warnings.append(f"{name}: {used.errors:,} cells hold an error such as #N/A and were read as blank.")
-        if used.area > MOST_CELLS:
-            far[part.filename] = _dense(used)
-            if used.cells > MOST_CELLS or far[part.filename][0] * far[part.filename][1] > MOST_CELLS:
-                raise _Refusal(f"{name}: a sheet reaches over {used.area:,} cells. Save the table as CSV.")
-    if not far:
-        return data, warnings
-    warnings.append(f"{name}: cells far below or beside the table were left out. Delete them from the workbook.")
-    return _without_far_cells(archive, far), warnings
+    scanned = [_scan(archive, part) for part in parts]  # also checks the size and checksum that the archive states
+    if (area := max((used.area for used in scanned), default=0)) > MOST_CELLS:
+        raise _Refusal(
+            f"{name}: a sheet reaches over {area:,} cells. Delete what stands far from its table, or save that as CSV."
+        )
+    errors = sum(used.errors for used in scanned)
+    return (f"{name}: {errors:,} cells hold an error such as #N/A and were read as blank.",) * bool(errors)
 
 
 def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Used:
@@ -172,43 +168,11 @@ def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Used:
     return used
 
 
-def _dense(used: _Used) -> tuple[int, int]:
-    """Last row and column before the first long gap."""
-    return _before_gap(map(int, used.rows), _GAP_ROWS), _before_gap(map(_column_number, used.columns), _GAP_COLUMNS)
-
-
-def _before_gap(places: "map[int]", gap: int) -> int:
-    last = 0
-    for place in sorted(places):
-        if last and place - last > gap:
-            break
-        last = place
-    return last
-
-
 def _column_number(letters: bytes) -> int:
     number = 0
     for letter in letters:
         number = number * 26 + letter - 64
     return number
-
-
-def _without_far_cells(archive: zipfile.ZipFile, far: dict[str, tuple[int, int]]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as copy:
-        for part in archive.infolist():
-            content = archive.read(part)
-            if part.filename in far:
-                last_row, last_column = far[part.filename]
-
-                def keep(cell: re.Match[bytes], rows: int = last_row, columns: int = last_column) -> bytes:
-                    near = int(cell[2]) <= rows and _column_number(cell[1]) <= columns
-                    return cell[0] if near else b""
-
-                content = re.sub(rb"<dimension[^>]*/>", b"", content)
-                content = re.sub(rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*(?:/>|(?<!/)>.*?</c>)', keep, content, flags=re.S)
-            copy.writestr(part, content)
-    return buffer.getvalue()
 
 
 def _to_text(value: object) -> str:

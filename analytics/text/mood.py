@@ -93,9 +93,6 @@ def heed_mood(tables: Tables) -> Tables:
     """
     log = tables.log or ReadLog()
     doubts = doubt_mood(tables.surveys, log.scales) if tables.surveys is not None else []
-    open_ends = [d for d in doubts if d.column not in log.directed]
-    if open_ends:
-        raise DataContractError([("surveys", d.column, str(d)) for d in open_ends])
-    if not doubts:
-        return tables
+    if open_ends := [("surveys", d.column, str(d)) for d in doubts if d.column not in log.directed]:
+        raise DataContractError(open_ends)
     return replace(tables, log=replace(log, warnings=(*log.warnings, *(f"surveys, {d}" for d in doubts))))

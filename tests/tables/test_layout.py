@@ -275,14 +275,13 @@ def test_errors_are_blank_and_counted_and_long_ids_are_kept_as_far_as_the_workbo
     assert "1 cells hold an error" in raw.warnings[0]
 
 
-def test_a_far_cell_costs_nothing_and_is_said(tmp_path):
+def test_a_far_cell_is_refused_with_what_to_do(tmp_path):
     path = book(tmp_path, {"A": [["id", "nps"], *([f"r{i}", i % 11] for i in range(20))]})
     out = openpyxl.load_workbook(path)
     out["A"]["XFD1048576"] = "x"
     out.save(path)
-    raw = read_raw(path, "b")
-    assert raw.frame.shape == (20, 2)
-    assert "cells far below or beside the table were left out" in raw.warnings[0]
+    with pytest.raises(ValueError, match="reaches over 17,179,869,184 cells. Delete what stands far from its table"):
+        read_raw(path, "b")
 
 
 def test_a_workbook_that_unpacks_beyond_bounds_or_lies_about_it_is_refused(tmp_path, monkeypatch):
