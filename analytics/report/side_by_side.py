@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.special import ndtr
-from scipy.stats import false_discovery_control
+from scipy.stats import false_discovery_control, t
 
 from analytics.contrast.clocks import CLOCKS, summarise_clock
 from analytics.measures.discoveries import detectable, discovery_threshold, mark_differences
@@ -191,7 +191,8 @@ def _clock(side: Story, clock: str) -> Iterator[_Figure]:
     longer = cases[clock].gt(e.value).astype(float)
     sample = Sample.of(np.ones(len(cases)), cases.get("customer_id"))
     wider = math.sqrt(len(cases) / sample.size(longer.to_numpy(), side.confidence))  # a customer's cases are alike
-    low, high = (e.value + (bound - e.value) * wider for bound in (e.low, e.high))
+    few = t.ppf((1 + side.confidence) / 2, max(count_people(cases) - 1, 1)) / z_score(side.confidence)
+    low, high = (e.value + (bound - e.value) * wider * few for bound in (e.low, e.high))
     yield _Figure(clock, replace(e, low=max(low, 0.0) if low == low else low, high=high), longer, cases)
 
 

@@ -126,12 +126,12 @@ class SentimentModel(ABC):
         rows = np.arange(len(codes))
         losses = [-logs(each[rows, codes], 1e-6) for each in (held_out, shipped, shares)]
         _refuse_unless_better(*losses)
-        figures = {"n": len(codes), "log_loss": _pair(losses[0].mean(), losses[1].mean())}
-        figures["auc"] = _pair(_auc(held_out, codes), _auc(shipped, codes))
+        adapted, before = (round(float(loss.mean()), 4) for loss in losses[:2])
         errors = np.zeros((3, 3), int)
         np.add.at(errors, (codes, held_out.argmax(axis=1)), 1)
         mark = hashlib.sha256("\0".join([*frame["text"], *frame["label"]]).encode()).hexdigest()[:8]
-        card = {"version": f"{self.version}+adapted-{mark}", "errors": errors.tolist(), **figures}
+        card = {"version": f"{self.version}+adapted-{mark}", "errors": errors.tolist(), "n": len(codes)}
+        card["log_loss"] = {"adapted": adapted, "shipped": before}
         return AdaptedModel(self, read, fit_adapted(features, codes), card)
 
 
@@ -148,8 +148,8 @@ class AdaptedModel(SentimentModel):
     head
         Over the base's scores and these features.
     card
-        ``version``, ``errors`` (held-out counts, rows true), ``n``, ``log_loss`` and ``auc``, each for this model and
-        the shipped one.
+        ``version``, ``errors`` (held-out counts, rows true), ``n``, and ``log_loss`` of this model and the
+        shipped one.
     """
 
     base: SentimentModel
@@ -269,14 +269,3 @@ def _refuse_unless_better(adapted: np.ndarray, shipped: np.ndarray, shares: np.n
                 f"on {len(gain)} held-out comments the adapted model does not clearly beat {name}: log loss"
                 f" {adapted.mean():.3f} against {other.mean():.3f}. The shipped model stays."
             )
-
-
-def _auc(probabilities: np.ndarray, codes: np.ndarray) -> float:
-    from sklearn.metrics import roc_auc_score
-
-    ends = codes != 1
-    return float(roc_auc_score(codes[ends] == 2, (probabilities[:, 2] - probabilities[:, 0])[ends]))
-
-
-def _pair(adapted: float, shipped: float) -> dict[str, float]:
-    return {"adapted": round(float(adapted), 4), "shipped": round(float(shipped), 4)}

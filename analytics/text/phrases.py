@@ -79,8 +79,9 @@ def _weigh(a: np.ndarray, b: np.ndarray) -> dict[str, np.ndarray]:
     """Log-odds ratio of phrases that a and b texts hold, and its z."""
     prior = (a + b) * PRIOR
     n_a, n_b, n_0 = a.sum(), b.sum(), prior.sum()
-    odds_a = np.log((a + prior) / (n_a + n_0 - a - prior))
-    odds_b = np.log((b + prior) / (n_b + n_0 - b - prior))
+    odds_a, odds_b = (  # where a side holds one phrase only nothing is left beside it
+        np.log((side + prior) / np.maximum(n + n_0 - side - prior, PRIOR)) for side, n in ((a, n_a), (b, n_b))
+    )
     return {"log_odds": odds_a - odds_b, "z": (odds_a - odds_b) / np.sqrt(1 / (a + prior) + 1 / (b + prior))}
 
 

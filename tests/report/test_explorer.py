@@ -11,13 +11,17 @@ import pytest
 from analytics import load_config, report
 from analytics.publish.blocks import finding
 from analytics.report import actions, explorer, facts, labelling
+from analytics.report.new_themes import toml_of
 from analytics.report.progress import Progress
 from analytics.report.query import Query, recorded_as
 from analytics.report.story import load_story
 from analytics.report.words import THEME_WORDS
+from analytics.text.new_themes import find_new_themes
+from analytics.text.own_themes import fit_themes
 from analytics.text.pages import Pages, Part, key_of
-from analytics.text.readings import find_store, text_hash
+from analytics.text.readings import Reading, find_store, open_session, text_hash
 from analytics.text.redact import redact
+from analytics.theme_settings import Theme
 from tests.text.planted import FILE, measure
 
 THREAD = "Still broken.\n\nOn Tue, 5 May 2026 at 08:12, Care <care@acme.example> wrote:\n> Sorry to hear, Ann Lee!"
@@ -342,11 +346,37 @@ def test_fifty_planted_identifiers_are_shown_nowhere(organisation):
     while not view.buttons["Next"].disabled:
         view.buttons["Next"].click()
         pages.append("".join(shown(view)))
+        for line in view.rows.children:
+            line.children[0].children[1].children[2].click()  # an example of an own theme
+    pages += [view.toml.value, *read_all(story.config), *said_of_new(story), *kept_of_themes(story)]
     kept = texts.save("csv").read_text(encoding="utf-8")
     cells = openpyxl.load_workbook(texts.save("xlsx")).active.values
     kept += "".join(str(cell) for row in cells for cell in row)
     everything = "".join(pages) + kept
     assert not [secret for secret in planted["secret"] if secret in everything]
+
+
+def read_all(config):
+    """What a reader is shown of all texts, and what is kept of the readings."""
+    session, pages = open_session(config, "2025-03", "Ann", 60), []
+    while session.text is not None:
+        pages.append(session.text)
+        session.keep(Reading("negative"))
+    return [*pages, find_store(config).path.read_text(encoding="utf-8")]
+
+
+def said_of_new(story):
+    """What is said of groups of texts that no theme covers, three people being enough for one."""
+    groups = find_new_themes(story._texts["text"], ["2025-03"] * len(story._texts), minimum=3)
+    assert len(groups)
+    return [str(groups.drop(columns="centre").to_dict()), *(toml_of(group) for _, group in groups.iterrows())]
+
+
+def kept_of_themes(story):
+    """What is kept of an own theme that the texts as written have taught."""
+    theme = Theme(label="all", examples=story._texts["text"].tolist()[:30])
+    fit_themes(story.config.model_copy(update={"themes": {"all": theme}}), story.earliest())
+    return [file.read_bytes().decode("latin-1") for file in story.config.derived("themes").glob("*.npz")]
 
 
 def plant(planted):

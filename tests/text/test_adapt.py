@@ -45,7 +45,6 @@ def test_the_organisations_own_words_are_learnt() -> None:
     adapted = shipped.adapt(texts, ratings)
     assert adapted.predict(["What a splork", "What a grunkle"]).tolist() == ["positive", "negative"]
     assert adapted.card["log_loss"]["adapted"] < adapted.card["log_loss"]["shipped"]
-    assert adapted.card["auc"]["adapted"] > adapted.card["auc"]["shipped"]
     assert adapted.errors.sum() == 200
     np.testing.assert_allclose(adapted.predict_proba(["", "splork"]).sum(axis=1), 1)
     assert adapted.predict_proba([]).shape == (0, 3)

@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import cohen_kappa_score
 
 from analytics.measures.discoveries import discovery_threshold
 from analytics.tables.demo import comments as demo_comments
@@ -97,6 +98,19 @@ def test_groups_do_not_hang_on_the_order_of_rows(embed) -> None:
     again = find_new_themes(texts[order], periods[order], people[order], embed=embed, tag=untagged)
     assert groups["examples"].tolist() == again["examples"].tolist()
     assert [sorted(order[places]) for places in again["members"]] == [sorted(m) for m in groups["members"]]
+
+
+def test_kappa_of_two_orders_of_rows_is_one_where_nobody_is_known_and_lines_are_repeated(embed) -> None:
+    texts, periods, _ = (column.reset_index(drop=True) for column in draw_months(1, share=0.25))
+    texts, periods = pd.concat([texts, texts[::3]], ignore_index=True), pd.concat([periods, periods[::3]])
+    order = np.random.default_rng(3).permutation(len(texts))
+    labels = []
+    for places in (np.arange(len(texts)), order):
+        groups = find_new_themes(texts.iloc[places], periods.iloc[places], embed=embed, tag=untagged)
+        labels.append(pd.Series("none", range(len(texts))))
+        for example, members in zip(groups["examples"].str[0], groups["members"], strict=True):
+            labels[-1][places[members]] = example
+    assert cohen_kappa_score(*labels) >= 0.9 and labels[0].nunique() > 2
 
 
 def test_a_group_keeps_its_id_over_months(embed, tmp_path) -> None:
