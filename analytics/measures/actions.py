@@ -14,6 +14,7 @@ from analytics.measures.scores import perceived_points
 from analytics.measures.suppress import count_people
 from analytics.tables.cases import build_cases
 from analytics.tables.maps import SCALES
+from analytics.tables.parts import link_columns
 from analytics.tables.periods import Frequency, parse_period, period_of
 from analytics.tables.schema import NotMeasured, Tables, require
 
@@ -153,22 +154,12 @@ def _leaving(customers: pd.DataFrame, frequency: Frequency) -> pd.DataFrame:
 
 def _inside(points: pd.DataFrame, tables: Tables, action: Action) -> pd.Series:
     """Whether a row is of the action's group; all are where it was for everybody."""
-    inside = pd.Series(True, index=points.index)
+    inside, cells = pd.Series(True, index=points.index), link_columns(points, tables, [*action.group])
     for column, value in action.group.items():
-        inside &= _group_of(points, tables, column).astype("str").eq(value).fillna(value=False).astype(bool)
+        if column not in cells:
+            raise NotMeasured(f"no column {column} tells whom an action was for", needed_for="what we changed")
+        inside &= cells[column].astype("str").eq(value).fillna(value=False).astype(bool)
     return inside
-
-
-def _group_of(points: pd.DataFrame, tables: Tables, column: str) -> pd.Series:
-    """A column of the rows themselves, of the contact or case that they name, or of the customer."""
-    if column in points:
-        return points[column]
-    for table, key in (("contacts", "contact_id"), ("contacts", "case_id"), ("customers", "customer_id")):
-        frame: pd.DataFrame | None = getattr(tables, table)
-        if frame is not None and column in frame and key in frame and key in points:
-            first = frame.dropna(subset=[key]).drop_duplicates(key).set_index(key)[column]
-            return points[key].map(first)
-    raise NotMeasured(f"no column {column} tells whom an action was for", needed_for="what we changed")
 
 
 def _series(

@@ -31,6 +31,7 @@ from analytics.report.section import Section, gather, section, section_of
 from analytics.report.story import Story
 from analytics.report.texts import RECENT
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, listed, people_by, say, table_of
+from analytics.tables.parts import link_columns
 from analytics.tables.schema import NotMeasured
 from analytics.text.phrases import distinctive_phrases
 from analytics.text.read_sets import COMPLAINT, LEAVING
@@ -72,8 +73,8 @@ def show_asked(story: Story) -> Section:
 def show_weighted(story: Story) -> Section:
     """The leading score as answered, raked, and by inverse propensity, with what each assumes."""
     lead, invited = story.survey_lead, story.invitations
-    frame = _with_case(story, invited)
-    columns = [c for c in ("segment", "channel", "team", "survey") if c in frame]
+    linked = link_columns(invited, story.tables, ("segment", "channel", "team", "survey"))
+    columns, frame = [*linked], invited.assign(**linked)
     if not columns:
         raise NotMeasured("nothing is known of those asked (segment, channel, team)", needed_for="weighting")
     answers = frame[frame[lead.column].notna()]
@@ -104,18 +105,6 @@ def _assumption(weighting: Weighting) -> str:
     costs = {"trimmed": weighting.trimmed, "unheard": unheard, "unmet": unmet}
     told = [say(f"weighting.{cost}", **facts, **costs) for cost, value in costs.items() if value]
     return " ".join([say("weighting.assumes", **facts), *told])
-
-
-def _with_case(story: Story, invited: pd.DataFrame) -> pd.DataFrame:
-    """Invitations with what is known of their customer and contact."""
-    frame, known = invited, story.tables
-    for table, key, columns in (
-        (known.customers, "customer_id", ["segment"]), (known.contacts, "contact_id", ["channel", "team"]),
-    ):  # fmt: skip
-        further = [c for c in columns if table is not None and c in table and key in frame and c not in frame]
-        if table is not None and further:
-            frame = frame.join(table.drop_duplicates(key).set_index(key)[further], on=key)
-    return frame
 
 
 @section

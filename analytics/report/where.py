@@ -11,6 +11,7 @@ from pandas.api import types
 
 from analytics.config import suggest
 from analytics.measures.suppress import count_people
+from analytics.tables.parts import link_columns
 from analytics.tables.schema import STAMPS, TABLE_NAMES, Tables
 
 TOKEN = re.compile(
@@ -23,7 +24,6 @@ SIGNS: dict[type[ast.cmpop], str] = {  # and the method of a Series that compare
 SAME = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
 NEEDS = {"words": "=, !=, in or not in", "flags": "=, !=, in or not in", "times": "<, <=, > or >="}
 KEYWORDS = ("and", "or", "not", "in")
-LINKS = (("contacts", "contact_id"), ("contacts", "case_id"), ("customers", "customer_id"))  # whose columns rows share
 FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -141,7 +141,7 @@ def narrow(tables: Tables, where: str) -> tuple[Tables, Narrowing]:
     rows = Rows(where)
     frames = {name: frame for name in TABLE_NAMES if (frame := getattr(tables, name)) is not None}
     rows.check([*frames.values()])
-    judged = {name: rows.judge(_linked(frame, name, tables, rows.columns)) for name, frame in frames.items()}
+    judged = {name: rows.judge(link_columns(frame, tables, rows.columns, name)) for name, frame in frames.items()}
     if "customers" in frames and not {*rows.columns} <= {*frames["customers"]}:
         theirs = (frames[name][judged[name]] for name in STAMPS if name in frames)
         ids = {i for frame in theirs if "customer_id" in frame for i in frame["customer_id"]}
@@ -150,20 +150,6 @@ def narrow(tables: Tables, where: str) -> tuple[Tables, Narrowing]:
     sizes = [(name, len(frames[name]), int(known.sum()), int(known.isna().sum())) for name, known in judged.items()]
     counts = pd.DataFrame(sizes, columns=["table", "whole", "kept", "unknown"])
     return Tables(**parts, log=tables.log), Narrowing(rows, tables, counts)
-
-
-def _linked(frame: pd.DataFrame, table: str, tables: Tables, columns: Sequence[str]) -> pd.DataFrame:
-    """Columns of a table; where a value is missing that of the row's contact, then of its customer."""
-    cells = {column: frame[column] for column in columns if column in frame}
-    for source, key in LINKS:
-        other = getattr(tables, source)
-        if source == table or other is None or key not in other or key not in frame:
-            continue
-        first = other.dropna(subset=[key]).drop_duplicates(key).set_index(key)
-        for column in first.columns.intersection(columns):
-            values = first[column].reindex(frame[key]).set_axis(frame.index)
-            cells[column] = cells[column].fillna(values) if column in cells else values
-    return pd.DataFrame(cells, index=frame.index)
 
 
 def count_sides(kept: Tables, whole: Tables) -> tuple[int, int]:

@@ -1,5 +1,7 @@
 """Parts of a file that are compared and never averaged in silence: columns that group its rows, companies, brands."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from analytics.tables.schema import FIELDS, TEXT_SCORES, Tables
@@ -7,6 +9,7 @@ from analytics.tables.schema import FIELDS, TEXT_SCORES, Tables
 BRANDS = {"company": "companies", "brand": "brands", "organisation": "organisations", "organization": "organizations"}
 PERSONS = {"agent", "agent_name", "customer_name", "name", "supervisor", "manager", "author"}  # no group names a person
 MOST = 30  # values of a column that still groups
+LINKS = (("contacts", "contact_id"), ("contacts", "case_id"), ("customers", "customer_id"))  # whose columns rows share
 DATED = ("surveys", "complaints", "contacts")
 
 
@@ -82,3 +85,20 @@ def only_part(tables: Tables, by: str | None, value: str) -> Tables:
         ids = {i for frame in kept.values() if "customer_id" in frame for i in frame["customer_id"].dropna()}
         customers = customers[customers["customer_id"].isin(ids)] if ids else None
     return Tables(**kept, customers=customers, log=tables.log)
+
+
+def link_columns(frame: pd.DataFrame, tables: Tables, columns: Sequence[str], table: str = "") -> pd.DataFrame:
+    """Columns of some rows (of `table`), where a value is missing that of their contact, then of their customer.
+
+    A column that is nowhere is left out.
+    """
+    cells = {column: frame[column] for column in columns if column in frame}
+    for source, key in LINKS:
+        other = getattr(tables, source)
+        if source == table or other is None or key not in other or key not in frame:
+            continue
+        first = other.dropna(subset=[key]).drop_duplicates(key).set_index(key)
+        for column in first.columns.intersection(columns):
+            values = first[column].reindex(frame[key]).set_axis(frame.index)
+            cells[column] = cells[column].fillna(values) if column in cells else values
+    return pd.DataFrame(cells, index=frame.index)
