@@ -148,7 +148,8 @@ class Source(Section):
 class ReportSettings(Section):
     """What the report leads with, how often it is made, and on what paper.
 
-    `by` names a column, such as company: each of its values then gets a report of its own.
+    `by` names a column, such as company: each of its values then gets a report of its own. What matters most is ordered
+    by customers who are worse off; one who leaves counts as `leaver_counts_as` of them.
     """
 
     score: Literal["nps", "csat", "ces"] | None = None
@@ -157,6 +158,7 @@ class ReportSettings(Section):
     confidence: float = Field(default=0.95, gt=0.5, lt=1)
     output: str = "reports"
     by: str | None = None
+    leaver_counts_as: float = Field(default=10, ge=1)  # in the demo one in ten to twenty of the unhappy leaves for it
 
 
 class Strategy(Section):

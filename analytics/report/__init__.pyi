@@ -69,9 +69,6 @@ from .leaving import (
 from .leaving import (
     show_said_against_silent as show_said_against_silent,
 )
-from .leaving import (
-    show_said_and_silent as show_said_and_silent,
-)
 from .new_themes import show_new_themes as show_new_themes
 from .operations import (
     build_operations_page_one as build_operations_page_one,

@@ -16,7 +16,7 @@ from analytics.publish.format import address, write_interval
 from analytics.report import tested, words
 from analytics.report.section import Stake
 from analytics.report.story import Story
-from analytics.report.words import WORDS, capital, estimate_of, finding_of, listed, say
+from analytics.report.words import WORDS, capital, estimate_of, finding_of, least_seen, listed, say
 
 TOLD = 3  # figures told one by one, the surest first
 PERIODS = ((24.0, "day"), (1.0, "hour"), (1 / 60, "minute"), (1 / 3600, "second"))  # hours, and what they are called
@@ -47,8 +47,8 @@ def _finding(story: Story, table: Bands) -> blocks.Block:
     """The score at both ends of a recorded figure, and how far apart they are among cases of the same kind."""
     ends = table.frame.iloc[0], table.frame.iloc[-1]
     best, worst = ends if table.difference < 0 else ends[::-1]
-    alike = f" among cases of the same {listed(list(table.by))}" if table.by else ""
-    gap = f": {told}{alike}" if (told := _gap(worst, table.outcome)) else ""
+    told, by = _gap(worst, table.outcome), listed(list(table.by))
+    gap = say("bands.gap" if by else "bands.gap_of_all", gap=told, by=by) if told else ""
     figures = {"best": estimate_of(best), "worst": estimate_of(worst)}
     places = {"at_best": _where(story, table, best), "at_worst": _where(story, table, worst, "it")}
     sentence = say("bands.ends", score=_score(table), gap=gap, n=table.n, **figures, **places)
@@ -88,10 +88,10 @@ def _band(story: Story, table: Bands, row: pd.Series) -> str:
 
 
 def _ends(row: pd.Series, write: Callable[[float], str], whole: bool) -> str:
-    """The ends of a band in words: 'up to 3 minutes', 'more than 1 day', '2 minutes to 5 minutes'."""
+    """The ends of a band in words: 'up to 3 minutes', 'more than 1 day', 'at least twice'."""
     low, high = row["above"], row["upto"]
     if math.isinf(high):
-        return f"more than {write(low)}"
+        return f"at least {write(low + 1)}" if whole else f"more than {write(low)}"
     if math.isinf(low):
         return f"{'' if high == 0 else 'up to '}{write(high)}"
     return write(high) if whole and high == low + 1 else f"{write(low)} to {write(high)}"
@@ -125,6 +125,7 @@ def _chart(story: Story, table: Bands) -> blocks.Block:
 def _others(story: Story, tables: list[Bands]) -> list[str]:
     """In one line each: what else goes with the score, what does so in some segments, and what does not."""
     kinds: dict[str, list[str]] = {"as_well": [], "opposed": [], "alike": [], "unclear": []}
+    unseen = [table.seen for table in tables if not (table.opposed or table.differs or table.alike)]
     for table in tables:
         scale, places = SCALES[table.outcome]
         name, seen = _called(story, table), f"{table.seen * scale:.{places}f} points"
@@ -135,8 +136,9 @@ def _others(story: Story, tables: list[Bands]) -> list[str]:
         elif table.alike:
             kinds["alike"].append(f"{name} ({least} to {most} in every band; {seen} would have been seen)")
         else:
-            kinds["unclear"].append(f"{name} ({seen})")
-    return [say(f"bands.{kind}", names=names) for kind, names in kinds.items() if names]
+            kinds["unclear"].append(name)
+    facts = {"seen": least_seen(max(unseen, default=0.0), tables[0].frame["unit"].iloc[0]) if tables else ""}
+    return [say(f"bands.{kind}", names=names, **facts) for kind, names in kinds.items() if names]
 
 
 def _stakes(story: Story, table: Bands) -> list[Stake]:

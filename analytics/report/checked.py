@@ -86,7 +86,8 @@ def check_share(
     else:
         earlier = _by_earlier(label, texts, past, readings[label], confidence)
         if earlier.method == "not known":
-            refuse_long(texts["text"], "shares of what texts say")
+            what = "who says that they are leaving" if label == LEAVING else "shares of what texts say"
+            refuse_long(texts["text"], what)
         long = past.loc[texts.index, "words"].median() > TESTED_WORDS
         best = earlier if long else min(_by_others(label, texts, model, confidence), earlier, key=_width)
         share = CheckedShare(best.estimate, best.method, *earlier[2:])
@@ -138,7 +139,7 @@ def describe_check(share: Any) -> str:  # noqa: ANN401
     alike = f"{share.alike:.0%} of this period's texts are like those"
     if share.method == "read":
         return f"checked by {texts}" + ("" if np.isnan(share.alike) else f": {alike}")
-    others = "with the margin that readers of other organisations' texts found"
+    others = "within the margin found in other organisations' texts"
     return f"{others}; the {texts} are too old: only {alike}" if share.alike < ALIKE else others
 
 

@@ -54,24 +54,25 @@ def show_explanation(story: Story) -> Section:
 
 
 def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
-    """One open problem: what customers say, what the operation recorded, what differs."""
+    """One open problem: what customers say, what the operation recorded, what differs; one line where nothing does."""
     diagnosis = tested.diagnosis(story, key, tested.cut(story))
     problem, frame = diagnosis.problem, diagnosis.frame
     name = name_problem(problem, story)
     like = f" of the same {listed(list(diagnosis.by))}" if diagnosis.by else ""
-    part, company = f"{diagnosis.compared:,} of", _company_says(diagnosis)
-    part = "all" if diagnosis.compared == diagnosis.n else part
-    compared = say("explanation.compared", span=story.span, part=part, x=diagnosis, like=like, company=company)
+    part = f"all {diagnosis.n:,}" if diagnosis.compared == diagnosis.n else f"{diagnosis.compared:,} of {diagnosis.n:,}"
+    facts = {"part": part, "like": like, "company": _company_says(diagnosis)}
+    compared = say("explanation.compared", span=story.span, x=diagnosis, **facts)
     lines = [compared, *_differences(frame)]
     if problem.key == DISPUTED.column and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
         lines.append(words.UNTIMELY)
-    evidence = [problem.evidence]
+    evidence, alike = [problem.evidence], _alike(frame) if key != DISPUTED.column and not frame["differs"].any() else ""
     sentence = say("explanation.named", name=name, figure=problem.evidence, period=story.period.label)
+    sentence += say("explanation.unexplained", seen=alike) if alike else ""
     head, account = blocks.prose(f"### {capital(name)}"), "\n".join(f"- {line}" for line in lines)
     people = tested.people_of(story, problem)
     told = blocks.finding(sentence, evidence, people=people)
     told = opened(told, blaming(problem.key)) if problem.key in story.themes.names else told
-    return [head, told, blocks.prose(account, evidence)]
+    return [head, told, blocks.tagged(blocks.prose(account, evidence), appendix=bool(alike))]
 
 
 def name_problem(problem: Problem, story: Story) -> str:
@@ -99,13 +100,19 @@ def _differences(frame: pd.DataFrame) -> list[str]:
     sentences = [_difference(row) for row in different.head(TOLD).to_dict("records")]
     if further := different["name"].tolist()[TOLD:]:
         sentences.append(f"So do {listed(further)}.")
-    same = compared[~compared["differs"]]
-    if len(same):
-        largest = math.ceil(50 + 100 * float((same["high"] - same["low"]).max()) / 2)
-        line = say("explanation.seen", names=_some(same["name"].tolist()), largest=min(largest, 100))
-        sentences.append(capital(line) if sentences else f"No internal figure explains it: {line}")
+    if line := _alike(frame):
+        sentences.append(f"{capital(line)}." if sentences else f"No internal figure explains it: {line}.")
     lacking = frame.loc[frame["p_value"].isna() & frame["lack"].ne(CONSTANT), "name"].tolist()
     return [*sentences, f"Not measured: {_some(lacking)}."] if lacking else sentences
+
+
+def _alike(frame: pd.DataFrame) -> str:
+    """What does not differ, and what would have been seen; '' where all does."""
+    same = frame[frame["p_value"].notna() & ~frame["differs"]]
+    if same.empty:
+        return ""
+    largest = math.ceil(50 + 100 * float((same["high"] - same["low"]).max()) / 2)
+    return say("explanation.seen", names=_some(same["name"].tolist()), largest=min(largest, 100))
 
 
 def _difference(row: dict) -> str:
@@ -159,6 +166,7 @@ def _watermelons(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
     if not story.config.targets:
         return []
     table, perception = tested.watermelons(story, tested.cut(story)), tested.perceived(story)
+    table = table.sort_values("gap", kind="stable")
     content = [blocks.prose("### Targets and what customers say")]
     for _, targets in table[table["finding"] != ""].groupby(["by", "group", "finding"], sort=False):
         content.append(_watermelon(targets, perception))

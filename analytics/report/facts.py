@@ -64,7 +64,7 @@ def categories(story: Story) -> pd.DataFrame:
     ours, names = functools.partial(share, source=OBSERVED), rows["category"].unique()
     inside = pd.concat([rows.assign(category=name, inside=rows["category"].eq(name)) for name in names])
     shares = summarise(inside, ours, ["category", "period"], column="inside", confidence=story.confidence)
-    movement = detect_group_signals(shares, ["category"])[["category", "word", "p_value"]]
+    movement = detect_group_signals(shares, ["category"]).drop(columns=["rule", "unseen"])
     latest = shares[shares["period"] == story.period.name].merge(movement, on="category")
     return latest.assign(people=latest["category"].map(people_by(now, "category")).fillna(0))
 

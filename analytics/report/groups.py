@@ -5,6 +5,7 @@ from math import nan
 
 import pandas as pd
 
+from analytics.measures.discoveries import detectable
 from analytics.measures.summarise import NOT_STATED
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
@@ -13,7 +14,7 @@ from analytics.report import tested
 from analytics.report.score import DISPUTED, Score
 from analytics.report.section import Stake
 from analytics.report.story import Story
-from analytics.report.words import compare, estimate_of, estimates_of, figure_of, finding_of, listed, say
+from analytics.report.words import compare, estimate_of, estimates_of, figure_of, finding_of, least_seen, say
 from analytics.tables.parts import BRANDS, brand_columns
 
 QUESTIONNAIRES = {"survey", "survey_type", "survey_name", "questionnaire"}  # what was asked, not what happened
@@ -53,29 +54,32 @@ def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     told = [g for g in groupings if g.differs or g.column in BRANDS][:TOLD]
     findings = [_finding(story, lead, g) for g in told]
     shown = [_chart(lead, told[0])] if told else list[Block]()
-    alike = [g.name for g in groupings if not g.differs and g not in told]
-    if alike:
-        shown.append(blocks.finding(f"No difference by {listed(alike)} is shown."))
+    if alike := [g for g in groupings if not g.differs and g not in told and g.rows["error"].notna().any()]:
+        least = max(float(detectable(g.rows["error"], tested.cut(story)).median()) for g in alike)
+        seen = least_seen(least, alike[0].rows["unit"].iloc[0])
+        shown.append(blocks.finding(say("groups.alike", score=lead.name, names=[g.name for g in alike], seen=seen)))
     return findings, shown
 
 
 def group_stakes(story: Story, lead: Score) -> list[Stake]:
     """Groups whose customers are worse off than those of the others, the most of them first."""
-    stakes, now = [], tested.answers_now(story)[0]
+    stakes, now, contacts = [], tested.answers_now(story)[0], story.tables_now.contacts
     worse, side = (1, "more") if lead is DISPUTED else (-1, "less")
     for grouping in (g for g in compare_groups(story) if g.differs and g.column not in QUESTIONNAIRES):
-        rows = grouping.rows[grouping.rows["differs"] & grouping.rows[grouping.column].ne(NOT_STATED)]
+        by = grouping.column
+        rows = grouping.rows[grouping.rows["differs"] & grouping.rows[by].ne(NOT_STATED)]
         for _, row in rows[rows["difference"] * worse > 0].iterrows():
-            group, scale = row[grouping.column], 100 if row["unit"] == "share" else 1
-            inside = now[now[grouping.column].eq(group)]
+            group, scale = row[by], 100 if row["unit"] == "share" else 1
+            inside = now[now[by].eq(group)]
             near, far = sorted(abs(row[c]) for c in ("difference_low", "difference_high"))
             gap = abs(row["difference"])
             points = {"gap": gap * scale, "near": near * scale, "far": far * scale, "side": side}
             facts = {"name": lead.name, "figure": estimate_of(row), "column": grouping.name, "group": group}
             sentence = say("groups.stake", **facts, **points)
-            finding = finding_of(row, sentence, better=lead.better, key=f"group:{grouping.column}")
+            finding = finding_of(row, sentence, better=lead.better, key=f"group:{by}")
             weight = tested.at_stake(story, inside, lead.column, gap, near)
-            stakes.append(Stake(finding, *weight, row["p_value"], people=tested.ids(inside)))
+            people = tested.ids(inside if contacts is None or by not in contacts else contacts[contacts[by].eq(group)])
+            stakes.append(Stake(finding, *weight, row["p_value"], people=people))
     return sorted((stake for stake in stakes if stake.low >= 1), key=lambda stake: -round(stake.low, 6))
 
 

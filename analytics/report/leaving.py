@@ -28,7 +28,7 @@ from analytics.publish.format import format_interval, format_value
 from analytics.report import tested
 from analytics.report.checked import READ_150, describe_check
 from analytics.report.query import Query, opened
-from analytics.report.section import LOST, Section, Stake, gather, not_known, open_question, section, section_of
+from analytics.report.section import Section, Stake, gather, not_known, open_question, section, section_of
 from analytics.report.story import Story
 from analytics.report.study import WORDS, leak_words
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, say, table_of
@@ -42,18 +42,8 @@ POWER = 0.8416  # normal quantile of 80 % power
 
 @section
 def show_leaving(story: Story) -> Section:
-    """Who may leave: those who say so, the silent, who leaves oftener, and how many a call is worth."""
-    return _joined([_in_words(part, story) for part in (_said, _silent, _oftener, _calls)])
-
-
-@section
-def show_said_and_silent(story: Story) -> Section:
-    """Those who say that they are leaving, and those who left without a word."""
-    return _joined([_in_words(part, story) for part in (_said, _silent)])
-
-
-def _joined(sections: list[Section]) -> Section:
-    """Several answers under one heading, no line twice."""
+    """Who may leave: those who say so, the silent, who leaves oftener, and how many a call is worth; no line twice."""
+    sections = [_in_words(part, story) for part in (_said, _silent, _oftener, _calls)]
     content = {block.data.get("sentence", id(block)): block for part in sections for block in part.blocks}
     unknowns = {block.data["sentence"]: block for part in sections for block in part.unknowns}
     shown = [*content.values()]
@@ -112,7 +102,7 @@ def _silent(story: Story) -> Section:
     told = say("leaving.silent_oftener", rates=rates, days=HORIZON_DAYS)
     oftener = blocks.finding(told, rates, key="leaving:silent_rate", people=people)
     a_month = leavers.rate_silent.n * MONTH_DAYS / HORIZON_DAYS
-    stake = Stake(oftener, LOST * more * a_month, LOST * low * a_month, a_month, leavers.p_value)
+    stake = Stake(oftener, more * a_month, low * a_month, a_month, leavers.p_value, lost=True)
     return section_of([line, oftener], why, [stake])
 
 
@@ -145,9 +135,9 @@ def _oftener(story: Story) -> Section:
 def _stake(row: pd.Series, story: Story) -> Stake:
     sentence = say("leaving.stake", event=row["event"], ratio=estimate_of(row), days=HORIZON_DAYS)
     line = blocks.tagged(finding_of(row, sentence, key=f"leaving:after:{row['key']}"), places=["leaving-oftener"])
-    now, weights = tested.leaving_study(story).now, (LOST * row["more"], LOST * row["more_low"])
+    now = tested.leaving_study(story).now
     people = tested.ids(now[happened(now).get(row["key"], pd.Series(False, now.index))])
-    return Stake(line, *weights, row["touched"], row["p_value"], people=people)
+    return Stake(line, row["more"], row["more_low"], row["touched"], row["p_value"], people=people, lost=True)
 
 
 def _calls(story: Story) -> Section:
@@ -285,7 +275,7 @@ def show_leaving_after(story: Story) -> Section:
         caption=f"How many times as often customers leave within {HORIZON_DAYS} days.", n=int(rows),
         people=table["people"], note=say("leaving.ratios_note"),
     )  # fmt: skip
-    return Section([*_oftener(story).blocks, drawing], drawing)
+    return section_of([drawing])
 
 
 @section

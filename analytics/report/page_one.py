@@ -48,9 +48,14 @@ def build_page_one(
     known = findings_of([hurts.answer, leaving.answer])
     headline = scored if findings_of([scored]) or not known else known[0]
     cautions = [coverage_sentence(story.coverage, story.period.label), *loss_sentences(story.log.losses)]
+    labels = placed([block for block in _moved(hurts.blocks) if not block.data["key"]][: TOLD - 1], hurts)
+    ranked = _rank(story, [perceive, hurts, leaving, *others], headline)
+    nothing = "nothing_else" if _moved([headline, *labels]) else "nothing"
+    order = say("page_one.order", weight=story.config.report.leaver_counts_as)
     answers = {
-        MATTERS: _matters(story, [perceive, hurts, leaving, *others], headline),
-        MOVED: [block for block in perceive.answers if block.data["signal"] in ("rose", "fell")],
+        MATTERS: [stake.finding for stake in ranked]
+        or [*labels, blocks.finding(say(f"page_one.{nothing}", seen=_seen(story)))],
+        MOVED: [*_moved(perceive.answers), *labels],
         THANKS: [block for block in _known(hurts) if block.data["key"].startswith(THANKED)],
         LEAVING: _known(leaving)[:2] or placed(leaving.answers, leaving),
         UNKNOWN: placed(unknowns.answers, unknowns),
@@ -61,7 +66,7 @@ def build_page_one(
         if fresh := [block for block in found if block.data["sentence"] not in given]:
             told[question] = [block for block in fresh if block.data["sentence"] != UNSET] or fresh
             given += [block.data["sentence"] for block in fresh]
-    basis = " ".join(filter(None, cautions))
+    basis = " ".join(filter(None, [*cautions, order if any(stake.lost for stake in ranked) else ""]))
     return blocks.page_one(headline, numbers, told, notes=notes, trend=trend_of(story), basis=basis)
 
 
@@ -78,7 +83,7 @@ def rank_stakes(stakes: Sequence[tuple[Stake, str]], cut: float) -> list[tuple[S
     Returns
     -------
     list of tuple
-        At most four, good and bad; of findings about the same people, or of one kind and direction, the largest.
+        At most four, good and bad; of findings about the same people, or with one key and direction, the largest.
 
     Examples
     --------
@@ -99,23 +104,27 @@ def rank_stakes(stakes: Sequence[tuple[Stake, str]], cut: float) -> list[tuple[S
 
 
 def _same(one: Stake, other: Stake) -> bool:
-    """Whether two findings are of one kind and direction, or about the same people."""
-    kinds = [stake.finding.data["key"].split(":")[0] for stake in (one, other)]
+    """Whether two findings of one direction are about the same people, or, where these are not known, of one kind."""
+    keys = [stake.finding.data["key"] for stake in (one, other)]
+    kinds = [key.split(":")[0] for key in keys]
     size = math.sqrt(len(one.people) * len(other.people))
-    overlap = len(one.people & other.people) / size if size else 0.0
-    return one.good == other.good and ((kinds[0] == kinds[1] and bool(kinds[0])) or overlap >= SAME_PEOPLE)
+    alike = len(one.people & other.people) >= SAME_PEOPLE * size if size else kinds[0] == kinds[1] != ""
+    return one.good == other.good and (alike or keys[0] == keys[1] != "")
 
 
-def _matters(story: Story, sections: Sequence[Section], headline: Block) -> list[Block]:
-    """The findings that matter most beside the headline, or that none stands out and what would have been seen."""
-    found = [
-        (replace(stake, finding=placed([stake.finding], part)[0]), part.place)
+def _moved(content: Sequence[Block]) -> list[Block]:
+    """What rose or fell and is no finding that weighs."""
+    return [block for block in content if block.data.get("signal") in ("rose", "fell")]
+
+
+def _rank(story: Story, sections: Sequence[Section], headline: Block) -> list[Stake]:
+    """The findings that matter most beside the headline, each with its place; customers who leave weigh more."""
+    weights = {True: story.config.report.leaver_counts_as, False: 1}
+    stakes = [
+        (replace(stake, finding=placed([stake.finding], part)[0], low=stake.low * weights[stake.lost]), part.place)
         for part in sections for stake in part.stakes if stake.finding.data["key"] != (headline.data["key"] or None)
     ]  # fmt: skip
-    if ranked := rank_stakes(found, tested.cut(story)):
-        return [stake.finding for stake, _ in ranked]
-    moved = headline.data["signal"] in ("rose", "fell")
-    return [blocks.finding(say("page_one.nothing_else" if moved else "page_one.nothing", seen=_seen(story)))]
+    return [stake for stake, _ in rank_stakes(stakes, tested.cut(story))]
 
 
 def _seen(story: Story) -> str:

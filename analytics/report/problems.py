@@ -7,6 +7,7 @@ from typing import Any, cast
 import pandas as pd
 
 from analytics.contrast.problems import OPEN_SHARE
+from analytics.contrast.signals import FELL, ROSE
 from analytics.measures.estimate import SAID
 from analytics.measures.intervals import estimate_share
 from analytics.measures.suppress import count_people
@@ -50,7 +51,7 @@ def show_problems(story: Story) -> Section:
     if people < story.k:
         raise NotMeasured(f"fewer than {story.k} {words.name_writers(story.writers)} in {story.period.label}")
     blamed, named = _blame(story, table, people), table[table["open"]]
-    moved = [_moved(row) for _, row in table[table["word"].isin(["rose", "fell"])].iterrows()]
+    moved = [_moved(row) for _, row in table[table["word"].isin([ROSE, FELL])].iterrows()]
     praise = measure_praise(story)
     thanks = _thanks(story, praise)
     most = float(named.iloc[0]["counted"] if len(named) else table.iloc[0]["counted"])
@@ -68,31 +69,36 @@ def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
     leaders = table[table["leads"] & table["value"].notna()]
     if named.empty:
         told, facts = leaders.head(2), {"open": OPEN_SHARE, "n": n, "who": words.name_writers(story.writers)}
-        checked = f"{describe_check(table.iloc[0])}{_not_counted(table)}"
-        sentence = say("problems.none", leaders=_name_leaders(leaders, figures=True), checked=checked, **facts)
+        facts |= {"leaders": _name_leaders(leaders, figures=True), "checked": describe_check(table.iloc[0])}
+        sentence = say("problems.none", **facts)
         return [blocks.finding(sentence, estimates_of(told), people=people)]
     top = named.iloc[0]
     facts = {"share": estimate_of(top), "n": n, "checked": describe_check(top)}
-    largest = _judged(top, say("problems.largest", who=words.name_writers(story.writers), **facts), keyed=True)
+    facts |= {"name": capital(top["blamed"]), "who": words.name_writers(story.writers)}
+    largest = _judged(top, say("problems.largest", **facts), keyed=True)
     order = [blocks.finding(f"{_name_leaders(leaders)}.")] if len(leaders) > 1 else []
     return [largest, *order, *(name_problem(row) for _, row in named.iloc[1 : words.EXPLAINED].iterrows())]
 
 
 def name_problem(row: pd.Series) -> Block:
     """A row of `Story.problem_table` as a finding that the next report will know again."""
-    return _judged(row, f" is named by {figure_of(estimate_of(row))}.", keyed=True)
+    return _judged(row, f"{capital(row['blamed'])} is named by {figure_of(estimate_of(row))}.", keyed=True)
 
 
 def _moved(row: pd.Series) -> Block:
+    return _judged(row, say("problems.moved", name=row["blamed"], x=row, usual=_usual(row)))
+
+
+def _usual(row: pd.Series) -> str:
+    """Between which ends a share usually lies; '' where it is written as one of these."""
     low, high, latest = max(row["low limit"], 0), min(row["high limit"], 1), row["latest"]
     apart = round(latest, 2) < round(low, 2) or round(latest, 2) > round(high, 2)  # as they are written
-    return _judged(row, say("problems.moved" if apart else "problems.moved_little", x=row, low=low, high=high))
+    return say("problems.usual", low=low, high=high) if apart else ""
 
 
-def _judged(row: pd.Series, predicate: str, *, keyed: bool = False) -> Block:
+def _judged(row: pd.Series, sentence: str, *, keyed: bool = False) -> Block:
     """What is said of a theme, with its share and the rule about its movement."""
     key = f"problem:{row['theme']}" if keyed else ""
-    sentence = f"{capital(row['blamed'])}{predicate}"
     evidence = [] if pd.isna(row["value"]) else [estimate_of(row)]
     told = blocks.finding(sentence, evidence, row["word"], better="lower", key=key, people=int(row["n"]))
     return opened(told, blaming(row["theme"]))
@@ -183,6 +189,8 @@ def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> B
     drawn = drawn.rename(columns={"blamed": "blame", "thanked": "thank"})
     columns = ["blame", "value", "low", "high", "n", "thank", "value_thank", "low_thank", "high_thank", "n_thank"]
     wrote, facts = int(praise["n"].max()), {"who": words.name_writers(story.writers), "level": story.confidence}
+    unknown = table.loc[table["value"].isna(), "blamed"].tolist()
+    facts["unknown"] = say("problems.not_drawn", names=unknown) if unknown else ""
     marks: dict[str, Any] = {"source": SAID, "people": min(n, wrote), "alt": f"Blamed most: {drawn.iloc[0]['blame']}."}
     if praise["value"].isna().all():
         drawing = figures.plot_intervals(drawn, by="blame", unit="share", label="share who blame", ordered=True)
@@ -211,13 +219,10 @@ def _name_leaders(leaders: pd.DataFrame, *, figures: bool = False) -> str:
         f"{row['blamed']}{f', {figure_of(estimate_of(row))}' if figures else ''}"
         for _, row in leaders.head(2).iterrows()
     ]
-    more = f" and {len(leaders) - 2} more" if len(leaders) > 2 else ""
-    return f"Named most is {' or '.join(names)}{more}{', which we cannot order' if len(leaders) > 1 else ''}"
-
-
-def _not_counted(table: pd.DataFrame) -> str:
-    unknown = int(table["value"].isna().sum())
-    return f"; of {unknown} {'theme' if unknown == 1 else 'themes'} the share is not known" if unknown else ""
+    if len(leaders) == 1:
+        return f"Named most is {names[0]}"
+    more = [f"{len(leaders) - 2} more"] if len(leaders) > 2 else []
+    return f"We cannot order those named most: {listed([*names, *more])}"
 
 
 def _recorded(story: Story) -> list[Block]:
@@ -233,11 +238,18 @@ def _recorded(story: Story) -> list[Block]:
     first, facts = now.iloc[0], {"n": n, "period": story.period.label}
     sentence = say("problems.category", share=estimate_of(first), x=first, **facts)
     findings = [finding_of(first, sentence, key="complaints:category")]
-    for _, row in now.iloc[1:2].iterrows():
+    moved = now["word"].isin([ROSE, FELL])
+    if len(now) > 1 and not moved.iloc[1]:
+        row = now.iloc[1]
         findings.append(finding_of(row, f"“{row['category']}” follows with {figure_of(estimate_of(row))}."))
+    names = [*now["category"].head(len(findings))]
+    for _, row in now[moved].iterrows():
+        sentence = say("problems.category_moved", share=estimate_of(row), x=row, usual=_usual(row))
+        findings.append(finding_of(row, sentence, signal=row["word"]))
+        names.append(row["category"])
     content = [*findings, words.table_of("categories", now, n=n, people="people")]
-    names = [*now["category"].head(len(findings)), first["category"]]
-    return [opened(block, *recorded_as(story, name)) for block, name in zip(content, names, strict=True)]
+    marked = zip(content, [*names, first["category"]], strict=True)
+    return [opened(block, *recorded_as(story, name)) for block, name in marked]
 
 
 def _problem_table(table: pd.DataFrame, n: int, story: Story) -> Block:

@@ -4,6 +4,7 @@ import pandas as pd
 
 from analytics.contrast.problems import NAMED, OTHER
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID
+from analytics.measures.intervals import difference_bounds, estimate_share
 from analytics.measures.recovery import FIXED, LEAVE_DAYS, LEFT, NEXT_SCORE, REPEAT_DAYS, REPEATED, Comparison, Recovery
 from analytics.measures.shares import corrected_share
 from analytics.measures.suppress import count_people, suppress
@@ -11,7 +12,7 @@ from analytics.publish import blocks
 from analytics.report import tested
 from analytics.report.checked import refuse_long
 from analytics.report.query import Query, opened
-from analytics.report.section import LOST, Section, Stake, gather, open_question, section, section_of
+from analytics.report.section import Section, Stake, gather, open_question, section, section_of
 from analytics.report.story import Story
 from analytics.report.words import WORDS, say, table_of
 from analytics.tables.schema import NotMeasured
@@ -48,13 +49,14 @@ def _after_gesture(compared: Comparison, recovery: Recovery, story: Story) -> St
     who = "where it was fixed" if compared.against == FIXED else "of those who never complained"
     sentence = say("recovery.left", mine=mine, others=others, who=who)
     if compared.p_value > tested.cut(story):
-        low, high = (100 * bound for bound in (compared.low, compared.high))
-        sentence += say("recovery.no_difference", low=low, high=high)
+        level = 1 - tested.cut(story)  # as the test: an interval of its own level would tell a difference
+        _, low, high = difference_bounds(*(estimate_share(e.value * e.n, e.n, e.source, level) for e in (mine, others)))
+        sentence += say("recovery.no_difference", low=min(100 * low, 0), high=max(100 * high, 0))
     key, people = "recovery:gesture_alone", min(mine.n, others.n)
     told = blocks.finding(f"{sentence}.", [mine, others], better="lower", key=key, people=people)
     month = recovery.a_month
-    more, low = (LOST * month * share for share in (compared.difference, compared.low))
-    return Stake(told, more, low, month, compared.p_value, people=recovery.alone)
+    more, low = (month * share for share in (compared.difference, compared.low))
+    return Stake(told, more, low, month, compared.p_value, people=recovery.alone, lost=True)
 
 
 def _asked_for(story: Story) -> list[blocks.Block]:

@@ -11,8 +11,6 @@ from analytics.publish.format import address
 from analytics.report.words import LACK_WORDS, capital, listed, say
 from analytics.tables.schema import NotMeasured
 
-LOST = 10.0  # customers who come away worse, of whom about one leaves for it: what a customer lost weighs
-
 
 @dataclass(frozen=True)
 class Stake:
@@ -25,8 +23,7 @@ class Stake:
     finding
         One short sentence with its evidence and key, as page one may tell it.
     more
-        Customers a month who come away worse (better, where `good`) than comparable customers would; one who leaves
-        counts as `LOST` of them.
+        Customers a month who come away worse (better, where `good`) than comparable customers would.
     low
         Lower bound of `more` at the report's level, 0 or above.
     touched
@@ -37,6 +34,8 @@ class Stake:
         Whether customers are better off.
     people
         Ids of the customers behind it, where known: two findings about the same people are told once.
+    lost
+        Whether these customers leave: each counts as `[report] leaver_counts_as` of those who come away worse.
     """
 
     finding: Block
@@ -46,6 +45,7 @@ class Stake:
     p_value: float
     good: bool = False
     people: frozenset[str] = frozenset()
+    lost: bool = False
 
 
 @dataclass(frozen=True)

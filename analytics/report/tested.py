@@ -95,8 +95,9 @@ def at_stake(story: Story, rows: pd.DataFrame, score: str, middle: float, near: 
 
 
 def ids(rows: pd.DataFrame) -> frozenset[str]:
-    """Whose rows these are."""
-    return frozenset(rows["customer_id"].dropna().astype(str)) if "customer_id" in rows else frozenset()
+    """Whose rows these are; without customers' numbers, which answers or complaints."""
+    column = next((c for c in ("customer_id", "response_id", "complaint_id") if c in rows), None)
+    return frozenset(rows[column].dropna().astype(str)) if column else frozenset()
 
 
 def _p_values(story: Story, test: Callable[[Story], Iterable[float]]) -> pd.Series:

@@ -27,8 +27,17 @@ def show_unknowns(story: Story, *sections: Section) -> Section:
     if not open_ends:
         return Section([line, *unset], line)
     answered = {block.data["sentence"] for part in sections for block in part.answers}
-    first, *further = [b for b in open_ends if b.data["sentence"] not in answered][:2] or open_ends[:1]
-    return Section([*open_ends, *unset], first, further=[*further, *([line] if unset else [])])
+    first, *further = _settle_once([b for b in open_ends if b.data["sentence"] not in answered][:2] or open_ends[:1])
+    return Section([*_settle_once(open_ends), *unset], first, further=[*further, *([line] if unset else [])])
+
+
+def _settle_once(lines: list[blocks.Block]) -> list[blocks.Block]:
+    """What would settle several in a row is told under the last of them."""
+    following = [*(line.data["settle"] for line in lines[1:]), None]
+    return [
+        blocks.tagged(b, settle="") if b.data["settle"] == later else b
+        for b, later in zip(lines, following, strict=True)
+    ]
 
 
 def _list_lacks(lacks: list[dict[str, Any]]) -> list[blocks.Block]:

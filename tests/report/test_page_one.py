@@ -1,12 +1,14 @@
 """What matters most is told by the lower bound of customers worse or better off, each kind and each people once."""
 
+from dataclasses import replace
 from itertools import permutations
+from types import SimpleNamespace
 
 import pytest
 
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import finding, tagged
-from analytics.report.page_one import TOLD, rank_stakes
+from analytics.report.page_one import TOLD, _rank, rank_stakes
 from analytics.report.section import Section, Stake, placed
 
 
@@ -38,8 +40,11 @@ def test_nothing_is_told_where_no_test_of_the_report_stands():
     assert keys([stake("a:1", 900, p=0.0004)], cut=0.0) == []
 
 
-def test_of_one_kind_or_the_same_people_the_largest_is_told_once():
+def test_of_the_same_people_or_of_one_kind_where_they_are_not_known_the_largest_is_told_once():
     assert keys([stake("team:north", 50), stake("team:south", 80)]) == ["team:south"]
+    apart = [stake("team:north", 50, people="abc"), stake("team:south", 80, people="def")]
+    assert keys(apart) == ["team:south", "team:north"], "two teams are two findings"
+    assert keys([stake("group:team", 50, people="abc"), stake("group:team", 80, people="def")]) == ["group:team"]
     same = [stake("a:1", 50, people="abcd"), stake("b:1", 80, people="abc"), stake("c:1", 20, people="xyz")]
     assert keys(same) == ["b:1", "c:1"]
 
@@ -61,6 +66,16 @@ def test_a_sentence_points_to_its_own_finding_or_else_to_its_section():
     ]
     led = tagged(finding("Reopened cases hurt.", key="band:reopens"), places=["problem-waiting"])
     assert placed([led], part)[0].data["places"] == ["problem-waiting", "problems"]
+
+
+@pytest.mark.parametrize(("weight", "first"), [(1, "waiting"), (10, "leaving")])
+def test_a_customer_who_leaves_counts_as_many_as_the_settings_say(weight, first):
+    report = SimpleNamespace(leaver_counts_as=weight)
+    story = SimpleNamespace(config=SimpleNamespace(report=report), facts={("cut",): 0.01})
+    leaves = replace(stake("leaving:after", 20, people="ab"), lost=True)
+    parts = [Section([], each.finding, stakes=[each]) for each in (stake("waiting:long", 50, people="cd"), leaves)]
+    told = _rank(story, parts, finding("No change is shown.", signal="no change", key="score:nps"))
+    assert told[0].finding.data["key"].split(":")[0] == first
 
 
 def test_good_news_of_a_kind_does_not_hide_the_bad():

@@ -169,7 +169,7 @@ def test_cases_that_are_never_asked_stand_on_page_one(story):
 def test_promises_and_recovery_keep_the_planted_truths(story):
     promises, recovery = report.show_promises(story), report.show_recovery(story)
     solved = next(s for s in sentences(promises) if s.startswith("“Your problem is solved within three days.”"))
-    assert "by our records not kept" in solved and "in the customers' view we do not know" in solved
+    assert "by our records not kept" in solved and "in the customers' view undecided" in solved
     assert any("as a person, not a number.” as kept" in s for s in sentences(promises))
     assert "went to customers whose problem was not fixed (said by customers)" in sentences(recovery)[1]
     (broken,) = promises.stakes
@@ -420,6 +420,20 @@ def test_without_texts_complaints_are_shown_by_recorded_category(tmp_path):
     assert "recorded under “repairs”" in problems.answer.data["sentence"]
     assert [b.data["level"] for b in problems.unknowns] == ["unknown"]
     assert "follows with" in problems.blocks[1].data["sentence"]
+
+
+def test_recorded_categories_that_moved_stand_on_page_one(tmp_path):
+    _, story = complaints_only(tmp_path)
+    rows = story.tables.complaints.drop(columns="disputed")
+    repairs = np.where(rows["received_at"].dt.month == 10, 1, 3)  # of four complaints
+    rows["category"] = np.where(np.arange(len(rows)) % 4 < repairs, "repairs", "bills")
+    story = replace(story, tables=replace(story.tables, complaints=rows))
+    told = [report.show_perception(story), report.show_problems(story), report.show_leaving(story)]
+    page = report.build_page_one(story, *told, report.show_unknowns(story, *told))
+    moved = {answer["sentence"]: answer["signal"] for answer in page.data["answers"] if answer["signal"]}
+    assert [signal for text, signal in moved.items() if "Complaints under “repairs” fell to 25 %" in text] == ["fell"]
+    assert any("Beside this, nothing stands out" in answer["sentence"] for answer in page.data["answers"])
+    refuse_unfounded([b.as_json() for b in [page, *told[1].blocks]], story.k, story.period)
 
 
 def test_page_one_never_says_its_headline_twice(tmp_path):
