@@ -414,7 +414,7 @@ def new_themes(story: Story) -> pd.DataFrame:
 
 def _as_few(p_values: pd.Series) -> pd.Series:
     """P-values of many tests as if they were `ROOM`: each has the same part of the weight of so many."""
-    return (p_values * max(p_values.count() / ROOM, 1.0)).clip(upper=1.0)
+    return (p_values.astype(float) * max(p_values.count() / ROOM, 1.0)).clip(upper=1.0)
 
 
 Tests = tuple[Callable[[Story], Iterable[float]], ...]  # each gives the p-values of one kind of test, all of them

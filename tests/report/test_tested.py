@@ -48,3 +48,7 @@ def test_however_many_groups_of_texts_there_are_they_count_as_few_tests():
     assert tested.new_themes(story)["p_value"].tolist() == [1e-7, 1e-5]
     story.new_themes = groups.assign(p_value=groups["p_value"].replace(1e-5, 1e-4))
     assert tested.new_themes(story)["p_value"].tolist() == [1e-7]  # where it alone was tested, 1e-4 would stand
+
+
+def test_where_no_group_of_texts_is_left_nothing_counts_towards_the_other_tests():
+    assert tested._as_few(pd.Series([], dtype=object)).nsmallest(3).empty
