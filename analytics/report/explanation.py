@@ -10,7 +10,7 @@ import math
 import pandas as pd
 
 from analytics.contrast.clocks import compare_clocks
-from analytics.contrast.diagnosis import CONSTANT, COUNTS, Diagnosis, Problem, name_measure
+from analytics.contrast.diagnosis import CONSTANT, COUNTS, Diagnosis, name_measure
 from analytics.contrast.drift import CANNOT_TELL, PERCEPTION_FELL, PERCEPTION_ROSE, RACE, SHORTEST, Drift
 from analytics.contrast.groups import PERCEIVED
 from analytics.contrast.signals import FELL, ROSE
@@ -57,15 +57,16 @@ def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
     """One open problem: what customers say, what the operation recorded, what differs; one line where nothing does."""
     diagnosis = tested.diagnosis(story, key, tested.cut(story))
     problem, frame = diagnosis.problem, diagnosis.frame
-    name = name_problem(problem, story)
+    disputed = problem.key == DISPUTED.column
+    name = "answers that customers dispute" if disputed else words.name_blamed(story.themes)[problem.key]
     like = f" of the same {listed(list(diagnosis.by))}" if diagnosis.by else ""
     part = f"all {diagnosis.n:,}" if diagnosis.compared == diagnosis.n else f"{diagnosis.compared:,} of {diagnosis.n:,}"
     facts = {"part": part, "like": like, "company": _company_says(diagnosis)}
     compared = say("explanation.compared", span=story.span, x=diagnosis, **facts)
     lines = [compared, *_differences(frame)]
-    if problem.key == DISPUTED.column and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
+    if disputed and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
         lines.append(words.UNTIMELY)
-    evidence, alike = [problem.evidence], _alike(frame) if key != DISPUTED.column and not frame["differs"].any() else ""
+    evidence, alike = [problem.evidence], _alike(frame) if not disputed and not frame["differs"].any() else ""
     sentence = say("explanation.named", name=name, figure=problem.evidence, period=story.period.label)
     sentence += say("explanation.unexplained", seen=alike) if alike else ""
     head, account = blocks.prose(f"### {capital(name)}"), "\n".join(f"- {line}" for line in lines)
@@ -73,15 +74,6 @@ def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
     told = blocks.finding(sentence, evidence, people=people)
     told = opened(told, blaming(problem.key)) if problem.key in story.themes.names else told
     return [head, told, blocks.tagged(blocks.prose(account, evidence), appendix=bool(alike))]
-
-
-def name_problem(problem: Problem, story: Story) -> str:
-    """A problem as a reader knows it."""
-    return (
-        "answers that customers dispute"
-        if problem.key == DISPUTED.column
-        else words.name_blamed(story.themes)[problem.key]
-    )
 
 
 def _company_says(diagnosis: Diagnosis) -> str:
