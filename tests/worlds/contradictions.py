@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from analytics.publish.cells import json_cell
+
 Json = Mapping[str, Any]
 FIGURES = ("value", "low", "high", "n", "unit")
 SIDES = r"\b(above|below|higher|lower|more|less|worse|better|oftener|rose|fell|differs?)\b"
@@ -105,7 +107,7 @@ def _page_one(blocks: Sequence[Json], claims: Sequence[Json], drawn: Sequence[Dr
     stated = {_figure(e) for claim in later for e in claim["evidence"]}
     stated |= {_figure(cell) for block in blocks if block["kind"] == "table" for cell in _cells(block)}
     rows = [row for chart in drawn for row in chart.frame.to_dict("records") if set(FIGURES) <= {*row}]
-    stated |= {_figure(row) for row in rows}
+    stated |= {tuple(json_cell(row[name]) for name in FIGURES) for row in rows}
     sentences = {claim["sentence"] for claim in later}
     for claim in first:
         new = [e for e in claim["evidence"] if not {_figure(e), _figure({**e, "n": None})} & stated]

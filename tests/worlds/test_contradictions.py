@@ -6,6 +6,7 @@ import nbformat
 import pandas as pd
 import pytest
 
+from analytics.publish.cells import json_cell
 from analytics.publish.collect import collect
 from tests.worlds.contradictions import Drawn, contradictions
 
@@ -55,8 +56,8 @@ CASES = {
 
 
 def test_what_a_section_draws_may_stand_on_page_one() -> None:
-    first = claim("31 %.", ({**E, "value": 0.31},), section="Page one")
-    chart = Drawn("By waiting time.", pd.DataFrame([{**E, "value": 0.31}]), None)
+    first = claim("33 %.", ({**E, "value": json_cell(1 / 3)},), section="Page one")
+    chart = Drawn("By waiting time.", pd.DataFrame([{**E, "value": 1 / 3}]), None)
     assert contradictions([], [first]) != [] and contradictions([], [first], [chart]) == []
 
 
