@@ -8,6 +8,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
@@ -72,7 +73,7 @@ class Made(NamedTuple):
 
 def make(world: World) -> Made:
     """The tables of a world."""
-    rng = np.random.default_rng([world.seed, world.monthly, world.months])
+    rng = np.random.default_rng([world.seed, world.monthly, world.months, crc32(world.name.encode())])
     customers = _customers(world, rng)
     cases = _cases(world, customers, rng)
     customers = _make_leave(world, customers, cases, rng)
