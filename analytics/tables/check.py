@@ -5,7 +5,7 @@ the same id, of which nothing says that it is the later one. A bad optional valu
 returned, never only dropped.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -15,7 +15,7 @@ from analytics.tables.doubles import Settled, settle_doubles
 from analytics.tables.headers import nearest
 from analytics.tables.loss import TEXTS, Loss, compare_loss
 from analytics.tables.maps import SCALES, ExportMap, Mapped, Rule, TableMap, apply_map
-from analytics.tables.meaning import SLIPS, check_meaning
+from analytics.tables.meaning import SLIPS, check_meaning, doubt_outside
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, ReadLog, contract, frame_of
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import Reading
@@ -97,7 +97,7 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
         every.stops += [(table, doubt.column, str(doubt)) for doubt in doubts]
     if not {spec.name for spec in FIELDS[table] if spec.required} <= {*frame}:
         raise DataContractError(every.stops)  # a required column could not be read at all
-    frame = _blank_beyond_scale(_blank_reversed(table, frame, every.faults), every, origin)
+    frame = _blank_reversed(table, frame, every.faults)
     sound = _sound_rows(table, frame, every.faults)
     updated = pd.concat(every.updated) if every.updated else None
     settled = settle_doubles(table, frame if sound.all() else frame[sound], origin, every.sources, updated)
@@ -223,31 +223,13 @@ def _spans(table: str, kept: pd.DataFrame, origin: pd.DataFrame) -> pd.DataFrame
 
 def _turn_round(kept: pd.DataFrame, sources: Sequence[Mapped], origin: pd.DataFrame) -> pd.DataFrame:
     """Scores of which the map says that 1 is the best, the other way round."""
-    for name, rule, low, high, here in _scores(kept, sources, origin):
-        if rule.reverse:
+    for name, source in ((name, source) for name in SCALES if name in kept for source in sources):
+        rule = source.table_map.columns.get(name)
+        if rule is not None and rule.reverse:
+            low, high = rule.scale if rule.scale in SCALES[name] else SCALES[name][0]
+            here = origin["source"].reindex(kept.index).eq(source.raw.name)
             kept = kept.assign(**{name: kept[name].where(~here, low + high - kept[name])})
     return kept
-
-
-def _blank_beyond_scale(frame: pd.DataFrame, every: _Sources, origin: pd.DataFrame) -> pd.DataFrame:
-    """Forget values beyond a scale that is stated and shorter than the usual one."""
-    for name, rule, low, high, here in _scores(frame, every.sources, origin):
-        outside = here & frame[name].notna() & ~frame[name].between(low, high)
-        if rule.scale in SCALES[name][1:] and outside.any():
-            shown = frame.loc[outside, name].map("{:g}".format)
-            every.faults.append(_fault(name, shown, f"is not from {low:g} to {high:g}"))
-            frame = frame.assign(**{name: frame[name].mask(outside)})
-    return frame
-
-
-def _scores(
-    frame: pd.DataFrame, sources: Sequence[Mapped], origin: pd.DataFrame
-) -> Iterator[tuple[str, Rule, float, float, pd.Series]]:
-    """Each score of each source: its name, rule and ends, and the rows that come from there."""
-    for name, source in ((name, source) for name in SCALES if name in frame for source in sources):
-        if (rule := source.table_map.columns.get(name)) is not None:
-            low, high = rule.scale if rule.scale in SCALES[name] else SCALES[name][0]
-            yield name, rule, low, high, origin["source"].reindex(frame.index).eq(source.raw.name)
 
 
 def _told_doubles(table: str, settled: Settled, read: int) -> list[str]:
@@ -282,6 +264,13 @@ def _type(mapped: pd.DataFrame, piece: Piece, every: _Sources) -> pd.DataFrame:
             every.faults.append(_fault(name, values[read.bad], read.reasons[read.bad]))
         every.warnings += [f"{piece.raw.name}, column {name}: {note}." for note in read.notes]
         moved += read.moved
+        if name in SCALES and rule.scale in SCALES[name][1:]:
+            low, high = rule.scale or SCALES[name][0]
+            outside = read.values.notna() & ~read.values.between(low, high)
+            doubt = doubt_outside(name, read.values.dropna(), read.values[~outside].dropna(), f"{low:g} to {high:g}")
+            every.stops += [(every.table, name, str(doubt))] if doubt and not every.partial else []
+            every.faults.append(_fault(name, values[outside], f"is not from {low:g} to {high:g}"))
+            typed[name] = read.values.mask(outside)
     if moved:
         every.warnings.append(
             f"{piece.raw.name}: {moved:,} stamps without an offset fall into an hour in which clocks change; a "

@@ -79,13 +79,10 @@ def _guess(data: bytes, name: str) -> tuple[bytes, tuple[str, ...]]:
 def _guess_eight_bit(data: bytes) -> str:
     """Which encoding of a byte a letter makes more small letters and apostrophes out of what follows a small letter."""
     pairs = [pair[1:] for pair in re.findall(rb"[a-z][\x80-\xff]", data[:_BLOCK])]
-    likely = {code: sum(_is_likely(byte.decode(code, "replace")) for byte in pairs) for code in _EIGHT_BIT}
+    letters = {code: [byte.decode(code, "replace") for byte in pairs] for code in _EIGHT_BIT}
+    likely = {code: sum(c.islower() or c in "’”…" for c in decoded) for code, decoded in letters.items()}
     old_mac = b"\r" in data and b"\n" not in data
     return "mac_roman" if likely["mac_roman"] + old_mac > likely["cp1252"] else "cp1252"
-
-
-def _is_likely(letter: str) -> bool:
-    return letter.islower() or letter in "’”…"
 
 
 def _recode(data: bytes, name: str, encoding: str) -> bytes:

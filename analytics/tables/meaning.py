@@ -321,7 +321,7 @@ def _doubt_scale(name: str, rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
     values = frame[name].dropna()
     inside = values[values.between(low, high)]
     scale = f"{low:g} to {high:g}"
-    if doubt := _doubt_outside(name, values, inside, scale):
+    if doubt := doubt_outside(name, values, inside, scale):
         return [doubt]
     doubts = _doubt_zero(rule, frame) if name == "nps" else []
     if rule.scale or rule.values or inside.empty:
@@ -338,7 +338,7 @@ def _doubt_scale(name: str, rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
         return doubts
     for above, least in _LEAST[name]:
         if highest <= above and _never(n, least):
-            gap = f"{_missing(highest, high)} never occur on a scale of {scale}"
+            gap = f"{', '.join(map(str, range(int(highest) + 1, int(high) + 1)))} never occur on a scale of {scale}"
             return [*doubts, Doubt(name, "scale", f"no answer above {highest:g} among {n:,}: {gap}. {settle}")]
     return doubts
 
@@ -354,16 +354,12 @@ def are_means(numbers: pd.Series) -> bool:
     return bool((numbers.dropna() * 2 % 1).ne(0).mean() > SLIP)
 
 
-def _missing(highest: float, high: float) -> str:
-    return ", ".join(f"{value:g}" for value in range(int(highest) + 1, int(high) + 1))
-
-
 def _never(n: int, share: float) -> bool:
     """Whether n answers would hardly all miss what gets this share of them."""
     return bool((1 - share) ** n < CHANCE)
 
 
-def _doubt_outside(name: str, values: pd.Series, inside: pd.Series, scale: str) -> Doubt | None:
+def doubt_outside(name: str, values: pd.Series, inside: pd.Series, scale: str) -> Doubt | None:
     """Values outside a scale that slips alone do not explain: too many, or one again and again, which is an answer."""
     from scipy.stats import binom
 

@@ -146,15 +146,14 @@ def _choices(draft: Draft, table: str, column: str) -> tuple[Choice, ...]:
 def _as_scores(draft: Draft, column: str, full: dict[str, Any]) -> list[Choice]:
     """What a mapped score may be, and a blank of it where the lowest answer never occurs."""
     rule = parse_map(draft.content, "proposed").tables["surveys"].columns[column]
-    header = next(filter(None, (find_column(draft.raw, h) for h in rule.headers)), None)
-    if header is None:
-        return as_scores(full, pd.Series(dtype="str"), column)
-    values = translate(draft.raw.frame[header], rule).astype("str").str.strip()
+    header = next(filter(None, (find_column(draft.raw, h) for h in rule.headers)), "")
+    cells = draft.raw.frame[header] if header else pd.Series(dtype="str")
+    values = translate(cells, rule).astype("str").str.strip()
     choices = as_scores(full, values, column)
     if column == "nps" and values.fillna("").eq("").any() and not values.eq("0").any():
         silent, zero = full | {"blank": ["", *rule.blank]}, full | {"values": {"": 0, **rule.values}}
-        choices.append(Choice("a blank is no answer", ((("surveys", column), silent),)))
-        choices.append(Choice("a blank is 0", ((("surveys", column), zero),)))
+        blanks = {"a blank is no answer": silent, "a blank is 0": zero}
+        choices += [Choice(text, ((("surveys", column), stated),)) for text, stated in blanks.items()]
     return choices
 
 

@@ -9,7 +9,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from analytics.tables.encoding import first_line
@@ -22,26 +22,6 @@ _EXACT = 10**15  # a workbook keeps fifteen digits of a number
 _BLOCK = 1 << 22
 _CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*(?<!/)>')
 _PART = re.compile(r"xl/worksheets/[^/]+\.xml")
-
-
-@dataclass
-class _Used:
-    """Where a part of a workbook has filled cells, and how many hold an error."""
-
-    errors: int = 0
-    rows: set[bytes] = field(default_factory=set)
-    columns: set[bytes] = field(default_factory=set)
-
-    def add(self, xml: bytes) -> None:
-        """Count the cells of a piece of a sheet."""
-        cells = _CELL.findall(xml)
-        self.errors += xml.count(b't="e"')
-        self.columns.update(column for column, _ in cells)
-        self.rows.update(row for _, row in cells)
-
-    @property
-    def area(self) -> int:
-        return max(map(int, self.rows), default=0) * max(map(_column_number, self.columns), default=0)
 
 
 def find_sheets(file: Path, sheet: str | None) -> list[str | None]:
@@ -146,26 +126,27 @@ def _bound(data: bytes, name: str) -> tuple[str, ...]:
             "the sheet as CSV, or as several workbooks."
         )
     scanned = [_scan(archive, part) for part in parts]  # also checks the size and checksum that the archive states
-    if (area := max((used.area for used in scanned), default=0)) > MOST_CELLS:
+    if (area := max((area for _, area in scanned), default=0)) > MOST_CELLS:
         raise _Refusal(
             f"{name}: a sheet reaches over {area:,} cells. Delete what stands far from its table, or save that as CSV."
         )
-    errors = sum(used.errors for used in scanned)
+    errors = sum(errors for errors, _ in scanned)
     return (f"{name}: {errors:,} cells hold an error such as #N/A and were read as blank.",) * bool(errors)
 
 
-def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Used:
-    """What a part of the archive holds, read whole so that its stated size and checksum are tested."""
-    used, rest = _Used(), b""
-    sheet = _PART.fullmatch(part.filename) is not None
+def _scan(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> tuple[int, int]:
+    """Errors and used area of a part that is a sheet; read whole so that its stated size and checksum are tested."""
+    errors, rows, columns, rest = 0, set[bytes](), set[bytes](), b""
     with archive.open(part) as stream:
-        while block := stream.read(_BLOCK):
-            if sheet:
+        for block in chain(iter(lambda: stream.read(_BLOCK), b""), [b"<c "]):
+            if _PART.fullmatch(part.filename):
                 whole, mark, rest = (rest + block).rpartition(b"<c ")
-                used.add(whole)
+                cells = _CELL.findall(whole)
+                columns.update(column for column, _ in cells)
+                rows.update(row for _, row in cells)
+                errors += whole.count(b't="e"')
                 rest = mark + rest
-    used.add(rest)
-    return used
+    return errors, max(map(int, rows), default=0) * max(map(_column_number, columns), default=0)
 
 
 def _column_number(letters: bytes) -> int:
