@@ -391,7 +391,9 @@ def _staging(folder: Path) -> Iterator[Path]:
     if backup.exists() and not folder.exists():
         backup.rename(folder)
     for left in folder.parent.glob(f".{folder.name}.*"):
-        if left.is_dir():
+        if left.is_symlink():  # the folder was one, and what it led to stays where it is
+            left.unlink()
+        elif left.is_dir():
             shutil.rmtree(left)
     staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
     try:

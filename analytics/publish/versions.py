@@ -150,9 +150,11 @@ def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
         if left := [name for name in (*FILES, VERSIONS) if (folder / name).exists()]:
             raise _damaged(folder, f"{', '.join(left)} without report.pdf")
         return 1
-    if (folder / VERSIONS).is_dir():
-        shutil.copytree(folder / VERSIONS, staged / VERSIONS, copy_function=_link)
-    _take(folder, staged, [DELIVERY])
+    for kept in folder.iterdir():  # earlier versions, deliveries, and what others put there
+        if kept.is_dir():
+            shutil.copytree(kept, staged / kept.name, copy_function=_link)
+        elif kept.is_file() and kept.name not in (*FILES, CHANGES, VERSIONS):
+            _link(kept, staged / kept.name)
     if all(digest(staged / name) == _listed(folder).get(name) for name in SAME):
         _take(folder, staged, [CHANGES])
         return before

@@ -233,6 +233,27 @@ def test_a_folder_without_its_pdf_is_not_taken_for_an_unpublished_period(small, 
     assert contents(folder) == before
 
 
+def test_a_folder_that_is_a_link_is_replaced_and_what_it_leads_to_stays(small, in_process, tmp_path):
+    folder, elsewhere = build_report("small", "2025-03", small).folder, tmp_path / "elsewhere"
+    folder.rename(elsewhere)
+    folder.symlink_to(elsewhere)
+    before = contents(elsewhere)
+    for version in (2, 3):
+        add_answers(small, 10 * version)
+        assert build_report("small", "2025-03", small).manifest["version"] == version
+    assert contents(elsewhere) == before
+    assert not [path for path in folder.parent.iterdir() if path.is_symlink()]
+
+
+def test_what_others_put_beside_a_report_is_kept(folder, small):
+    (folder / "notes").mkdir()
+    for name in ("minutes.txt", "notes/meeting.txt"):
+        (folder / name).write_text("ours")
+    add_answers(small)
+    assert build_report("small", "2025-03", small).manifest["version"] == 2
+    assert [(folder / name).read_text() for name in ("minutes.txt", "notes/meeting.txt")] == ["ours"] * 2
+
+
 def test_a_file_damaged_since_is_whole_again_when_the_same_report_is_made(small, in_process):
     folder = build_report("small", "2025-03", small).folder
     for damaged in ("report.pdf", "claims.json", "notebook.ipynb"):
