@@ -6,7 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analytics import report
 from analytics.report.checked import ALIKE, FEWEST_READ, check_share, describe_check, flag_texts
+from analytics.report.story import load_story
 from analytics.tables.schema import NotMeasured
 from analytics.text.read_sets import COMPLAINT, LEAVING
 from analytics.text.readings import OTHER, PRAISE, labels_of
@@ -108,3 +110,13 @@ def test_each_label_has_its_mark_on_a_scored_text():
     marked = {label for label in LABELS if flag_texts(frame, label)[0]}
     assert marked == {"waiting", PRAISE + "courtesy", "negative", LEAVING}
     assert {*THEMES} < {*LABELS}
+
+
+def test_the_demo_without_its_readings_says_what_can_be_said_where_nobody_read(demo_organisation):
+    story = load_story(demo_organisation, "2026-10")
+    table = story.problem_table
+    assert story.drawn_readings == 0 and not table["method"].eq("read").any()
+    assert table["value"].isna().any() and (table["high"] - table["low"]).max() <= 0.3
+    state, listing, *unknown = report.show_shares(story).blocks
+    assert state.data["sentence"].startswith("0 texts of October 2026 are read.")
+    assert unknown and "150" in unknown[0].data["settle"]

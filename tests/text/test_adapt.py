@@ -67,10 +67,10 @@ def test_ratings_that_do_not_follow_the_text_are_refused() -> None:
 def test_copies_of_one_text_or_one_customer_teach_nothing_by_heart() -> None:
     rng = np.random.default_rng(2)
     ratings = np.repeat(rng.choice([1.0, 5.0], 40), 5)
-    copies = np.repeat([f"ticket zq{i}x" for i in range(40)], 5)
+    copies = np.repeat([f"my ticket is zq{i}x and it is open" for i in range(40)], 5)
     with pytest.raises(AdaptationRefused, match="does not clearly beat"):
         fast().adapt(copies, ratings)
-    marked = [f"ticket zq{i // 5}x number {i}" for i in range(200)]
+    marked = [f"my ticket is zq{i // 5}x and the number is {i}" for i in range(200)]
     with pytest.raises(AdaptationRefused, match="does not clearly beat"):
         fast().adapt(marked, ratings, groups=np.repeat(np.arange(40), 5))
 
