@@ -159,7 +159,7 @@ def test_recorded_categories_open_their_complaints_where_any_is_written(organisa
     assert opened(asked.call, story).count == 2 and recorded_as(story, "kind 1") == []
 
 
-SECTIONS = ["problems", "leaving", "said_and_silent", "recovery", "shares", "mismatches", "phrases", "promises"]
+SECTIONS = ["problems", "leaving", "recovery", "shares", "mismatches", "phrases", "promises"]
 
 
 @pytest.mark.parametrize("name", [*SECTIONS, "own_words", "provenance", "new_themes"])

@@ -209,7 +209,7 @@ def fairness(model: ChurnRiskModel, features: pd.DataFrame, by: str = "account_s
     Parameters
     ----------
     model, features
-        As for `said_and_silent`.
+        As for `worth_calling`.
     by
         Column of the features that names the group.
 
