@@ -310,7 +310,7 @@ def score(
         with start(scheduler, workers), err.status(f"Scoring {file} by partition …"):
             score_folder(file, output, column, brand or [], "fast" if model == "auto" else model)
     else:
-        output = output or file.with_suffix(".scored.csv")
+        output = output or Path(f"{str(file).removesuffix(file.suffix)}.scored.csv")
         with err.status(f"Scoring {file} …"):
             _score_file(file, output, column, brand or [], model)
     out.print(str(output), highlight=False)

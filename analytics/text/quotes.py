@@ -1,18 +1,20 @@
 """Customers' own words, chosen to represent and not to entertain."""
 
 from collections.abc import Sequence
+from difflib import SequenceMatcher
 
 import pandas as pd
 
 SHORTEST, LONGEST = 25, 320  # characters: long enough to say something, short enough for a page
+ALIKE = 0.8  # of two texts the same in the same order: one was copied or mistyped
 
 
 def pick_quotes(texts: pd.Series, count: int = 2, used: Sequence[str] = ()) -> list[str]:
     """Pick the texts nearest to what all of them say together.
 
     Each text is a TF-IDF vector; the first pick is nearest to the centroid of all, each further one is nearest among
-    those not about the same words as a pick before (cosine below one half). Texts of 25 to 320 characters come first;
-    only when there are none are others taken, cut with an ellipsis.
+    those not about the same words as a pick before (cosine below one half), nor the same but for a slip of the
+    pen. Texts of 25 to 320 characters come first; only when there are none are others taken, cut with an ellipsis.
 
     Parameters
     ----------
@@ -62,6 +64,10 @@ def pick_quotes(texts: pd.Series, count: int = 2, used: Sequence[str] = ()) -> l
     for row in (-nearness).round(9).argsort(kind="stable"):
         if len(picked) == count:
             break
-        if all(round((vectors[row] @ vectors[other].T).sum(), 9) < 0.5 for other in picked):
+        if all(round((vectors[row] @ vectors[i].T).sum(), 9) < 0.5 and not _alike(pool, row, i) for i in picked):
             picked.append(int(row))
     return [pool.iloc[row] for row in picked]
+
+
+def _alike(pool: pd.Series, row: int, other: int) -> bool:
+    return SequenceMatcher(None, pool.iloc[row], pool.iloc[other], autojunk=False).ratio() > ALIKE

@@ -110,11 +110,15 @@ class LabelStore:
         Raises
         ------
         ValueError
-            If the file lacks a column or holds a value that is not known.
+            If the file is no CSV in UTF-8, lacks a column or holds a value that is not known.
         """
         if not self.path.exists():
             return pd.DataFrame(columns=COLUMNS, dtype="str")
-        rows = pd.read_csv(self.path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+        try:
+            rows = pd.read_csv(self.path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+        except ValueError as error:
+            message = f"{self.path}: is no CSV in UTF-8 ({error}). Restore the file from a copy, or move it away."
+            raise ValueError(message) from None
         if "label" in rows:  # as written by earlier versions
             rows = rows.rename(columns={"label": "sentiment"}).assign(**dict.fromkeys(ABOUT[1:], ""))
         rows = rows if OFFERED in rows else rows.assign(**{OFFERED: ""})

@@ -9,6 +9,7 @@ from analytics.measures.estimate import Estimate
 from analytics.report import facts
 from analytics.report.texts import Unread
 from analytics.text.own_themes import SHIPPED
+from analytics.text.quotes import pick_quotes
 
 
 def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_not_known():
@@ -43,3 +44,10 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
     assert "Not known: the share of a problem not solved." in chart["note"]
     (larger,) = section.unknowns
     assert "14 % of labels" in larger.data["sentence"] and larger.data["settle"]
+
+
+def test_one_sentence_and_the_same_mistyped_are_no_two_quotes():
+    slip = "Somebody I do not knowr ang me and had my number."
+    texts = ["Somebody I do not know rang me and had my number.", slip, "They called about a contract I never signed."]
+    first, second = pick_quotes(pd.Series(texts), 2)
+    assert first.startswith("Somebody") and second.startswith("They")

@@ -13,8 +13,9 @@ from analytics.publish import run
 from analytics.publish.blocks import MIME, table
 from analytics.publish.run import build_report
 from analytics.tables.demo.simulate import simulate
-from tests.conftest import run_cells, write_organisation
+from tests.conftest import write_organisation
 from tests.report.reconstruct import aligned, leaks, populations, read_outputs
+from tests.worlds.publishing import execute_here
 
 BEFORE, NOW = "2026-09", "2026-10"
 SCORES, GROUPS = ("nps", "csat", "ces"), ("team", "site", "channel", "reason", "segment")
@@ -67,7 +68,7 @@ def published(tmp_path_factory):
     """Reports of two months, a second version of the later one, and what is true of each."""
     with pytest.MonkeyPatch.context() as patch:
         root = tmp_path_factory.mktemp("small_groups")
-        patch.setattr(run, "execute", lambda notebook, values, *_: run_cells(notebook, values)[0])
+        patch.setattr(run, "execute", execute_here)
         reports = {}
         for name, period, late in (("before", BEFORE, 0), ("now", NOW, 0), ("revised", NOW, 40)):
             tables = small_groups(late)

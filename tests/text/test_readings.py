@@ -185,6 +185,9 @@ def test_a_file_that_was_spoilt_by_hand_is_refused_with_the_reason(tmp_path):
     pd.DataFrame([row("one")]).drop(columns="drawn").to_csv(path, index=False)
     with pytest.raises(ValueError, match=r"a\.csv: no column drawn\. Restore"):
         LabelStore(path).read()
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ValueError, match=r"a\.csv: is no CSV in UTF-8"):
+        LabelStore(path).read()
 
 
 # a sitting
