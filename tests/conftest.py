@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from analytics.__main__ import main
+from analytics.__main__ import err, main, out
 from analytics.publish import run
 from analytics.publish.run import Published, build_report
 from analytics.tables.cases import build_cases
@@ -171,7 +171,8 @@ def perception(monkeypatch, capsys):
 
     def call(*words: str) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["perception", *words])
-        monkeypatch.setenv("COLUMNS", "200")
+        for console in (out, err):
+            monkeypatch.setattr(console, "_width", 200)
         code, umask = 0, os.umask(0o022)
         os.umask(umask)
         try:

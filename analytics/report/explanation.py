@@ -6,6 +6,7 @@ without a problem that customers named. Every difference told stands under the o
 
 import functools
 import math
+from typing import Any
 
 import pandas as pd
 
@@ -37,13 +38,14 @@ MOVED = {RACE: FELL, PERCEPTION_FELL: FELL, PERCEPTION_ROSE: ROSE}  # the word o
 def show_explanation(story: Story) -> Section:
     """What goes with a low score, what differs inside for each open problem, watermelons, and cost and perception."""
     stakes: list[Stake] = []
+    earlier: list[str] = []  # figures of which it is told that they explain nothing
     keys, lacks = tested.problem_keys(story), tested.lack_of_themes(story)
     untold = not_known(lacks).blocks if lacks else []
     if not keys:
         return section_of(untold or [blocks.finding(say("explanation.none_open"))], untold)
     parts, unknowns = gather(
         *([lambda: tell_bands(story, stakes)] if tested.LOW_SCORE in keys else []),
-        *(functools.partial(_diagnosis, story, key) for key in keys if key != tested.LOW_SCORE),
+        *(functools.partial(_diagnosis, story, key, earlier) for key in keys if key != tested.LOW_SCORE),
         *([lambda: _relief(story, stakes)] if DISPUTED.column in keys else []),
         lambda: _watermelons(story, stakes),
         lambda: _clocks(story),
@@ -53,7 +55,7 @@ def show_explanation(story: Story) -> Section:
     return Section([*untold, *parts], answer, [*untold, *unknowns], stakes=stakes)
 
 
-def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
+def _diagnosis(story: Story, key: str, earlier: list[str]) -> list[blocks.Block]:
     """One open problem: what customers say, what the operation recorded, what differs; one line where nothing does."""
     diagnosis = tested.diagnosis(story, key, tested.cut(story))
     problem, frame = diagnosis.problem, diagnosis.frame
@@ -66,9 +68,11 @@ def _diagnosis(story: Story, key: str) -> list[blocks.Block]:
     lines = [compared, *_differences(frame)]
     if disputed and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():
         lines.append(words.UNTIMELY)
-    evidence, alike = [problem.evidence], _alike(frame) if not disputed and not frame["differs"].any() else ""
+    evidence, alike = [problem.evidence], {} if disputed or frame["differs"].any() else _alike(frame)
     sentence = say("explanation.named", name=name, figure=problem.evidence, period=story.period.label)
-    sentence += say("explanation.unexplained", seen=alike) if alike else ""
+    if alike:
+        sentence += say("explanation.either" if alike["names"] in earlier else "explanation.unexplained", **alike)
+        earlier.append(alike["names"])
     head, account = blocks.prose(f"### {capital(name)}"), "\n".join(f"- {line}" for line in lines)
     people = tested.people_of(story, problem)
     told = blocks.finding(sentence, evidence, people=people)
@@ -92,19 +96,20 @@ def _differences(frame: pd.DataFrame) -> list[str]:
     sentences = [_difference(row) for row in different.head(TOLD).to_dict("records")]
     if further := different["name"].tolist()[TOLD:]:
         sentences.append(f"So do {listed(further)}.")
-    if line := _alike(frame):
-        sentences.append(f"{capital(line)}." if sentences else f"No internal figure explains it: {line}.")
+    if alike := _alike(frame):
+        seen = say("explanation.seen", **alike)
+        sentences.append(capital(seen) if sentences else say("explanation.unexplained", **alike).strip())
     lacking = frame.loc[frame["p_value"].isna() & frame["lack"].ne(CONSTANT), "name"].tolist()
     return [*sentences, f"Not measured: {_some(lacking)}."] if lacking else sentences
 
 
-def _alike(frame: pd.DataFrame) -> str:
-    """What does not differ, and what would have been seen; '' where all does."""
+def _alike(frame: pd.DataFrame) -> dict[str, Any]:
+    """What does not differ, and what would have been seen; nothing where all does."""
     same = frame[frame["p_value"].notna() & ~frame["differs"]]
     if same.empty:
-        return ""
+        return {}
     largest = math.ceil(50 + 100 * float((same["high"] - same["low"]).max()) / 2)
-    return say("explanation.seen", names=_some(same["name"].tolist()), largest=min(largest, 100))
+    return {"names": _some(same["name"].tolist()), "largest": min(largest, 100)}
 
 
 def _difference(row: dict) -> str:

@@ -194,7 +194,7 @@ class _Panel:
         like = _button("More like this", lambda: setattr(self.controls["like"], "value", row["text"]))
         correct = _button("Correct", lambda: self._correct(row, below))
         teach = [_button(name, partial(self._teach, kind, row["text"])) for name, kind in TEACHING.items()]
-        beside = widgets.VBox([correct, like, *teach], layout=widgets.Layout(flex="0 0 10em"))
+        beside = widgets.VBox([correct, like, *teach], layout=widgets.Layout(flex="0 0 12em"))
         return widgets.VBox([widgets.HBox([text, beside]), below])
 
     def _teach(self, kind: str, text: str) -> None:

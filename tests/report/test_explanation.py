@@ -56,7 +56,7 @@ def told(blocks) -> str:
 
 def test_a_diagnosis_says_both_accounts_then_what_differs_then_what_does_not(cases, complaints):
     world = story(cases, complaints)
-    blocks = explanation._diagnosis(world, "disputed")
+    blocks = explanation._diagnosis(world, "disputed", [])
     text = told(blocks)
     assert "Customers say: answers that customers dispute, 50 % (45–55) in March 2025." in text
     assert "all 200 cases that have the problem are compared with 200 cases of the same reason whose" in text
@@ -69,7 +69,7 @@ def test_a_diagnosis_says_both_accounts_then_what_differs_then_what_does_not(cas
 
 
 def test_the_caution_about_untimely_cases_stands_beside_disputes(cases, complaints):
-    assert UNTIMELY in told(explanation._diagnosis(story(cases, complaints), "disputed"))
+    assert UNTIMELY in told(explanation._diagnosis(story(cases, complaints), "disputed", []))
 
 
 def test_where_nothing_differs_no_internal_figure_explains_it(cases):

@@ -15,7 +15,7 @@ Json = Mapping[str, Any]
 FIGURES = ("value", "low", "high", "n", "unit")
 SIDES = r"\b(above|below|higher|lower|more|less|worse|better|oftener|rose|fell|differs?)\b"
 OPEN = r"\b(no|not|cannot|unknown|whether|may|could|would|unclear)\b"
-OWN = "Nothing stands out"  # what only page one can say
+OWN = "nothing stands out"  # what only page one can say
 NUMBER = r"([+−-]?\d[\d,]*(?:\.\d+)?)"
 LEVEL = re.compile(rf"\b(?:to|is|was) {NUMBER} \({NUMBER} to {NUMBER}\)")  # where a score stands is no difference
 SIGNED = re.compile(rf"\({NUMBER} to {NUMBER}\)")
@@ -111,8 +111,9 @@ def _page_one(blocks: Sequence[Json], claims: Sequence[Json], drawn: Sequence[Dr
     sentences = {claim["sentence"] for claim in later}
     for claim in first:
         new = [e for e in claim["evidence"] if not {_figure(e), _figure({**e, "n": None})} & stated]
-        if new or (not claim["evidence"] and claim["sentence"] not in sentences and OWN not in claim["sentence"]):
-            yield f"stands on page one alone: {claim['sentence']}"
+        sentence = claim["sentence"]
+        if new or (not claim["evidence"] and sentence not in sentences and OWN not in sentence.lower()):
+            yield f"stands on page one alone: {sentence}"
     told = stated | {_figure(e) for claim in first for e in claim["evidence"]}
     for page in (block for block in blocks if block["kind"] == "page_one"):
         for number in page["numbers"]:
