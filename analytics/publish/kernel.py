@@ -8,10 +8,10 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from types import ModuleType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from analytics.publish.collect import InputError, ReportError
 
@@ -24,28 +24,28 @@ START_LIMIT = 180  # seconds for a kernel to start: the usual 60 is too short on
 LONGEST_BASE = 70  # bytes of a folder of temporary files: an address of a socket in it may have about 100
 
 
-def load_papermill() -> ModuleType:
-    """papermill, without the grammar of IRIs that jsonschema builds at its import for a check no notebook asks for.
+def load_library(name: str) -> Any:  # noqa: ANN401
+    """Papermill or nbformat, without the grammar of IRIs that jsonschema builds for a check no notebook asks for.
 
-    That grammar takes 1.7 seconds; where the module is absent, jsonschema leaves the check out.
+    It takes 1.7 seconds at import; where the module is absent, jsonschema leaves the check out.
     """
     begun = "jsonschema" in sys.modules
     if not begun:
         sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]
-    import papermill
-
-    if not begun:
-        del sys.modules["rfc3987_syntax"]
-    return cast(ModuleType, papermill)
+    try:
+        return import_module(name)
+    finally:
+        if not begun:
+            del sys.modules["rfc3987_syntax"]
 
 
 def execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: float) -> NotebookNode:
     """The executed notebook, or the reason why there is none."""
+    papermill = load_library("papermill")
     import traitlets.config
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
     from papermill.exceptions import PapermillExecutionError
 
-    papermill = load_papermill()
     Thread(target=_load_writers, daemon=True).start()  # this process only waits until the kernel is done
     try:
         with private_folder() as private:

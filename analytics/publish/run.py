@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from analytics.config import Config, load_config
 from analytics.publish.blocks import MIME
 from analytics.publish.collect import ReportError, collect, findings, refuse_unfounded, title_of
-from analytics.publish.kernel import execute, load_papermill
+from analytics.publish.kernel import execute, load_library
 from analytics.publish.template import render
 from analytics.publish.versions import FILES, digest, keep_version, write_json
 from analytics.publish.workbook import write_workbook
@@ -103,9 +103,7 @@ def build_report(
     ...
     ValueError: there is no report 'no such report'. Known: leadership, operations.
     """
-    import nbformat
-
-    started = time.monotonic()
+    started, nbformat = time.monotonic(), load_library("nbformat")
     config, file = _configuration(config)
     notebook = find_notebook(name, config.root)
     report = report_name(notebook)
@@ -266,7 +264,7 @@ def report_name(notebook: Path) -> str:
 def _inspect(notebook: Path) -> dict[str, Any]:
     """The parameters that a notebook declares; whatever is wrong with its form is a fault of the file."""
     try:
-        return dict(load_papermill().inspect_notebook(str(notebook)))
+        return dict(load_library("papermill").inspect_notebook(str(notebook)))
     except Exception as fault:
         raise ValueError(
             f"{notebook} is no notebook that can be run ({type(fault).__name__}: {fault}). Open it in JupyterLab, give "

@@ -185,7 +185,7 @@ def test_churn_intent_is_about_the_brands_given() -> None:
 @pytest.mark.parametrize("name", SHIPPED)
 def test_swapping_the_brand_changes_no_label(name: str) -> None:
     lines = pd.concat([pd.read_csv(HERE / f)["text"] for f in ("complaint_idioms.csv", "sarcasm.csv")])
-    named = ["Acme: " + line for line in lines[::2]] + [line + " That is Acme for you." for line in lines[1::2]]
+    named = ["Acme: " + line for line in lines[::4]] + [line + " That is Acme for you." for line in lines[1::4]]
     before = score_texts(named, brands=["Acme"], model=name)["sentiment"]
     for brand in SWAPPED:
         after = score_texts([text.replace("Acme", brand) for text in named], brands=[brand], model=name)["sentiment"]

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest.mock import patch
 
-import nbformat
 import pandas as pd
 
 from analytics.config import load_config
 from analytics.publish import blocks, figures
 from analytics.publish.blocks import Block
 from analytics.publish.collect import collect, findings, refuse_unfounded
+from analytics.publish.kernel import load_library
 from analytics.publish.run import check_parameters, find_notebook
 from analytics.report.story import Story
 from analytics.tables.periods import parse_period
 from tests.worlds.contradictions import Drawn
 from tests.worlds.world import Made, World, make
 
+nbformat = load_library("nbformat")
 SETTINGS = Path(__file__).with_name("world.toml")
 PERIODS = ("2026-09", "2026-10")
 
@@ -38,7 +39,7 @@ class Report(NamedTuple):
     fault: str = ""
 
 
-def execute(notebook: Path, values: Mapping[str, Any]) -> tuple[nbformat.NotebookNode, dict[str, Any]]:
+def execute(notebook: Path, values: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
     """Run a notebook's cells in this process: the notebook with what they show, and the names they leave."""
     nb, names = nbformat.read(notebook, as_version=4), dict(values)
     for cell in nb.cells:
@@ -52,7 +53,7 @@ def execute(notebook: Path, values: Mapping[str, Any]) -> tuple[nbformat.Noteboo
     return nb, names
 
 
-def execute_here(notebook: Path, values: Mapping[str, Any], root: Path, cell_limit: float) -> nbformat.NotebookNode:
+def execute_here(notebook: Path, values: Mapping[str, Any], root: Path, cell_limit: float) -> Any:
     """In place of `kernel.execute`: a notebook run in this process, which costs seconds less."""
     with _inside(root):
         return execute(notebook, values)[0]
