@@ -182,7 +182,7 @@ def _perhaps_silence(signal: Signals, unit: str) -> str:
     if signal.answered is None:
         return ""
     latest, usual = signal.answered
-    fewer = "had the missing all given the best answer" if latest < usual else "without the worst of the further ones"
+    fewer = "had the missing all given the top mark" if latest < usual else "without the lowest of the further ones"
     even = write_interval(signal.even, math.nan, math.nan, unit)
     return f" But {_who_answered(signal)}: {fewer}, it would be {even}."
 

@@ -12,7 +12,7 @@ from analytics import report
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import RECORDS
 from analytics.publish.claims import check_claims
-from analytics.report import bands
+from analytics.report import bands, words
 from analytics.report.words import LACK_WORDS, SENTENCES, TABLES, say, table_of
 
 SOURCE = "\n".join(file.read_text(encoding="utf-8") for file in Path(report.__file__).parents[1].rglob("*.py"))
@@ -84,3 +84,10 @@ def test_what_is_told_without_evidence_passes_the_gate_of_claims():
     told |= {f"lack.{name}": f"Who may leave: record {words}." for name, words in LACK_WORDS.items()}
     refused = {name for name, text in told.items() if check_claims(re.sub(r"{[^}]*}", "7", text))}
     assert refused <= facts
+
+
+@pytest.mark.parametrize("answered", [(0.48, 0.49), (0.61, 0.49)])
+def test_who_answered_beside_a_fall_is_said_in_words_that_may_be_published(answered):
+    sentence = words._perhaps_silence(SimpleNamespace(answered=answered, even=17.0), "nps")
+    assert "it would be" in sentence
+    assert check_claims(sentence) == []
