@@ -141,6 +141,6 @@ def show_views_apart(story: Story) -> Section:
     """Each promise by segment, and how far its two views lie apart: our records less the customers' view."""
     scored = _scored(story)
     if not scored["view_n"].sum():
-        raise NotMeasured("no customer has said whether a promise was kept", needed_for="the two views")
+        raise NotMeasured("it is not said whether a promise was kept", needed_for="the two views")
     names, notes = scored["segment"].replace(TOTAL, "all customers"), word_withheld(scored["withheld"], story.k)
     return section_of([_table("views_apart", scored.assign(segment=names, note=notes))])
