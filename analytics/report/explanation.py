@@ -71,7 +71,7 @@ def _diagnosis(story: Story, key: str, earlier: list[str]) -> list[blocks.Block]
     evidence, alike = [problem.evidence], {} if disputed or frame["differs"].any() else _alike(frame)
     sentence = say("explanation.named", name=name, figure=problem.evidence, period=story.period.label)
     if alike:
-        sentence += say("explanation.either" if alike["names"] in earlier else "explanation.unexplained", **alike)
+        sentence += f" {say('explanation.either', **alike) if alike['names'] in earlier else _unexplained(alike)}"
         earlier.append(alike["names"])
     head, account = blocks.prose(f"### {capital(name)}"), "\n".join(f"- {line}" for line in lines)
     people = tested.people_of(story, problem)
@@ -97,10 +97,13 @@ def _differences(frame: pd.DataFrame) -> list[str]:
     if further := different["name"].tolist()[TOLD:]:
         sentences.append(f"So do {listed(further)}.")
     if alike := _alike(frame):
-        seen = say("explanation.seen", **alike)
-        sentences.append(capital(seen) if sentences else say("explanation.unexplained", **alike).strip())
+        sentences.append(capital(say("explanation.seen", **alike)) if sentences else _unexplained(alike))
     lacking = frame.loc[frame["p_value"].isna() & frame["lack"].ne(CONSTANT), "name"].tolist()
     return [*sentences, f"Not measured: {_some(lacking)}."] if lacking else sentences
+
+
+def _unexplained(alike: dict[str, Any]) -> str:
+    return say("explanation.unexplained", seen=say("explanation.seen", **alike))
 
 
 def _alike(frame: pd.DataFrame) -> dict[str, Any]:

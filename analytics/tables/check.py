@@ -22,7 +22,6 @@ from analytics.tables.spelling import Reading
 from analytics.tables.workbook import WORKBOOKS
 
 SUSPECT_SHARE, SUSPECT_COUNT = 0.2, 5  # a larger share of at least so many values is bad: the map is wrong
-
 SHOWN = 200  # characters of a bad value that are repeated
 ROW_OUT, CELL_OUT, REPAIRED = "row set aside", "value set to missing", "row repaired"
 # Stamps that follow the start of a contact or complaint: the company's own records are reported, never repaired.
