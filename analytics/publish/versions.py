@@ -155,7 +155,8 @@ def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
             shutil.copytree(kept, staged / kept.name, copy_function=_link)
         elif kept.is_file() and kept.name not in (*FILES, CHANGES, VERSIONS):
             _link(kept, staged / kept.name)
-    if all(digest(staged / name) == _listed(folder).get(name) for name in SAME):
+    listed = _listed(folder)
+    if all(digest(staged / name) == listed.get(name) for name in SAME):
         _take(folder, staged, [CHANGES])
         return before
     counts = _counts(staged)
@@ -182,7 +183,8 @@ def keep_version(staged: Path, folder: Path, k: int = 10) -> int:
 
 def is_whole(folder: Path, *names: str) -> bool:
     """Whether files of a published version are those that its manifest lists; nothing can be said of any other."""
-    return all((folder / name).is_file() and _listed(folder).get(name) == digest(folder / name) for name in names)
+    listed = _listed(folder)
+    return all((folder / name).is_file() and listed.get(name) == digest(folder / name) for name in names)
 
 
 def _listed(folder: Path) -> Json:
