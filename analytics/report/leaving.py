@@ -146,7 +146,7 @@ def _calls(story: Story) -> Section:
     try:
         model = study.model
     except TooFewLeaversError as few:
-        return open_question(say("leaving.few_leavers", x=few), say("leaving.few_leavers_settle"))
+        return open_question(say("leaving.next_unknown", why=few.what), say("leaving.few_leavers_settle"))
     except NotMeasured as lack:
         if lack.table:
             raise

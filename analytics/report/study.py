@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError
+from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError, TooFewLeaversError
 from analytics.measures.leaving.churn_views import worth_calling
 from analytics.measures.leaving.features import build_customer_features, choose_cutoffs
 from analytics.report.story import Story
@@ -87,6 +87,10 @@ class Study:
             noun = "1 column knows" if len(leaks) == 1 else f"{len(leaks)} columns know"
             lines = "".join(f"\n- {column}: {reason}" for column, reason in leaks.items())
             return NotMeasured(say("leaving.no_model", noun=noun, leaks=lines))
+        except TooFewLeaversError as few:
+            left = f"{few.left:,}" if few.left >= self.story.k else f"fewer than {self.story.k}"
+            few.what = say("leaving.few_leavers", left=left, needed=few.needed)
+            return few
         except NotMeasured as lack:
             return lack
 

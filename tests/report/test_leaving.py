@@ -250,6 +250,15 @@ def test_too_few_leavers_give_no_model_and_the_section_says_how_many_are_needed(
     assert not any("a call is worth" in sentence for sentence in sentences(section))
 
 
+def test_leavers_fewer_than_the_smallest_group_are_not_counted_in_words_and_do_not_stop_the_report(tables, tmp_path):
+    customers = tables.customers.assign(left_at=lambda t: t["left_at"].where(t["left_at"].notna().cumsum() % 150 == 1))
+    story = story_of(Tables(contacts=tables.contacts, surveys=tables.surveys, customers=customers), tmp_path)
+    assert 0 < tested.leaving_study(story).features.query("left_within == True")["customer_id"].nunique() < story.k
+    told = [block.data["sentence"] for show in (report.show_leaving, report.show_risk)
+            for block in publishable(show(story)).unknowns]  # fmt: skip
+    assert sum(f"fewer than {story.k} customers left in the time looked at" in line for line in told) == 2
+
+
 def test_without_customer_records_only_what_is_said_is_told(tables, tmp_path):
     section = publishable(report.show_leaving(story_of(Tables(surveys=tables.surveys.head(4_000)), tmp_path)))
     assert section.unknowns

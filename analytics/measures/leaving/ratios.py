@@ -3,8 +3,11 @@
 Nobody was assigned to anything: what goes together with leaving need not be its cause.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from analytics.measures.estimate import OBSERVED
 from analytics.measures.intervals import z_score
@@ -37,8 +40,8 @@ def leaving_ratios(features: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     Returns
     -------
     DataFrame
-        event, value (ratio of shares that left within 90 days), low, high, p_value (Wald), n (rows in which it
-        happened), people (distinct customers among them), left (of the rows), touched, more, more_low (customers a
+        event, value (ratio of shares that left within 90 days), low, high, p_value (both by the likelihood ratio, as few
+        leavers make the error of a logarithm lopsided), n (rows in which it happened), people (distinct customers among them), left (of the rows), touched, more, more_low (customers a
         month to whom it happened; how many more of them left than would have without it, and the lower bound of that,
         0 or above), unit, source; the surest first.
 
@@ -50,29 +53,29 @@ def leaving_ratios(features: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     References
     ----------
     Zou (2004), American Journal of Epidemiology 159, for risk ratios by Poisson regression; its own variance is kept,
-    which is on the safe side. Firth (1993), Biometrika 80, which keeps a ratio finite where nobody left. Miettinen
-    (1974), American Journal of Epidemiology 99, for the number more.
+    which is on the safe side. Firth (1993), Biometrika 80, which keeps a ratio finite where nobody left. Heinze &
+    Schemper (2002), Statistics in Medicine 21, for profiles of its likelihood. Miettinen (1974), American Journal of
+    Epidemiology 99, for the number more.
     """
-    from scipy.stats import norm
-
     rows = features[features["left_within"].notna()]
     left = rows["left_within"].to_numpy(bool)
     events = happened(rows)
     events = events.loc[:, _comparable(events, _strata(rows), float(left.mean()))]
     if events.empty or not left.any():
         raise NotMeasured("nothing recorded of enough customers, or no leaver", needed_for="leaving after something")
-    slope, error = _fit(events, _strata(rows), left)
-    low, high = (np.exp(slope + side * z_score(confidence) * error) for side in (-1, 1))
+    fit = _fit(events, _strata(rows), left)
+    slope, apart = fit.slope, np.sqrt(fit.deviance(-fit.slope))
+    low, high = (np.exp(slope + fit.reach(side * z_score(confidence))) for side in (-1, 1))
     months = rows["cutoff"].nunique() * HORIZON_DAYS / MONTH_DAYS
     gone = events[left].sum().to_numpy(float)
     table = pd.DataFrame(
         {"event": events.columns, "value": np.exp(slope), "low": low, "high": high,
-         "p_value": 2 * norm.sf(np.abs(slope / error)), "n": events.sum().to_numpy(),
+         "p_value": 2 * ndtr(-apart), "n": events.sum().to_numpy(),
          "people": [rows.loc[events[name], "customer_id"].nunique() for name in events], "left": gone.astype(int),
          "touched": events.sum().to_numpy() / months, "more": gone * (1 - np.exp(-slope)) / months,
          "more_low": np.maximum(gone * (1 - 1 / low), 0) / months, "unit": "times", "source": OBSERVED}
     )  # fmt: skip
-    return table.iloc[np.argsort(-np.abs(slope / error).round(8), kind="stable")].reset_index(drop=True)
+    return table.iloc[np.argsort(-apart.round(8), kind="stable")].reset_index(drop=True)
 
 
 def _comparable(events: pd.DataFrame, strata: pd.DataFrame, rate: float) -> pd.Series:
@@ -90,8 +93,34 @@ def _strata(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(strata, index=rows.index)
 
 
-def _fit(events: pd.DataFrame, strata: pd.DataFrame, left: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Logarithms of the ratios and their standard errors: Newton's method on cells of customers alike, after Firth."""
+class _Fit(NamedTuple):
+    """Logarithms of the ratios, their standard errors, and how far the likelihood falls on the way to other ones.
+
+    `rate` has the leavers expected of each cell of customers alike, and `towards` by how much the logarithm of each
+    rate grows with that of a ratio, all else following: along this line the fall is the profile's to the third order.
+    """
+
+    slope: np.ndarray
+    error: np.ndarray
+    rate: np.ndarray
+    towards: np.ndarray
+
+    def deviance(self, move: np.ndarray) -> np.ndarray:
+        """Twice the fall of the log likelihood where each logarithm is so much more than its estimate."""
+        way = move * self.towards
+        return np.asarray(2 * self.rate @ (np.expm1(way) - way))
+
+    def reach(self, z: float) -> np.ndarray:
+        """How far a bound lies from each estimate, on the side of z's sign (Newton's method on a convex curve)."""
+        move = z * self.error
+        for _ in range(STEPS):
+            steep = 2 * self.rate @ (self.towards * np.expm1(move * self.towards))
+            move = move - (self.deviance(move) - z**2) / steep
+        return np.asarray(move)
+
+
+def _fit(events: pd.DataFrame, strata: pd.DataFrame, left: np.ndarray) -> _Fit:
+    """The regression by Newton's method on cells of customers alike, after Firth."""
     cells = events.join(strata).assign(left=left).groupby([*events, *strata])["left"].agg(["sum", "size"]).reset_index()
     dummies = pd.get_dummies(cells[[*strata]].astype(str), drop_first=True, dtype=float)
     x = np.column_stack([np.ones(len(cells)), cells[[*events]], dummies]).astype(float)
@@ -107,7 +136,8 @@ def _fit(events: pd.DataFrame, strata: pd.DataFrame, left: np.ndarray) -> tuple[
         if np.abs(step).max() < CLOSE:
             break
     these = slice(1, 1 + events.shape[1])
-    return slope[these], np.sqrt(np.diag(spread)[these])
+    variance = np.diag(spread)[these]
+    return _Fit(slope[these], np.sqrt(variance), rate, x @ spread[:, these] / variance)
 
 
 def happened(rows: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 
 from analytics.measures.discoveries import control_false_discoveries
 from analytics.measures.leaving.features import build_customer_features, choose_cutoffs
@@ -39,7 +40,10 @@ def test_a_ratio_by_hand_and_the_leavers_more():
         pytest.approx(30.5 / 100 / (20.5 / 200)),
         30,
     )
-    assert np.log(row["high"] / row["value"]) == pytest.approx(1.959964 * np.sqrt(1 / 30.5 + 1 / 20.5))
+    gone, n = np.array([30.5, 20.5]), np.array([100, 200])
+    for bound in (row["low"], row["high"]):  # where the profile of the likelihood has fallen by so much
+        expected = n * [bound, 1] * gone.sum() / (n @ [bound, 1])
+        assert 2 * gone @ np.log(gone / expected) == pytest.approx(1.959964**2, rel=0.03)
     months = 90 / (365.25 / 12)
     assert row["more"] == pytest.approx((30 - 30 / row["value"]) / months) and row["touched"] == pytest.approx(
         100 / months
@@ -66,6 +70,16 @@ def test_one_planted_cause_is_told_in_most_worlds_of_three_hundred_leavers_and_a
 def test_where_nothing_goes_on_hardly_any_world_tells_anything():
     false = [control_false_discoveries(leaving_ratios(world(100 + seed))["p_value"]).any() for seed in range(60)]
     assert np.mean(false) <= 0.08  # 5 % and the chance of 60 worlds
+
+
+def test_a_rare_thing_is_as_seldom_unusual_as_its_p_value_says_with_many_leavers_and_with_few():
+    """Of 220 to whom it happened five or six leave by chance: a test by the error of the logarithm calls 14 ten times rarer."""
+    for left in (0, 14, 17):
+        frame = pd.DataFrame({"perception_complaints_90d": np.repeat([1.0, 0.0], [220, 40_000])})
+        frame["left_within"] = np.r_[np.arange(220) < left, np.arange(40_000) < 1_000]
+        frame["customer_id"], frame["cutoff"] = np.arange(40_220).astype(str), pd.Timestamp("2026-01-01", tz="UTC")
+        tail = binom.cdf(left, 220, 0.025) if left < 5 else binom.sf(left - 1, 220, 0.025)
+        assert 0.5 < leaving_ratios(frame)["p_value"].item() / (2 * tail) < 2
 
 
 def test_an_event_without_a_leaver_after_it_has_a_ratio_above_nought():
