@@ -4,15 +4,14 @@ Internal figures are not contrasted here: they enter only as the diagnosis of an
 """
 
 from collections.abc import Callable, Sequence
-from statistics import NormalDist
 
 import numpy as np
 import pandas as pd
 
 from analytics.contrast.clocks import name_groups
-from analytics.measures.discoveries import discovery_threshold, mark_differences
+from analytics.measures.discoveries import discovery_threshold, mark_differences, shrink
 from analytics.measures.estimate import Estimate
-from analytics.measures.intervals import Sample, difference_bounds, z_score
+from analytics.measures.intervals import Sample, difference_bounds, skewed_p_value, z_score
 from analytics.measures.scores import customer_effort, net_promoter_score, perceived_points, share, top_box_share
 from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
@@ -33,13 +32,13 @@ TURNS, VANISHES, ALONE = "turns", "vanishes", "alone"  # what becomes of a diffe
 
 
 def contrast_groups(
-    cases: pd.DataFrame, measure: str, by: str, baseline: object = None, *, goal: float | None = None,
+    cases: pd.DataFrame, measure: str, by: str, *, goal: float | None = None,
     within: tuple[str, ...] = WITHIN, confidence: float = 0.95, minimum: int = 10, cut: float | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Compare what customers say between groups of cases, and check the difference among cases of the same kind.
 
-    The difference is the group's figure minus that of `baseline`, or of a declared `goal`, or else of the other
-    groups, without those that stand apart where more than half do not, so that one odd group does not make its
+    The difference is the group's figure minus a declared `goal`, or else that of the other groups,
+    without those that stand apart where more than half do not, so that one odd group does not make its
     neighbours look odd. Its interval is combined from two intervals (MOVER); p-values come from the
     pooled-variance z test and are Benjamini-Hochberg controlled. The adjusted difference is the mean of the differences
     inside strata of reason, channel and segment, weighted by n1 n0 / (n1 + n0) (Mantel-Haenszel); a difference that
@@ -54,8 +53,6 @@ def contrast_groups(
     by
         Group column: team, site, channel, loyalty ('new' or 'loyal') and so on; a numeric column with many
         values, such as value_per_year, is cut into thirds. A missing group is 'not stated'.
-    baseline
-        The group to compare with; None compares each group with the other typical ones.
     goal
         A declared figure to compare with instead, in the measure's unit.
     within
@@ -73,7 +70,8 @@ def contrast_groups(
     -------
     DataFrame
         One row per group: measure, value, low, high, n, unit, source; `difference` from the comparison with its
-        interval, `error` (its standard error), `p_value`, `differs`; `adjusted` difference among cases of
+        interval, `error` (its standard error), `p_value`, `differs`, `likely` (the difference, shrunk where it is told
+        because its test stands); `adjusted` difference among cases of
         the same kind with its interval; `mix` where the two disagree: 'turns', 'vanishes', 'alone' (no such
         cases elsewhere) or ''; `people`; `withheld`, why the group is suppressed, or ''.
 
@@ -82,7 +80,7 @@ def contrast_groups(
     NotMeasured
         If the measure or the group column has no value.
     ValueError
-        If `measure` is not said by customers, or `baseline` is not a group.
+        If `measure` is not said by customers.
 
     References
     ----------
@@ -105,11 +103,9 @@ def contrast_groups(
     answered = cases.filter([*needed])[cases[measure].notna()].reset_index(drop=True)
     answered = answered.assign(_group=_bands(answered[by]), _points=perceived_points(answered[measure]))
     groups = sorted(answered["_group"].unique(), key=str)
-    if baseline is not None and baseline not in groups:
-        raise ValueError(f"baseline {baseline!r} is not a value of {by!r}. Found: {', '.join(map(repr, groups))}.")
     strata = number_strata(answered, [column for column in within if column != by])[0]
-    reference = [baseline] if baseline is not None else [] if goal is not None else _typical(answered, minimum)
-    sides = [_sides(answered["_group"], g, reference, others=baseline is None and goal is None) for g in groups]
+    reference = None if goal is not None else _typical(answered, minimum)
+    sides = [_sides(answered["_group"], g, reference) for g in groups]
     tests = pd.DataFrame([_test(answered, *side, goal) for side in sides])
     tests["people"] = [count_people(answered[inside]) for inside, _ in sides]
     if cut is None:
@@ -118,15 +114,16 @@ def contrast_groups(
     pairs = zip(sides, levels, strict=True)
     figures = [_figures(answered, measure, side, strata, goal, level) for side, level in pairs]
     frame = pd.concat([pd.DataFrame({by: groups}), tests, pd.DataFrame(figures)], axis=1)
+    frame["likely"] = shrink(frame["difference"], frame["p_value"], cut)
     frame = mark_differences(suppress(frame, minimum, by=[by]), cut, bounds=("difference_low", "difference_high"))
     return frame.assign(mix="" if goal is not None else _mix(frame))
 
 
-def _sides(group: pd.Series, name: str, reference: list, *, others: bool) -> tuple[pd.Series, pd.Series]:
+def _sides(group: pd.Series, name: str, reference: list | None) -> tuple[pd.Series, pd.Series]:
     """Which rows are of a group, and which it is compared with: all others where the reference is few of them."""
     inside = group.eq(name)
-    beside = group.isin(reference) & ~inside
-    return inside, ~inside if others and beside.sum() < (~inside).sum() / 2 else beside
+    beside = group.isin(reference or []) & ~inside
+    return inside, beside if reference is None or beside.sum() >= (~inside).sum() / 2 else ~inside
 
 
 def check_score(perception: str) -> None:
@@ -156,17 +153,16 @@ def _typical(answered: pd.DataFrame, minimum: int) -> list[object]:
 
 
 def _test(answered: pd.DataFrame, inside: pd.Series, against: pd.Series, goal: float | None) -> dict[str, float]:
-    """Shift of a group from what it is compared with, its standard error, and the p-value of the z test."""
+    """Shift of a group from what it is compared with, its standard error, and the p-value of the skewed z test."""
     points, size = answered["_points"], _effective(answered, inside)
-    if goal is not None:
-        shift, error = float(points[inside].mean()) - goal, float(np.sqrt(points.var(ddof=0) / size))
-    elif against.any():
-        shift = float(points[inside].mean() - points[against].mean())
-        variance = float(points[inside | against].var(ddof=0))
-        error = float(np.sqrt(variance * (1 / size + 1 / _effective(answered, against))))
-    else:
+    both = points[inside] if goal is not None else points[inside | against]
+    if goal is None and not against.any():
         return {"error": np.nan, "p_value": np.nan}
-    return {"error": error, "p_value": 2 * NormalDist().cdf(-abs(shift) / error) if error > 0 else 1.0}
+    other = np.inf if goal is not None else _effective(answered, against)
+    shift = float(points[inside].mean()) - (float(points[against].mean()) if goal is None else goal)
+    error = float(np.sqrt(both.var(ddof=0) * (1 / size + 1 / other)))
+    third = float(((both - both.mean()) ** 3).mean()) * (1 / size**2 - 1 / other**2)
+    return {"error": error, "p_value": skewed_p_value(shift / error, third / error**3) if error > 0 else 1.0}
 
 
 def _effective(answered: pd.DataFrame, side: pd.Series) -> float:

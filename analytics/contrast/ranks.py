@@ -4,7 +4,6 @@ Cases are compared with cases of their own kind alone; several cases of one cust
 """
 
 from functools import partial
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 from scipy.special import expit, logit
 
 from analytics.measures.estimate import OBSERVED, Estimate
-from analytics.measures.intervals import difference_bounds, number_clusters, wilson_bounds, z_score
+from analytics.measures.intervals import difference_bounds, number_clusters, skewed_p_value, wilson_bounds, z_score
 
 
 def superiority(values: pd.Series, has: pd.Series, stratum: pd.Series, people: pd.Series | None) -> dict[str, Any]:
@@ -76,7 +75,8 @@ def stratified_trend(
     """How much y grows from the lowest to the highest rank of x within strata, its standard error and p-value.
 
     Mantel's correlation test with modified ridits; of a y of two values it is van Elteren's. The larger of two
-    variances counts: by permutation within strata, and between customers (`people`).
+    variances counts: by permutation within strata, and between customers (`people`). The skewness of the permutations
+    counts as well: what is rare on both sides is seldom normal.
 
     References
     ----------
@@ -97,8 +97,10 @@ def stratified_trend(
     reach = float(spread.sum())
     if variance <= 0 or reach <= 0:
         return 0.0, 0.0, 1.0
+    third = np.bincount(codes, weights=ridit**3) * np.bincount(codes, weights=residual**3)
+    skew = float((third * sizes / np.maximum((sizes - 1) * (sizes - 2), 1)).sum() / variance**1.5)
     error, total = np.sqrt(variance), float(score.sum())
-    return total / reach, float(error / reach), float(2 * NormalDist().cdf(-abs(total) / error))
+    return total / reach, float(error / reach), skewed_p_value(float(total / error), skew)
 
 
 def _rank_within(x: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
+from analytics.measures.discoveries import shrink
 from analytics.measures.intervals import z_score
 
 ROSE, FELL, NO_CHANGE, CANNOT_TELL = "rose", "fell", "no change", "cannot tell yet"
@@ -53,11 +54,19 @@ class Change:
         In the series' unit, or per period for a trend.
     errors, weights
         Standard errors, and how likely each is.
+    chance
+        How often a quiet series may be said to have changed.
     """
 
     size: float
     errors: np.ndarray
     weights: np.ndarray
+    chance: float = CHANCE
+
+    @property
+    def likely(self) -> float:
+        """The size as it is told: shrunk where it is told because it is large."""
+        return float(shrink(self.size, self.p_value, self.chance))
 
     @property
     def p_value(self) -> float:
@@ -67,7 +76,7 @@ class Change:
     @property
     def bounds(self) -> tuple[float, float]:
         """The interval of the size at the level at which words of change stand, as only then it is told."""
-        half = self.needed(CHANCE)
+        half = self.needed(self.chance)
         return self.size - half, self.size + half
 
     def needed(self, chance: float) -> float:
@@ -359,7 +368,7 @@ class _Chart:
         weights = np.exp(fit - fit.max()) * prior
         weights /= weights.sum()
         size = float((weights @ sizes[:, -1]).round(12))
-        return Change(size, np.sqrt(inverse[:, -1, -1]), weights)
+        return Change(size, np.sqrt(inverse[:, -1, -1]), weights, self.chance)
 
 
 def _weigh_silence(signal: Signals, answered: np.ndarray, scale: tuple[float, float]) -> Signals:

@@ -188,17 +188,16 @@ def _series(
 
 def _step(values: np.ndarray, post: np.ndarray, ratio: bool, expects: str, config: Config) -> dict[str, object]:
     """The step of a series and what may be said of it; a clock's logarithms come back as a ratio."""
-    import statsmodels.api as sm
     from scipy.stats import t
 
-    n = len(values)
-    fit = sm.OLS(values, sm.add_constant(post.astype(float))).fit()
-    residuals, step = fit.resid, float(fit.params[1])
+    n, means = len(values), [values[~post].mean(), values[post].mean()]
+    step, residuals = float(means[1] - means[0]), values - np.where(post, means[1], means[0])
     spread = float(residuals @ residuals)
     rho = float(residuals[1:] @ residuals[:-1]) / spread if spread > 1e-12 else 0.0
     rho = min(max(rho + (1 + 4 * rho) / n + 0.5 / np.sqrt(n), 0.0), 0.8)
     share = (1 - rho) / (1 + rho)
-    error, freedom = float(fit.bse[1]) / np.sqrt(share), max(2.0, (n - 2) * share)
+    error = float(np.sqrt(spread / (n - 2) * (1 / post.sum() + 1 / (~post).sum()) / share))
+    freedom = max(2.0, (n - 2) * share)
     half = float(t.ppf((1 + config.report.confidence) / 2, freedom)) * error
     unseen = half + float(t.ppf(0.8, freedom)) * error
     wanted = 1 if expects == "up" else -1

@@ -5,7 +5,7 @@ answer less often. That is what the bounds are for, and both are published. Who 
 leavers who never spoke are in `leavers`.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
@@ -67,8 +67,6 @@ class ScoreBounds:
         The figure if all the silent gave the worst, or the best, answer.
     like_complainers
         The figure if the silent were like those who complained; missing where no complainer answered.
-    turning_point
-        The score of the silent at which the whole meets `against`; missing when nobody is silent.
     invited, answered
         Rows asked and rows answered.
     open
@@ -79,16 +77,12 @@ class ScoreBounds:
     low: float
     high: float
     like_complainers: float
-    turning_point: float
     invited: int
     answered: int
     open: bool
 
 
-def weight_responses(
-    frame: pd.DataFrame, by: Sequence[str], *, method: str = "raking",
-    population: Mapping[str, Mapping[str, float]] | None = None, base: str | None = None,
-) -> Weighting:  # fmt: skip
+def weight_responses(frame: pd.DataFrame, by: Sequence[str], *, method: str = "raking") -> Weighting:
     """Weight those who answered so that they look like all who were asked.
 
     Raking scales the weights to each column's margin in turn until all margins fit. Inverse propensity fits the
@@ -103,10 +97,6 @@ def weight_responses(
         Columns known for everybody asked; numbers are cut into fifths, a missing value is a value of its own.
     method
         'raking' or 'propensity'.
-    population
-        For raking: known shares by column and value, where the target is wider than those asked.
-    base
-        Column of design weights to start from.
 
     Returns
     -------
@@ -116,7 +106,7 @@ def weight_responses(
     Raises
     ------
     ValueError
-        If nobody answered, a method is unknown, a column is absent, or a base weight is missing.
+        If nobody answered, a method is unknown, or a column is absent.
 
     References
     ----------
@@ -132,18 +122,15 @@ def weight_responses(
     by = list(by)
     if method not in ("raking", "propensity"):
         raise ValueError(f"method is {method!r}. Expected 'raking' or 'propensity'.")
-    if absent := [c for c in [*by, "responded_at", *([base] if base else [])] if c not in frame.columns]:
+    if absent := [c for c in [*by, "responded_at"] if c not in frame.columns]:
         raise ValueError(f"weight_responses needs columns {absent}, which the frame lacks. Found: {list(frame)}.")
     respondents = frame["responded_at"].notna().to_numpy()
     if not respondents.any():
         raise ValueError("nobody answered: there is nothing to weight.")
-    start = np.ones(len(frame)) if base is None else frame[base].to_numpy(dtype=float)
-    if not (start >= 0).all():
-        raise ValueError(f"base weights in {base!r} must be zero or more, and given for every row.")
     cells = pd.DataFrame({c: _as_category(frame[c]) for c in by}, index=frame.index)
-    targets = {c: _target(cells[c], start, (population or {}).get(c)) for c in by}
+    targets = {c: cells[c].value_counts(normalize=True).sort_index() for c in by}
     rake = method == "raking"
-    weights = _rake(cells, respondents, start, targets) if rake else _inverse_propensity(cells, respondents, start)
+    weights = _rake(cells, respondents, targets) if rake else _inverse_propensity(cells, respondents)
     weights, trimmed = _trim(weights / weights.mean())
     everyone = pd.Series(np.nan, index=frame.index, name="weight")
     everyone[respondents] = weights
@@ -156,8 +143,7 @@ def weight_responses(
 
 def bound_score(
     s: pd.Series, measure: Callable[..., Estimate] = net_promoter_score, *, scale: tuple[float, float] = (0, 10),
-    against: float = 0.0, complainers: pd.Series | None = None, weights: pd.Series | None = None,
-    confidence: float = 0.95,
+    against: float = 0.0, complainers: pd.Series | None = None, confidence: float = 0.95,
 ) -> ScoreBounds:  # fmt: skip
     """Bound a score over everybody who was asked, making no assumption about the silent.
 
@@ -175,15 +161,13 @@ def bound_score(
         Value that decides the headline, in the measure's unit, such as 0 points or a share of 0.5.
     complainers
         Answers of customers who complained; the silent are then also taken to be like them.
-    weights
-        Design weights on the index of `s`, for the silent too.
     confidence
         Level of the observed figure's interval.
 
     Returns
     -------
     ScoreBounds
-        Bounds, the complainers' scenario, the turning point, and whether the side of `against` is open.
+        Bounds, the complainers' scenario, and whether the side of `against` is open.
 
     Raises
     ------
@@ -201,17 +185,14 @@ def bound_score(
     (50.0, 0.0, 66.66666666666667, True)
     """
     s = pd.to_numeric(pd.Series(s))
-    extra = {} if weights is None else {"weights": weights}
-    observed = measure(s, confidence=confidence, **extra)
-    ends = [measure(s.fillna(end), confidence=confidence, **extra) for end in scale]
+    observed = measure(s, confidence=confidence)
+    ends = [measure(s.fillna(end), confidence=confidence) for end in scale]
     worst, best = sorted(ends, key=attrgetter("value"))
-    mass = np.ones(len(s)) if weights is None else np.asarray(weights, dtype=float)
-    silent = float(mass[s.isna()].sum() / mass.sum())
+    silent = float(s.isna().mean())
     complained = complainers is not None and complainers.notna().any()
     like = (1 - silent) * observed.value + silent * measure(complainers).value if complained else np.nan
-    turning = (against - (1 - silent) * observed.value) / silent if silent else np.nan
     undecided = worst.low <= against <= best.high
-    return ScoreBounds(observed, worst.value, best.value, like, turning, len(s), observed.n, undecided)
+    return ScoreBounds(observed, worst.value, best.value, like, len(s), observed.n, undecided)
 
 
 def _as_category(s: pd.Series) -> pd.Series:
@@ -221,17 +202,9 @@ def _as_category(s: pd.Series) -> pd.Series:
     return s.astype("object").where(s.notna(), "not stated").astype(str)
 
 
-def _target(cells: pd.Series, start: np.ndarray, known: Mapping[str, float] | None) -> pd.Series:
-    """Share of each value in the target: as given, else among all rows by base weight."""
-    shares = pd.Series(known, dtype=float) if known else pd.Series(start, index=cells.index).groupby(cells).sum()
-    if known and (strange := sorted(set(cells) - set(shares.index))):
-        raise ValueError(f"population lacks shares for {strange[:5]} of column {cells.name!r}.")
-    return shares / shares.sum()
-
-
-def _rake(cells: pd.DataFrame, respondents: np.ndarray, start: np.ndarray, targets: dict[str, pd.Series]) -> np.ndarray:
+def _rake(cells: pd.DataFrame, respondents: np.ndarray, targets: dict[str, pd.Series]) -> np.ndarray:
     """Iterative proportional fitting over the answers; values nobody answered for are left out of the margins."""
-    weights: np.ndarray = start[respondents] / start[respondents].mean()
+    weights = np.ones(respondents.sum())
     codes = {c: pd.factorize(cells[c].to_numpy()[respondents], sort=True) for c in targets}
     for _ in range(ROUNDS):
         gap = 0.0
@@ -255,12 +228,12 @@ def _trim(weights: np.ndarray) -> tuple[np.ndarray, int]:
     return trimmed, int(((weights < LIGHTEST) | (weights > HEAVIEST)).sum())
 
 
-def _inverse_propensity(cells: pd.DataFrame, respondents: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """Base weight over the fitted chance of an answer."""
+def _inverse_propensity(cells: pd.DataFrame, respondents: np.ndarray) -> np.ndarray:
+    """One over the fitted chance of an answer."""
     from sklearn.linear_model import LogisticRegression
 
     dummies = pd.get_dummies(cells, dtype=float)
-    weights: np.ndarray = start[respondents]
+    weights = np.ones(respondents.sum())
     if not respondents.all() and not dummies.empty:
         model = LogisticRegression(C=1e3, max_iter=1_000).fit(dummies, respondents)
         weights = weights / model.predict_proba(dummies)[respondents, 1]

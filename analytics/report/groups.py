@@ -72,7 +72,7 @@ def group_stakes(story: Story, lead: Score) -> list[Stake]:
             group, scale = row[by], 100 if row["unit"] == "share" else 1
             inside = now[now[by].eq(group)]
             near, far = sorted(abs(row[c]) for c in ("difference_low", "difference_high"))
-            gap = abs(row["difference"])
+            gap = abs(row["likely"])
             points = {"gap": gap * scale, "near": near * scale, "far": far * scale, "side": side}
             facts = {"name": lead.name, "figure": estimate_of(row), "column": grouping.name, "group": group}
             sentence = say("groups.stake", **facts, **points)

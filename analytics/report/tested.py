@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from analytics.contrast.bands import Bands, contrast_bands
@@ -23,7 +24,7 @@ from analytics.contrast.signals import CHANCE, NO_CHANGE, Change, Signals
 from analytics.contrast.strategy import ARCHETYPES, UNKNOWN, judge_strategy
 from analytics.contrast.watermelon import find_watermelons
 from analytics.measures.actions import score_actions
-from analytics.measures.discoveries import ALIKE, discovery_threshold
+from analytics.measures.discoveries import ALIKE, discovery_threshold, shrink
 from analytics.measures.estimate import SAID
 from analytics.measures.intervals import estimate_share
 from analytics.measures.leaving import leavers, ratios
@@ -340,6 +341,7 @@ def leaving_ratios(story: Story, level: float = RATE) -> pd.DataFrame:
     """How many times as often customers leave after each thing that happened to `k` people or more."""
     table = ratios.leaving_ratios(leaving_study(story).features, 1 - level)
     table = table[table["people"] >= story.k].reset_index(drop=True)
+    table["value"] = np.exp(shrink(np.log(table["value"]), table["p_value"], level))
     if table.empty:
         raise NotMeasured("nothing recorded of enough customers", needed_for="leaving after something")
     return table

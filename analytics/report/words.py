@@ -162,7 +162,7 @@ def size_of(change: Change, unit: str) -> str:
     """A change without its sign: '12 points (5–19)'; shares in percentage points."""
     scale = 100 if unit == "share" else 1
     low, high = sorted(abs(bound) * scale for bound in change.bounds)
-    figure, bounds = format_interval(abs(change.size) * scale, low, high, "score" if unit == "score" else "")
+    figure, bounds = format_interval(abs(change.likely) * scale, low, high, "score" if unit == "score" else "")
     return f"{figure} points ({bounds})"
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import mannwhitneyu
+from scipy.stats import hypergeom, mannwhitneyu
 
 from analytics.contrast.diagnosis import Account, Problem, diagnose, name_measure
 from analytics.contrast.ranks import superiority
@@ -230,6 +230,19 @@ def test_the_interval_of_a_rare_flag_holds_the_truth_with_twelve_cases(rate):
         else:
             hits += 1
     assert hits / 300 >= 0.92
+
+
+@pytest.mark.parametrize(
+    ("cases", "mine", "share"), [(600, 12, 0.02), (600, 12, 0.1), (600, 40, 0.02), (2_000, 60, 0.03)]
+)
+def test_a_rare_flag_is_as_seldom_unusual_as_its_p_value_says(cases, mine, share):
+    """Over all ways to deal the flags out (hypergeometric law); normal tails are passed up to forty times as often."""
+    flags, has = int(cases * share), pd.Series(np.arange(cases) < mine)
+    among = np.arange(min(mine, flags) + 1)
+    hits = [np.r_[np.arange(mine) < i, np.arange(cases - mine) < flags - i].astype(float) for i in among]
+    p = np.array([superiority(pd.Series(flag), has, pd.Series(0, has.index), None)["p_value"] for flag in hits])
+    for level in (0.05, 0.005, 0.0005, 0.0001):
+        assert hypergeom.pmf(among, cases, flags, mine)[p <= level].sum() <= 1.1 * level
 
 
 def test_two_figures_that_say_the_same_are_compared_once(cases):

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import hypergeom
 
 from analytics.contrast.groups import ALONE, TURNS, contrast_groups
 from analytics.measures.suppress import Withheld
@@ -30,12 +31,21 @@ def test_the_difference_is_group_minus_the_others_with_its_mover_interval():
     assert frame["differs"].all()
 
 
-def test_a_baseline_is_the_group_compared_with_and_an_unknown_one_is_refused():
-    cases = answers({"a": (60, 20), "b": (30, 50), "c": (40, 40)})
-    frame = contrast_groups(cases, "csat", "team", baseline="c").set_index("team")
-    assert frame["difference"].round(3).to_dict() == pytest.approx({"a": 0.25, "b": -0.125, "c": np.nan}, nan_ok=True)
-    with pytest.raises(ValueError, match="baseline 'x' is not a value of 'team'. Found: 'a', 'b', 'c'"):
-        contrast_groups(cases, "csat", "team", baseline="x")
+@pytest.mark.parametrize(("n", "share"), [(10, 0.75), (20, 0.75), (20, 0.95), (40, 0.9)])
+def test_a_small_group_stands_apart_as_seldom_as_its_p_value_says(n, share):
+    """Over all ways in which its answers may fall, by the hypergeometric law."""
+    satisfied, p = int(600 * share), []
+    for hits in range(n + 1):
+        frame = contrast_groups(
+            answers({"a": (hits, n - hits), "b": (satisfied - hits, 600 - n - satisfied + hits)}),
+            "csat",
+            "team",
+            cut=0.01,
+        )
+        p.append(frame.set_index("team").loc["a", "p_value"])
+    chances = hypergeom.pmf(np.arange(n + 1), 600, satisfied, n)
+    for level in (0.005, 0.0005, 0.0001):
+        assert chances[np.array(p) <= level].sum() <= 1.1 * level
 
 
 def test_internal_figures_are_refused_and_absent_ones_not_measured():
@@ -98,7 +108,7 @@ def test_groups_that_do_not_differ_are_called_different_in_at_most_5_percent():
 
 def test_the_demos_loyal_customers_and_outsourced_site_are_seen(demo_cases):
     loyalty = contrast_groups(demo_cases, "csat", "loyalty").set_index("loyalty")
-    site = contrast_groups(demo_cases, "csat", "site", baseline="in-house").set_index("site")
+    site = contrast_groups(demo_cases, "csat", "site").set_index("site")
     assert loyalty.loc["loyal", "difference_high"] < 0
     assert site.loc["outsourced", "difference_high"] < 0
 
@@ -115,7 +125,7 @@ def test_on_real_complaints_relief_separates_disputes_and_timeliness_does_not(cf
     timely = contrast_groups(cfpb_cases, "disputed", "timely")
     assert not timely["differs"].any()
     assert contrast_sentences(timely, "timely")[-1] == UNTIMELY
-    relief = contrast_groups(cfpb_cases, "disputed", "relief", baseline="Closed with explanation")
+    relief = contrast_groups(cfpb_cases, "disputed", "relief")
     by_kind = relief.set_index("relief")
     for kind in ("Closed with monetary relief", "Closed with non-monetary relief"):
         assert 0.07 <= by_kind.loc[kind, "value"] <= 0.12

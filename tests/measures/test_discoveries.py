@@ -1,6 +1,8 @@
+import numpy as np
 import pytest
+from scipy.stats import norm
 
-from analytics.measures.discoveries import control_false_discoveries
+from analytics.measures.discoveries import control_false_discoveries, shrink
 
 
 def test_benjamini_and_hochberg_s_own_example():
@@ -21,3 +23,19 @@ def test_comparisons_that_could_not_be_made_do_not_count():
 def test_p_values_outside_their_range_are_refused():
     with pytest.raises(ValueError, match=r"between 0 and 1; found \[1.2\]"):
         control_false_discoveries([0.1, 1.2])
+
+
+@pytest.mark.parametrize("threshold", [0.005, 0.0005])
+@pytest.mark.parametrize("true", [2.0, 3.0, 4.0, 6.0, 8.0])
+def test_what_is_told_because_it_stands_is_not_told_larger_than_it_is(true, threshold):
+    """Over all samples in which the test stands, by the normal density; unshrunk, the smallest are doubled."""
+    z = np.linspace(norm.isf(threshold / 2), 20, 20_000)
+    weights = norm.pdf(z - true) / norm.pdf(z - true).sum()
+    told = weights @ shrink(z, 2 * norm.sf(z), threshold)
+    assert 0.8 * true < told < 1.05 * true
+    if true == 2:
+        assert weights @ z > 1.6 * true
+
+
+def test_what_does_not_stand_or_is_missing_is_told_as_it_is():
+    assert shrink([3.0, np.nan, -5.0], [0.5, np.nan, 0.0], 0.005).tolist()[::2] == [3.0, -5.0]

@@ -158,21 +158,6 @@ def test_margins_that_no_weights_can_meet_are_said():
     assert weight_responses(frame, ["channel", "segment"]).unmet
 
 
-def test_raking_can_aim_at_a_known_population():
-    population = {"channel": {"phone": 0.5, "chat": 0.5}}
-    balance = weight_responses(asked_frame(), ["channel"], population=population).balance
-    assert balance["weighted"].to_list() == pytest.approx([0.5, 0.5])
-    with pytest.raises(ValueError, match=r"population lacks shares for \['chat'\]"):
-        weight_responses(asked_frame(), ["channel"], population={"channel": {"phone": 1.0}})
-
-
-def test_design_weights_are_the_starting_point():
-    frame = asked_frame().assign(w=np.r_[np.full(40, 3.0), np.full(60, 1.0)])
-    balance = weight_responses(frame, ["channel"], base="w").balance.set_index("value")
-    assert balance.loc["phone", "target"] == pytest.approx(120 / 180)
-    assert balance.loc["phone", "weighted"] == pytest.approx(120 / 180)
-
-
 def test_a_group_in_which_nobody_answered_is_named():
     frame = pd.concat([asked_frame(), pd.DataFrame({"channel": ["letter"] * 5})], ignore_index=True)
     weighting = weight_responses(frame, ["channel"])
@@ -227,7 +212,6 @@ def test_bounds_of_the_net_promoter_score_by_hand():
     bounds = bound_score(s, complainers=pd.Series([0, 0, 0, 9]))
     assert (bounds.observed.value, bounds.low, bounds.high) == (30, -35, 65)
     assert bounds.like_complainers == pytest.approx(0.5 * 30 + 0.5 * -50)
-    assert bounds.turning_point == pytest.approx(-30)
     assert (bounds.invited, bounds.answered, bounds.open) == (200, 100, True)
 
 
@@ -240,7 +224,7 @@ def test_bounds_close_when_nearly_everybody_answered():
 def test_without_silence_the_bounds_are_the_figure():
     bounds = bound_score(pd.Series([10, 10, 0] * 100))
     assert bounds.low == bounds.high == bounds.observed.value
-    assert np.isnan([bounds.turning_point, bounds.like_complainers]).all()
+    assert np.isnan(bounds.like_complainers)
     assert not bounds.open
 
 
@@ -249,11 +233,6 @@ def test_bounds_of_a_mean_use_its_scale():
         pd.Series([7.0, 5.0, None, None]), lambda s, **k: mean_score(s, scale=(1, 7), **k), scale=(1, 7), against=4
     )
     assert (bounds.low, bounds.high) == (3.5, 6.5)
-
-
-def test_design_weights_count_in_the_bounds():
-    bounds = bound_score(pd.Series([10, None]), weights=pd.Series([3.0, 1.0]))
-    assert (bounds.low, bounds.high) == pytest.approx((50, 100))
 
 
 def test_unhappy_respondents_dropped_leave_the_side_open_not_higher():

@@ -28,8 +28,8 @@ class SilentLeavers:
         The window, its end not included.
     share
         Share of leavers with neither a complaint nor an answered survey in the twelve months before they left.
-    low, high
-        The share if as many complaints and answers without a name as possible were theirs, and as it stands.
+    low
+        The share if as many complaints and answers without a name as possible were theirs.
     left, silent, nameless
         Leavers, those of them who said nothing, complaints and answers without a name.
     rate_silent, rate_spoke
@@ -42,7 +42,6 @@ class SilentLeavers:
     end: pd.Timestamp
     share: Estimate
     low: float
-    high: float
     left: int
     silent: int
     nameless: int
@@ -117,7 +116,7 @@ def estimate_silent_leavers(
     low = max(silent - nameless, 0) / share.n
     quiet, heard = (share_of(leavers, here & side) for side in (~spoke, spoke))
     p_value = compare_shares(quiet, heard)
-    return SilentLeavers(start, end, share, low, share.value, share.n, silent, nameless, quiet, heard, p_value)
+    return SilentLeavers(start, end, share, low, share.n, silent, nameless, quiet, heard, p_value)
 
 
 def _words(tables: Tables) -> pd.DataFrame:

@@ -40,10 +40,10 @@ def leaving_ratios(features: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     Returns
     -------
     DataFrame
-        event, value (ratio of shares that left within 90 days), low, high, p_value (both by the likelihood ratio, as few
-        leavers make the error of a logarithm lopsided), n (rows in which it happened), people (distinct customers among them), left (of the rows), touched, more, more_low (customers a
-        month to whom it happened; how many more of them left than would have without it, and the lower bound of that,
-        0 or above), unit, source; the surest first.
+        event, value (ratio of shares that left within 90 days), low, high, p_value (by the likelihood ratio, as few
+        leavers make the error of a logarithm lopsided), n (rows in which it happened), people (distinct customers among
+        them), left (of the rows), touched, more, more_low (customers a month to whom it happened; how many more of them
+        left than would have without it, and the lower bound of that, 0 or above), unit, source; the surest first.
 
     Raises
     ------

@@ -73,7 +73,7 @@ def test_where_nothing_goes_on_hardly_any_world_tells_anything():
 
 
 def test_a_rare_thing_is_as_seldom_unusual_as_its_p_value_says_with_many_leavers_and_with_few():
-    """Of 220 to whom it happened five or six leave by chance: a test by the error of the logarithm calls 14 ten times rarer."""
+    """Of 220 to whom it happened five leave by chance: the error of the logarithm alone makes 14 ten times rarer."""
     for left in (0, 14, 17):
         frame = pd.DataFrame({"perception_complaints_90d": np.repeat([1.0, 0.0], [220, 40_000])})
         frame["left_within"] = np.r_[np.arange(220) < left, np.arange(40_000) < 1_000]

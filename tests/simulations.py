@@ -1,0 +1,155 @@
+"""The simulations behind figures of METHODS.md that need no report: ``python -m tests.simulations [NAME] [DRAWS]``.
+
+Each prints what METHODS says of its method, from seeds that stay; whole reports are judged by ``tests.worlds``.
+"""
+
+import sys
+from collections.abc import Callable
+from itertools import product
+
+import numpy as np
+import pandas as pd
+from scipy.stats import hypergeom, nct, norm, t
+
+from analytics.contrast.bands import contrast_bands
+from analytics.contrast.groups import contrast_groups
+from analytics.contrast.ranks import superiority
+from analytics.contrast.signals import CHANCE, detect_signals
+from analytics.measures.discoveries import discovery_threshold, shrink
+from analytics.measures.leaving.ratios import leaving_ratios
+
+LEVELS = (0.05, 0.005, 0.0005)
+TESTS, TOLD = 150, 4  # tests of a report, and findings of its page one
+CUT = 0.0005  # p-value at which findings of a report usually stand
+SPREAD = 78  # standard deviation of an answer, in points of a Net Promoter Score
+
+
+def tell(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def movement(draws: int) -> None:
+    """False words and power against an oracle that knows both variances, and Student's test, which needs neither."""
+    rng = np.random.default_rng(0)
+    for n, before, wobble in product((600, 3_000), (8, 24), (0.0, 2.0)):
+        sampling = SPREAD / np.sqrt(n)
+        quiet = np.hypot(sampling, wobble)
+        error, line = quiet * np.sqrt(1 + 1 / before), f"{n} answers, {before} months, movement {wobble:g}:"
+        for fall in (0, 10):
+            said = 0
+            for _ in range(draws):
+                level = 30 + rng.normal(0, quiet, before + 1) - fall * (np.arange(before + 1) == before)
+                known = {"n": pd.Series(n, range(before + 1)), "se": pd.Series(sampling, range(before + 1))}
+                said += detect_signals(pd.Series(level), **known).word in (["fell"] if fall else ["rose", "fell"])
+            line += f" fall of {fall} {said / draws:.2%};"
+        limits = norm.isf(CHANCE / 2), t.isf(CHANCE / 2, before - 1)
+        oracle, student = norm.sf(limits[0] - 10 / error), nct.sf(limits[1], before - 1, 10 / error)
+        tell(f"{line} oracle {oracle:.0%}, Student {student:.0%}")
+
+
+def picked(draws: int) -> None:
+    """How much larger than it is an effect is told on page one: as measured, and as it is told (`shrink`)."""
+    rng = np.random.default_rng(0)
+    for name, effects in {
+        "six of 2 to 7 standard errors": lambda: rng.uniform(2, 7, 6), "six of 4": lambda: np.full(6, 4.0),
+        "one of 3.5": lambda: np.array([3.5]), "forty small ones": lambda: abs(rng.normal(0, 1.5, 40)),
+        "forty of 2": lambda: np.full(40, 2.0),
+    }.items():  # fmt: skip
+        rows = []
+        for _ in range(draws):
+            true = np.zeros(TESTS)
+            true[: len(some)] = (some := effects())
+            z = true + rng.normal(size=TESTS)
+            p = 2 * norm.sf(abs(z))
+            cut = discovery_threshold(p)
+            told = np.argsort(-abs(z))[: min(TOLD, int((p <= cut).sum()))]
+            rows += zip(true[told] * np.sign(z[told]), abs(z[told]), abs(shrink(z[told], p[told], cut)), strict=True)
+        true, measured, likely = np.array(rows).sum(axis=0)
+        tell(f"{name}: {len(rows) / draws:.1f} told, measured {measured / true:.2f}, told {likely / true:.2f} of it")
+
+
+def tails(_: int) -> None:
+    """How often p-values of rare flags and of small groups pass a level, as a part of it, where nothing goes on."""
+    for cases, mine, share in ((600, 12, 0.02), (600, 12, 0.1), (600, 40, 0.02), (2_000, 60, 0.03)):
+        has, p = pd.Series(np.arange(cases) < mine), []
+        among = np.arange(min(mine, flags := int(cases * share)) + 1)
+        for i in among:
+            flag = np.r_[np.arange(mine) < i, np.arange(cases - mine) < flags - i].astype(float)
+            p.append(superiority(pd.Series(flag), has, pd.Series(0, has.index), None)["p_value"])
+        _passes(f"{mine} of {cases} cases, a flag of {share:.0%}", hypergeom.pmf(among, cases, flags, mine), p)
+    for n, share in ((10, 0.75), (20, 0.95), (40, 0.9), (100, 0.95)):
+        satisfied, p = int(600 * share), []
+        for hits in range(n + 1):
+            csat = np.r_[np.arange(n) < hits, np.arange(600 - n) < satisfied - hits] * 4.0 + 1
+            frame = pd.DataFrame({"csat": csat, "team": np.where(np.arange(600) < n, "a", "b")})
+            p.append(contrast_groups(frame, "csat", "team", cut=0.01)["p_value"].iloc[0])
+        _passes(f"{n} of 600 answers, {share:.0%} satisfied", hypergeom.pmf(np.arange(n + 1), 600, satisfied, n), p)
+
+
+def _passes(name: str, chances: np.ndarray, p_values: list[float]) -> None:
+    parts = [f"{chances[np.array(p_values) <= level].sum() / level:.2f} of {level:g}" for level in LEVELS]
+    tell(f"{name}: {', '.join(parts)}")
+
+
+def leaving(draws: int) -> None:
+    """P-values and intervals of what customers leave after, where leaving is chance and what happens is rare."""
+    p, held = [], []
+    for seed in range(draws):
+        rng = np.random.default_rng(seed)
+        n = 12_000
+        names = ["perception_complaints_90d", "operations_reopens_90d", "operations_transfers_90d"]
+        frame = pd.DataFrame({name: rng.poisson(0.03, n).astype(float) for name in names})
+        frame["customer_id"] = np.tile(np.arange(n // 3), 3).astype(str)
+        frame["cutoff"] = np.repeat(pd.date_range("2026-01-01", periods=3, freq="90D", tz="UTC"), n // 3)
+        table = leaving_ratios(frame.assign(left_within=rng.random(n) < 0.022))
+        p += table["p_value"].tolist()
+        held += (table["low"].le(1) & table["high"].ge(1)).tolist()
+    _passes(f"{len(p)} tests, 95 % intervals hold {np.mean(held):.1%}", np.full(len(p), 1 / len(p)), p)
+
+
+def odd_team(draws: int) -> None:
+    """How often one odd team stands, and how often another one does beside it, at the threshold that reports have."""
+    for teams, odd in product((4, 6), (0.45, 0.95)):
+        stands, others = 0, 0
+        for seed in range(draws):
+            rng = np.random.default_rng(seed)
+            team = rng.integers(0, teams, 600)
+            csat = np.where(rng.random(600) < np.where(team == 0, odd, 0.75), 5.0, 1.0)
+            frame = contrast_groups(pd.DataFrame({"csat": csat, "team": team.astype(str)}), "csat", "team", cut=0.002)
+            stands, others = stands + frame["differs"].iloc[0], others + frame["differs"].iloc[1:].any()
+        tell(f"{teams} teams, one at {odd:.0%}: it stands in {stands / draws:.1%}, another in {others / draws:.1%}")
+
+
+def explained(draws: int) -> None:
+    """Power and coverage of bands and diagnoses: a figure that goes with the score, or with a problem of 60 of 600."""
+    for fall in (0.0, 0.075, 0.15, 0.3):
+        told, held, differs, inside = 0, 0, 0, 0
+        for seed in range(draws):
+            rng = np.random.default_rng(seed)
+            wait = rng.exponential(1.0, 600)
+            place = wait.argsort().argsort() / 600
+            csat = np.where(rng.random(600) < 0.85 - fall * place, 5.0, 1.0)
+            cases = pd.DataFrame({"first_response_h": wait, "csat": csat})
+            bands = contrast_bands(cases, "first_response_h", cut=CUT)
+            told += bands.differs
+            true = -fall * (place[wait > np.quantile(wait, 0.95)].mean() - place[wait < np.quantile(wait, 0.2)].mean())
+            held += bands.low <= true <= bands.high
+            has = np.arange(600) < 60
+            row = superiority(pd.Series(wait + fall * 3 * has), pd.Series(has), pd.Series(0, range(600)), None)
+            low, high = row["interval"](0.95)
+            differs += row["p_value"] <= CUT
+            inside += low <= 1 - np.exp(-3 * fall) / 2 <= high
+        tell(f"bands, {100 * fall:.0f} points: told in {told / draws:.0%}, the interval holds it in {held / draws:.1%}")
+        chance = 1 - np.exp(-3 * fall) / 2
+        tell(f"diagnosis, superiority {chance:.2f}: in {differs / draws:.0%}, holds in {inside / draws:.1%}")
+
+
+SIMULATIONS: tuple[Callable[[int], None], ...] = (movement, picked, tails, leaving, odd_team, explained)
+
+if __name__ == "__main__":
+    name, draws = [*sys.argv[1:], "", ""][:2]
+    for simulate in (s for s in SIMULATIONS if name in ("", s.__name__)):
+        tell(f"\n{simulate.__name__}: {simulate.__doc__}")
+        simulate(int(draws or 400))
