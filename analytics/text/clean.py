@@ -7,7 +7,7 @@ import math
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from html import unescape
 from importlib.resources import files
@@ -21,8 +21,12 @@ BRAND = "brandname"
 
 LONGEST = 100_000  # characters; a longer "comment" is a pasted log or an attachment, not an answer
 SHORT = 3  # words; word lists alone decide only about longer texts. Also letters: a shorter single word is no language
-WORD = 2.0  # log odds of English that a word of a list adds or takes
-DOUBT, DOUBT_OF_ONE = 1.0, 1.5  # log odds in favour of English, of several words and of one: typing errors look foreign
+DOUBT, DOUBT_OF_UNKNOWN = 1.5, 4.0  # log odds in favour of English, where no word is a frequent one: misspelt words
+LETTERS = 0.7  # weight of log odds by letters, which are not independent of one another
+SUREST = 12.0  # log odds beyond which neither letters nor words count
+PLAIN, MOSTLY = 2.0, -2.5  # log odds by words that settle it, alone or beside mostly words of English customers
+RANKS = 20_000  # words of a language whose frequency is known
+_UNSEEN = math.log(6 * RANKS)  # logarithm of the rank of any other word
 
 _QUOTES = dict.fromkeys(map(ord, "‘’‛`´ʼ′"), "'") | dict.fromkeys(map(ord, "“”„«»″"), '"') | {0x2026: "..."}
 
@@ -164,8 +168,8 @@ def abstain_reason(text: str) -> str:
 
     Notes
     -----
-    English is told by the share of common English words and by the absence of other languages' words. Where at most
-    half the words are common English ones, a language model is asked too (see `english_odds`).
+    English is told by common English words and the absence of other languages' words; where these are few, by how
+    frequent the words are in English, German, French, Spanish, Dutch, Portuguese and Italian, and how they are spelt.
 
     Examples
     --------
@@ -211,43 +215,57 @@ def _reason_slow(plain: str, lower: str) -> str:
 
 
 def _is_foreign(words: Sequence[str]) -> bool:
-    """Whether words are another language's: by the lists, and by `py3langid` where few English ones stand."""
-    shared, known = word_lists("clean")["shared"] | _companies(), english_words() | word_lists("clean")["more_english"]
-    sample = [word for word in words[:400] if word not in shared and (len(word) > 1 or not word.isascii())]
+    """Whether words are another language's: by lists and accents, and else by their odds."""
+    sample = [word for word in words[:400] if word not in _companies() and (len(word) > 1 or not word.isascii())]
     if not sample or (len(words) == 1 and len(words[0]) <= SHORT and words[0].isascii()):
         return False
-    english = sum(word in known for word in sample)
-    foreign = max(sum(word in listed for word in sample) for listed in foreign_words().values())
-    if len(words) > SHORT and foreign > english and (foreign > 1 or not english):
-        return True
-    accented = sum(not word.isascii() for word in sample)
-    if len(words) > SHORT and english < len(sample) / 7 and (len(sample) >= 6 or 3 * accented >= len(sample)):
-        return True
-    if 2 * english > len(sample):
+    english = sum(word in _customers_english() for word in sample)
+    if english == len(sample):
         return False
-    doubt = DOUBT_OF_ONE if len(words) == 1 else DOUBT
-    return english_odds(" ".join(words)) + WORD * (english - foreign) + doubt < 0
+    if len(words) > SHORT:
+        foreign = max(sum(word in listed for word in sample) for listed in foreign_words().values())
+        accented = sum(not word.isascii() for word in sample)
+        if foreign > english and (foreign > 1 or not english):
+            return True
+        if english < len(sample) / 7 and (len(sample) >= 6 or 3 * accented >= len(sample)):
+            return True
+    odds = _odds_by_words(sample)
+    if odds > (MOSTLY if 2 * english > len(sample) else PLAIN):
+        return False
+    unknown = all(word not in ranks for ranks in _log_ranks().values() for word in sample)
+    odds += LETTERS * _log_odds(dict(_identifier().rank(" ".join(sample))))
+    return odds + (DOUBT_OF_UNKNOWN if unknown else DOUBT) < 0
 
 
-def english_odds(text: str) -> float:
-    """Log odds that a text is English rather than German, French, Spanish, Dutch, Portuguese or Italian.
+def _odds_by_words(words: Sequence[str]) -> float:
+    """Log odds of English by how frequent each word is in each language, which Zipf's law says from its rank."""
+    likelihood = {code: -sum(ranks.get(word, _UNSEEN) for word in words) for code, ranks in _log_ranks().items()}
+    top = max(likelihood.values())
+    return _log_odds({code: math.exp(value - top) for code, value in likelihood.items()})
 
-    References
-    ----------
-    Lui & Baldwin (2012), langid.py: an off-the-shelf language identification tool, ACL system demonstrations, 25-30.
-    """
-    odds = dict(_identifier().rank(text))
-    english = min(max(round(float(odds["en"]), 6), 1e-6), 1 - 1e-6)
-    return math.log(english / (1 - english))
+
+def _log_odds(chances: Mapping[str, float]) -> float:
+    """Log odds of English among chances by language, no surer than the evidence of some words can be."""
+    english = chances["en"] / sum(chances.values())
+    return max(-SUREST, min(math.log(english + 1e-9) - math.log(1 - english + 1e-9), SUREST))
+
+
+@cache
+def _log_ranks() -> dict[str, dict[str, float]]:
+    """Logarithm of the rank of each frequent word, by language; a customer's English words are frequent too."""
+    lines = (line.split(": ") for line in data_text("frequent_words.txt").splitlines())
+    ranks = {code: {w: math.log(10 + rank) for rank, w in enumerate(words.split())} for code, words in lines}
+    ranks["en"] = dict.fromkeys(_customers_english(), math.log(RANKS)) | ranks["en"]
+    return ranks
 
 
 @cache
 def _identifier() -> "LanguageIdentifier":
-    """The language model, loaded when a text first asks for it."""
+    """The language model, loaded when a text first asks for it (Lui & Baldwin 2012, ACL demonstrations, 25-30)."""
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(["en", "de", "fr", "es", "nl", "pt", "it"])
+    identifier.set_languages([*_log_ranks()])
     return identifier
 
 
@@ -261,6 +279,12 @@ def _companies() -> frozenset[str]:
 def english_words() -> frozenset[str]:
     """Return common English words: frequent in English customer text and not a word of a listed other language."""
     return frozenset(data_text("english.txt").split())
+
+
+@cache
+def _customers_english() -> frozenset[str]:
+    """Words of English customers, those that only tell a language included."""
+    return english_words() | word_lists("clean")["more_english"]
 
 
 @cache

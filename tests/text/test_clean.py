@@ -69,9 +69,7 @@ def test_no_brands_mask_only_handles() -> None:
     "text",
     "Excellent|rubbish|Good|gut wrenching|no help|Nice app|meh|Super|Top|gud|v good|ok|worst|Nope|never again|"
     "not bad|Love it ❤️|👍|:(|Great!!!|All good|Personal service|Was OK|Van driver rude|die hard fan|per my email|"
-    "App crashes|hotel met expectations|Nothing|Everything|Thanks Maria|no problem|Très chic hotel|no comment".split(
-        "|"
-    ),
+    "App crashes|hotel met expectations|Nothing|Everything|Thanks Maria|no problem|no comment".split("|"),
 )
 def test_short_english_is_scored(text: str) -> None:
     assert abstain_reason(text) == ""
