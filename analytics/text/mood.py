@@ -14,9 +14,9 @@ from analytics.text.scored import clean_own
 from analytics.text.sentiment import load_sentiment_model
 from analytics.text.thread import read_own_words
 
-FEWEST = 16  # texts beside a score from which the two are compared
+FEWEST = 16  # people with texts beside a score from which the two are compared
 MOST = 400  # texts that are read, evenly over the file
-CHANCE = 0.001  # chance of so clear a contradiction were words and score unrelated
+CHANCE = 0.005  # chance of so clear a contradiction were words and score unrelated
 
 
 def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] | None = None) -> list[Doubt]:
@@ -32,7 +32,7 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
     Returns
     -------
     list of Doubt
-        At most one per score; none where fewer than 16 texts can be read.
+        At most one per score, from the mean of each person's answers; none where texts of fewer than 16 can be read.
 
     References
     ----------
@@ -54,15 +54,18 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
     texts = pd.unique(beside["comment"])  # each is read once
     valence = _valence(pd.Series(texts, dtype=object))
     mood = beside["comment"].map(valence)
+    rows = "row " + beside.index.to_series().astype("str")
+    people = beside["customer_id"].fillna(rows) if "customer_id" in beside else rows
     doubts = []
     for name in scored:
         both = pd.concat([beside[name].astype("float64"), mood], axis=1).dropna()
+        both = both.groupby(people.reindex(both.index), sort=False).mean()
         if len(both) < FEWEST or (both.nunique() < 2).any():
             continue
         if spearmanr(both.iloc[:, 0], both.iloc[:, 1], alternative="less").pvalue < CHANCE:
             low, high = (scales or {}).get(name, SCALES[name][0])
             doubts.append(Doubt(name, "direction", (
-                f"the lower the score, the better customers write of you ({len(both):,} comments beside {low:g} to "
+                f"the lower the score, the better customers write of you ({len(both):,} who wrote, {low:g} to "
                 f"{high:g}). Say reverse = true if the low end is the good one, reverse = false if it is not."
             )))  # fmt: skip
     return doubts

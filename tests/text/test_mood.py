@@ -47,6 +47,25 @@ def test_words_that_have_nothing_to_do_with_the_score_raise_no_doubt():
         assert doubt_mood(surveys.assign(csat=mixed)) == []
 
 
+@pytest.mark.parametrize("each", [2, 6, 12])
+def test_many_equal_answers_of_one_person_count_once(each):
+    """Unrelated words and scores, each given several times: as many doubts as chance allows, not one in ten."""
+    doubts = 0
+    for seed in range(60):
+        people = _surveys(seed, flip=False, n=30)
+        mixed = people.assign(csat=people["csat"].sample(frac=1, random_state=seed).to_numpy())
+        answers = mixed.assign(customer_id=people["response_id"]).loc[mixed.index.repeat(each)]
+        doubts += len(doubt_mood(answers.reset_index(drop=True)))
+    assert doubts <= 2
+
+
+@pytest.mark.parametrize("each", [2, 4])
+def test_a_turned_scale_is_noticed_where_people_answer_several_times(each):
+    people = _surveys(0, flip=True, n=100 // each)
+    answers = people.assign(customer_id=people["response_id"]).loc[people.index.repeat(each)].reset_index(drop=True)
+    assert [d.aspect for d in doubt_mood(answers)] == ["direction"]
+
+
 def test_a_contradicted_score_stops_the_run_and_a_stated_one_is_warned_of():
     tables = Tables(surveys=_surveys(0, flip=True))
     with pytest.raises(DataContractError, match="column csat, direction"):
