@@ -270,3 +270,47 @@ def test_the_zone_that_a_qualtrics_header_names_is_that_of_its_stamps(tmp_path):
     origins, _ = find_origins([tmp_path / "q.csv"], tmp_path)
     begun = start_report(origins, tmp_path, "Acme", "UTC")
     assert read_tables(load_config(begun.files[0])).surveys["responded_at"].dt.hour.unique().tolist() == [2]
+
+
+@pytest.mark.parametrize("cells", [["2026-W05", "2026-W06"], ["Sep 2026", "Oct 2026"], ["2026年3月", "2026年4月"]])
+def test_weeks_and_months_date_answers_by_their_first_day(tmp_path, cells):
+    frame = pd.DataFrame({"id": IDS, "NPS": NPS, "comment": WORDS, "period": [cells[i % 2] for i in range(N)]})
+    asked, tables = start(tmp_path, frame)
+    assert asked == []
+    assert tables.surveys["responded_at"].nunique() == 2
+    assert any("first day" in warning for warning in tables.log.warnings)
+
+
+@pytest.mark.parametrize(
+    "cells", [["2026 Q1", "2026 Q2"], ["1. Quartal 2026", "2. Quartal 2026"], ["2026 H1", "2026 H2"]]
+)
+def test_a_quarter_dates_answers_only_if_asked_and_is_no_group(tmp_path, cells):
+    frame = pd.DataFrame({"id": IDS, "NPS": NPS, "comment": WORDS, "when": [cells[i % 2] for i in range(N)]})
+    asked, _ = start(tmp_path, frame)
+    assert len(asked) == 1
+    assert "Is its first day near enough?" in asked[0]
+    assert not any("extra" in file.read_text() for file in tmp_path.rglob("*_map.toml"))
+
+
+@pytest.mark.parametrize("cells", [["March", "April"], ["FY26 Q1", "FY26 Q2"], ["Sep-26", "Oct-26"]])
+def test_a_period_that_names_no_day_is_asked_about_and_is_no_group(tmp_path, cells):
+    frame = pd.DataFrame({"id": IDS, "NPS": NPS, "comment": WORDS, "period": [cells[i % 2] for i in range(N)]})
+    asked, _ = start(tmp_path, frame)
+    assert len(asked) == 1
+    assert "which column dates the answers?" in asked[0]
+
+
+def test_a_score_before_the_words_of_every_cell_is_the_score_and_the_words_are_the_comment(tmp_path):
+    cells = [f"{score} - {words}" for score, words in zip(NPS, WORDS, strict=True)]
+    asked, tables = start(tmp_path, frame(**{"How likely are you to recommend us, and why?": cells}))
+    assert asked == []
+    assert tables.surveys["nps"].tolist() == NPS
+    assert tables.surveys["comment"].tolist() == cells
+    asked, _ = start(tmp_path, frame(feedback=cells))
+    assert "whole numbers 0 to 10" in asked[0]
+
+
+def test_numbers_before_some_texts_are_asked_about(tmp_path):
+    cells = [f"{score} - {words}" if i % 2 else words for i, (score, words) in enumerate(zip(NPS, WORDS, strict=True))]
+    asked, _ = start(tmp_path, frame(feedback=cells))
+    assert "begin with a number" in asked[0]

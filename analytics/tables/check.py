@@ -164,7 +164,7 @@ def _read_pieces(pieces: Sequence[Piece], every: _Sources) -> None:
         every.sources.append(mapped)
         if mapped.updated is not None and piece.table_map.updated_at is not None:  # what is no time is the earliest
             stamps = mapped.updated.loc[mapped.frame.index].set_axis(rows, axis=0)
-            reading = _how_to_read(piece.table_map.updated_at, piece, every.zone)
+            reading = _how_to_read(piece.table_map.updated_at, piece, every)
             every.updated.append(convert(stamps, Field("updated_at", "time", ""), reading).values)
         every.warnings += [f"{piece.raw.name}, {note}" for note in mapped.notes]
         if not every.partial:
@@ -254,7 +254,7 @@ def _type(mapped: pd.DataFrame, piece: Piece, every: _Sources) -> pd.DataFrame:
         spec = ours.get(name) or Field(name, rule.kind or "category", "extra")
         values = mapped[name]
         try:
-            read = convert(values, spec, _how_to_read(rule, piece, every.zone))
+            read = convert(values, spec, _how_to_read(rule, piece, every))
         except ValueError as error:
             every.stops += list_stops(every.table, ValueError(f"{piece.raw.name}, column {name}: {error}"), name)
             continue
@@ -283,14 +283,14 @@ def _type(mapped: pd.DataFrame, piece: Piece, every: _Sources) -> pd.DataFrame:
     return pd.DataFrame(typed, index=mapped.index)
 
 
-def _how_to_read(rule: Rule, piece: Piece, zone: str) -> Reading:
+def _how_to_read(rule: Rule, piece: Piece, every: _Sources) -> Reading:
     """How the cells of a column are to be read, as its rule, its map and the kind of its source say."""
     layout = piece.layout or ExportMap(tables={})
     source = piece.raw.name.lower()
     database = source.endswith((".parquet", ".pq")) or ": " in source  # a query is called by its address and its text
     return Reading(
-        zone_in=rule.zone or layout.zone or piece.raw.zone or zone,
-        zone_out=zone,
+        zone_in=rule.zone or layout.zone or piece.raw.zone or every.zone,
+        zone_out=every.zone,
         day_first=layout.day_first,
         formats=rule.formats,
         decimal=layout.decimal or ("." if database else None),
@@ -298,6 +298,7 @@ def _how_to_read(rule: Rule, piece: Piece, zone: str) -> Reading:
         epoch=rule.epoch,
         excel_serial=rule.excel_serial,
         workbook=source.endswith(WORKBOOKS),
+        periods=every.table != "contacts",  # whose stamps are a clock
     )
 
 

@@ -216,7 +216,9 @@ def _split_score(cell: str, spec: Field) -> _Score:
         label = fold(match[2] or match[3] or "").strip(_EDGES)
         if label in _STARS:
             return _count_stars(match[1], 5, spec)
-        return _Score(None) if match[3] and label in UNITS else _Score(match[1], label)
+        if match[3]:
+            return _Score(None) if label in UNITS else _Score(match[1], label)
+        return _Score(match[1], label if label in _NO_ANSWER else "")  # '9 - Great service': words of any kind
     if match := _LABEL_FIRST.fullmatch(cell):
         return _Score(match[2], fold(match[1]))
     return _Score(cell)

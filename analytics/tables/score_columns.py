@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -22,12 +23,14 @@ MAPS = Path(__file__).parents[1] / "maps"  # a link to data/maps in a checkout, 
 SCORE = "surveys, score"  # the place of a question which column is the score
 READABLE = 0.9  # share of a column's values that must read as what a header promises
 MOST_ASKED = 8  # columns of one export that are asked about
+SOME = 0.2  # share of texts that begin with a number, from which these may be scores
 MOST_WORDS = 11  # of a scale in words
 MOST_VALUES = 101  # different values of a score: more are a measure or a text
 NO_ANSWER = {-1, -8, -9, 88, 98, 99, -88, -98, -99, 888, 998, 999, -999}  # numbers that stand for no answer
 
 PROPOSED = tomllib.loads(Path(__file__).with_name("propose.toml").read_text(encoding="utf-8"))
 HEADER = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in PROPOSED["headers"].items()}
+_FIRST = r"^(10|\d)\s*[-–—:|]\s+[^\W\d]"  # a score before the words that go with it
 _SPECS = {spec.name: spec for spec in FIELDS["surveys"]}
 
 
@@ -45,6 +48,9 @@ def find_scores(
     typed = _stated_types(profiles, columns)
     for profile in profiles:
         values = columns[profile.header]
+        if profile.role == "comment":
+            profile, question = _begin_with_numbers(profile, values)
+            asked |= {profile.header: ("", question)} if question else {}
         if profile.role in ("comment", "time", "empty") or profile.header.endswith(HELPERS):
             continue
         kind, words = _kind(profile, values, typed), scale_words(values)
@@ -63,6 +69,20 @@ def find_scores(
     if scores:
         return scores, second | {h: q for h, (kind, q) in asked.items() if kind and kind not in scores}
     return scores, {header: question for header, (_, question) in [*asked.items()][:MOST_ASKED]}
+
+
+def _begin_with_numbers(profile: ColumnProfile, values: pd.Series) -> tuple[ColumnProfile, Question | None]:
+    """A column of words as one of numbers where each cell begins with one: '9 - Great'; a question where some do."""
+    cells = values.astype("str").str.strip()
+    codes = pd.to_numeric(cells[cells.ne("")].str.extract(_FIRST)[0])
+    share = float(codes.notna().mean())
+    if share >= READABLE:
+        return replace(profile, role="number", numbers=share, low=codes.min(), high=codes.max(), whole=True), None
+    if share < SOME:
+        return profile, None
+    asks = f"{codes.count():,} of {len(codes):,} texts of {profile.header!r} begin with a number. Are these scores?"
+    words = Choice("no: they belong to the words (if yes, export them as a column of their own)", ())
+    return profile, Question(SCORE, asks, (words,), proposed=True)
 
 
 def reads_as(values: pd.Series, spec: Field, workbook: bool = False) -> bool:

@@ -22,7 +22,8 @@ _ALIKE = _INVISIBLE | {0x2212: "-", 0x2019: "'", 0x2018: "'", 0x2B50: "★", 0x2
 class Reading:
     """How the cells of a column are to be read; see the keys of a column map.
 
-    `decimal` and `day_first` are None where no map states them. `workbook` says that a spreadsheet wrote the cells.
+    `decimal` and `day_first` are None where no map states them. `workbook` says that a spreadsheet wrote the cells,
+    `periods` that the first day may stand for a week, month, quarter or half a year.
     """
 
     zone_in: str
@@ -34,6 +35,7 @@ class Reading:
     epoch: Literal["s", "ms"] | None = None
     excel_serial: bool = False
     workbook: bool = False
+    periods: bool = False
 
 
 def invert(names: Mapping[str, str]) -> dict[str, str]:

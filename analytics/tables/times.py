@@ -66,7 +66,10 @@ def read_times(cells: pd.Series, codes: np.ndarray, written: Reading) -> Times:
         notes += [note] if note else []
         reason += hint
         rest = text.drop(counted.index).dropna()
-        present, parts = text.notna(), [counted, *_parse(rest, codes, written, notes)]
+        period, starts = read_periods(rest) if written.periods and not written.formats else ("", rest)
+        notes += [f"each {period} was read as its first day"] if period else []
+        present = text.notna()
+        parts = [counted, *([starts] if period else _parse(rest, codes, written, notes))]
     read = pd.Series(pd.NaT, index=cells.index, dtype="datetime64[us, UTC]")
     shifted = np.zeros(len(cells), dtype=bool)
     for part in parts:
@@ -78,6 +81,35 @@ def read_times(cells: pd.Series, codes: np.ndarray, written: Reading) -> Times:
     read = read.where(read.dt.year.between(FIRST_YEAR, LAST_YEAR))
     reasons = pd.Series(reason, index=cells.index).where(present & read.isna()).astype("str")
     return Times(read, reasons, shifted, tuple(notes))
+
+
+def read_periods(cells: pd.Series) -> tuple[str, pd.Series]:
+    """What every cell names, 'week', 'month', 'quarter' or 'half' of a year, and its first day; '' where one does not.
+
+    Examples
+    --------
+    >>> kind, days = read_periods(pd.Series(["Q1/2026", "2026 Q3"]))
+    >>> kind, days.dt.strftime("%d %B").tolist()
+    ('quarter', ['01 January', '01 July'])
+    """
+    first = unify(cells.iloc[:1])
+    for kind, patterns in WORDS["periods"].items() if len(cells) else ():
+        if not any(first.str.fullmatch(p, case=False).all() for p in patterns):
+            continue
+        text, parts = unify(cells), pd.DataFrame(columns=["year", "n", "name"], index=cells.index, dtype="str")
+        for pattern in patterns:
+            parts = parts.fillna(text.str.extract(f"(?i)^{pattern}$").reindex(columns=parts.columns))
+        if kind == "week":
+            named = parts["year"] + parts["n"].str.zfill(2) + "1"
+            days = pd.to_datetime(named, format="%G%V%u", errors="coerce")
+        else:
+            n = pd.to_numeric(parts["n"]).fillna(parts["name"].map(_month, na_action="ignore").astype("float64"))
+            month = (n - 1) * {"month": 1, "quarter": 3, "half": 6}[kind] + 1
+            dates = pd.DataFrame({"year": pd.to_numeric(parts["year"]), "month": month, "day": 1})
+            days = pd.to_datetime(dates, errors="coerce")
+        if days.notna().all():
+            return kind, days
+    return "", cells[:0]
 
 
 def _localise(naive: pd.Series, zone: str) -> tuple[pd.Series, np.ndarray]:

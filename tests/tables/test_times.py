@@ -1,5 +1,6 @@
 """Stamps: many spellings of one moment, orders of day and month, zones, counted stamps."""
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from analytics.tables.convert import Reading, convert
 from analytics.tables.schema import Field
+from analytics.tables.times import read_periods, read_times
 
 LONDON = Reading("Europe/London", "Europe/London")
 UTC = Reading("UTC", "UTC")
@@ -291,3 +293,25 @@ def test_a_column_of_two_orders_is_read_right_or_refused_and_never_in_part(days,
         return
     wrong = [w for w, r, day in zip(written, read, days, strict=True) if r != f"{day} 00:00:00+00:00" and r != "bad"]
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    ("cells", "first"),
+    [
+        (["2026-W05", "W17 2026", "KW 9/2026"], "2026-01-26"),
+        (["Sep 2026", "oktober 2026", "2026-11", "12/2026", "2026年1月"], "2026-09-01"),
+        (["2026 Q2", "Q3/2026", "1. Quartal 2026", "T4 2026"], "2026-04-01"),
+        (["2026 H2", "H1 2026"], "2026-07-01"),
+    ],
+    ids=["weeks", "months", "quarters", "halves"],
+)
+def test_a_period_is_read_as_its_first_day_and_it_is_said(cells, first):
+    read = read_times(pd.Series(cells), np.arange(len(cells)), Reading("UTC", "UTC", periods=True))
+    assert read.values.notna().all()
+    assert str(read.values.iloc[0].date()) == first
+    assert "first day" in read.notes[0]
+
+
+@pytest.mark.parametrize("cells", [["2026 Q1", "next spring"], ["2026 Q5"], ["2026-W54"], ["Foo 2026"], []])
+def test_what_names_no_period_in_every_cell_is_not_read_as_one(cells):
+    assert read_periods(pd.Series(cells, dtype="str"))[0] == ""
