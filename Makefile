@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 DATASETS ?= ../shared/datasets
 
 .DEFAULT_GOAL := help
-.PHONY: help report test lab check audit sbom kills worlds lint type bench sample train lock format clean
+.PHONY: help report test lab check audit sbom kills fuzz worlds lint type bench sample train lock format clean
 
 help:  ## list these targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -51,6 +51,9 @@ sbom: $(READY)  ## write build/sbom.json, a CycloneDX list of every pinned depen
 
 kills: $(READY)  ## kill the runner or its kernel 200 times, and run two reports at once ten times: what is published stays whole (20 minutes)
 	@PERCEPTION_KILLS=200 PERCEPTION_PAIRS=10 $(BIN)/python -m pytest -s tests/publish/test_faults.py -k "kill or at_once"
+
+fuzz: $(READY)  ## try whatever a file may hold on start, check and the readers, forty times harder than the tests (half an hour)
+	@PERCEPTION_FUZZ=40 $(BIN)/python -m pytest -m fuzz tests --numprocesses auto --maxprocesses 4
 
 worlds: $(READY)  ## judge the reports of 300 operations whose truth is known, and renew the table of METHODS (half an hour)
 	@$(BIN)/python -m tests.worlds --methods

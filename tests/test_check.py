@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.config import load_config
 from analytics.report.incoming import describe_incoming, write_page
 from analytics.tables.schema import ReadLog, Tables
+from tests.fuzz import fuzzed
 
 SETTINGS = '[organisation]\nname = "Acme <b>"\n[sources.surveys]\npath = "answers*.csv"\nmap = "map.toml"\n'
 MAP = """
@@ -126,7 +127,7 @@ def test_the_order_of_rows_changes_nothing(here, seed):
     assert one.next_period == other.next_period == "2026-08"
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzzed(40)
 @given(
     st.lists(
         st.tuples(st.text(max_size=20), st.one_of(st.none(), st.integers(0, 10)), st.text(max_size=30)), max_size=15

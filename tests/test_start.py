@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -10,13 +11,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import create_engine
 
+from analytics.config import load_config
+from analytics.report.incoming import describe_incoming, write_page
 from analytics.report.starting import find_origins, start_report, toml_value
 from analytics.tables.maps import load_map
+from analytics.tables.read import read_tables
 from analytics.tables.sources import read_file
+from analytics.text.mood import heed_mood
+from tests.fuzz import fuzzed
 
 WORDS = (
     "Quick and friendly, thank you",
@@ -264,18 +270,38 @@ CELLS = st.one_of(
     st.text(max_size=12),
     st.sampled_from(["", "9/10", "★★★", "2026-05-01", "01/02/2026", "#N/A", *WORDS]),
 )
-HEADERS = st.one_of(
-    st.sampled_from(["Score", "NPS", "Rating", "Date", "Comment", "ID", "customer_id", "comment", ""]),
-    st.text(max_size=8),
+COLUMNS = (  # what the cells of one column may be drawn from
+    CELLS,
+    st.integers(0, 10).map(str),
+    st.integers(1, 5).map(str),
+    st.integers(0, 10_000).map("C{}".format),
+    st.integers(1, 28).map("2026-05-{:02d}".format),
+    st.tuples(st.integers(1, 28), st.integers(1, 12)).map(lambda d: f"{d[0]:02d}/{d[1]:02d}/2026"),
+    st.sampled_from(["2026 Q1", "2026 Q2", "Q3/2026"]),
+    st.sampled_from(["Very good", "Good", "Neither", "Poor", "Very poor", "Don't know", ""]),
+    st.tuples(st.integers(0, 11), st.sampled_from(WORDS)).map(lambda both: f"{both[0]} - {both[1]}"),
+    st.sampled_from([*WORDS, "STOP", "n/a", "Très déçu, jamais livré"]),
+    st.floats(0, 1e17).map(repr),
+    st.sampled_from(["1777800000", "1777800000000", "46143.5", "1.234,5", "12:30"]),
 )
+HEADERS = st.one_of(
+    st.sampled_from(
+        ["Score", "NPS", "Rating", "Date", "Period", "Comment", "ID", "customer_id", "Ticket ID", "Status", "Created",
+         "How likely are you to recommend us? (0-10)", "How satisfied are you?", "Updated at", "Agent", ""]
+    ),
+    st.text(max_size=8),
+)  # fmt: skip
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(HEADERS, min_size=1, max_size=5), st.data())
-def test_whatever_a_file_holds_a_start_ends_in_a_map_that_reads_back_or_in_a_sentence(tmp_path, headers, data):
-    rows = data.draw(st.lists(st.lists(CELLS, min_size=len(headers), max_size=len(headers)), max_size=12))
+@fuzzed(40)
+@given(st.lists(HEADERS, min_size=1, max_size=7), st.sampled_from([0, 1, 3, 12, 40]), st.data())
+def test_whatever_a_file_holds_a_start_ends_in_tables_or_in_a_sentence(tmp_path, headers, rows, data):
+    kinds = [data.draw(st.sampled_from(COLUMNS)) for _ in headers]
+    cells = [data.draw(st.lists(kind, min_size=rows, max_size=rows)) for kind in kinds]
     file = tmp_path / "fuzz.csv"
-    pd.DataFrame(rows, columns=headers).to_csv(file, index=False, encoding="utf-8", errors="replace")
+    frame = pd.DataFrame(list(zip(*cells, strict=True)), columns=headers)
+    frame.to_csv(file, index=False, encoding="utf-8", errors="replace")
+    shutil.rmtree(tmp_path / "data", ignore_errors=True)
     try:
         begun = start_report(find_origins([file], tmp_path)[0], tmp_path, "Acme", ask=lambda question, answers: 0)
     except ValueError as error:
@@ -284,10 +310,13 @@ def test_whatever_a_file_holds_a_start_ends_in_a_map_that_reads_back_or_in_a_sen
     tomllib.loads((tmp_path / "my.toml").read_text())
     tomllib.loads((tmp_path / "my_map.toml").read_text())
     if not begun.questions:
-        load_map(tmp_path / "my_map.toml", "my_map.toml")
+        config = load_config(tmp_path / "my.toml")
+        tables = heed_mood(read_tables(config))
+        now = pd.Timestamp("2026-06-01", tz="UTC")
+        assert write_page(describe_incoming(tables, config, now), config, now).is_file()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@fuzzed(25)
 @given(st.binary(max_size=400))
 def test_whatever_bytes_a_file_holds_a_start_does_not_crash(tmp_path, content):
     file = tmp_path / "fuzz.csv"

@@ -4,11 +4,12 @@ import re
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.tables.convert import Reading, convert
 from analytics.tables.schema import Field
+from tests.fuzz import fuzzed
 
 LONDON = Reading("Europe/London", "Europe/London")
 DAY_FIRST = Reading("UTC", "UTC", day_first=True)
@@ -59,7 +60,7 @@ FIELDS_OF_ALL_KINDS = [Field("x", kind, "") for kind in ("id", "time", "flag", "
 ]
 
 
-@settings(deadline=None, max_examples=150)
+@fuzzed(150)
 @given(
     st.lists(CELLS, max_size=6), st.sampled_from(FIELDS_OF_ALL_KINDS), st.sampled_from([DAY_FIRST, LONDON, WORKBOOK])
 )

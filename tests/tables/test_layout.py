@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.config import Config
@@ -21,6 +21,7 @@ from analytics.tables.check import REPAIRED
 from analytics.tables.maps import parse_map
 from analytics.tables.read import read_tables
 from analytics.tables.sources import find_files, read_raw
+from tests.fuzz import fuzzed
 
 HEADER = ["case", "customer", "answered", "csat", "remark"]
 WORDS = ["", "Fine", "Late", "Never again", "Kind staff"]
@@ -352,7 +353,7 @@ CELL = st.sampled_from(
 )  # fmt: skip
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@fuzzed(300)
 @given(
     st.lists(st.lists(CELL, min_size=1, max_size=6), max_size=12),
     st.sampled_from([",", ";", "\t", "|"]),
@@ -372,7 +373,7 @@ def test_any_layout_gives_a_frame_that_accounts_for_its_rows_or_a_sentence(tmp_p
     assert {number for number, _, _ in raw.repaired} <= {*raw.frame.index}
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@fuzzed(60)
 @given(st.lists(st.tuples(st.integers(0, 6000), st.integers(0, 255)), min_size=1, max_size=20))
 def test_a_workbook_with_any_bytes_changed_gives_a_frame_or_a_sentence(tmp_path, changes):
     data = bytearray(book(tmp_path, {"A": [["id", "nps"], ["r1", 9], ["r2", 8]], "B": [["Note"]]}).read_bytes())

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.tables.maps import Rule, apply_map, load_map, parse_map, translate
 from analytics.tables.meaning import plain_map
 from analytics.tables.sources import Raw
+from tests.fuzz import fuzzed
 
 MAPS = sorted((Path(__file__).resolve().parents[2] / "data" / "maps").glob("*.toml"))
 
@@ -262,7 +263,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@fuzzed(200)
 @given(
     st.dictionaries(st.sampled_from(["surveys", "contacts", "zone", "header_rows", "tables", "x"]), JSON, max_size=3)
 )

@@ -2,11 +2,12 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.tables.convert import Reading, convert
 from analytics.tables.schema import Field
+from tests.fuzz import fuzzed
 
 LONDON = Reading("Europe/London", "Europe/London")
 COMMA = Reading("UTC", "UTC", decimal=",")
@@ -251,7 +252,7 @@ def test_a_clock_of_two_parts_is_asked_about_and_settled_by_the_map():
 STYLES = [(",", "."), (".", ","), (" ", ","), ("'", "."), ("", "."), ("", ",")]
 
 
-@settings(max_examples=150, deadline=None)
+@fuzzed(150)
 @given(
     st.lists(st.integers(0, 10**10), min_size=1, max_size=6),
     st.sampled_from([0, 1, 2, 3]),

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.config import Config
 from analytics.tables import demo
 from analytics.tables.read import defuse, read_tables, refuse_absent
 from analytics.tables.schema import DataContractError, contract
+from tests.fuzz import fuzzed
 
 CONTACTS = "contact_id,customer_id,started_at\nc1,k1,2025-03-01 09:00\nc2,k2,2025-03-02 09:00\n"
 
@@ -386,7 +387,7 @@ CELL = st.one_of(
 )
 
 
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@fuzzed(25)
 @given(st.lists(st.tuples(CELL, CELL, CELL, CELL, CELL, CELL), max_size=6))
 def test_whatever_the_cells_no_row_is_lost_and_the_contract_holds(read, tmp_path, rows):
     with (tmp_path / "c.csv").open("w", newline="", encoding="utf-8", errors="replace") as file:

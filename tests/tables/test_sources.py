@@ -9,10 +9,11 @@ from pathlib import Path
 import openpyxl
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.tables.sources import find_files, read_file, read_query, read_raw
+from tests.fuzz import fuzzed
 
 TEXT = "id,comment\n1,café – “late”\n007,ok\n"
 
@@ -260,7 +261,7 @@ def test_a_database_that_is_not_there_is_not_made(monkeypatch, tmp_path):
     assert not (tmp_path / "none.db").exists()
 
 
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@fuzzed(200)
 @given(st.one_of(st.binary(max_size=200), st.text(alphabet="id,;\t\"\n\r'é\ufeff\0ab1", max_size=80).map(str.encode)))
 def test_any_bytes_give_a_frame_or_a_sentence(tmp_path, data):
     try:

@@ -3,12 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.tables.convert import Reading, convert
 from analytics.tables.schema import Field
 from analytics.tables.times import read_periods, read_times
+from tests.fuzz import fuzzed
 
 LONDON = Reading("Europe/London", "Europe/London")
 UTC = Reading("UTC", "UTC")
@@ -108,7 +109,7 @@ def test_stamps_that_are_already_typed_keep_their_moment():
     assert not convert(naive, TIME, LONDON).bad.any()
 
 
-@settings(max_examples=30, deadline=None)
+@fuzzed(30)
 @given(st.datetimes(min_value=pd.Timestamp("1990-01-01"), max_value=pd.Timestamp("2068-12-31")))
 def test_every_stamp_survives_being_written_and_read(moment):
     moment = moment.replace(microsecond=0)
@@ -273,7 +274,7 @@ def test_two_digit_years_of_first_days_of_a_month_are_no_years_in_front():
     assert times(values, DAY_FIRST)[-1] == "2026-05-01 00:00:00+00:00"
 
 
-@settings(max_examples=40, deadline=None)
+@fuzzed(40)
 @given(
     st.lists(
         st.dates(min_value=pd.Timestamp("2020-01-01").date(), max_value=pd.Timestamp("2026-12-31").date()), max_size=40
