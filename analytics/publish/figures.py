@@ -162,7 +162,7 @@ def plot_series(
 @styled()
 def plot_intervals(
     frame: pd.DataFrame, *, by: str, unit: str | None = None, label: str = "", reference: float | None = None,
-    highlight: str | None = None, ordered: bool = False,
+    ordered: bool = False,
 ) -> Figure:  # fmt: skip
     """Compare groups as dots with their intervals, largest on top.
 
@@ -179,8 +179,6 @@ def plot_intervals(
         What the value axis measures.
     reference
         A value to compare with, such as the whole organisation's, drawn as a line.
-    highlight
-        The group the caption speaks of: it keeps the accent colour, the others turn grey.
     ordered
         Keep the frame's order from top to bottom, as of bands.
 
@@ -190,19 +188,24 @@ def plot_intervals(
         For `blocks.figure`.
     """
     unit = unit or str(frame["unit"].iloc[0])
-    fig, ax, rows, (value, low, high) = _groups(frame, by, unit, ordered)
+    rows = frame[::-1] if ordered else frame.sort_values("value", na_position="first", kind="stable")
+    rows, (value, low, high) = rows.reset_index(drop=True), _scaled(rows, unit)
+    fig, ax = _axes(0.62 + 0.27 * len(rows))
+    fig.drawn = frame[[by, "value", "low", "high", "n"]]  # type: ignore[attr-defined]
+    ax.set_yticks(np.arange(len(rows)), [_clip(name) for name in rows[by]], color=INK)
     if reference is not None:
         level = reference * (100 if unit == "share" else 1)
         ax.axvline(level, color=MIDDLE, linewidth=0.9, zorder=1)
         whole = write_estimate({"value": reference, "low": None, "high": None, "unit": unit})
         _write(ax, level, len(rows) - 0.4, f"{WORDS['whole']}: {whole}", MUTED, offset=(4, 0), size=7.5)
     y = np.arange(len(rows))
-    colours = [ACCENT if highlight in (None, name) else MIDDLE for name in rows[by]]
-    ax.hlines(y, low, high, color=colours, alpha=0.4, linewidth=4.5)
-    ax.scatter(value, y, color=colours, s=30, zorder=3)
-    for i, (n, text) in enumerate(zip(rows["n"], rows["text"], strict=True)):
-        _write(ax, 1, i, text, INK if n else MUTED, offset=(10, 0), beside=True)
-        _write(ax, 1, i, f"n = {n:,}", MUTED, offset=(134, 0), beside=True, ha="right")
+    ax.hlines(y, low, high, color=ACCENT, alpha=0.4, linewidth=4.5)
+    ax.scatter(value, y, color=ACCENT, s=30, zorder=3)
+    style = {"unit": unit, "places": decimals(float((rows["high"] - rows["low"]).median()), unit)}
+    figures: Any = rows.to_dict("records")
+    for i, row in enumerate(figures):
+        _write(ax, 1, i, write_estimate(row | style), INK if row["n"] else MUTED, offset=(10, 0), beside=True)
+        _write(ax, 1, i, f"n = {row['n']:,}", MUTED, offset=(134, 0), beside=True, ha="right")
     ax.set_ylim(-0.6, len(rows) - 0.2 if reference is not None else len(rows) - 0.4)
     _value_axis(ax, "x", unit, label)
     ax.grid(axis="x")
@@ -251,20 +254,6 @@ def plot_sides(frame: pd.DataFrame, *, heads: tuple[str, str]) -> Figure:
     ax.grid(axis="x")
     fig.drawn = frame  # type: ignore[attr-defined]
     return fig
-
-
-def _groups(
-    frame: pd.DataFrame, by: str, unit: str, ordered: bool = False
-) -> tuple[Figure, Axes, pd.DataFrame, list[np.ndarray]]:
-    """A line for each group, smallest first, with its figure as text, and value and bounds in the axis's unit."""
-    rows = frame[::-1] if ordered else frame.sort_values("value", na_position="first", kind="stable")
-    rows = rows.reset_index(drop=True)
-    style = {"unit": unit, "places": decimals(float((rows["high"] - rows["low"]).median()), unit)}
-    figures: Any = rows[["value", "low", "high"]].to_dict("records")
-    fig, ax = _axes(0.62 + 0.27 * len(rows))
-    fig.drawn = frame[[by, "value", "low", "high", "n"]]  # type: ignore[attr-defined]
-    ax.set_yticks(np.arange(len(rows)), [_clip(name) for name in rows[by]], color=INK)
-    return fig, ax, rows.assign(text=[write_estimate(f | style) for f in figures]), _scaled(rows, unit)
 
 
 def _scaled(frame: pd.DataFrame, unit: str, columns: Sequence[str] = ("value", "low", "high")) -> list[np.ndarray]:

@@ -122,9 +122,12 @@ def written_rows(table: Mapping[str, Any]) -> list[list[str]]:
 
 
 def provenance_grids(block: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The lists of what was read, each with its name."""
-    for name in (name for name in fmt.PROVENANCE if name in block):
-        keys, rows = block[name]["columns"], block[name]["rows"]
-        counts = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(keys))]
-        columns = [{"label": fmt.head_of(key), "right": right} for key, right in zip(keys, counts, strict=True)]
-        yield name, {"columns": columns, "rows": [[fmt.format_value(value, "count") for value in row] for row in rows]}
+    """The lists of what was read, each with its caption, without columns in which nothing happened."""
+    for name, caption in fmt.PROVENANCE.items():
+        keys, rows = block.get(name, {"columns": [], "rows": []}).values()
+        told = [i for i in range(len(keys)) if any(row[i] not in (0, None) for row in rows)]
+        if {keys[i] for i in told} <= {"table", "read", "kept"}:
+            continue  # all that was read was kept, and stands among the files
+        columns = [{"label": fmt.head_of(keys[i]), "right": isinstance(rows[0][i], int | float)} for i in told]
+        short = [[row[i][:12] if keys[i] == "sha256" and row[i] else row[i] for i in told] for row in rows]
+        yield caption, {"columns": columns, "rows": [[fmt.format_value(v, "count") for v in row] for row in short]}

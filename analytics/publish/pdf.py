@@ -7,13 +7,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from analytics.publish import format as fmt
-from analytics.publish.html import COLOURS, cell_text, evidence_line, number_lines, origin, written_rows
+from analytics.publish.html import COLOURS, evidence_line, number_lines, origin, provenance_grids, written_rows
 
 TEMPLATE = Path(__file__).parent / "report.typ"
 PAPERS = ("a4", "us-letter")
@@ -31,10 +30,8 @@ class Cover:
     lang: str = "en"
 
 
-def compile_pdf(
-    blocks: Sequence[Json], path: Path, cover: Cover, *, paper: str = "a4", timestamp: datetime | None = None
-) -> None:
-    """Lay out blocks as a tagged PDF (PDF/UA-1) with embedded fonts; the same blocks give the same bytes.
+def compile_pdf(blocks: Sequence[Json], path: Path, cover: Cover, *, paper: str = "a4") -> None:
+    """Lay out blocks as a tagged PDF (PDF/UA-1) with embedded fonts and no date; the same blocks give the same bytes.
 
     Parameters
     ----------
@@ -46,8 +43,6 @@ def compile_pdf(
         Title, organisation, period and language.
     paper
         'a4' or 'us-letter'.
-    timestamp
-        Creation time in the metadata; None leaves it out.
 
     Raises
     ------
@@ -63,16 +58,15 @@ def compile_pdf(
     if paper not in PAPERS:
         raise ValueError(f"paper {paper!r} is not known. Expected one of: {', '.join(PAPERS)}.")
     title = " · ".join(filter(None, [cover.title, cover.organisation, cover.period]))
-    report = {**vars(cover), "title": title, "name": cover.title, "paper": paper, "dated": timestamp is not None}
+    report = {**vars(cover), "title": title, "name": cover.title, "paper": paper}
     report |= {"colours": COLOURS, "words": fmt.WORDS, "blocks": lay_out(blocks, cover.title)}
     # only these folders: no system font can enter, and a file looks the same on every machine
     paths = [str(fmt.FONTS), str(fmt.fallback_folder())]
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
     inputs = {"report": json.dumps(_clean(report), allow_nan=False)}
     pdf = typst.compile(
-        TEMPLATE.read_bytes(), font_paths=fonts, ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["ua-1"],
-        timestamp=timestamp,
-    )  # fmt: skip
+        TEMPLATE.read_bytes(), font_paths=fonts, ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["ua-1"]
+    )
     path.write_bytes(pdf)
 
 
@@ -226,7 +220,7 @@ def _present(block: Json) -> list[dict[str, Any]]:
         columns = [{"label": c["label"], "right": c["right"]} for c in block["columns"]]
         return [_grid(block["caption"], columns, written_rows(block), origin(block))]
     if kind == "provenance":
-        return _provenance(block)
+        return [_grid(caption, grid["columns"], grid["rows"], "") for caption, grid in provenance_grids(block)]
     if kind == "page_one":
         answers = [
             {"question": question, "unknown": all(item["level"] == "unknown" for item in items), "items": items}
@@ -260,20 +254,6 @@ def _grid(caption: str, columns: list[dict[str, Any]], rows: list[list[str]], so
         columns[0]["weight"] = 1  # the first takes what is left, so that the table is as wide as the text
     size = 9 if len(columns) <= 6 else 8 if len(columns) <= 9 else 6.5
     return {"kind": "table", "caption": caption, "columns": columns, "rows": rows, "origin": source, "size": size}
-
-
-def _provenance(block: Json) -> list[dict[str, Any]]:
-    """The lists of what was read, without columns in which nothing happened."""
-    grids = []
-    for name, caption in fmt.PROVENANCE.items():
-        keys, rows = block.get(name, {"columns": [], "rows": []}).values()
-        told = [i for i in range(len(keys)) if any(row[i] not in (0, None) for row in rows)]
-        if not rows or {keys[i] for i in told} <= {"table", "read", "kept"}:
-            continue  # all that was read was kept, and stands among the files
-        columns = [{"label": fmt.head_of(keys[i]), "right": isinstance(rows[0][i], int | float)} for i in told]
-        short = [[row[i][:12] if keys[i] == "sha256" and row[i] else row[i] for i in told] for row in rows]
-        grids.append(_grid(caption, columns, [[cell_text(v, "count") for v in row] for row in short], ""))
-    return grids
 
 
 def _clean(value: object, key: str = "") -> object:

@@ -170,7 +170,7 @@ HONEST = {
     "table-of-large-groups": listing(TEAMS),
     "table-suppressed": listing(suppress(LEAKED, by=["team"])),
     "total-with-two-blanks": listing(TOTAL.assign(people=[40.0, None, None, 69.0])),
-    "earlier-statements-retold": prose("Of 5 statements of September 2026: 3 held, 1 did not, 1 cannot be told."),
+    "earlier-statements-retold": prose("5 statements of September 2026: 3 still true, 1 no longer, 1 cannot be told."),
     "chart-without-claim": chart(note="Dashed lines hold the usual movement. A difference is no cause."),
 }
 

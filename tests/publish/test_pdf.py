@@ -1,5 +1,4 @@
 import re
-from datetime import UTC, datetime
 
 import pandas as pd
 import pytest
@@ -253,11 +252,6 @@ def test_the_same_blocks_give_the_same_bytes(tmp_path):
     compile_pdf(every_block(), tmp_path / "one.pdf", COVER)
     compile_pdf(every_block(), tmp_path / "two.pdf", COVER)
     assert (tmp_path / "one.pdf").read_bytes() == (tmp_path / "two.pdf").read_bytes()
-
-
-def test_a_timestamp_given_is_written(tmp_path):
-    when = datetime(2025, 4, 1, 6, tzinfo=UTC)
-    assert build(tmp_path, [unknown("?").as_json()], timestamp=when).metadata.creation_date == when
 
 
 def test_an_unknown_paper_is_refused(tmp_path):
