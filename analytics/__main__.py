@@ -108,7 +108,7 @@ def watch(
     from analytics.config import load_config
     from analytics.report.words import say
     from analytics.unattended.deliver import tell_operators
-    from analytics.unattended.watch import find_alarms, keep_new, post_text
+    from analytics.unattended.watch import FALSE_ALARMS, find_alarms, keep_new, post_text
 
     settings = load_config(config)
     now = pd.Timestamp.now(settings.organisation.zone)
@@ -119,7 +119,7 @@ def watch(
         out.print(alarm.sentence, highlight=False)
     fresh = [] if quiet else keep_new(alarms, settings, now)
     if fresh:
-        text = "\n".join([*(alarm.sentence for alarm in fresh), say("watch.chance")])
+        text = "\n".join([*(alarm.sentence for alarm in fresh), say("watch.chance", years=1 / FALSE_ALARMS)])
         _say(tell_operators(config, f"{name}: between reports", text, letter="watch"), failed=False)
         if settings.delivery.webhook_env:
             post_text(text, settings)

@@ -70,7 +70,7 @@ def score_promises(
         `records` with `records_n` cases recorded; `view` the share whose customers confirmed, `view_broken` the cases
         whose customers said that it was broken, `view_n` both, `view_low` and `view_high` the bounds with their
         sampling error, `unknown` the share who have not said, `harmed`
-        the ids of those to whom it was broken. `records_p` and `view_p` test the share promised.
+        the ids of the cases in which it was. `records_p` and `view_p` test the share promised.
         `distance_low` and `distance_high` bound records less view. Undefined is NaN with n 0.
 
     References
@@ -87,7 +87,7 @@ def score_promises(
     rows = []
     for promise in promises:
         if promise.measure is None:
-            rows.append(_row(promise, None, pd.DataFrame({"records": [], "view": []}), confidence))
+            rows.append(_row(promise, None, pd.DataFrame({"records": [], "view": [], "met": []}), confidence))
             continue
         judged = judge_promise(promise, tables, cases, comments, since)
         rows.append(_row(promise, promise.segment, judged, confidence))
@@ -108,7 +108,7 @@ def judge_promise(
     promise: Promise, tables: Tables, cases: pd.DataFrame, comments: pd.DataFrame | None = None,
     since: pd.Timestamp | None = None,
 ) -> pd.DataFrame:  # fmt: skip
-    """Each case in which a promise was due, with `records` and `view`: 'kept', 'broken' or 'unknown'.
+    """Each case in which a promise was due, with `records`, `view` and both, `met`: 'kept', 'broken' or 'unknown'.
 
     Cases that began before the promise was made, of another segment, or whose time is not over are not due; for a
     callback only cases in which one was promised are.
@@ -135,7 +135,8 @@ def judge_promise(
     )
     view = pd.Series(np.select([in_time, broken], [KEPT, BROKEN], UNKNOWN), index=scope.index)
     columns = [column for column in ("case_id", "customer_id", "segment") if column in scope]
-    return scope[columns].assign(records=records, view=view)
+    either = [records.eq(BROKEN) | view.eq(BROKEN), records.eq(KEPT) | view.eq(KEPT)]
+    return scope[columns].assign(records=records, view=view, met=np.select(either, [BROKEN, KEPT], UNKNOWN))
 
 
 def _hours_until_due(measure: str, limit: float, cases: pd.DataFrame) -> float:
@@ -225,16 +226,10 @@ def _row(promise: Promise, segment: str | None, judged: pd.DataFrame, confidence
         "view": confirmed.value, "view_low": confirmed.low, "view_high": possible.high, "view_n": len(heard),
         "view_people": count_people(heard), "view_broken": broken,
         "view_p": _p_value(len(heard) - broken, n - broken, len(said), goal), "view_verdict": view_verdict,
-        "harmed": _harmed(judged),
+        "harmed": frozenset(judged.loc[judged["met"].eq(BROKEN), "case_id"]) if n else frozenset(),
         "unknown": 1 - len(heard) / n if n else np.nan, "distance_low": records.low - possible.high,
         "distance_high": records.high - confirmed.low, "lack": lack,
     }  # fmt: skip
-
-
-def _harmed(judged: pd.DataFrame) -> frozenset[str]:
-    """Ids of the customers to whom it was not kept, by our records or in their view."""
-    broken = judged[judged["records"].eq(BROKEN) | judged["view"].eq(BROKEN)]
-    return frozenset(broken["customer_id"].dropna().astype(str)) if "customer_id" in judged else frozenset()
 
 
 def _share(rows: pd.DataFrame, flags: pd.Series, source: str, confidence: float) -> Estimate:

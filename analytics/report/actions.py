@@ -1,7 +1,6 @@
 """What we changed: each declared action, and whether customers noticed."""
 
 import json
-import math
 from typing import Any
 
 import pandas as pd
@@ -10,17 +9,15 @@ from analytics.config import Action
 from analytics.measures.actions import Verdict
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish import blocks
-from analytics.publish.format import format_interval, write_interval
 from analytics.report import tested
 from analytics.report.query import Query, opened
 from analytics.report.section import Section, section, section_of, unknowns_of
 from analytics.report.story import Story
-from analytics.report.words import SCORE_WORDS, WORDS, figure_of, name_blamed, say
+from analytics.report.words import SCORE_WORDS, WORDS, figure_of, name_blamed, say, write_step
 from analytics.tables.maps import SCALES
 from analytics.tables.schema import NotMeasured
 
 NOUNS = SCORE_WORDS | WORDS["outcome"]
-SIZE = {"share": 100}  # of a step as it is told: shares in points
 
 
 @section
@@ -46,11 +43,12 @@ def _tell(action: Action, row: pd.Series, story: Story) -> blocks.Block:
     step = _step_of(row, row["outcome"] in SCALES or row["outcome"] in themes)
     marks: dict[str, Any] = {"key": f"action:{action.id}", "people": int(row["people"])}
     if row["verdict"] == Verdict.NOT_SHOWN:
-        sentence = say("actions.no_change", head=head, noun=noun, unseen=_written(row["unseen"], row["unit"]))
+        unseen = f"{row['unseen']:.1f} times" if row["unit"] == "ratio" else write_step(row["unit"], row["unseen"])
+        sentence = say("actions.no_change", head=head, noun=noun, unseen=unseen)
         return _opened(blocks.finding(sentence, [step], "no change", **marks), action, story)
     ratio = row["unit"] == "ratio"
     rose = row["value"] > ratio
-    size = figure_of(step) if ratio else _written(row["value"], row["unit"], row["low"], row["high"])
+    size = figure_of(step) if ratio else write_step(*row[["unit", "value", "low", "high"]])
     beside = ("actions.beside_ratio" if ratio else "actions.beside") if row["compared"] else "actions.unsure"
     kind = "ratio" if ratio else "higher" if rose else "lower"
     sentence = say(f"actions.{kind}", head=head, noun=noun, size=size, beside=say(beside))
@@ -68,15 +66,6 @@ def _opened(told: blocks.Block, action: Action, story: Story) -> blocks.Block:
 
 def _step_of(row: pd.Series, said: bool) -> Estimate:
     """The step as an estimate: points of a share or score, or how many times as long."""
-    value, low, high = (row[name] * SIZE.get(row["unit"], 1) for name in ("value", "low", "high"))
+    value, low, high = row[["value", "low", "high"]] * (100 if row["unit"] == "share" else 1)
     unit = {"share": "points", "ratio": "times"}.get(row["unit"], row["unit"])
     return Estimate(value, low, high, int(row["people"]), unit, SAID if said else OBSERVED)
-
-
-def _written(value: float, unit: str, *bounds: float) -> str:
-    """A step without its sign: '9 points (7–11)'; a clock's 'twice as much' as '2 times'."""
-    if unit == "ratio":
-        return write_interval(value, math.nan, math.nan, "times", 1)
-    low, high = sorted(abs(bound) * SIZE.get(unit, 1) for bound in bounds) or (math.nan, math.nan)
-    figure, within = format_interval(abs(value) * SIZE.get(unit, 1), low, high, "score" if unit == "score" else "")
-    return f"{figure} points{f' ({within})' if within else ''}"

@@ -14,13 +14,13 @@ from analytics.measures.suppress import count_people
 from analytics.publish import blocks
 from analytics.publish.format import address, write_interval
 from analytics.report import tested, words
-from analytics.report.section import Stake
+from analytics.report.section import Stake, weigh
 from analytics.report.story import Story
 from analytics.report.words import WORDS, capital, estimate_of, finding_of, least_seen, listed, say
 
 TOLD = 3  # figures told one by one, the surest first
 PERIODS = ((24.0, "day"), (1.0, "hour"), (1 / 60, "minute"), (1 / 3600, "second"))  # hours, and what they are called
-SCALES = {"csat": (100, 0), "nps": (1, 0), "ces": (1, 1)}  # points of a score as they are written, and decimals
+SCALES = {"csat": (100, 0), "nps": (1, 0), "ces": (1, 1), "disputed": (100, 0)}  # to written points, and decimals
 
 
 def tell_bands(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
@@ -47,26 +47,23 @@ def _finding(story: Story, table: Bands) -> blocks.Block:
     """The score at both ends of a recorded figure, and how far apart they are among cases of the same kind."""
     ends = table.frame.iloc[0], table.frame.iloc[-1]
     best, worst = ends if table.difference < 0 else ends[::-1]
-    told, by = _gap(worst, table.outcome), listed(list(table.by))
+    told, by = write_gap(worst, table.outcome), listed(list(table.by))
     gap = say("bands.gap" if by else "bands.gap_of_all", gap=told, by=by) if told else ""
     figures = {"best": estimate_of(best), "worst": estimate_of(worst)}
     places = {"at_best": _where(story, table, best), "at_worst": _where(story, table, worst, "it")}
-    sentence = say("bands.ends", score=_score(table), gap=gap, n=table.n, **figures, **places)
+    sentence = say("bands.ends", score=capital(PERCEIVED[table.outcome][0]), gap=gap, n=table.n, **figures, **places)
     people = int(table.frame["people"].min())
     return blocks.finding(sentence, [*figures.values()], key=f"bands:{table.measure}", people=people)
 
 
-def _score(table: Bands) -> str:
-    return capital(PERCEIVED[table.outcome][0])
-
-
-def _gap(row: pd.Series, outcome: str) -> str:
-    """How far a band lies below the better end: '30 points less (24–36)'; '' where that is not told apart."""
-    if not row["adjusted_high"] < 0:
+def write_gap(row: pd.Series, outcome: str, of: str = "adjusted") -> str:
+    """How far a row lies from those it is compared with: '30 points less (24–36)'; '' where that is not told apart."""
+    gap, *ends = (row[f"{of}{end}"] for end in ("", "_low", "_high"))
+    if not ends[0] * ends[1] > 0:
         return ""
     scale, places = SCALES[outcome]
-    value, low, high = (f"{-row[c] * scale:.{places}f}" for c in ("adjusted", "adjusted_high", "adjusted_low"))
-    return f"{value} points less ({low}–{high})"
+    value, low, high = (f"{abs(points) * scale:.{places}f}" for points in (gap, *sorted(ends, key=abs)))
+    return f"{value} points {'less' if gap < 0 else 'more'} ({low}–{high})"
 
 
 def _called(story: Story, table: Bands) -> str:
@@ -145,12 +142,11 @@ def _stakes(story: Story, table: Bands) -> list[Stake]:
     """The band in which most customers are worse off than comparable ones at the better end."""
     values, stakes = measured_values(story.cases_now, table.measure), []
     best = _where(story, table, table.frame.loc[table.frame["adjusted"].isna()].iloc[0], "it")
-    for _, row in table.frame.dropna(subset="adjusted").iterrows():
+    for _, row in table.frame[table.frame["adjusted_high"] < 0].iterrows():
         inside = story.cases_now[values.gt(row["above"]) & values.le(row["upto"])]
-        weight = tested.at_stake(story, inside, table.outcome, -row["adjusted"], -row["adjusted_high"])
-        facts = {"inside": _where(story, table, row), "best": best, "gap": _gap(row, table.outcome)}
+        facts = {"inside": _where(story, table, row), "best": best, "gap": write_gap(row, table.outcome)}
         sentence = say("bands.stake", score=PERCEIVED[table.outcome][0], figure=estimate_of(row), **facts)
         finding = finding_of(row, sentence, key=f"band:{table.measure}")
         finding = blocks.tagged(finding, places=[address({"key": f"bands:{table.measure}"})])
-        stakes.append(Stake(finding, *weight, table.p_value, people=tested.ids(inside)))
+        stakes.append(weigh(story, finding, inside, table.outcome, row, table.p_value, figure=table.measure))
     return sorted((stake for stake in stakes if stake.low >= 1), key=lambda stake: -round(stake.low, 6))[:1]

@@ -139,7 +139,7 @@ def describe_check(share: Any) -> str:  # noqa: ANN401
     alike = f"{share.alike:.0%} of this period's texts are like those"
     if share.method == "read":
         return f"checked by {texts}" + ("" if np.isnan(share.alike) else f": {alike}")
-    others = "within the margin found in other organisations' texts"
+    others = "checked by texts of other organisations only"
     return f"{others}; the {texts} are too old: only {alike}" if share.alike < ALIKE else others
 
 

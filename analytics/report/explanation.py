@@ -22,10 +22,10 @@ from analytics.measures.suppress import count_people
 from analytics.publish import blocks
 from analytics.publish.format import write_interval
 from analytics.report import tested, words
-from analytics.report.bands import TOLD, tell_bands
+from analytics.report.bands import TOLD, tell_bands, write_gap
 from analytics.report.query import blaming, opened
 from analytics.report.score import DISPUTED
-from analytics.report.section import Section, Stake, gather, not_known, section, section_of
+from analytics.report.section import Section, Stake, gather, not_known, section, section_of, weigh
 from analytics.report.story import Story
 from analytics.report.words import WORDS, capital, counted, estimate_of, figure_of, listed, say, share_of
 from analytics.tables.schema import NotMeasured
@@ -153,11 +153,10 @@ def _relief(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
     sentences = sentences[:1] if len(shown) == 2 else sentences  # of two groups one is the other's mirror
     for _, row in shown[shown["differs"] & (shown["adjusted_low"] > 0)].iterrows():
         now = story.cases_now[story.cases_now["remedy"].eq(row["remedy"]) & story.cases_now[DISPUTED.column].notna()]
-        gap = [f"{row[name] * 100:.0f}" for name in ("adjusted", "adjusted_low", "adjusted_high")]
+        gap = write_gap(row, DISPUTED.column)
         sentence = say("explanation.relief", figure=estimate_of(row), relief=row["relief"], gap=gap)
         finding = words.finding_of(row, sentence, better="lower", key="disputes:relief")
-        weight = tested.at_stake(story, now, DISPUTED.column, row["adjusted"], row["adjusted_low"])
-        stakes.append(Stake(finding, *weight, row["p_value"], people=tested.ids(now)))
+        stakes.append(weigh(story, finding, now, DISPUTED.column, row, row["p_value"]))
     return [blocks.prose("\n".join(f"- {capital(sentence)}" for sentence in sentences), words.estimates_of(shown))]
 
 
@@ -173,7 +172,7 @@ def _watermelons(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
         first = targets.iloc[0]
         if first["finding"] == WATERMELON:
             every = table[table["by"].eq(first["by"]) & table["group"].eq(first["group"])]
-            stakes += _watermelon_stake(story, every, perception)
+            stakes.append(_watermelon_stake(story, every, perception))
     return content if len(content) > 1 else [*content, blocks.finding(say("explanation.no_watermelon"))]
 
 
@@ -181,8 +180,6 @@ def _watermelon(targets: pd.DataFrame, perception: str) -> blocks.Block:
     """One finding for a group that one or more targets call green, or red, alike."""
     row = targets.iloc[0]
     felt = _felt(row, perception)
-    places = 1 if felt.unit == "score" else 0
-    other = write_interval(row["against"], math.nan, math.nan, felt.unit, places)
     met = [
         f"'{t['target']}' is {'met' if row['finding'] == WATERMELON else 'missed'} ({share_of(t['inside'])}, "
         f"goal {t['goal']:.0%}, n = {t['inside_n']:,.0f})"
@@ -191,11 +188,17 @@ def _watermelon(targets: pd.DataFrame, perception: str) -> blocks.Block:
     sentence = say(
         "explanation.watermelon" if row["finding"] == WATERMELON else "explanation.reverse",
         by=row["by"].capitalize(), group=row["group"], targets="; ".join(met),
-        felt=f"{capital(PERCEIVED[perception][0])}: {counted(felt, places)}",
-        against=f"the declared goal is {other}" if row["declared"] else f"elsewhere {other}",
+        felt=f"{capital(PERCEIVED[perception][0])}: {counted(felt, int(felt.unit == 'score'))}",
+        against=_against(row, felt),
         mix=f" {capital(words.MIX_WORDS[row['mix']])}." if row["mix"] else "",
     )  # fmt: skip
     return blocks.finding(sentence, [felt], key=f"target:{row['group']}", people=int(row["people"]))
+
+
+def _against(row: pd.Series, felt: Estimate) -> str:
+    """What a group is held against: 'elsewhere 81 %', 'the declared goal is 85 %'."""
+    other = write_interval(row["against"], math.nan, math.nan, felt.unit, int(felt.unit == "score"))
+    return f"{'the declared goal is' if row['declared'] else 'elsewhere'} {other}"
 
 
 def _felt(row: pd.Series, perception: str) -> Estimate:
@@ -203,18 +206,15 @@ def _felt(row: pd.Series, perception: str) -> Estimate:
     return Estimate(row["perceived"], row["low"], row["high"], int(row["n"]), unit, SAID)
 
 
-def _watermelon_stake(story: Story, targets: pd.DataFrame, perception: str) -> list[Stake]:
-    """How many customers a month come away worse from a group than comparable ones elsewhere; few are no stake."""
+def _watermelon_stake(story: Story, targets: pd.DataFrame, perception: str) -> Stake:
+    """How many customers a month come away worse from a group than comparable ones elsewhere."""
     row = targets[targets["finding"] == WATERMELON].iloc[0]
     now, felt = story.cases_now[story.cases_now[row["by"]].eq(row["group"])], _felt(row, perception)
-    more, low, touched = tested.at_stake(story, now, perception, -row["gap"], -row["gap_high"])
     met = "every target there is met" if targets["inside_verdict"].eq("green").all() else "a target there is met"
-    feel, perceived = WORDS["worse"][perception].format(row["group"]), PERCEIVED[perception][0]
-    elsewhere = "the goal says" if row["declared"] else "elsewhere"
-    facts = {"low": low, "feel": feel, "elsewhere": elsewhere, "perceived": perceived, "felt": felt, "met": met}
-    sentence = say("explanation.worse_off", **facts)
+    facts = {"feel": WORDS["worse"][perception].format(row["group"]), "perceived": PERCEIVED[perception][0]}
+    sentence = say("explanation.worse_off", against=_against(row, felt), felt=felt, met=met, **facts)
     finding = blocks.finding(sentence, [felt], key=f"target:{row['group']}", people=int(row["people"]))
-    return [Stake(finding, more, low, touched, row["p_value"], people=tested.ids(now))] if low >= story.k else []
+    return weigh(story, finding, now, perception, row, row["p_value"], of="gap")
 
 
 def _clocks(story: Story) -> list[blocks.Block]:

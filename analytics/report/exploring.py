@@ -43,17 +43,9 @@ GROUPS = ("segment", "channel", "team", "site", "reason", "loyalty", "shift", "t
 
 @section
 def show_data_quality(story: Story) -> Section:
-    """What came in, what was set aside and why."""
-    rows, faults = story.log.rows, story.log.faults
-    read = int(rows["read"].sum())
-    counts = f"{int(rows['quarantined'].sum()):,} were set aside and {int(rows['cells'].sum()):,} faulty cells"
-    finding = blocks.finding(f"{read:,} rows were read; {counts} set to missing.")
-    frames = ((rows, "Rows by table.", read), (faults, "Faults and what was done.", int(faults["n"].sum())))
-    tables = [
-        blocks.table(frame, caption=caption, source=OBSERVED, n=n, people=blocks.RECORDS)
-        for frame, caption, n in frames if len(frame)
-    ]  # fmt: skip
-    return section_of([finding, *tables, *map(blocks.unknown, story.log.warnings)])
+    """How much came in and was set aside; the lists of it stand in `show_provenance`."""
+    sums = story.log.rows[["read", "quarantined", "cells"]].sum().astype(int)
+    return section_of([blocks.finding(say("exploring.rows", x=sums)), *map(blocks.unknown, story.log.warnings)])
 
 
 @section

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from math import nan
+from typing import Any
 
 import pandas as pd
 
@@ -11,8 +12,9 @@ from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import write_interval
 from analytics.report import tested
+from analytics.report.bands import write_gap
 from analytics.report.score import DISPUTED, Score
-from analytics.report.section import Stake
+from analytics.report.section import Stake, weigh
 from analytics.report.story import Story
 from analytics.report.words import compare, estimate_of, estimates_of, figure_of, finding_of, least_seen, say
 from analytics.tables.parts import BRANDS, brand_columns
@@ -54,6 +56,8 @@ def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     told = [g for g in groupings if g.differs or g.column in BRANDS][:TOLD]
     findings = [_finding(story, lead, g) for g in told]
     shown = [_chart(lead, told[0])] if told else list[Block]()
+    if further := [g.name for g in groupings if g.differs and g not in told]:
+        shown.append(blocks.finding(say("groups.as_well", score=lead.name, names=further)))
     if alike := [g for g in groupings if not g.differs and g not in told and g.rows["error"].notna().any()]:
         least = max(float(detectable(g.rows["error"], tested.cut(story)).median()) for g in alike)
         seen = least_seen(least, alike[0].rows["unit"].iloc[0])
@@ -64,22 +68,20 @@ def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
 def group_stakes(story: Story, lead: Score) -> list[Stake]:
     """Groups whose customers are worse off than those of the others, the most of them first."""
     stakes, now, contacts = [], tested.answers_now(story)[0], story.tables_now.contacts
-    worse, side = (1, "more") if lead is DISPUTED else (-1, "less")
-    for grouping in (g for g in compare_groups(story) if g.differs and g.column not in QUESTIONNAIRES):
+    worse = 1 if lead is DISPUTED else -1
+    told = [g for g in compare_groups(story) if g.differs or g.column in BRANDS][:TOLD]
+    for grouping in (g for g in told if g.differs and g.column not in QUESTIONNAIRES):
         by = grouping.column
         rows = grouping.rows[grouping.rows["differs"] & grouping.rows[by].ne(NOT_STATED)]
+        rows = rows.assign(difference=rows["likely"])
         for _, row in rows[rows["difference"] * worse > 0].iterrows():
-            group, scale = row[by], 100 if row["unit"] == "share" else 1
-            inside = now[now[by].eq(group)]
-            near, far = sorted(abs(row[c]) for c in ("difference_low", "difference_high"))
-            gap = abs(row["likely"])
-            points = {"gap": gap * scale, "near": near * scale, "far": far * scale, "side": side}
-            facts = {"name": lead.name, "figure": estimate_of(row), "column": grouping.name, "group": group}
-            sentence = say("groups.stake", **facts, **points)
+            facts = {"name": lead.name, "figure": estimate_of(row), "column": grouping.name, "group": row[by]}
+            sentence = say("groups.stake", gap=write_gap(row, lead.column, "difference"), **facts)
             finding = finding_of(row, sentence, better=lead.better, key=f"group:{by}")
-            weight = tested.at_stake(story, inside, lead.column, gap, near)
-            people = tested.ids(inside if contacts is None or by not in contacts else contacts[contacts[by].eq(group)])
-            stakes.append(Stake(finding, *weight, row["p_value"], people=people))
+            inside = now[now[by].eq(row[by])]
+            people = inside if contacts is None or by not in contacts else contacts[contacts[by].eq(row[by])]
+            marks: dict[str, Any] = {"of": "difference", "people": people}
+            stakes.append(weigh(story, finding, inside, lead.column, row, row["p_value"], **marks))
     return sorted((stake for stake in stakes if stake.low >= 1), key=lambda stake: -round(stake.low, 6))
 
 

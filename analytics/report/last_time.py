@@ -10,7 +10,7 @@ from analytics.report.retest import RECORD, Verdict, figures_of, last_claims, re
 from analytics.report.section import Section, section, section_of
 from analytics.report.story import Story
 from analytics.report.tested import bar
-from analytics.report.words import least_seen, say, table_of
+from analytics.report.words import WORDS, least_seen, listed, say, table_of
 from analytics.tables.schema import NotMeasured
 
 
@@ -40,12 +40,13 @@ def _counts(latest: dict[Verdict, int], record: dict[Verdict, int], n: int, labe
     so_far = say("last_time.so_far", n=every, total=_counted(total)) if every > n else ""
     nan = float("nan")
     sums = [Estimate(float(count), nan, nan, every, "statements", OBSERVED) for count in total.values()]
-    sentence = say("last_time.counts", n=n, period=label, latest=_counted(latest), so_far=so_far)
+    facts = {"n": n, "statements": "statement" if n == 1 else "statements", "period": label}
+    sentence = say("last_time.counts", latest=_counted(latest), so_far=so_far, **facts)
     return blocks.finding(sentence, sums if every else (), key=RECORD, people=blocks.RECORDS)
 
 
 def _counted(counts: dict[Verdict, int]) -> str:
-    return say("last_time.counted", x=[*counts.values()])
+    return listed([f"{n:,} {WORDS['statement'][verdict]}" for verdict, n in counts.items() if n]) or "none"
 
 
 def _true_then(table: pd.DataFrame) -> list[Block]:

@@ -28,7 +28,7 @@ from analytics.publish.format import format_interval, format_value
 from analytics.report import tested
 from analytics.report.checked import READ_150, describe_check
 from analytics.report.query import Query, opened
-from analytics.report.section import Section, Stake, gather, not_known, open_question, section, section_of
+from analytics.report.section import Section, Stake, gather, ids, not_known, open_question, section, section_of
 from analytics.report.story import Story
 from analytics.report.study import WORDS, leak_words
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, say, table_of
@@ -136,8 +136,9 @@ def _stake(row: pd.Series, story: Story) -> Stake:
     sentence = say("leaving.stake", event=row["event"], ratio=estimate_of(row), days=HORIZON_DAYS)
     line = blocks.tagged(finding_of(row, sentence, key=f"leaving:after:{row['key']}"), places=["leaving-oftener"])
     now = tested.leaving_study(story).now
-    people = tested.ids(now[happened(now).get(row["key"], pd.Series(False, now.index))])
-    return Stake(line, row["more"], row["more_low"], row["touched"], row["p_value"], people=people, lost=True)
+    people = ids(now[happened(now).get(row["key"], pd.Series(False, now.index))])
+    figure, weight = row["key"].partition("_")[2], (row["more"], row["more_low"], row["touched"], row["p_value"])
+    return Stake(line, *weight, people=people, lost=True, figure=figure)
 
 
 def _calls(story: Story) -> Section:
@@ -159,7 +160,7 @@ def _calls(story: Story) -> Section:
     calls, price = study.calls, say("leaving.price", money=costs.currency, costs=costs)
     if len(calls) < story.k:
         return section_of([blocks.finding(say("leaving.few_calls", price=price, k=story.k))])
-    gain = format_value(float(calls["expected_gain"].sum()), "count")
+    gain = format_value(float(f"{calls['expected_gain'].sum():.2g}"), "count")
     sentence = say("leaving.calls", price=price, n=len(calls), customers=len(now), money=costs.currency, gain=gain)
     return section_of([blocks.finding(sentence, people=len(calls))])
 

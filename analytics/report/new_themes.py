@@ -1,5 +1,6 @@
 """What is new: problems that no theme covers and that more customers name than before."""
 
+from math import nan
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,7 @@ from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report import tested
 from analytics.report.query import Query, opened
-from analytics.report.section import Section, Stake, section, section_of
+from analytics.report.section import Section, Stake, ids, section, section_of
 from analytics.report.story import Story
 from analytics.report.words import listed, name_writers, say, share_of, table_of
 from analytics.tables.periods import parse_period
@@ -38,16 +39,9 @@ def name_new(story: Story) -> tuple[list[Block], list[Stake]]:
         quoted, n = pick_quotes(pd.Series(group["examples"]), QUOTED), int(group["n"])
         content.append(opened(blocks.quotes(quoted, caption=caption, n=n, people=int(group["people"])), texts))
         finding = blocks.finding(say("new.stake", share=share, **facts), [share], "rose", **marks)
-        stakes.append(_stake(story, group, share, opened(finding, texts)))
+        people, touched = ids(story.comments.loc[group["members"]]), share.value * group["writers"] / story.months
+        stakes.append(Stake(opened(finding, texts), nan, nan, touched, group["p_value"], people=people))
     return content, stakes
-
-
-def _stake(story: Story, group: pd.Series, share: Estimate, finding: Block) -> Stake:
-    """A new theme in customers a month: those who name it beyond the share that did before."""
-    writers, before = group["writers"] / story.months, group["share_before"]
-    more, low = ((bound - before) * writers for bound in (share.value, share.low))
-    people = tested.ids(story.comments.loc[group["members"]])
-    return Stake(finding, max(more, 0.0), max(low, 0.0), share.value * writers, group["p_value"], people=people)
 
 
 def _share(story: Story, group: pd.Series) -> Estimate:

@@ -70,46 +70,57 @@ def build_page_one(
     return blocks.page_one(headline, numbers, told, notes=notes, trend=trend_of(story), basis=basis)
 
 
-def rank_stakes(stakes: Sequence[tuple[Stake, str]], cut: float) -> list[tuple[Stake, str]]:
-    """The findings that matter most, the largest of each section first, then the next; told by their lower bounds.
+def rank_stakes(stakes: Sequence[Stake], cut: float) -> list[Stake]:
+    """The findings that matter most, the largest of each kind first, then the next; told by their lower bounds.
 
     Parameters
     ----------
     stakes
-        Of every section, with its place.
+        Of every section.
     cut
         Largest p-value that stands when all tests of the report are counted (`tested.cut`).
 
     Returns
     -------
-    list of tuple
-        At most four, good and bad; of findings about the same people, or with one key and direction, the largest.
+    list of Stake
+        At most four, good and bad, those without a weight last, the largest group first; of findings about the same
+        people or one recorded figure, or with one key and direction, the largest.
 
     Examples
     --------
     >>> block = blocks.finding("Waiting hurts.", key="problem:waiting")
     >>> weak, strong = Stake(block, 300, 0, 400, 0.2), Stake(block, 90, 40, 200, 0.001)
-    >>> [stake.low for stake, _ in rank_stakes([(weak, "a"), (strong, "b")], cut=0.01)]
+    >>> [stake.low for stake in rank_stakes([weak, strong], cut=0.01)]
     [40]
     """
-    standing = [pair for pair in stakes if pair[0].low > 0 and pair[0].p_value <= cut]
-    ranked = sorted(standing, key=lambda pair: -round(pair[0].low, 9))
-    places = [place for _, place in ranked]
-    first = [pair for i, pair in enumerate(ranked) if pair[1] not in places[:i]]
-    chosen: list[tuple[Stake, str]] = []
-    for stake, place in [*first, *(pair for pair in ranked if pair not in first)]:
-        if len(chosen) < TOLD and not any(_same(stake, other) for other, _ in chosen):
-            chosen.append((stake, place))
-    return sorted(chosen, key=lambda pair: -round(pair[0].low, 9))
+    standing = [stake for stake in stakes if not stake.low <= 0 and stake.p_value <= cut]
+    ranked = sorted(standing, key=_order)
+    kinds = [_kind(stake) for stake in ranked]
+    second = [kind != "" and kind in kinds[:i] for i, kind in enumerate(kinds)]
+    chosen: list[Stake] = []
+    for i in sorted(range(len(ranked)), key=second.__getitem__):
+        if len(chosen) < TOLD and not any(_same(ranked[i], other) for other in chosen):
+            chosen.append(ranked[i])
+    return sorted(chosen, key=_order)
+
+
+def _order(stake: Stake) -> tuple[bool, float]:
+    """The largest weight first; then what has none, by the people whom it touches."""
+    unweighed = math.isnan(stake.low)
+    return unweighed, -round(stake.touched if unweighed else stake.low, 9)
+
+
+def _kind(stake: Stake) -> str:
+    """What a finding is of, such as 'leaving' or 'promise'; '' where it has no key."""
+    return str(stake.finding.data["key"]).split(":")[0]
 
 
 def _same(one: Stake, other: Stake) -> bool:
-    """Whether two findings of one direction are about the same people, or, where these are not known, of one kind."""
+    """Whether two findings of one direction share people or a figure, or, where people are not known, the kind."""
     keys = [stake.finding.data["key"] for stake in (one, other)]
-    kinds = [key.split(":")[0] for key in keys]
     size = math.sqrt(len(one.people) * len(other.people))
-    alike = len(one.people & other.people) >= SAME_PEOPLE * size if size else kinds[0] == kinds[1] != ""
-    return one.good == other.good and (alike or keys[0] == keys[1] != "")
+    alike = len(one.people & other.people) >= SAME_PEOPLE * size if size else _kind(one) == _kind(other) != ""
+    return one.good == other.good and (alike or keys[0] == keys[1] != "" or one.figure == other.figure != "")
 
 
 def _moved(content: Sequence[Block]) -> list[Block]:
@@ -121,10 +132,17 @@ def _rank(story: Story, sections: Sequence[Section], headline: Block) -> list[St
     """The findings that matter most beside the headline, each with its place; customers who leave weigh more."""
     weights = {True: story.config.report.leaver_counts_as, False: 1}
     stakes = [
-        (replace(stake, finding=placed([stake.finding], part)[0], low=stake.low * weights[stake.lost]), part.place)
+        replace(stake, finding=_weighty(stake, part), low=stake.low * weights[stake.lost])
         for part in sections for stake in part.stakes if stake.finding.data["key"] != (headline.data["key"] or None)
     ]  # fmt: skip
-    return [stake for stake, _ in rank_stakes(stakes, tested.cut(story))]
+    return rank_stakes(stakes, tested.cut(story))
+
+
+def _weighty(stake: Stake, part: Section) -> Block:
+    """A finding with its place, and its weight in words where that is known and one customer a month or more."""
+    kind = "better" if stake.good else "lost" if stake.lost else "worse"
+    weight = say(f"page_one.{kind}", n=math.floor(stake.low)) if stake.low >= 1 else ""
+    return blocks.tagged(placed([stake.finding], part)[0], weight=weight)
 
 
 def _seen(story: Story) -> str:

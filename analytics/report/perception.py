@@ -12,9 +12,9 @@ from analytics.report.groups import group_stakes, name_groups, pooled_sentence
 from analytics.report.history import shown_over_time
 from analytics.report.movement import declared_changes, not_unhappy, people_over_time, scale_of, shown_scores
 from analytics.report.score import DISPUTED, Score
-from analytics.report.section import Section, Stake, open_question, section
+from analytics.report.section import Section, Stake, ids, open_question, section
 from analytics.report.story import Story
-from analytics.report.tested import COMPLAINTS, apart, cut, ids, moved, movements
+from analytics.report.tested import COMPLAINTS, apart, cut, moved, movements
 from analytics.report.words import capital, estimate_of, figure_of, movement_note, movement_sentence, say, size_of
 from analytics.tables.schema import NotMeasured
 
@@ -58,14 +58,10 @@ def _against_earlier(story: Story, score: Score, signal: Signals) -> list[Block]
         return []
     findings = []
     for back, change in apart(story, score).items():
-        word, earlier = _word(change), story.period.previous(back).label
+        word, earlier = ROSE if change.size > 0 else FELL, story.period.previous(back).label
         sentence = f"Against {earlier} it {word} by {size_of(change, now.unit)}."
         findings += [blocks.finding(sentence, [now], word, better=score.better)] if word != signal.word else []
     return findings
-
-
-def _word(change: Change) -> str:
-    return ROSE if change.size > 0 else FELL
 
 
 def _carried_otherwise(story: Story, lead: Score, signal: Signals) -> list[Block]:
@@ -153,10 +149,8 @@ def score_chart(story: Story, score: Score, height: float = 2.6) -> list[Block]:
     signal = moved(story, score)
     limits = signal.points if signal.points["mean"].notna().any() else None
     last, people = estimate_of(series.iloc[-1]), series["people"]
-    usual, changes = (
-        "; dashed lines hold the usual movement" if limits is not None else "",
-        declared_changes(story, score),
-    )
+    usual = "; dashed lines hold the usual movement" if limits is not None else ""
+    changes = declared_changes(story, score)
     if set(changes) & set(series["period"]):
         usual += ", anew from what we changed (upright lines)"
     chart = blocks.figure(

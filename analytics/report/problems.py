@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from math import nan
 from typing import Any, cast
 
 import pandas as pd
@@ -18,7 +19,7 @@ from analytics.report.checked import READ_150, describe_check
 from analytics.report.facts import blame, thanks_by_team, voices
 from analytics.report.new_themes import name_new
 from analytics.report.query import Query, blaming, opened, recorded_as, thanking
-from analytics.report.section import Section, Stake, not_known, section
+from analytics.report.section import Section, Stake, ids, not_known, section
 from analytics.report.story import Story
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, say
 from analytics.tables.schema import NotMeasured
@@ -51,7 +52,10 @@ def show_problems(story: Story) -> Section:
     if people < story.k:
         raise NotMeasured(f"fewer than {story.k} {words.name_writers(story.writers)} in {story.period.label}")
     blamed, named = _blame(story, table, people), table[table["open"]]
-    moved = [_moved(row) for _, row in table[table["word"].isin([ROSE, FELL])].iterrows()]
+    moved = [
+        _judged(row, say("problems.moved", name=row["blamed"], x=row, usual=_usual(row)))
+        for _, row in table[table["word"].isin([ROSE, FELL])].iterrows()
+    ]
     praise = measure_praise(story)
     thanks = _thanks(story, praise)
     most = float(named.iloc[0]["counted"] if len(named) else table.iloc[0]["counted"])
@@ -83,10 +87,6 @@ def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
 def name_problem(row: pd.Series) -> Block:
     """A row of `Story.problem_table` as a finding that the next report will know again."""
     return _judged(row, f"{capital(row['blamed'])} is named by {figure_of(estimate_of(row))}.", keyed=True)
-
-
-def _moved(row: pd.Series) -> Block:
-    return _judged(row, say("problems.moved", name=row["blamed"], x=row, usual=_usual(row)))
 
 
 def _usual(row: pd.Series) -> str:
@@ -160,18 +160,18 @@ def _thanked_team(story: Story) -> list[Block]:
 
 
 def _stakes(story: Story, named: pd.DataFrame) -> list[Stake]:
-    """Open problems in the currency of page one: customers a month who name them, beyond the share that is open."""
+    """Open problems, by the customers a month who name them: how much worse off these are is not known."""
     if named.empty:
         return []
     who, stands = words.name_writers(story.writers), blame(story)["above"] <= tested.level_cut(story)
     stakes = []
     for _, row in named[named["theme"].map(stands)].iterrows():
-        writers, theme = row["n"] / story.months, row["theme"]
+        theme = row["theme"]
         texts = story.critical[_naming(story.critical["negative_themes"], theme)]
         sentence = say("problems.stake", theme=capital(row["blamed"]), share=estimate_of(row), x=row, who=who)
         finding = blocks.tagged(name_problem(row), sentence=blocks.finding(sentence).data["sentence"])
-        touched, low = row["value"] * writers, max((row["low"] - OPEN_SHARE) * writers, 0.0)
-        stakes.append(Stake(finding, touched, low, touched, 0.0, people=tested.ids(texts)))
+        touched = row["value"] * row["n"] / story.months
+        stakes.append(Stake(finding, nan, nan, touched, 0.0, people=ids(texts)))
     return stakes
 
 
@@ -209,7 +209,7 @@ def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
     rows = table[table["value"].isna() & (table["counted"] > counted)]
     if rows.empty:
         return []
-    tagged = listed([f"{row['blamed']} ({row['counted']:.0%} of labels)" for _, row in rows.iterrows()])
+    tagged = listed([f"{row['blamed']} ({row['counted']:.0%} by labels alone)" for _, row in rows.iterrows()])
     return [blocks.unknown(f"How many name {tagged} is not known: it may be more.", settle=READ_150)]
 
 
@@ -235,15 +235,17 @@ def _recorded(story: Story) -> list[Block]:
     if now.empty:
         return []
     n = int(table["n"].max())
-    first, facts = now.iloc[0], {"n": n, "period": story.period.label}
-    sentence = say("problems.category", share=estimate_of(first), x=first, **facts)
-    findings = [finding_of(first, sentence, key="complaints:category")]
-    moved = now["word"].isin([ROSE, FELL])
+    first, moved = now.iloc[0], now["word"].isin([ROSE, FELL])
+    facts = {"n": n, "period": story.period.label, "share": estimate_of(first), "moved": ""}
+    if moved.iloc[0]:
+        facts["moved"] = say("problems.category_first", x=first, usual=_usual(first))
+    sentence, signal = say("problems.category", x=first, **facts), first["word"] if moved.iloc[0] else None
+    findings = [finding_of(first, sentence, key="complaints:category", signal=signal)]
     if len(now) > 1 and not moved.iloc[1]:
         row = now.iloc[1]
         findings.append(finding_of(row, f"“{row['category']}” follows with {figure_of(estimate_of(row))}."))
     names = [*now["category"].head(len(findings))]
-    for _, row in now[moved].iterrows():
+    for _, row in now.iloc[1:][moved.iloc[1:]].iterrows():
         sentence = say("problems.category_moved", share=estimate_of(row), x=row, usual=_usual(row))
         findings.append(finding_of(row, sentence, signal=row["word"]))
         names.append(row["category"])
@@ -276,22 +278,19 @@ def _quotes(story: Story, table: pd.DataFrame, praise: pd.DataFrame) -> list[Blo
 def _quote_traits(story: Story, themes: pd.Series, texts: pd.DataFrame, polarity: str, used: list[str]) -> list[Block]:
     """A quote for each of the first traits that enough people `named` with this polarity; no text twice."""
     names, verb = (words.name_blamed, "blame") if polarity == "negative" else (words.name_thanked, "thank for")
-    quoted, contexts, groups, opens = list[str](), list[str](), list[pd.DataFrame](), list[Query]()
+    chosen: list[tuple[str, str, pd.DataFrame]] = []  # a quote, its theme, and the texts that it stands for
     for theme in themes:
         named = texts[_naming(texts["named"], theme)]
-        if count_people(named) < story.k or len(quoted) == QUOTED:
-            continue
-        chosen = pick_quotes(_surest(named, theme, polarity, story), 1, used)
-        used += chosen
-        quoted += chosen
-        contexts += [names(story.themes)[theme]] * len(chosen)
-        groups += [named] * len(chosen)
-        opens += [blaming(theme) if polarity == "negative" else thanking(theme)] * len(chosen)
-    caption, n = f"In their words: what they {verb}", sum(map(len, groups))
-    people = min(map(count_people, groups), default=0)
-    if not quoted:
+        if count_people(named) >= story.k and len(chosen) < QUOTED:
+            chosen += [(text, theme, named) for text in pick_quotes(_surest(named, theme, polarity, story), 1, used)]
+            used += [text for text, *_ in chosen]
+    if not chosen:
         return []
-    return [opened(blocks.quotes(quoted, contexts=contexts, caption=caption, n=n, people=people), *opens)]
+    quoted, traits, groups = zip(*chosen, strict=True)
+    facts: dict[str, Any] = {"n": sum(map(len, groups)), "people": min(map(count_people, groups))}
+    contexts, caption = [names(story.themes)[trait] for trait in traits], f"In their words: what they {verb}"
+    opens = [blaming(trait) if polarity == "negative" else thanking(trait) for trait in traits]
+    return [opened(blocks.quotes(quoted, contexts=contexts, caption=caption, **facts), *opens)]
 
 
 def _told_deed(story: Story, texts: pd.DataFrame, used: Sequence[str]) -> list[Block]:

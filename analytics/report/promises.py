@@ -1,20 +1,22 @@
 """Promises, and the declared strategy: kept by our records, kept in the customer's view, unknown."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from contextlib import suppress as suppressed
+from math import nan
 
 import pandas as pd
 
+from analytics.contrast.groups import PERCEIVED
 from analytics.contrast.problems import OPEN_SHARE
 from analytics.contrast.strategy import CONGRUENT, NOT_CONGRUENT, UNKNOWN
 from analytics.measures.estimate import ASSERTED, SAID, Estimate
 from analytics.measures.promises import Lack, Verdict
-from analytics.measures.suppress import TOTAL, suppress
+from analytics.measures.suppress import TOTAL, count_people, suppress
 from analytics.publish import blocks
 from analytics.publish.format import NOT_KNOWN, worded
 from analytics.report import tested
+from analytics.report.bands import write_gap
 from analytics.report.query import Query, blaming, opened
-from analytics.report.section import Section, Stake, section, section_of
+from analytics.report.section import Section, Stake, ids, section, section_of, weigh
 from analytics.report.story import Story
 from analytics.report.words import WORDS, estimates_of, figure_of, name_blamed, say, table_of, word_withheld
 from analytics.tables.schema import NotMeasured
@@ -23,7 +25,6 @@ from analytics.theme_settings import KEPT
 VERDICTS = WORDS["verdict"]
 VIEW = ["view", "view_low", "view_high", "view_n", "view_people", "view_broken", "distance_low", "distance_high"]
 BROKEN = Query(KEPT, "negative", period="recent")  # texts that say that a promise was broken
-TOLD = 3  # promises that are not kept, named on page one
 CONGRUENCE = {NOT_CONGRUENT: "against", CONGRUENT: "congruent", UNKNOWN: "open"}
 
 
@@ -32,15 +33,16 @@ def show_promises(story: Story) -> Section:
     """Each declared promise: kept by our records, kept in the customer's view, unknown."""
     overall = _scored(story).drop_duplicates("promise")
     due = overall[overall["n"] > 0].sort_values("broken", ascending=False, kind="stable")
-    findings = [_promise(row) for _, row in due.iterrows()]
+    gaps = _gaps(story)
+    findings = [_promise(row, gaps.get(row["promise"])) for _, row in due.iterrows()]
     unseen = overall.loc[overall["view_verdict"].eq(Verdict.UNKNOWN)].groupby("lack", sort=False)["quoted"]
     unknowns = [
         blocks.unknown(say("promises.unseen", texts=list(texts)), WORDS["promise_lack"][lack]) for lack, texts in unseen
     ]
     table = [blocks.tagged(_table("promises", due), appendix=True)] if findings else []
     content = [*findings, *table, *unknowns, *_strategy(story)]
-    broken = sorted((_stake(row, story) for _, row in due[due["broken"]].iterrows()), key=lambda stake: -stake.low)
-    return section_of(content, unknowns, _together(broken[:TOLD]))
+    stakes = [_stake(row, gaps.get(row["promise"]), story) for _, row in due[due["broken"]].iterrows()]
+    return section_of(content, unknowns, stakes)
 
 
 def _scored(story: Story) -> pd.DataFrame:
@@ -53,7 +55,7 @@ def _scored(story: Story) -> pd.DataFrame:
     return scored.assign(
         lack=scored["lack"].replace(Lack.NOTHING, Lack.ANSWERS).mask(few, Lack.CASES),
         broken=scored["records_verdict"].eq(Verdict.NOT_KEPT) | scored["view_verdict"].eq(Verdict.NOT_KEPT),
-        quoted="“" + scored["text"] + "”",
+        quoted="“" + scored["text"].str.rstrip(".") + "”",
         between=[_between(*bounds) for bounds in zip(scored["view_low"], scored["view_high"], strict=True)],
         apart=[_between(*bounds, "+") for bounds in zip(scored["distance_low"], scored["distance_high"], strict=True)],
         promised=[f"{100 * goal:g} %" for goal in scored["goal"]],
@@ -83,7 +85,7 @@ def _estimate(row: pd.Series, side: str) -> Estimate:
     return Estimate(row[side], row[f"{side}_low"], row[f"{side}_high"], n, "share", source)
 
 
-def _promise(row: pd.Series) -> blocks.Block:
+def _promise(row: pd.Series, gap: pd.Series | None) -> blocks.Block:
     """One promise in a sentence, from both sides."""
     records, view = (_estimate(row, side) for side in ("records", "view"))
     ours, theirs = (VERDICTS[Verdict(row[f"{side}_verdict"])] for side in ("records", "view"))
@@ -91,31 +93,36 @@ def _promise(row: pd.Series) -> blocks.Block:
     ours = f"by our records {ours}, {figure_of(records)} {of}" if records.n else f"our records say nothing {of}"
     theirs = f"in the customers' view {theirs}, {row['between']}" if view.n else "too few customers have said"
     evidence, key = [e for e in (view, records) if e.n], f"promise:{row['promise']}"
-    told = blocks.finding(f"{row['quoted']}: {ours}; {theirs}.", evidence, key=key, people=int(row["people"]))
+    sentence = f"{row['quoted']}: {ours}; {theirs}.{_gap_sentence(gap)}"
+    told = blocks.finding(sentence, evidence, key=key, people=int(row["people"]))
     return opened(told, BROKEN) if view.n else told
 
 
-def _stake(row: pd.Series, story: Story) -> Stake:
-    """A broken promise: cases a month that were due and not kept, beyond what was promised."""
-    side = "view" if row["view_verdict"] == Verdict.NOT_KEPT else "records"
-    e, most, whose = _estimate(row, side), row["records"], "by our records"
-    figure = figure_of(e)
-    if side == "view":
-        most, whose, figure = 1 - row["view_broken"] / row["n"], "in the customers' view", f"at most {e.high:.0%}"
-    sentence = say("promises.broken", whose=whose, x=row, figure=figure)
+def _stake(row: pd.Series, gap: pd.Series | None, story: Story) -> Stake:
+    """A broken promise: by how much those to whom it was are worse off; NaN where no outcome shows it."""
+    viewed = row["view_verdict"] == Verdict.NOT_KEPT
+    e = _estimate(row, "view" if viewed else "records")
+    figure, whose = (f"at most {e.high:.0%}", "in the customers' view") if viewed else (figure_of(e), "by our records")
+    sentence = say("promises.broken", whose=whose, x=row, figure=figure) + _gap_sentence(gap)
     told = blocks.finding(sentence, [e], key=f"promise:{row['promise']}", people=int(row["people"]))
-    more, low = (e.n * (row["goal"] - share) / story.months for share in (most, e.high))
-    return Stake(told, more, low, row["people"] / story.months, 0.0, people=row["harmed"])
+    broken = story.cases[story.cases["case_id"].isin(row["harmed"])]
+    if gap is None:
+        return Stake(told, nan, nan, count_people(broken) / story.months, 0.0, people=ids(broken))
+    return weigh(story, told, broken, gap["measure"], gap, gap["p_value"])
 
 
-def _together(broken: Sequence[Stake]) -> list[Stake]:
-    """Promises that are not kept as one finding, with the weight of the largest."""
-    if len(broken) < 2:
-        return [*broken]
-    every = [stake.finding.data for stake in broken]
-    marks = {"sentence": " ".join(data["sentence"] for data in every), "people": min(data["people"] for data in every)}
-    told = blocks.tagged(broken[0].finding, evidence=[e for data in every for e in data["evidence"]], **marks)
-    return [replace(broken[0], finding=told, p_value=max(stake.p_value for stake in broken))]
+def _gaps(story: Story) -> dict[str, pd.Series]:
+    """How much less customers say where each promise was broken, among cases alike; those only where that stands."""
+    with suppressed(NotMeasured):
+        gaps = tested.promise_gaps(story, tested.cut(story))
+        return {gap["promise"]: gap for _, gap in gaps[gaps["adjusted_high"] < 0].iterrows() if gap["differs"]}
+    return {}
+
+
+def _gap_sentence(gap: pd.Series | None) -> str:
+    if gap is None:
+        return ""
+    return say("promises.gap", score=PERCEIVED[gap["measure"]][0], gap=write_gap(gap, gap["measure"]))
 
 
 def _strategy(story: Story) -> list[blocks.Block]:

@@ -5,27 +5,34 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from html import escape
 
+import pandas as pd
+
+from analytics.measures.suppress import count_people
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.publish.format import address
+from analytics.report.story import Story
 from analytics.report.words import LACK_WORDS, capital, listed, say
 from analytics.tables.schema import NotMeasured
+
+CLOSING = "unknowns"  # place of the section that closes a report
 
 
 @dataclass(frozen=True)
 class Stake:
     """What a finding weighs: whom it touches, and how many of them are worse off than comparable customers.
 
-    All findings of a report are counted in this one currency, so that page one can tell the largest.
+    All findings of a report are counted in this one currency, so that page one can tell the largest. What touches
+    customers of whom no outcome is shown to be another than that of comparable ones has no weight in it: NaN.
 
     Attributes
     ----------
     finding
         One short sentence with its evidence and key, as page one may tell it.
     more
-        Customers a month who come away worse (better, where `good`) than comparable customers would.
+        Customers a month who come away worse (better, where `good`) than comparable customers would, or NaN.
     low
-        Lower bound of `more` at the report's level, 0 or above.
+        Lower bound of `more` at the report's level, 0 or above, or NaN.
     touched
         People a month whom it touches.
     p_value
@@ -36,6 +43,8 @@ class Stake:
         Ids of the customers behind it, where known: two findings about the same people are told once.
     lost
         Whether these customers leave: each counts as `[report] leaver_counts_as` of those who come away worse.
+    figure
+        The one recorded figure that it is about, such as 'reopens': what goes with it is told once.
     """
 
     finding: Block
@@ -46,6 +55,7 @@ class Stake:
     good: bool = False
     people: frozenset[str] = frozenset()
     lost: bool = False
+    figure: str = ""
 
 
 @dataclass(frozen=True)
@@ -70,10 +80,35 @@ class Section:
     def _ipython_display_(self) -> None:
         from IPython.display import HTML, display
 
-        for number, block in enumerate(self.blocks):
-            display(block if number or not self.place else blocks.tagged(block, anchor=self.place))
+        first = next(iter(_standing(self.blocks)), None)
+        for block in self.blocks:
+            display(blocks.tagged(block, anchor=self.place) if block is first and self.place else block)
             if calls := "<br>".join(f"<code>{escape(call)}</code>" for call in block.data.get("opens", ())):
                 display(HTML(f"<small>{say('explorer.open')} {calls}</small>"))
+
+
+def weigh(
+    story: Story, finding: Block, rows: pd.DataFrame, score: str, contrast: pd.Series, p_value: float, *,
+    of: str = "adjusted", people: pd.DataFrame | None = None, figure: str = "",
+) -> Stake:  # fmt: skip
+    """The stake of those in the rows, worse off by the points `of` a contrast of a score; `people` says who they are.
+
+    One customer can move by the whole range of a score, so that points over the range are the least share of them.
+    """
+    touched = count_people(rows) / story.months
+    low, high = story.asked[score].ends if score in story.asked else (0.0, 1.0)
+    whole = {"csat": 1.0, "nps": 200.0}.get(score, high - low)
+    near, far = contrast[f"{of}_low"], contrast[f"{of}_high"]
+    least = min(abs(near), abs(far)) if near * far > 0 else 0.0
+    whose = ids(rows if people is None else people)
+    more, low = (touched * points / whole for points in (abs(contrast[of]), least))
+    return Stake(finding, more, low, touched, p_value, people=whose, figure=figure)
+
+
+def ids(rows: pd.DataFrame) -> frozenset[str]:
+    """Whose rows these are; without customers' numbers, which answers or complaints."""
+    column = next((c for c in ("customer_id", "response_id", "complaint_id") if c in rows), None)
+    return frozenset(rows[column].dropna().astype(str)) if column else frozenset()
 
 
 def section(make: Callable[..., Section]) -> Callable[..., Section]:
@@ -136,13 +171,19 @@ def findings_of(content: Sequence[Block]) -> list[Block]:
 
 
 def placed(sentences: Sequence[Block], part: Section) -> list[Block]:
-    """Sentences of a section for page one, each with where it stands: its own finding, or else the section."""
-    there = {address(block.data) for block in part.blocks if block.kind == "finding"} | {part.place} - {""}
+    """Sentences of a section for page one, each with where it stands: its own finding, or the section, or the end."""
+    standing = _standing(part.blocks)
+    there = {address(block.data) for block in standing if block.kind == "finding"} | {part.place if standing else ""}
     ways = [(*block.data.get("places", [address(block.data)]), part.place) for block in sentences]
     return [
-        blocks.tagged(block, places=[place for place in way if place in there])
+        blocks.tagged(block, places=[place for place in way if place in there - {""}] or [CLOSING])
         for block, way in zip(sentences, ways, strict=True)
     ]
+
+
+def _standing(content: Sequence[Block]) -> list[Block]:
+    """Blocks that stand where they are made; what is not set up stands in one list at the report's end."""
+    return [block for block in content if "lack" not in block.data]
 
 
 def _lacking(lack: NotMeasured, *more: NotMeasured) -> Block:

@@ -29,7 +29,7 @@ from analytics.measures.estimate import SAID
 from analytics.measures.intervals import estimate_share
 from analytics.measures.leaving import leavers, ratios
 from analytics.measures.leaving.features import HORIZON_DAYS
-from analytics.measures.promises import Verdict, score_promises
+from analytics.measures.promises import BROKEN, KEPT, Verdict, judge_promise, score_promises
 from analytics.measures.recovery import Recovery, score_recovery
 from analytics.measures.suppress import count_people
 from analytics.report import movement
@@ -82,23 +82,6 @@ def _every(story: Story) -> pd.Series:
 def _together(story: Story, tests: "Tests") -> pd.Series:
     together: pd.Series = pd.concat([_p_values(story, test) for test in tests], keys=range(len(tests)))
     return together
-
-
-def at_stake(story: Story, rows: pd.DataFrame, score: str, middle: float, near: float) -> tuple[float, float, float]:
-    """Customers a month who are worse off by points of a score, likely and at least, and whom the rows touch.
-
-    One customer can move by the whole range of a score, so that points over the range are the least share of them.
-    """
-    touched = count_people(rows) / story.months
-    low, high = story.asked[score].ends if score in story.asked else (0.0, 1.0)
-    whole = {"csat": 1.0, "nps": 200.0}.get(score, high - low)
-    return touched * max(middle, 0.0) / whole, touched * max(near, 0.0) / whole, touched
-
-
-def ids(rows: pd.DataFrame) -> frozenset[str]:
-    """Whose rows these are; without customers' numbers, which answers or complaints."""
-    column = next((c for c in ("customer_id", "response_id", "complaint_id") if c in rows), None)
-    return frozenset(rows[column].dropna().astype(str)) if column else frozenset()
 
 
 def _p_values(story: Story, test: Callable[[Story], Iterable[float]]) -> pd.Series:
@@ -325,6 +308,22 @@ def promise_verdicts(story: Story) -> pd.DataFrame:
 
 
 @once
+def promise_gaps(story: Story, level: float = RATE) -> pd.DataFrame:
+    """What customers say where each `promise` was broken, beside cases alike in which it was kept."""
+    comments, gaps = story.comments if story.has_texts else None, []
+    options: dict[str, Any] = {"minimum": story.k, "confidence": story.confidence, "cut": level}
+    for promise in (p for p in story.config.promises if p.measure is not None):
+        met = judge_promise(promise, story.tables, story.cases_recent, comments)["met"]
+        met = met[met.isin([KEPT, BROKEN])]
+        cases = story.cases_recent.loc[met.index].assign(met=met)
+        sides = contrast_groups(cases, perceived(story), "met", **options)
+        gaps.append(sides[sides["met"].eq(BROKEN)].assign(promise=promise.id))
+    if not gaps:
+        raise NotMeasured("no promise with a measure is declared", needed_for="promises")
+    return pd.concat(gaps)
+
+
+@once
 def recovery(story: Story) -> Recovery:
     """Remedy, gestures and what followed, in whole steps of the smallest group."""
     return score_recovery(story.tables, story.period.end, story.confidence, step=story.k)
@@ -427,6 +426,7 @@ LEVELS: Tests = (
 TESTS: Tests = (
     lambda story: actions(story)["p_value"],
     lambda story: [compared.p_value for compared in recovery(story).leaving[:1]],
+    lambda story: promise_gaps(story)["p_value"],
     lambda story: leaving_ratios(story)["p_value"],
     lambda story: [silent_leavers(story).p_value],
     _of_movement,

@@ -159,11 +159,16 @@ def movement_sentence(signal: Signals, unit: str, span: str = "month", *, worse:
 
 
 def size_of(change: Change, unit: str) -> str:
-    """A change without its sign: '12 points (5–19)'; shares in percentage points."""
+    """A change without its sign: '12 points (5–19)'."""
+    return write_step(unit, change.likely, *change.bounds)
+
+
+def write_step(unit: str, size: float, *bounds: float) -> str:
+    """A size without its sign, with its bounds where they are given: '9 points (7–11)'; shares in percentage points."""
     scale = 100 if unit == "share" else 1
-    low, high = sorted(abs(bound) * scale for bound in change.bounds)
-    figure, bounds = format_interval(abs(change.likely) * scale, low, high, "score" if unit == "score" else "")
-    return f"{figure} points ({bounds})"
+    low, high = sorted(abs(bound) * scale for bound in bounds) or (math.nan, math.nan)
+    figure, within = format_interval(abs(size) * scale, low, high, "score" if unit == "score" else "")
+    return f"{figure} points{f' ({within})' if within else ''}"
 
 
 def least_seen(size: float, unit: str) -> str:

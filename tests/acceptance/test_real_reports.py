@@ -149,7 +149,7 @@ def test_every_row_of_the_export_is_accounted_for(report):
         ("contact centre", "record the day on which customers left"),
         ("complaints", "What customers perceive: nobody gave a score in April 2019"),
         ("complaints", "labels are tried on short ones only"),
-        ("complaints", "We do not know where gestures went"),
+        ("complaints", "Where gestures went is not known"),
         ("older complaints", "What they say: record what customers wrote"),
         ("passengers", "What they say: record what customers wrote"),
         ("store reviews", "record the day on which customers left"),

@@ -62,8 +62,8 @@ def test_a_short_series_cannot_tell():
     drift = find_drift(operation(cost=-0.4, felt=-0.5, months=23))
     assert drift.word == CANNOT_TELL
     assert _drift_sentence(drift, "satisfied customers", "handle time per contact", "month") == (
-        "Cannot tell how satisfied customers and handle time per contact move: "
-        "24 months are needed, measured so far: 23."
+        "How satisfied customers and handle time per contact move is not known: "
+        "24 months are needed, 23 are measured so far."
     )
     assert np.isnan(drift.p_value)
 

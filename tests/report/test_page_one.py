@@ -18,7 +18,7 @@ def stake(key, low, *, p=0.001, good=False, people=()):
 
 
 def keys(stakes, cut=0.01):
-    return [told.finding.data["key"] for told, _ in rank_stakes([(each, "section") for each in stakes], cut)]
+    return [told.finding.data["key"] for told in rank_stakes(stakes, cut)]
 
 
 def test_the_largest_lower_bounds_are_told_first_good_and_bad_whatever_their_order():
@@ -49,12 +49,26 @@ def test_of_the_same_people_or_of_one_kind_where_they_are_not_known_the_largest_
     assert keys(same) == ["b:1", "c:1"]
 
 
-def test_the_largest_of_each_section_comes_before_a_second_one_of_any():
-    pairs = [(stake(f"{kind}:1", low), place) for kind, low, place in (
-        ("a", 90, "promises"), ("b", 80, "promises"), ("c", 70, "promises"), ("d", 5, "recovery"), ("e", 6, "leaving"),
-    )]  # fmt: skip
-    told = [(each.finding.data["key"], place) for each, place in rank_stakes(pairs, 0.01)]
-    assert told == [("a:1", "promises"), ("b:1", "promises"), ("e:1", "leaving"), ("d:1", "recovery")]
+def test_the_largest_of_each_kind_comes_before_a_second_one_of_any():
+    ours = {"leaving:a": 90, "leaving:b": 80, "target:north": 12, "leaving:c": 70, "recovery:gesture": 5}
+    stakes = [stake(key, low, people=[key]) for key, low in ours.items()]
+    assert keys(stakes) == ["leaving:a", "leaving:b", "target:north", "recovery:gesture"]
+
+
+def test_what_has_no_weight_comes_last_by_the_people_whom_it_touches():
+    unweighed = [
+        replace(stake(key, 1), low=float("nan"), touched=n) for key, n in (("promise:a", 40), ("problem:b", 90))
+    ]
+    assert keys([*unweighed, stake("band:c", 2)]) == ["band:c", "problem:b", "promise:a"]
+    assert keys([replace(each, p_value=0.5) for each in unweighed]) == []
+
+
+def test_one_recorded_figure_is_told_once_whatever_goes_with_it():
+    both = [
+        replace(stake(key, low, people=[key]), figure="reopens") for key, low in (("leaving:a", 90), ("band:b", 60))
+    ]
+    assert keys(both) == ["leaving:a"]
+    assert keys([both[0], replace(both[1], figure="transfers")]) == ["leaving:a", "band:b"]
 
 
 def test_a_sentence_points_to_its_own_finding_or_else_to_its_section():
@@ -76,6 +90,8 @@ def test_a_customer_who_leaves_counts_as_many_as_the_settings_say(weight, first)
     parts = [Section([], each.finding, stakes=[each]) for each in (stake("waiting:long", 50, people="cd"), leaves)]
     told = _rank(story, parts, finding("No change is shown.", signal="no change", key="score:nps"))
     assert told[0].finding.data["key"].split(":")[0] == first
+    weights = {"waiting": "at least 50 a month unhappy", "leaving": "at least 20 a month leave"}
+    assert told[0].finding.data["weight"] == weights[first], "as it is, however much a leaver counts"
 
 
 def test_good_news_of_a_kind_does_not_hide_the_bad():

@@ -150,7 +150,7 @@ def test_missing_tables_become_honest_lines(tmp_path):
         assert any("not measured" in text.lower() for text in sentences(make(story))), make.__name__
     assert sentences(report.show_promises(story)) == ["Promises: not measured, no promise is declared."]
     assert sentences(report.show_recovery(story)) == [
-        "We do not know whether complaints were put right: it is not recorded."
+        "Whether complaints were put right is not known: it is not recorded."
     ]
 
 
@@ -168,15 +168,14 @@ def test_cases_that_are_never_asked_stand_on_page_one(story):
 
 def test_promises_and_recovery_keep_the_planted_truths(story):
     promises, recovery = report.show_promises(story), report.show_recovery(story)
-    solved = next(s for s in sentences(promises) if s.startswith("“Your problem is solved within three days.”"))
+    solved = next(s for s in sentences(promises) if s.startswith("“Your problem is solved within three days”"))
     assert "by our records not kept" in solved and "in the customers' view undecided" in solved
-    assert any("as a person, not a number.” as kept" in s for s in sentences(promises))
+    assert any("as a person, not a number” as kept" in s for s in sentences(promises))
     assert "went to customers whose problem was not fixed (said by customers)" in sentences(recovery)[1]
-    (broken,) = promises.stakes
-    assert "We call you back" in broken.finding.data["sentence"], "both broken promises are one finding"
     assert {stake.finding.data["key"] for stake in [*promises.stakes, *recovery.stakes]} == {
-        "promise:solved_in_three_days", "recovery:gesture_alone",
+        "promise:callback", "promise:solved_in_three_days", "recovery:gesture_alone",
     }  # fmt: skip
+    assert all(stake.low > 0 or np.isnan(stake.low) for stake in promises.stakes), "an outcome weighs, or nothing does"
 
 
 def test_the_first_report_says_that_there_is_nothing_to_test_again(story):
@@ -190,7 +189,7 @@ def test_a_problem_named_last_time_is_tested_again_even_where_it_is_no_open_prob
     claim = {"key": f"problem:{quiet['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
     monkeypatch.setattr(retest, "read_claims", lambda folder: [claim])
     shown = report.show_last_time(story, report.show_problems(story)).blocks
-    assert "Of 1 statements of September 2026" in shown[0].data["sentence"]
+    assert "1 statement of September 2026" in shown[0].data["sentence"]
     assert shown[-1].data["rows"][0][2]["value"] == pytest.approx(quiet["value"])
 
 
@@ -203,7 +202,7 @@ def test_a_problem_of_too_few_is_not_shown_by_testing_it_again(story, monkeypatc
     claim = {"key": f"problem:{known['theme']}", "sentence": "It is named.", "signal": "no change", "evidence": [said]}
     monkeypatch.setattr(retest, "read_claims", lambda folder: [claim])
     (told,) = report.show_last_time(story).blocks
-    assert "0 still true, 0 no longer, 1 cannot be told" in told.data["sentence"]
+    assert ": 1 cannot be told." in told.data["sentence"]
 
 
 def test_every_sentence_of_the_sections_passes_the_claim_guard(story):

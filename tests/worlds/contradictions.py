@@ -20,9 +20,9 @@ NUMBER = r"([+−-]?\d[\d,]*(?:\.\d+)?)"
 LEVEL = re.compile(rf"\b(?:to|is|was) {NUMBER} \({NUMBER} to {NUMBER}\)")  # where a score stands is no difference
 SIGNED = re.compile(rf"\({NUMBER} to {NUMBER}\)")
 PAIRS = re.compile(rf"in {NUMBER} of 100 .*\({NUMBER}–{NUMBER}\)")
-COUNTED = re.compile(r"Of (\d[\d,]*) statements of [^:]+: (\d+) held, (\d+) did not, (\d+) cannot")
+COUNTED = re.compile(r"(\d[\d,]*) statements? of [^:]+: ([^.]*)\.")
 PARTS = re.compile(r"(\d[\d,]*) of the (\d[\d,]*) [^.;%]*, (\d+)\s%\s\(")
-USUAL = re.compile(r"\b(rose|fell): (\d+)\s?% of labels where (\d+)\s?% to (\d+)\s?% is usual")
+USUAL = re.compile(r"\b(rose|fell) to (\d+)\s?%[^,]*, where (\d+)\s?% to (\d+)\s?% is usual")
 MOVED = re.compile(r"\b[Ii]t (rose|fell) by")
 DENIED = {  # what denies the claims whose keys begin so
     "group:": "No difference by (.+) is shown", "leaving:oftener": "none is shown to go with leaving",
@@ -63,8 +63,8 @@ def _sentences(blocks: Sequence[Json], claims: Sequence[Json]) -> Iterator[str]:
             for _, low, high in PAIRS.findall(part):
                 if _number(low) < 50 < _number(high):
                     yield f"takes a side that its interval leaves open: {part}"
-        for total, *parts in COUNTED.findall(text):
-            if _number(total) != sum(map(_number, parts)):
+        for total, parts in COUNTED.findall(text):
+            if _number(total) != sum(map(_number, re.findall(r"\d[\d,]*", parts))):
                 yield f"does not add up: {text}"
     for claim in claims:
         for e in claim["evidence"]:

@@ -40,9 +40,9 @@ CASES = {
     "a number of page one alone": ([page({**E, "label": "Satisfied", "value": 0.9})], [WAITING], []),
     "two figures under one key": claimed("Waiting: 20 %.", ({**E, "value": 0.2},), key="problem:waiting"),
     "two words of movement": claimed("Waiting rose.", key="problem:waiting", signal="rose"),
-    "a record that does not add up": claimed("Of 24 statements of May 2026: 21 held, 0 did not, 2 cannot be told."),
+    "a record that does not add up": claimed("24 statements of May 2026: 21 still true, 2 cannot be told."),
     "a share that is no such part": claimed("28 of the 200 customers who wrote name it, 30 % (20–40)."),
-    "a movement within the usual": claimed("Waiting rose: 9 % of labels where 4 % to 9 % is usual.", signal="rose"),
+    "a movement within the usual": claimed("“Waiting” rose to 9 %, where 4 % to 9 % is usual.", signal="rose"),
     "a word against the rule": claimed("The share is 30 % (20–40). It fell by 3 points.", signal="no change"),
     "a group denied": (
         [],
