@@ -5,7 +5,7 @@ next. A random sample read by people mends this for the texts it was drawn from;
 far off a count may be where nobody read.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -237,13 +237,15 @@ class SetErrors:
 
     Shares are compared as angles (arcsine of the root), on which equal steps are equally uncertain at any share. A
     line leads from the count to the share read, the same for all labels, with a shift and a variance between sets for
-    each label, both drawn towards what is common to all; a new organisation is one more draw from it. Beside it
-    stands the count itself with the spread of its own errors; the narrower of the two is told.
+    each label, both drawn towards what is common to all; a new organisation is one more draw from it. Beside it stands
+    the count itself with the spread of its own errors. Told are the narrower interval of the two and, within it, the
+    mean of both: on sets left out it is nearer to what was read than either.
 
     References
     ----------
     DerSimonian & Laird (1986), Controlled Clinical Trials 7, 177-188. Higgins, Thompson & Spiegelhalter (2009), JRSS A
-    172, 137-159, for prediction in a new set.
+    172, 137-159, for prediction in a new set. Bates & Granger (1969), Operational Research Quarterly 20, 451-468, for
+    the mean of two predictions.
 
     Examples
     --------
@@ -322,9 +324,13 @@ class SetErrors:
         if label not in self.counted.labels.index:
             raise ValueError(f"{label!r} was not read anywhere. Found: {', '.join(self.counted.labels.index)}.")
         count = _predict(self.counted, counted, n, label, confidence)
-        line = self.corrected and _predict(self.corrected, counted, n, label, confidence)
-        better = line is not None and round(line.high - line.low, 9) < round(count.high - count.low, 9)
-        return told(line, "corrected") if line and better else told(count, "counted")
+        if self.corrected is None:
+            return told(count, "counted")
+        line = _predict(self.corrected, counted, n, label, confidence)
+        better = round(line.high - line.low, 9) < round(count.high - count.low, 9)
+        narrower = line if better else count
+        both = float(np.clip((line.value + count.value) / 2, narrower.low, narrower.high))
+        return told(replace(narrower, value=both), "corrected" if better else "counted")
 
 
 def _angle(share: np.ndarray | float) -> np.ndarray:

@@ -31,13 +31,12 @@ def test_the_counts_belong_to_the_models_that_ship(model):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_shares_of_themes_hold_on_sets_left_out_and_are_nearer_than_counts(model):
+def test_shares_of_themes_and_leaving_hold_on_sets_left_out_and_are_nearer_than_counts(model):
     cells = leave_out(sets_of(model, [*THEMES, LEAVING]))
-    within = {True: 0.0, False: 0.002}  # counts of those leaving are off by less than a point: six sets show no more
-    for themes, part in cells.groupby(cells["label"].isin(THEMES)):
+    for _, part in cells.groupby(cells["label"].isin(THEMES)):
         figures = summarise_left_out(part)
         assert figures["told"] >= 0.5 and figures["held"] >= 0.92
-        assert figures["distance"] < figures["distance of counts"] + within[bool(themes)]
+        assert figures["distance"] < figures["distance of counts"]
 
 
 @pytest.mark.parametrize("model", MODELS)
