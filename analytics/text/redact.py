@@ -47,7 +47,8 @@ def redact(texts: Texts, names: Iterable[str] = (), patterns: Iterable[str] = ()
     Phone numbers are found in international form, and in the national form of `REGIONS`; nine digits or more in one
     run are taken for an identifier whatever they are. A known name is found whole or by its parts, in any case,
     spacing and script; a part that is an ordinary English word only where it stands capitalised within a sentence.
-    Names on no list are found after a title or an introduction, as a signature, and by common given names.
+    Names on no list are found by common given names, after a title or what introduces one, as a signature, and where
+    "he" or "she" follows.
 
     Parameters
     ----------
@@ -113,12 +114,10 @@ def _redact(text: str, names: "_Names", own: Sequence[re.Pattern[str]]) -> str:
     for pattern in own:
         take("number", (match.span() for match in pattern.finditer(folded) if match.group()))
     if _SEARCH["may_hold"].search(folded):
-        for name in ("plain_email", "email", "email_in_words"):
-            take("e-mail", (match.span() for match in _SEARCH[name].finditer(folded)))
-        for kind, finder in _FINDERS:
+        for kind, finder in _NUMBERED:
             take(kind, finder(folded))
-    take("secret", _finder("secret", _named("secret"))(folded))
-    take("user", _finder("user", _user)(folded))
+    for kind, finder in _WORDED:
+        take(kind, finder(folded))
     take("name", names.find(folded))
     take("name", _unlisted(folded))
     if origin is not None:
@@ -181,7 +180,8 @@ def _remainder_97(candidate: str) -> int:
 def _ids(text: str) -> Iterator[Span]:
     for module, pattern in _IDS.items():
         for match in pattern.finditer(text):
-            if module == _UNCHECKED or import_module(f"stdnum.{module}").is_valid(match.group()):
+            dialled = _SEARCH["dialled"].search(text[max(0, match.start() - 8) : match.start()])
+            if not dialled and (module == _UNCHECKED or import_module(f"stdnum.{module}").is_valid(match.group())):
                 yield match.span()
 
 
@@ -213,42 +213,29 @@ def _dials(digits: str, region: str | None, check: str) -> bool:
         return False
 
 
-def _finder(
-    name: str, check: Callable[[re.Match[str]], Span | None] = re.Match.span
-) -> Callable[[str], Iterable[Span]]:
+def _part(match: re.Match[str]) -> Span:
+    """What is personal of a match: the group that it filled, or all of it."""
+    return next((match.span(i) for i, text in enumerate(match.groups(), 1) if text), match.span())
+
+
+def _rare(match: re.Match[str]) -> Span | None:
+    """The same, where it is no ordinary word."""
+    start, end = _part(match)
+    return None if match.string[start:end].lower().lstrip("@") in english_words() else (start, end)
+
+
+def _finder(name: str, check: Check = _part) -> Callable[[str], Iterable[Span]]:
     """What finds the stretches of a pattern that pass a check."""
     return lambda text: filter(None, map(check, _SEARCH[name].finditer(text)))
 
 
-def _named(group: str) -> Check:
-    """The part of a match that is personal."""
-    return lambda match: match.span(group)
-
-
-def _user(match: re.Match[str]) -> Span | None:
-    """A user name, where it is no ordinary word."""
-    group = "user" if match["user"] else "named"
-    return match.span(group) if match[group].lower() not in english_words() else None
-
-
-def _handle(match: re.Match[str]) -> Span | None:
-    return match.span() if match["handle"].lower() not in english_words() else None
-
-
-def _any_group(match: re.Match[str]) -> Span:
-    """The group that a choice of patterns filled, or all of it."""
-    return next((match.span(i) for i, text in enumerate(match.groups(), 1) if text), match.span())
-
-
 def _unlisted(text: str) -> Iterator[Span]:
-    """Names that no list holds: after a title or an introduction, signed, with initials, or a common given name."""
-    for kind in ("title", "introduced", "signed", "greeted"):
+    """Names that no list holds: after what introduces one, before what only people do, signed, or a given name."""
+    for kind in _CUES:
         for match in _SEARCH[kind].finditer(text):
             if end := _name_end(match, kind):
                 yield match.start("name"), end
-    for match in _SEARCH["initials"].finditer(text):
-        if match["surname"].lower() not in english_words():
-            yield match.span()
+    yield from ((match.start(), match.end()) for match in _SEARCH["initials"].finditer(text) if _rare(match))
     for match in _SEARCH["capitalised"].finditer(text):
         words = list(_WORD.finditer(match.group()))
         given = [i for i, word in enumerate(words) if word.group().lower() in _GIVEN and not word.group().isupper()]
@@ -266,30 +253,37 @@ def _is_ordinary(word: str) -> bool:
 
 
 def _name_end(match: re.Match[str], kind: str) -> int:
-    """Where a name ends: at an ordinary word, where a title or signature is sure at one in small letters; 0: none."""
-    end, start, given = 0, match.start("name"), False
+    """Where a name ends: at the first word that its cue does not bear out; 0: there is none."""
+    end, given = 0, False
     for word in _WORD.finditer(match["name"]):
-        letters = word.group()
-        if letters.lower() in _PARTICLES and end:
+        letters, lower = word.group(), word.group().lower()
+        if lower in _PARTICLES and end:
             continue
-        given = given or letters.lower() in _GIVEN
-        capital = letters[0].isupper() and letters.lower() not in _NEVER and bool(letters.strip("Xx"))
         rare = letters.isalpha() and not _is_ordinary(letters)
-        mine = kind == "introduced" and match.group().lower().startswith("my name")
-        if not ((capital and (rare or kind in ("title", "signed"))) or (rare and (mine or kind == "title"))):
+        capital = letters[0].isupper() and lower not in _NEVER and bool(letters.strip("Xx"))
+        short = letters.isupper() and 1 < len(letters) < 6 and lower not in _GIVEN  # a company's, or a place's
+        given = given or (lower in _GIVEN and (capital or lower not in english_words()))
+        own = rare and (lower in _GIVEN or not lower.endswith(("ed", "ing")))  # but "my name is misspelled"
+        sure = {"title": capital or rare, "signed": capital, "own": own or (capital and end > 0)}
+        if not sure.get(kind, rare and ((capital and not short) or given)):
             break
-        end = start + word.end()
-    return end if given or kind != "greeted" else 0
+        end = match.start("name") + word.end()
+    whole = end == match.end("name")  # "Barclay Card" is nobody
+    return end if {"greeted": given, "placed": whole, "acted": whole}.get(kind, True) else 0
 
 
-_FINDERS = (
-    ("link", _finder("link", _any_group)), ("date of birth", _finder("born", _named("born"))),
-    ("network", _finder("network")), ("place", _finder("place")), ("handle", _finder("handle", _handle)),
+_CUES = ("title", "own", "introduced", "signed", "greeted", "placed", "acted")
+_NUMBERED = (  # sought where a digit, a sign or "at" stands
+    ("e-mail", _finder("plain_email")), ("e-mail", _finder("email")), ("e-mail", _finder("email_in_words")),
+    ("link", _finder("link")), ("date of birth", _finder("born")), ("network", _finder("network")),
+    ("place", _finder("place")), ("user", _finder("profile")), ("handle", _finder("handle", _rare)),
     ("iban", _finder("iban", _iban)), ("card", _finder("card", _card)), ("id", _ids),
-    ("number", _finder("account", _any_group)), ("number", _finder("reference", _named("number"))),
-    ("address", _finder("address")), ("address", _finder("outward", _named("outward"))),
-    ("plate", _finder("plate", _any_group)),
+    ("number", _finder("account")), ("number", _finder("reference")), ("plate", _finder("plate")),
+    ("address", _finder("address")), ("address", _finder("outward")),
     ("phone", _finder("phone", _phone)), ("number", _finder("long_number")),
+)  # fmt: skip
+_WORDED = (
+    ("secret", _finder("secret")), ("secret", _finder("secret_word", _rare)), ("user", _finder("user", _rare)),
 )  # fmt: skip
 
 
