@@ -27,6 +27,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from analytics.files import read_text
 from analytics.text_settings import TextSettings
 from analytics.theme_settings import ThemeSettings
 
@@ -336,7 +337,7 @@ class Config(Section):
 
     def resolve(self, path: str) -> Path:
         """Absolute form of a path written in the file."""
-        return (self.root / path).resolve()
+        return Path(os.path.realpath(self.root / path))  # a link that leads to itself is told where it is opened
 
 
 def load_config(path: str | Path = "perception.toml") -> Config:
@@ -372,7 +373,7 @@ def load_config(path: str | Path = "perception.toml") -> Config:
     """
     path = Path(path)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_text(path)
         raw = tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(path, ["No such file. Copy the perception.toml of this project and edit it."]) from None

@@ -4,6 +4,7 @@ Only the settings' meaning belongs here; what reads a theme off a text belongs t
 """
 
 import csv
+import io
 import json
 import re
 import tomllib
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationInfo
+
+from analytics.files import read_text
 
 FEWEST = 10  # examples of an own theme
 KEPT = "promise_broken"
@@ -89,8 +92,7 @@ def _with_texts(name: str, raw: Mapping[str, Any], root: Path) -> dict[str, Any]
 
 def _read_texts(where: str, path: Path) -> list[str]:
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            cells = [row[0].strip() for row in csv.reader(file) if row]
+        cells = [row[0].strip() for row in csv.reader(io.StringIO(read_text(path), newline="")) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise ValueError(f"{where}: {path} cannot be read as CSV: {error}") from None
     return [cell for number, cell in enumerate(cells) if cell and not (number == 0 and cell.lower() == "text")]

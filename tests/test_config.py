@@ -95,6 +95,12 @@ def test_a_faulty_file_says_what_is_wrong(tmp_path, text, message):
     assert any(message in fault for fault in faults(tmp_path, text))
 
 
+def test_a_link_that_leads_to_itself_is_a_place_like_any(tmp_path):
+    (tmp_path / "perception.toml").write_text(GOOD + '[report]\noutput = "loop"\n')
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    assert load_config(tmp_path / "perception.toml").resolve("loop") == tmp_path.resolve() / "loop"
+
+
 def test_an_absent_file_says_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match="No such file. Copy the perception.toml"):
         load_config(tmp_path / "none.toml")

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from analytics.files import read_text
 from analytics.publish.blocks import MIME
 from analytics.publish.collect import ReportError
 from analytics.publish.format import write_interval
@@ -55,13 +56,13 @@ class DeliveryRecord:
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write JSON in one step: a reader, or a machine that stops, finds the old file or the new one."""
     text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    write_whole(path, text, 0o640)
+    write_whole(path, text.encode("utf-8", "replace").decode(), 0o640)
 
 
 def read_json(path: Path) -> Json | None:
     """The object that a JSON file holds; None where there is none that can be read."""
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(read_text(path))
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -301,7 +302,7 @@ def tell_changes(changes: Json | None) -> list[str]:
             before, after = (_write(change[side]) for side in ("before", "after"))
             sentences.append(f"{change['key'].replace(':', ' ').replace('_', ' ')}: {before} before, {after} now.")
         others = len(changes["newly_said"])
-    except (TypeError, ValueError, KeyError, AttributeError):  # damaged since
+    except (TypeError, ValueError, KeyError, AttributeError, OverflowError):  # damaged since
         return [f"{CHANGES} cannot be read, so what changed is not known."]
     if others:
         sentences.append(f"{others} further {'sentence reads' if others == 1 else 'sentences read'} differently.")

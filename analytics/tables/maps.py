@@ -14,6 +14,7 @@ import pandas as pd
 from pydantic import Field, ValidationError, model_validator
 
 from analytics.config import Patterns, Section, Zone, open_questions, suggest
+from analytics.files import read_text
 from analytics.tables.headers import find_column, find_described, nearest, say_absent
 from analytics.tables.layout import tidy
 from analytics.tables.schema import FIELDS, Kind
@@ -179,7 +180,7 @@ def load_map(path: Path, name: str) -> ExportMap:
         If the file is absent, is not TOML, has an open question, or holds what a map cannot hold.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = read_text(path)
         raw = tomllib.loads(text)
     except OSError as error:
         near = sorted(p.name for p in path.parent.glob("*.toml"))

@@ -21,6 +21,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 import pandas as pd
 
+from analytics.files import refuse_endless
 from analytics.tables.asides import NOTE, find_asides
 from analytics.tables.encoding import first_line, to_utf8
 from analytics.tables.layout import LOOKED_AT, MAX_COLUMNS, Header, Place, extent, find_header, name_columns, tidy
@@ -93,11 +94,14 @@ def read_raw(
     **place: Any,  # noqa: ANN401
 ) -> Raw:  # fmt: skip
     """Read one file or Parquet folder; `name` is what messages call it, `place` see `layout.Place`."""
+    try:
+        for file in path.rglob("*") if path.is_dir() else [path]:
+            refuse_endless(file)
+    except OSError as error:
+        raise ValueError(f"{name}: is {error.strerror}. Save the export to a file first.") from None
     if path.is_dir() or path.suffix.lower() in {".parquet", ".pq"}:
         return _read_parquet(path, name)
     try:
-        if path.exists() and not path.is_file():
-            raise ValueError(f"{name}: is a pipe or a device, not a file. Save the export to a file first.")
         before, data, after = path.stat(), path.read_bytes(), path.stat()
         if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, len(data)):
             raise ValueError(f"{name}: changed while it was read. Wait until it is written, and read it again.")

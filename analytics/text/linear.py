@@ -8,12 +8,16 @@ import hashlib
 import json
 import os
 import warnings
+import zipfile
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from analytics.files import refuse_endless
 
 CLASSES = ("negative", "neutral", "positive")
 """What a text may say, in the order of every probability's columns."""
@@ -132,6 +136,15 @@ def read_arrays(path: Path) -> dict[str, Any]:
         arrays = dict(stored)
     names = {name: array.tobytes().decode().split("\n") for name, array in arrays.items() if array.dtype == np.uint8}
     return arrays | names
+
+
+def read_kept(path: Path) -> dict[str, Any] | None:
+    """The same of a file in the derived data; None of one that is absent or damaged, which is to be made again."""
+    try:
+        refuse_endless(path)
+        return read_arrays(path)
+    except (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error):
+        return None
 
 
 def digest(arrays: Mapping[str, np.ndarray], length: int = 12) -> str:

@@ -15,7 +15,7 @@ from scipy.stats import hypergeom, t
 
 from analytics.text.clean import normalise
 from analytics.text.encoder import Encoder, unit_rows
-from analytics.text.linear import read_arrays, write_arrays
+from analytics.text.linear import read_kept, write_arrays
 from analytics.text.phrases import name_groups
 from analytics.text.redact import redact
 from analytics.text.themes import own_clauses, tag_themes_normalised
@@ -254,7 +254,7 @@ def _identify(table: pd.DataFrame, period: str, earlier: Mapping[str, np.ndarray
 def read_centres(folder: Path, before: str) -> dict[str, np.ndarray]:
     """Centres of the groups of the last look before a period, by id; none where there was no look."""
     files = [file for file in sorted(folder.glob("*.npz")) if file.stem < before]
-    stored = read_arrays(files[-1]) if files else {"ids": [], "centres": []}
+    stored = (read_kept(files[-1]) if files else None) or {"ids": [], "centres": []}
     return dict(zip(stored["ids"], stored["centres"], strict=True))
 
 

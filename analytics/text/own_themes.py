@@ -6,7 +6,7 @@ are kept as places of a hash.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -17,7 +17,7 @@ import numpy as np
 from analytics.config import Config
 from analytics.text.clean import normalise
 from analytics.text.encoder import Encoder, Memory, unit_rows
-from analytics.text.linear import CLASSES, MODELS, read_arrays, write_arrays
+from analytics.text.linear import CLASSES, MODELS, read_kept, write_arrays
 from analytics.text.themes import THEMES, WHOLE, ThemeTag, load_heads, own_clauses, stems
 from analytics.theme_settings import Theme
 
@@ -197,10 +197,12 @@ def fit_themes(config: Config, texts: Iterable[str], part: str = "") -> ThemeLis
     for name, model in [(name, model) for name in themes.own for model in models]:
         key = definition_key(config.themes[name], model)
         file = config.derived(FOLDER) / quote(part, safe="") / f"{name}-{model}-{key}.npz"
-        if not file.is_file():
+        head = _load(file)
+        if head is None:
             beside = beside or draw_beside(texts)
-            _keep(file, fit_theme(config.themes[name], beside, model, key, encoder))
-        heads[name, model] = _load(file)
+            head = fit_theme(config.themes[name], beside, model, key, encoder)
+            _keep(file, head)
+        heads[name, model] = head
     return ThemeList(config.themes, heads)
 
 
@@ -331,8 +333,11 @@ def _keep(file: Path, head: OwnTheme) -> None:
             old.unlink(missing_ok=True)
 
 
-def _load(file: Path) -> OwnTheme:
-    arrays = read_arrays(file)
+def _load(file: Path) -> OwnTheme | None:
+    """A head as kept; None where it is to be fitted."""
+    arrays = read_kept(file)
+    if arrays is None or {*arrays} != {part.name for part in fields(OwnTheme)}:
+        return None
     return OwnTheme(**{**arrays, "version": arrays["version"][0]})
 
 

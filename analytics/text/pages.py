@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from analytics.files import LARGEST, refuse_endless
+
 PAGES = "scores"  # in the derived data
 ROWS = 2_048  # of a page: what one damaged byte costs to read again
 
@@ -102,22 +104,30 @@ def key_of(salt: str, text: str) -> bytes:
 def _read_page(file: Path, part: Part) -> tuple[list[bytes], np.ndarray]:
     """Keys and rows of a page; none of one that is damaged, which is removed."""
     row = np.dtype([("key", "V16"), ("numbers", part.kind, (part.width,))])
-    data = b""
-    with suppress(OSError):
-        data = file.read_bytes()
-    if _digest(data) != file.stem:
+    data = _unpack(file)
+    if data is None or len(data) % row.itemsize:
         with suppress(OSError):
             file.unlink()
         return [], np.empty((0, part.width))
-    table = np.frombuffer(zlib.decompress(data), row)
+    table = np.frombuffer(data, row)
     return [key.tobytes() for key in table["key"]], table["numbers"]
+
+
+def _unpack(file: Path) -> bytes | None:
+    """What a page holds; None of one that is damaged, or larger than any page."""
+    try:
+        refuse_endless(file)
+        data, reader = file.read_bytes(), zlib.decompressobj()
+        whole = reader.decompress(data, LARGEST) if _digest(data) == file.stem else None
+    except (OSError, zlib.error):
+        return None
+    return whole if reader.eof else None
 
 
 def _holds(file: Path, keys: Sequence[bytes]) -> bool:
     """Whether a page holds one of the keys, or cannot be read."""
-    data = file.read_bytes()
-    table = zlib.decompress(data) if _digest(data) == file.stem else b"".join(keys)
-    return any(key in table for key in keys)
+    table = _unpack(file)
+    return table is None or any(key in table for key in keys)
 
 
 def _digest(data: bytes) -> str:

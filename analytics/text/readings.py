@@ -5,6 +5,7 @@ buttons, and what is said about agreement, are ``report.labelling``.
 """
 
 import hashlib
+import io
 import os
 import re
 from collections.abc import Collection, Iterable, Sequence
@@ -16,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from analytics.config import Config, load_config
+from analytics.files import read_text
 from analytics.tables.periods import Period, parse_period
 from analytics.tables.read import defuse, read_tables
 from analytics.tables.schema import NotMeasured, Tables
@@ -115,8 +117,8 @@ class LabelStore:
         if not self.path.exists():
             return pd.DataFrame(columns=COLUMNS, dtype="str")
         try:
-            rows = pd.read_csv(self.path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
-        except ValueError as error:
+            rows = pd.read_csv(io.StringIO(read_text(self.path)), dtype="str", keep_default_na=False)
+        except (OSError, ValueError) as error:
             message = f"{self.path}: is no CSV in UTF-8 ({error}). Restore the file from a copy, or move it away."
             raise ValueError(message) from None
         if "label" in rows:  # as written by earlier versions

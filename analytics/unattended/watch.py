@@ -97,7 +97,7 @@ def keep_new(alarms: Iterable[Alarm], config: Config, now: datetime) -> list[Ala
     file = config.derived(STATE)
     told = read_json(file) or {}
     since = (now - pd.Timedelta(days=DAYS[config.report.frequency])).isoformat()
-    fresh = [a for a in alarms if told.get(f"{a.score}:{a.word}", "") < since]
+    fresh = [a for a in alarms if str(told.get(f"{a.score}:{a.word}", "")) < since]
     if fresh:
         told |= {f"{alarm.score}:{alarm.word}": now.isoformat() for alarm in fresh}
         write_whole(file, json.dumps(told, indent=1) + "\n")

@@ -16,6 +16,7 @@ import pandas as pd
 from analytics.config import load_config
 from analytics.tables.maps import load_map
 from analytics.tables.sources import read_raw
+from analytics.text.readings import LabelStore
 
 GIB = 1 << 30
 SECONDS = 60  # of a processor, for all of them
@@ -82,9 +83,25 @@ def mapping(file: Path) -> object:
     return load_map(file, file.name)
 
 
+def readings(file: Path) -> object:
+    return LabelStore(file).read()
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    pipe(path / "part.parquet")
+    return path
+
+
 KINDS = {
     "pipe": (source, lambda root: pipe(root / "pipe.csv")),
     "device": (source, lambda root: device(root / "device.csv")),
+    "pipe named Parquet": (source, lambda root: pipe(root / "pipe.parquet")),
+    "pipe in a folder": (source, lambda root: folder(root / "folder")),
+    "pipe of a map": (mapping, lambda root: pipe(root / "pipe.toml")),
+    "device of settings": (load_config, lambda root: device(root / "device.toml")),
+    "pipe of readings": (readings, lambda root: pipe(root / "readings.csv")),
+    "folder of readings": (readings, lambda root: root),
     "header": (source, lambda root: write(root / "header.csv", ",".join(map(str, range(2_000_000))) + "\n1,2\n")),
     "quotes": (source, lambda root: write(root / "quotes.csv", "a,b\n" + '"' * (1 << 25) + "\n")),
     "far": (source, lambda root: far(root / "far.xlsx")),

@@ -123,6 +123,9 @@ def test_a_group_keeps_its_id_over_months(embed, tmp_path) -> None:
     assert set(told(april)["group"]) & set(told(march)["group"])
     assert april["group"].is_unique
     assert not read_centres(tmp_path, "2026-03"), "a report looks only at months before its own"
+    kept = tmp_path / "2026-03.npz"
+    kept.write_bytes(kept.read_bytes()[:-40])
+    assert not read_centres(tmp_path, "2026-04"), "a damaged look is none"
 
 
 def test_a_covered_topic_is_not_new(embed) -> None:

@@ -180,6 +180,10 @@ def test_a_head_is_kept_until_its_definition_changes_and_holds_no_text(tmp_path)
     assert {key: head.version for key, head in first.heads.items()} == {k: h.version for k, h in later.heads.items()}
     assert first.heads["late", "fast"].score(texts).tolist() == later.heads["late", "fast"].score(texts).tolist()
     assert not any(word in content for content in kept.values() for word in (b"engineer", b"router"))
+    for name, content in kept.items():
+        (tmp_path / "data/derived/themes" / name).write_bytes(content[: len(content) // 2])
+    mended = fit_themes(config, texts)
+    assert {key: head.version for key, head in mended.heads.items()} == {k: h.version for k, h in first.heads.items()}
     changed = settings(tmp_path, own(taught(rng).examples, definition="Nobody came to install it."))
     assert fit_themes(changed, texts).heads["late", "fast"].version != first.heads["late", "fast"].version
     now = {file.name for file in (tmp_path / "data/derived/themes").glob("*.npz")}

@@ -1,3 +1,4 @@
+import hashlib
 import zlib
 from collections.abc import Iterable
 from pathlib import Path
@@ -101,6 +102,16 @@ def test_a_damaged_cache_is_rebuilt(tmp_path: Path, damage: bytes) -> None:
         pd.testing.assert_frame_equal(score_texts(["Good"], model=model, cache=tmp_path), before)
     assert model.asked == 2
     assert not list(tmp_path.rglob("*.part"))
+
+
+def test_a_page_made_to_fit_its_name_is_no_page_unless_it_holds_whole_rows(tmp_path: Path) -> None:
+    bomb = zlib.compress(bytes(1 << 27))
+    for crafted in (b"not zlib", zlib.compress(b"1" * 10), bomb, zlib.compress(b"1" * 40)[:-3]):
+        before = score_texts(["Good"], model=Counting(), cache=tmp_path)
+        for page in tmp_path.rglob("*.page"):
+            page.unlink()
+            (page.parent / f"{hashlib.blake2b(crafted, digest_size=16).hexdigest()}.page").write_bytes(crafted)
+        pd.testing.assert_frame_equal(score_texts(["Good"], model=Counting(), cache=tmp_path), before)
 
 
 def test_a_flipped_bit_is_noticed_and_its_page_rebuilt(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 
+from analytics.files import read_text
 from analytics.measures.estimate import Estimate
 from analytics.measures.leaving.discrimination import DECIMALS, calibration_table, evaluate_risk
 from analytics.measures.leaving.features import GROUPS, HORIZON_DAYS, feature_columns
@@ -211,21 +212,21 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         ValueError
             If the file is damaged, of another format, or anything else than a model of leaving.
         """
+        model = cls()
         try:
-            file = json.loads(Path(path).read_bytes())
+            file = json.loads(read_text(Path(path)))
             state = json.loads(file["state"])
             if file != _stamp(file["state"]) | {"state": file["state"]} or set(state) != set(STORED):
                 raise ValueError("format, hash or names differ")
-        except (ValueError, KeyError, TypeError, RecursionError) as fault:
+            for name in ("evaluation_", "baseline_"):
+                state[name] = {key: Estimate(**fields) for key, fields in state[name].items()}
+            state["cutoffs_"] = {key: pd.to_datetime(value) for key, value in state["cutoffs_"].items()}
+            state["counts_"] = pd.DataFrame(state["counts_"])
+            state["weights_"] = pd.DataFrame(state["weights_"]).set_index(["feature", "part"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError) as fault:
             raise ValueError(
                 f"{path}: not a whole model of leaving, format {FORMAT}. Fit it again and save it."
             ) from fault
-        model = cls()
-        for name in ("evaluation_", "baseline_"):
-            state[name] = {key: Estimate(**fields) for key, fields in state[name].items()}
-        state["cutoffs_"] = {key: pd.to_datetime(value) for key, value in state["cutoffs_"].items()}
-        state["counts_"] = pd.DataFrame(state["counts_"])
-        state["weights_"] = pd.DataFrame(state["weights_"]).set_index(["feature", "part"])
         model.__dict__.update(state)
         return model
 

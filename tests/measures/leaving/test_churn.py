@@ -10,6 +10,7 @@ import pytest
 from sklearn.base import clone
 
 from analytics.config import Costs
+from analytics.measures.leaving import churn
 from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError, TooFewLeaversError
 from analytics.measures.leaving.churn_views import (
     OTHERWISE,
@@ -319,6 +320,17 @@ def test_a_changed_or_foreign_file_is_not_loaded(tmp_path, model):
         path.write_bytes(strange)
         with pytest.raises(ValueError, match="not a whole model of leaving"):
             ChurnRiskModel.load(path)
+
+
+@pytest.mark.parametrize("part", ["evaluation_", "cutoffs_", "weights_"])
+@pytest.mark.parametrize("odd", [None, 5, "x", [[1]]])
+def test_a_file_with_the_right_hash_of_a_crafted_model_is_not_loaded(tmp_path, model, part, odd):
+    path = tmp_path / "leaving.json"
+    model.save(path)
+    state = json.dumps(json.loads(json.loads(path.read_text())["state"]) | {part: odd})
+    path.write_text(json.dumps(churn._stamp(state) | {"state": state}))
+    with pytest.raises(ValueError, match="not a whole model of leaving"):
+        ChurnRiskModel.load(path)
 
 
 def test_a_file_of_types_that_would_run_a_command_is_refused_before_it_runs(tmp_path):
