@@ -4,6 +4,7 @@ import hashlib
 import os
 import re
 import smtplib
+import socket
 import ssl
 import time
 from base64 import b64encode
@@ -13,12 +14,14 @@ from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate, parseaddr
 from pathlib import Path
+from threading import Timer
 from typing import Any, Literal
 from urllib.parse import quote, unquote, urlsplit
 
 FORMS = "'smtp+starttls://user:password@host:587' or 'smtps://user:password@host:465'"
 PORTS = {"smtp+starttls": 587, "smtps": 465}
 PATIENCE = 30  # seconds for the server to answer
+LONGEST = 1_200  # seconds of a session
 LAST_PATIENCE = 600  # seconds for it to say that it has a letter: RFC 5321, section 4.5.3.2.6
 ADDRESS = re.compile(  # the HTML Living Standard's rule for a valid e-mail address, letters of any script allowed
     r"(?!\.)(?!.*\.[.@])[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[^\W_]([\w-]{0,61}[^\W_])?(\.[^\W_]([\w-]{0,61}[^\W_])?)*"
@@ -210,7 +213,23 @@ def with_retries(act: Callable[[], object], pauses: Sequence[float]) -> None:
 
 
 class _LastReply(smtplib.SMTP):
-    """A session that tells a letter refused from one whose last reply never came."""
+    """A session that tells a letter refused from one whose last reply never came, and that ends after `LONGEST`."""
+
+    def connect(self, *place: Any, **options: Any) -> tuple[int, bytes]:  # noqa: ANN401
+        self._end = Timer(LONGEST, self._leave)
+        self._end.daemon = True
+        self._end.start()
+        return super().connect(*place, **options)
+
+    def close(self) -> None:
+        self._end.cancel()
+        super().close()
+
+    def _leave(self) -> None:
+        """Wake whoever waits for the server: one that sends a sign now and then keeps its patience from ending."""
+        if self.sock is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)
 
     def data(self, msg: Any) -> tuple[int, bytes]:  # noqa: ANN401  text or bytes
         code, reply = self.docmd("data")

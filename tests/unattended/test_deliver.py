@@ -3,11 +3,15 @@ import base64
 import email
 import email.policy
 import json
+import re
 import shutil
 import socket
 import ssl
 import subprocess
 import sys
+import threading
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from urllib.parse import quote
 
@@ -51,7 +55,7 @@ class Postman:
     """
 
     def __init__(self):
-        self.letters, self.busy, self.tried, self.mute, self.refusal = [], 0, 0, {}, ""
+        self.letters, self.busy, self.tried, self.mute, self.refusal, self.reply = [], 0, 0, {}, "", "250 OK"
 
     async def handle_RCPT(self, server, session, envelope, address, options):
         self.tried += 1
@@ -76,7 +80,7 @@ class Postman:
                 await asyncio.sleep(3)
             elif self.mute.get(address) == "close":
                 server.transport.close()
-        return "250 OK"
+        return self.reply
 
 
 def authenticate(server, session, envelope, mechanism, data):
@@ -235,6 +239,48 @@ def test_a_recipient_that_breaks_the_connection_keeps_nobody_else_from_the_repor
     words = {s.to: s.word for s in deliver("small", config, pauses=TWICE)}
     assert words == {"fatal@example.org": "failed", "ben@example.org": "sent"}
     assert [to for to, _, _ in postman.letters] == [["ben@example.org"]]
+
+
+@pytest.mark.parametrize(("reply", "tries"), [("552 5.3.4 too large", 1), ("451 4.3.0 try later", 2)])
+def test_a_letter_that_the_server_has_and_refuses_has_failed_and_is_tried_again_if_it_says_so(
+    built, post, reply, tries
+):
+    postman = post()
+    postman.reply = reply
+    config = organisation(built, ["anna@example.org"])
+    (sent,) = deliver("small", config, pauses=TWICE)
+    assert (sent.word, len(postman.letters)) == ("failed", tries)
+    assert reply in sent.detail
+    postman.reply = "250 OK"
+    assert [s.word for s in deliver("small", config, pauses=TWICE)] == ["sent"]
+
+
+def test_addresses_of_any_script_are_written_to_and_no_name_adds_a_header(built, post):
+    postman = post()
+    config = organisation(built, ["jürgen@example.org", "anna@bücher.example"])
+    text = config.read_text()
+    config.write_text(re.sub(r"(?m)^name = .*$", r'name = "Acme\\r\\nBcc: eve@example.org\\u0000"', text, count=1))
+    build_report("small", "2025-03", config)
+    assert [s.word for s in deliver("small", config, pauses=TWICE)] == ["sent", "sent"]
+    for message in (message for _, message, _ in postman.letters):
+        assert message["Bcc"] is None and "eve@example.org" in message["Subject"]
+
+
+def test_a_server_that_answers_a_sign_at_a_time_is_left(monkeypatch):
+    monkeypatch.setattr(mail, "LONGEST", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def drip():
+            line, _ = listener.accept()
+            with line, suppress(OSError):
+                while True:
+                    line.sendall(b"2")
+                    time.sleep(0.2)
+
+        threading.Thread(target=drip, daemon=True).start()
+        server = mail.MailServer("smtp+starttls", "127.0.0.1", listener.getsockname()[1])
+        letter = mail.Letter("a@example.org", "b@example.org", "s", "t")
+        assert mail.send_letters(server, {"b@example.org": letter}, [0.0], print)["b@example.org"].word == "failed"
 
 
 def test_no_secret_is_written_down_though_the_server_repeats_it(built, post):
