@@ -4,6 +4,7 @@ Belongs here: the groups and their facts. Not here: which texts may name a probl
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
@@ -30,6 +31,7 @@ TAGGED = 40  # clauses of a group, the most typical, that are tagged to see whet
 EXAMPLES = 12  # clauses given of a group
 TELLING = 4  # periods before the latest from which the spread between them counts
 GROUPS = "groups"  # in the derived data: centres of earlier looks
+_WORD = re.compile(r"\w+")
 
 COLUMNS = ["group", "phrases", "examples", "n", "people", "writers", "share_now", "share_before", "first_period",
            "p_value", "members", "centre"]  # fmt: skip
@@ -141,7 +143,7 @@ def _sample(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     if len(clauses) > CLAUSES:  # by the hash of their texts, from now and before alike
         last = clauses["key"].iloc[CLAUSES]
         texts, clauses = texts[texts["key"] < last], clauses[clauses["key"] < last]
-    return texts, clauses[["position", "period", "person", "clause"]]
+    return texts, clauses[["position", "period", "person", "clause", "text"]]
 
 
 def _group(clauses: pd.DataFrame, embed: Embed) -> tuple[pd.DataFrame, pd.Series]:
@@ -216,8 +218,10 @@ def _describe(
     table: pd.DataFrame, clauses: pd.DataFrame, latest: str, names: Iterable[str], patterns: Iterable[str]
 ) -> pd.DataFrame:
     """Groups with their texts of the latest period, and their phrases and examples, redacted."""
-    distinct = clauses["clause"].drop_duplicates().tolist()
-    redacted = clauses["clause"].map(dict(zip(distinct, redact(distinct, names, patterns), strict=True)))
+    distinct = clauses.drop_duplicates("clause").set_index("clause")["text"]
+    alone, whole = redact(distinct.index.tolist(), names, patterns), redact(distinct.map(normalise), names, patterns)
+    pairs = zip(distinct.index, alone, whole, strict=True)
+    redacted = clauses["clause"].map({clause: _in_context(clause, one, text) for clause, one, text in pairs})
     alike = redacted.str.lower().str.replace(r"\W+", " ", regex=True).str.strip()
     different = clauses.assign(redacted=redacted, alike=alike).drop_duplicates(["label", "alike"])
     by_label = name_groups(different["redacted"], different["label"])
@@ -227,6 +231,12 @@ def _describe(
     phrases = pd.Series([by_label.get(label, []) for label in table.index], table.index, dtype=object)
     facts = {"phrases": phrases, "examples": examples, "first_example": examples.str[0]}
     return table.assign(**facts, members=members, n=members.map(len))
+
+
+def _in_context(clause: str, redacted: str, text: str) -> str:
+    """A redacted clause without the words that are gone from its redacted text: "Mr." may end the clause before."""
+    gone = {*_WORD.findall(clause)} - {*_WORD.findall(text)}
+    return _WORD.sub(lambda word: "[name]" if word.group() in gone else word.group(), redacted)
 
 
 def _lists(clauses: pd.DataFrame, column: str, labels: pd.Index) -> pd.Series:
