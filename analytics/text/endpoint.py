@@ -5,11 +5,13 @@ import ipaddress
 import json
 import os
 import socket
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -69,7 +71,7 @@ class EndpointModel:
         ValueError
             If the address is a public one that is not allowed by name, or the key is not in the environment.
         NoAnswerError
-            If a text gets no usable answer in four attempts.
+            If a text gets no usable answer in six attempts, over a quarter of a minute.
         """
         from analytics.text.redact import redact
 
@@ -116,7 +118,7 @@ def _key(endpoint: Endpoint) -> dict[str, str]:
 
 
 @retry(
-    retry=retry_if_exception_type(NoAnswerError), stop=stop_after_attempt(4), wait=wait_exponential(0.2, max=8),
+    retry=retry_if_exception_type(NoAnswerError), stop=stop_after_attempt(6), wait=wait_exponential(0.5, max=30),
     reraise=True,
 )  # fmt: skip
 def _ask(opener: urllib.request.OpenerDirector, endpoint: Endpoint, headers: dict[str, str], text: str) -> list[float]:
@@ -126,14 +128,24 @@ def _ask(opener: urllib.request.OpenerDirector, endpoint: Endpoint, headers: dic
     request = urllib.request.Request(f"{endpoint.url.rstrip('/')}/chat/completions", body, headers)
     try:
         with opener.open(request, timeout=SECONDS) as answer:
-            content = json.loads(answer.read(LARGEST))["choices"][0]["message"]["content"]
+            content = json.loads(_read(answer))["choices"][0]["message"]["content"]
         numbers = json.loads(content)
         row = [float(numbers[name]) for name in CLASSES]
     except urllib.error.HTTPError as error:
         fault = NoAnswerError if error.code in BUSY else ValueError
         raise fault(f"[text.endpoint] {endpoint.url} answered {error.code} {error.reason}.") from None
-    except (OSError, ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
+    except (OSError, HTTPException, ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise NoAnswerError(f"[text.endpoint] {endpoint.url}: no usable answer ({type(error).__name__}).") from None
     if len(numbers) != len(CLASSES) or not all(0 <= p <= 1 for p in row) or abs(sum(row) - 1) > 0.05:
         raise NoAnswerError(f"[text.endpoint] {endpoint.url}: no three probabilities that add up to 1.")
     return [p / sum(row) for p in row]
+
+
+def _read(answer: HTTPResponse) -> bytes:
+    """The body, if it comes in time: each byte may be prompt where all of them are not."""
+    ends, body = time.monotonic() + SECONDS, b""
+    while len(body) < LARGEST and (part := answer.read1(LARGEST)):
+        body += part
+        if time.monotonic() > ends:
+            raise TimeoutError
+    return body

@@ -1,9 +1,12 @@
 """A model of one's own: what it must answer, when it speaks, and what leaves the house on the way to an endpoint."""
 
+import contextlib
 import json
 import random
+import socket
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
@@ -210,7 +213,42 @@ def test_an_answer_that_cannot_be_used_stops_the_reading_without_repeating_the_t
     with pytest.raises(NoAnswerError) as fault:
         EndpointModel(settings(server)).predict_proba(["my private matter"])
     assert "private" not in str(fault.value)
-    assert len(server.asked) == 4
+    assert len(server.asked) == 6
+
+
+BODY = b'{"choices": [{"message": {"content": "{\\"negative\\": 1, \\"neutral\\": 0, \\"positive\\": 0}"}}]}'
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        [b"SSH-2.0-OpenSSH_9.6\r\n"],
+        [b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n" + BODY[:40]],
+        [CHUNKED + b"ff\r\n" + BODY[:40]],
+        [b"HTTP/1.1 200 OK\r\n\r\n", *(BODY[i : i + 1] for i in range(len(BODY)))],
+        [],
+    ],
+    ids=["no HTTP", "half an answer", "half a chunk", "byte by byte", "nothing"],
+)
+def test_whatever_a_server_sends_ends_in_a_sentence_and_in_time(monkeypatch, sent):
+    monkeypatch.setattr(endpoint, "SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=speak, args=(listener, sent), daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
+        with pytest.raises(NoAnswerError, match="no usable answer"):
+            EndpointModel(Endpoint(url=url, model="small")).predict_proba(["my secret"])
+
+
+def speak(listener, sent):
+    with contextlib.suppress(OSError):
+        while True:
+            caller, _ = listener.accept()
+            caller.recv(65_536)
+            for part in sent:
+                caller.sendall(part)
+                time.sleep(0.02 * (len(sent) > 1))
+            caller.close()
 
 
 def test_a_refusal_is_final_and_nobody_is_followed_elsewhere(server):
