@@ -135,15 +135,25 @@ def _frame(texts: Iterable[str | None], periods: Iterable[str], people: Iterable
 def _sample(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The texts that are looked at, and their different clauses that are long enough to name something."""
     is_now = frame["period"] == frame["period"].max()
-    now = frame[is_now].head(LATEST)
-    texts = pd.concat([now, frame[~is_now].head(EARLIER * len(now))])
-    read = texts.assign(clause=texts["text"].map(lambda text: list(dict.fromkeys(own_clauses(normalise(text))))))
-    clauses = read.explode("clause")
-    clauses = clauses[clauses["clause"].str.count(r"\S+").between(SHORTEST, LONGEST)].sort_values("key", kind="stable")
-    if len(clauses) > CLAUSES:  # by the hash of their texts, from now and before alike
-        last = clauses["key"].iloc[CLAUSES]
-        texts, clauses = texts[texts["key"] < last], clauses[clauses["key"] < last]
-    return texts, clauses[["position", "period", "person", "clause", "text"]]
+    now = _read(frame[is_now].head(LATEST))
+    before = _read(frame[~is_now].head(EARLIER * min(int(is_now.sum()), LATEST)))
+    room = max(CLAUSES // 2, CLAUSES - sum(map(len, before["clauses"])))  # half and half tells a difference best
+    now = _first(now, room)
+    texts = pd.concat([now, _first(before, CLAUSES - sum(map(len, now["clauses"])))])
+    clauses = texts.explode("clauses").dropna(subset="clauses").sort_values("key", kind="stable")
+    return texts, clauses[["position", "period", "person", "clauses", "text"]].rename(columns={"clauses": "clause"})
+
+
+def _read(texts: pd.DataFrame) -> pd.DataFrame:
+    """Texts with their different clauses that are long enough to name something."""
+    each = (dict.fromkeys(own_clauses(normalise(text))) for text in texts["text"])
+    long_enough = [[c for c in of_one if SHORTEST <= len(c.split()) <= LONGEST] for of_one in each]
+    return texts.assign(clauses=pd.Series(long_enough, texts.index, dtype=object))
+
+
+def _first(texts: pd.DataFrame, room: int) -> pd.DataFrame:
+    """The first texts that together have no more clauses than there is room for."""
+    return texts[texts["clauses"].map(len).cumsum() <= room]
 
 
 def _group(clauses: pd.DataFrame, embed: Embed) -> tuple[pd.DataFrame, pd.Series]:
