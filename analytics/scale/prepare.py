@@ -3,7 +3,7 @@
 What is computed belongs to `scale` and to the functions it calls; here is only the order of the steps.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +19,15 @@ from analytics.tables.maps import ExportMap, TableMap, apply_map
 from analytics.tables.meaning import plain_map
 from analytics.tables.periods import period_of
 from analytics.tables.read import open_layout, write_quarantine
-from analytics.tables.schema import DTYPES, FIELDS
+from analytics.tables.schema import DTYPES, FIELDS, Tables
 from analytics.tables.sources import Raw, find_files
-from analytics.text.comments import NAME_COLUMNS, TEXTS
-from analytics.text.own_themes import fit_themes
-from analytics.text.thread import read_own_words
+from analytics.text.comments import NAME_COLUMNS, TEXTS, collect_comments
+from analytics.text.own_themes import BESIDE, fit_themes
 
 if TYPE_CHECKING:
     import dask.dataframe as dd
 
+OWN = pd.DataFrame({"at": pd.Series(dtype="datetime64[ns, UTC]"), "text": pd.Series(dtype="str")})
 MEASURES = {"nps": net_promoter_score, "csat": top_box_share, "ces": customer_effort, "sentiment": net_sentiment}
 
 
@@ -66,7 +66,7 @@ def prepare(config: Config, output: Path, until: pd.Timestamp) -> list[Path]:
     organisation, model = config.organisation, "accurate" if config.text.model == "accurate" else "fast"
     options: dict[str, Any] = {"brands": organisation.brands, "patterns": organisation.order_number_patterns}
     options |= {"names": partitions.collect_names(list(typed.values())), "model": model}
-    options |= {"themes": fit_themes(config, _some_texts(typed) if config.themes else [])}
+    options |= {"themes": fit_themes(config, earliest(typed))}
     for table, frame in typed.items():
         text = TEXTS[table][2] if table in TEXTS else None
         if text is not None and text in frame.columns:
@@ -86,11 +86,25 @@ def prepare(config: Config, output: Path, until: pd.Timestamp) -> list[Path]:
     return written
 
 
-def _some_texts(tables: "dict[str, dd.DataFrame]") -> list[str]:
-    """The customers' own words in the first partition of each table, beside which own themes are fitted."""
-    columns = ((frame, TEXTS[table][2]) for table, frame in tables.items() if table in TEXTS)
-    parts = [frame[text].get_partition(0).compute().dropna() for frame, text in columns if text in frame.columns]
-    return [text for part in parts for text in read_own_words(part.astype("str"))["text"]]
+def earliest(tables: "dict[str, dd.DataFrame]") -> Iterator[str]:
+    """The customers' own words in all partitions, the earliest first, as many as own themes are fitted beside."""
+    import dask.dataframe as dd
+
+    written = [(table, frame) for table, frame in tables.items() if table in TEXTS and TEXTS[table][2] in frame]
+    if written:
+        parts = [frame.map_partitions(_own_words, table, meta=OWN) for table, frame in written]
+        yield from dd.concat(parts).reduction(_first, meta=OWN, split_every=8).compute()["text"]
+
+
+def _own_words(frame: pd.DataFrame, table: str) -> pd.DataFrame:
+    tables: dict[str, Any] = {table: frame}
+    texts = collect_comments(Tables(**tables))[[*OWN]]
+    return texts.assign(at=pd.to_datetime(texts["at"], utc=True))
+
+
+def _first(texts: pd.DataFrame) -> pd.DataFrame:
+    """Twice as many as a head is fitted beside, as some differ in nothing but their writing."""
+    return texts.sort_values([*OWN], kind="stable").drop_duplicates("text").head(2 * BESIDE)
 
 
 def _open(table: str, source: Source, config: Config, output: Path) -> "dd.DataFrame":

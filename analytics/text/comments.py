@@ -4,7 +4,6 @@ Reading one text belongs to ``scored``; this module only gathers texts from the 
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, get_args
 
 import pandas as pd
@@ -13,7 +12,6 @@ from analytics.tables.cases import case_ids
 from analytics.tables.schema import TEXT_SCORES, Tables
 from analytics.text.linear import PROBABILITIES
 from analytics.text.own_themes import ThemeList
-from analytics.text.pages import Pages
 from analytics.text.scored import score_own_words
 from analytics.text.thread import Reason, by_customers, read_own_words
 
@@ -72,46 +70,6 @@ def collect_comments(tables: Tables) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 
 
-def read_comments(
-    tables: Tables,
-    brands: Sequence[str] = (),
-    model: str = "auto",
-    cache: str | Path | Pages | None = None,
-    patterns: Sequence[str] = (),
-    **options: Any,  # noqa: ANN401
-) -> pd.DataFrame:
-    """Collect, score and redact all customer texts of some tables.
-
-    Parameters
-    ----------
-    tables
-        What came in; see `collect_comments`.
-    brands, model, cache, **options
-        Passed to `score_texts`.
-    patterns
-        Regular expressions of order and account numbers to redact.
-
-    Returns
-    -------
-    pandas.DataFrame
-        The columns of `collect_comments`, `text` redacted, joined by those of `score_comments`.
-
-    References
-    ----------
-    See `score_texts` and `redact`.
-
-    Examples
-    --------
-    >>> read_comments(Tables()).empty
-    True
-    """
-    comments = collect_comments(tables)
-    if comments.empty:
-        return comments
-    scores = score_comments(comments, tables, brands=brands, model=model, cache=cache, **options)
-    return comments.assign(text=redact_comments(comments, tables, patterns)).join(scores)
-
-
 def score_comments(comments: pd.DataFrame, tables: Tables, **options: Any) -> pd.DataFrame:  # noqa: ANN401
     """Columns of `score_texts` for collected comments, and `negative_themes`: those of which something bad is said.
 
@@ -164,7 +122,7 @@ def score_and_redact(
     pandas.DataFrame
         Index as the input: the customer's own words, redacted, under the column's own name, then `STORED`: the columns
         of `score_texts` with `reason` called unknown_because, and themes and negative_themes as names joined by "; ".
-        A table that holds these columns is not scored again by `read_comments`.
+        A table that holds these columns is not scored again by `score_comments`.
 
     References
     ----------

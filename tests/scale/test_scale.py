@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import dask
 import numpy as np
@@ -15,14 +16,17 @@ import pytest
 from analytics.config import load_config
 from analytics.measures.scores import customer_effort, net_promoter_score, response_rate, top_box_share
 from analytics.measures.summarise import summarise
+from analytics.report.texts import Texts
 from analytics.scale import partitions as scale
 from analytics.scale.cases import write_cases
-from analytics.scale.prepare import prepare
+from analytics.scale.prepare import earliest, prepare
 from analytics.tables.cases import build_cases
 from analytics.tables.demo.simulate import simulate
 from analytics.tables.read import read_tables
 from analytics.tables.schema import TEXT_SCORES, Tables
-from analytics.text.comments import NUMBERS, read_comments, score_and_redact
+from analytics.text.comments import NUMBERS, score_and_redact
+from analytics.text.own_themes import draw_beside
+from tests.text.reading import read_comments
 
 UNTIL = pd.Timestamp("2026-10-20", tz="Europe/London")
 PROBABILITIES = [c for c in NUMBERS if c in TEXT_SCORES]
@@ -140,6 +144,23 @@ def test_a_report_reads_prepared_tables_as_if_it_had_scored_them(client, tables,
     summary = pd.read_csv(tmp_path / "out/summary.csv")
     answered = raw.surveys[raw.surveys["responded_at"].notna()]
     assert summary.loc[summary["measure"] == "net_promoter_score", "n"].sum() == answered["nps"].notna().sum()
+
+
+def test_own_themes_are_taught_beside_the_same_texts_as_on_one_machine(tmp_path):
+    rng, n = np.random.default_rng(0), 2_600
+    at = pd.Timestamp("2026-01-01", tz="Europe/London") + pd.to_timedelta(rng.integers(0, 300, n), unit="D")
+    comment = [f"{rng.choice(['', '> quoted', 'Hi. '])}text {word}" for word in rng.integers(0, 1_500, n).astype(str)]
+    surveys = pd.DataFrame({"response_id": np.arange(n).astype(str), "responded_at": at, "comment": comment})
+    surveys.loc[::50, "responded_at"] = pd.NaT
+    complaints = pd.DataFrame({"complaint_id": ["a", "b"], "received_at": at[:2], "text": ["Hi. text 5", "another"]})
+    story = SimpleNamespace(whole=Tables(surveys=surveys, complaints=complaints))
+    folders = {
+        "surveys": in_parts(surveys, tmp_path / "surveys", 7),
+        "complaints": in_parts(complaints, tmp_path / "c", 1),
+    }
+    with dask.config.set(scheduler="sync"):
+        texts = [*earliest(opened(folders))]
+    assert draw_beside(texts) == draw_beside(Texts.earliest(story))
 
 
 def test_csv_files_are_partitions_too_and_must_have_the_same_columns(client, tables, tmp_path):

@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from analytics.tables.schema import Tables
-from analytics.text.comments import STORED, read_comments, score_and_redact
+from analytics.text.comments import STORED, score_and_redact
+from tests.text.reading import read_comments
 
 SURVEYS = pd.DataFrame(
     {

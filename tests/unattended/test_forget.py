@@ -10,13 +10,13 @@ import pytest
 from analytics.config import load_config
 from analytics.report.incoming import PAGE
 from analytics.text.clean import normalise
-from analytics.text.comments import read_comments
 from analytics.text.pages import PAGES, Pages
 from analytics.text.readings import LabelStore, find_store, text_hash
 from analytics.text.scored import Reader
 from analytics.text.sentiment import load_sentiment_model
 from analytics.unattended.forget import clean, forget_customer
 from tests.test_cli import CONFIG as SETTINGS
+from tests.text.reading import read_comments
 
 TEXTS = ["Waited an hour and nobody answered me", "My own mail is jo@example.com, call me", "Friendly and quick"]
 

@@ -73,7 +73,7 @@ def build_customer_features(
     cutoffs
         Moments to look from; a customer has a row at each at which they had joined and not left.
     comments
-        Scored comments (`read_comments`); without them nothing is known of sentiment, themes and churn intent.
+        Scored comments (`score_comments`); without them nothing is known of sentiment, themes and churn intent.
     horizon_days
         Days after the cut-off within which leaving counts.
     until
