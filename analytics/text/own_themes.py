@@ -25,14 +25,14 @@ FOLDER = "themes"  # in the derived data: heads as fitted
 BESIDE = 1_000  # of the organisation's own texts, which mostly name something else
 WEIGHT = 10.0  # of an example or counter-example against one of those; this and the next three were chosen on
 RIDGE = 3.0  # half of the classes of two sets (METHODS.md)
-ON_MEANING = 2.0  # weight of the embedding against words
+ON_MEANING = 2.0  # weight of either layer of the embedding against words
 DOUBTED = 0.05  # weight of a text that is tagged itself, in the second fit
 USUAL = 0.02  # least share of texts that name a theme, as assumed where the cut is chosen
 LEAST = 0.02  # score beyond that of a text which has nothing in common with any other
 STEPS, AS_GOOD = 400, 0.98  # cuts tried; of those nearly as good as the best the middle one is taken
 PLACES = 2**15  # of hashed words and pairs
 HALVINGS = 4  # ways to halve the examples where a theme is examined
-METHOD = "2"  # raised whenever a head fitted on the same texts may change
+METHOD = "3"  # raised whenever a head fitted on the same texts may change
 Reads = Literal["accurate", "fast"]
 
 
@@ -45,7 +45,7 @@ class OwnTheme:
     idf, words
         Shape (places,): weight of each hashed word or pair, and its coefficient.
     middle, meaning
-        Shape (width,): mean of the organisation's embeddings, and the coefficients; both empty in a fast head.
+        Shape (2 width,): mean of the organisation's embeddings, and coefficients, of both layers; empty in a fast head.
     numbers
         Constant; cut from which a text names the theme; and recall and share of texts tagged, both held out.
     version
@@ -159,11 +159,6 @@ class ThemeList:
 SHIPPED = ThemeList()
 
 
-def list_themes(config: Config) -> ThemeList:
-    """The themes of an organisation by name, without heads to tag them."""
-    return ThemeList(config.themes)
-
-
 def fit_themes(config: Config, texts: Iterable[str], part: str = "") -> ThemeList:
     """The themes of an organisation, its own taught by their examples.
 
@@ -189,7 +184,7 @@ def fit_themes(config: Config, texts: Iterable[str], part: str = "") -> ThemeLis
     ----------
     METHODS.md, "Your own themes".
     """
-    themes = list_themes(config)
+    themes = ThemeList(config.themes)
     if not themes.own:
         return themes
     models: list[Reads] = ["fast", "accurate"] if (MODELS / "encoder.onnx").is_file() else ["fast"]
@@ -316,12 +311,16 @@ def _words(texts: Sequence[str], idf: np.ndarray | None = None) -> tuple[Any, np
 
 
 def _embed(texts: Sequence[str], encoder: Encoder | None) -> np.ndarray:
-    return unit_rows((encoder or Encoder.load()).embed_normalised(texts).astype(float))
+    return _unit_layers((encoder or Encoder.load()).embed_layers(texts).astype(float))
 
 
 def _meaning(embedding: np.ndarray, middle: np.ndarray) -> np.ndarray:
-    """Directions from the middle of the organisation's texts, each row of the length that `ON_MEANING` gives it."""
-    return np.asarray(np.sqrt(ON_MEANING) * unit_rows(embedding - middle))
+    """Directions from the middle of the organisation's texts, each layer of the length that `ON_MEANING` gives it."""
+    return np.asarray(np.sqrt(ON_MEANING) * _unit_layers(embedding - middle))
+
+
+def _unit_layers(rows: np.ndarray) -> np.ndarray:
+    return np.hstack([unit_rows(layer) for layer in np.split(rows, 2, axis=1)])
 
 
 def _keep(file: Path, head: OwnTheme) -> None:

@@ -24,7 +24,7 @@ from analytics.tables.schema import NotMeasured, Tables
 from analytics.text.clean import normalise, reason_to_abstain
 from analytics.text.comments import collect_comments, find_names
 from analytics.text.linear import CLASSES
-from analytics.text.own_themes import SHIPPED, ThemeList, list_themes
+from analytics.text.own_themes import SHIPPED, ThemeList
 from analytics.text.read_sets import COMPLAINT, LEAVING
 from analytics.text.redact import redact
 from analytics.text.themes import THEMES
@@ -313,7 +313,7 @@ def open_session(config: str | Path | Config, period: str, labeller: str, count:
     if count < 1:
         raise ValueError(f"count is {count}: the number of texts to read must be 1 or more.")
     settings = config if isinstance(config, Config) else load_config(config)
-    pool, themes = read_pool(settings, period), list_themes(settings)
+    pool, themes = read_pool(settings, period), ThemeList(settings.themes)
     return LabellingSession(find_store(settings), pool, labeller, period, count, themes)
 
 

@@ -11,7 +11,7 @@ from analytics.config import Config
 from analytics.report.story import Story
 from analytics.tables.periods import parse_period
 from analytics.tables.schema import ReadLog, Tables
-from analytics.text.own_themes import list_themes
+from analytics.text.own_themes import ThemeList
 from analytics.text.readings import RANDOM, LabelStore, Reading, _row, draw_pool
 
 BAD = ["The router {} was late and nobody called", "Waited {} days, still no answer at all"]
@@ -46,7 +46,7 @@ def organisation(tmp_path, monkeypatch):
         moods = ["positive" if text.startswith(("Thank", "Very")) else "negative" for text in pool["text"]]
         pairs = zip(pool["text_hash"], moods, strict=True)
         LabelStore(tmp_path / "read.csv").add(
-            *(_row(key, Reading(mood), "Ann", "2026-10", RANDOM, list_themes(config)) for key, mood in pairs)
+            *(_row(key, Reading(mood), "Ann", "2026-10", RANDOM, ThemeList(config.themes)) for key, mood in pairs)
         )
         return Story(config, parse_period("2026-10").localise("UTC"), tables, ReadLog())
 

@@ -10,7 +10,7 @@ from analytics.config import ConfigError, load_config
 from analytics.measures.read_shares import share_with_readings
 from analytics.report.checked import check_share, flag_texts
 from analytics.report.words import name_blamed, name_thanked
-from analytics.text.own_themes import ThemeList, draw_beside, examine_theme, fit_theme, fit_themes, list_themes
+from analytics.text.own_themes import ThemeList, draw_beside, examine_theme, fit_theme, fit_themes
 from analytics.text.readings import COLUMNS, LabelStore, Reading, find_readings, flag_labels, text_hash
 from analytics.text.scored import score_texts
 from analytics.text.sentiment import accurate_is_at_hand
@@ -280,4 +280,4 @@ def test_examples_that_say_one_thing_are_steadier_than_examples_that_say_many():
 
 def test_a_configuration_without_own_themes_has_the_shipped_ones(tmp_path):
     config = settings(tmp_path, "")
-    assert list_themes(config).names == THEMES and fit_themes(config, []).heads == {}
+    assert ThemeList(config.themes).names == THEMES and fit_themes(config, []).heads == {}
