@@ -31,13 +31,7 @@ PAGE = 10  # texts on a page
 KEPT = ["comment_id", "source", "at", "mood", "score", "leaving", "blamed", "thanked", "cut", "text"]
 ROW: str = WORDS["explorer"]["row"]
 WHOLE: str = WORDS["explorer"]["whole"]
-HINTS = {
-    "score": "<= 6",
-    "words": 'refund "call back"',
-    "like": "a text: nearest first",
-    "where": "team = North",
-    "group": "2026-10.1",
-}
+HINTS: dict[str, str] = WORDS["explorer_hints"]
 
 
 def explore(
@@ -120,10 +114,6 @@ class Explorer:
         write_sheets([("Texts", [self.sentence, self.query.call, ""], KEPT, cells)], path)
         return path
 
-    def whole(self, rows: pd.DataFrame) -> pd.Series:
-        """Texts as they came in, redacted: others' words included."""
-        return self.story.redact(rows.assign(text=whole_texts(rows, self.story.tables)))
-
     def _ipython_display_(self) -> None:
         from IPython.display import display
 
@@ -177,9 +167,9 @@ class _Panel:
         last = self.first + len(page)
         self.place.value, self.message.value = say("explorer.page", first=min(self.first + 1, n), last=last, n=n), ""
         self.buttons["Previous"].disabled, self.buttons["Next"].disabled = self.first == 0, last >= n
-        cut = page[page["cut"]]
-        whole = self.explorer.whole(cut) if len(cut) else cut["text"]
-        readings = find_store(self.explorer.story.config).read()
+        cut, story = page[page["cut"]], self.explorer.story
+        whole = story.redact(cut.assign(text=whole_texts(cut, story.tables))) if len(cut) else cut["text"]
+        readings = find_store(story.config).read()
         names = readings[readings["drawn"].eq(CORRECTED)].groupby("text_hash")["labeller"].unique()
         self.rows.children = [
             self._line(row, whole.get(at, ""), [*names.get(text_hash(row["text"]), [])]) for at, row in page.iterrows()

@@ -6,6 +6,7 @@ from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.facts import RATE
+from analytics.report.query import blaming
 from analytics.report.retest import RECORD, Verdict, figures_of, last_claims, retest
 from analytics.report.section import Section, section, section_of
 from analytics.report.story import Story
@@ -27,6 +28,9 @@ def show_last_time(story: Story, *sections: Section) -> Section:
     verdicts = table["verdict"].value_counts()
     latest = {verdict: int(verdicts.get(verdict, 0)) for verdict in Verdict}
     content = [_counts(latest, record, len(table), story.period.previous(back).label), *_true_then(table)]
+    texts = {f"problem:{theme}": [blaming(theme).call] for theme in story.themes.names}
+    texts |= {claim["key"]: claim["opens"] for claim in current if "opens" in claim}
+    table["opens"] = [texts.get(key, []) for key in table["key"]]
     tested = table[table["now"].notna() & ~table["old"]]
     fallen = tested[tested["verdict"].eq(Verdict.DID_NOT)]
     listings = [blocks.tagged(_listing(tested), appendix=True)] if len(tested) > len(fallen) else []
@@ -64,7 +68,8 @@ def _listing(table: pd.DataFrame) -> Block:
     shown = table[["said", "verdict", "n", "people"]].assign(
         now=pd.Series(now, table.index, dtype=object), seen=pd.Series(seen, table.index, dtype=object)
     )
-    return table_of("last_time", shown, source=SAID, n=int(table["n"].fillna(0).max()), people="people")
+    listing = table_of("last_time", shown, source=SAID, n=int(table["n"].fillna(0).max()), people="people")
+    return blocks.tagged(listing, opens=[call for calls in table["opens"] for call in calls])
 
 
 def _now(row: pd.Series) -> Estimate | None:

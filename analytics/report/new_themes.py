@@ -78,6 +78,7 @@ def show_new_themes(story: Story) -> Section:
     rows = pd.DataFrame(shares, shown.index).assign(
         group=shown["group"], phrases=shown.apply(_phrases, axis=1), people=shown["people"], p=shown["p_value"],
         before=shown["share_before"], since=shown["first_period"], quote=shown["examples"].str[0],
+        praise=shown["praise"].map({True: "praise", False: "problem"}),
     )  # fmt: skip
     listing = table_of("new_themes", rows, source=SAID, n=int(shown["writers"].max()), people="people")
     first, texts = shown.iloc[0], Query(group=shown["group"].iloc[0])

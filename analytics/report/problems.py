@@ -71,16 +71,17 @@ def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
     """Which traits are blamed most: one where the order holds, else those that cannot be ordered."""
     named, n = table[table["open"]], int(table["n"].max())
     leaders = table[table["leads"] & table["value"].notna()]
+    texts = [blaming(theme) for theme in leaders.head(2)["theme"]]
     if named.empty:
         told, facts = leaders.head(2), {"open": OPEN_SHARE, "n": n, "who": words.name_writers(story.writers)}
         facts |= {"leaders": _name_leaders(leaders, figures=True), "checked": describe_check(table.iloc[0])}
         sentence = say("problems.none", **facts)
-        return [blocks.finding(sentence, estimates_of(told), people=people)]
+        return [opened(blocks.finding(sentence, estimates_of(told), people=people), *texts)]
     top = named.iloc[0]
     facts = {"share": estimate_of(top), "n": n, "checked": describe_check(top)}
     facts |= {"name": capital(top["blamed"]), "who": words.name_writers(story.writers)}
     largest = _judged(top, say("problems.largest", **facts), keyed=True)
-    order = [blocks.finding(f"{_name_leaders(leaders)}.")] if len(leaders) > 1 else []
+    order = [opened(blocks.finding(f"{_name_leaders(leaders)}."), *texts)] if len(leaders) > 1 else []
     return [largest, *order, *(name_problem(row) for _, row in named.iloc[1 : words.EXPLAINED].iterrows())]
 
 
@@ -210,7 +211,8 @@ def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
     if rows.empty:
         return []
     tagged = listed([f"{row['blamed']} ({row['counted']:.0%} by labels alone)" for _, row in rows.iterrows()])
-    return [blocks.unknown(f"How many name {tagged} is not known: it may be more.", settle=READ_150)]
+    line = blocks.unknown(f"How many name {tagged} is not known: it may be more.", settle=READ_150)
+    return [opened(line, *map(blaming, rows["theme"]))]
 
 
 def _name_leaders(leaders: pd.DataFrame, *, figures: bool = False) -> str:

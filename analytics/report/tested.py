@@ -407,9 +407,10 @@ def _of_invitations(story: Story) -> Iterable[float]:
 
 
 def new_themes(story: Story) -> pd.DataFrame:
-    """Groups of texts that no theme covers, of `k` people or more, that are named more than before."""
+    """Groups of texts that no theme covers, of `k` people or more and no praise, that are named more than before."""
     every = story.new_themes
-    standing: pd.DataFrame = every[(_as_few(every["p_value"]) <= cut(story)) & (every["people"] >= story.k)]
+    more = _as_few(every["p_value"]) <= cut(story)
+    standing: pd.DataFrame = every[more & (every["people"] >= story.k) & ~every["praise"]]
     return standing
 
 

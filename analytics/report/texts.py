@@ -27,7 +27,7 @@ from analytics.text.comments import collect_comments, complained_about, find_nam
 from analytics.text.linear import CLASSES
 from analytics.text.new_themes import GROUPS, find_new_themes, keep_centres, read_centres
 from analytics.text.own_model import FEWEST_READINGS, OwnModel, load_own_model
-from analytics.text.own_themes import ThemeList, fit_themes, list_themes
+from analytics.text.own_themes import ThemeList, fit_themes
 from analytics.text.pages import PAGES, Pages
 from analytics.text.readings import count_drawn, find_readings, find_store
 from analytics.text.scored import Reader
@@ -113,7 +113,7 @@ class Texts:
     @cached_property
     def themes(self) -> ThemeList:
         """Which themes this organisation has, by name."""
-        return list_themes(self.config)
+        return ThemeList(self.config.themes)
 
     @cached_property
     def taught(self) -> ThemeList:
@@ -263,7 +263,10 @@ class Texts:
 
     @cached_property
     def new_themes(self) -> pd.DataFrame:
-        """Groups of clauses that no theme covers, in texts that may name a problem (`find_new_themes`)."""
+        """Groups of clauses that no theme covers, in texts that may name a problem (`find_new_themes`).
+
+        With `praise`: half of a group's clauses, the most typical, are positive.
+        """
         if not accurate_is_at_hand():
             raise NotMeasured("the sentence encoder is not at hand", needed_for="what is new")
         texts = self._without_top_marks(self.comments)
@@ -284,6 +287,9 @@ class Texts:
         )
         if self.narrowing is None:  # else these are groups of some rows only
             keep_centres(folder, self.period.name, groups, earlier)
+        clauses = groups["examples"].explode().dropna().map(normalise)
+        praise = pd.Series(self.reader.sentiment(clauses.tolist())[:, 2] > 1 / 2, clauses.index)
+        groups["praise"] = praise.groupby(level=0).mean().reindex(groups.index).ge(1 / 2)
         return groups.assign(members=groups["members"].map(lambda places: texts.index[places]))
 
     @cached_property

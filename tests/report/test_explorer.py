@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from analytics import load_config, report
+from analytics.measures.estimate import SAID
 from analytics.publish.blocks import finding
-from analytics.report import actions, explorer, facts, labelling
+from analytics.report import actions, explorer, facts, labelling, last_time, tested, texts
 from analytics.report.new_themes import toml_of
 from analytics.report.progress import Progress
 from analytics.report.query import Query, recorded_as
@@ -138,6 +139,27 @@ def test_a_new_theme_opens_the_texts_that_name_it(demo_story):
     assert opened(call, demo_story).count == groups.loc[opened(call, demo_story).query.group, "n"]
     with pytest.raises(ValueError, match="group 'x' is not known"):
         report.explore(demo_story, group="x")
+
+
+def test_praise_in_texts_that_may_name_a_problem_is_no_new_problem(story, monkeypatch):
+    said = [["Many thanks to all of you", "Lovely people, brilliant service"], ["Strangers have my details", "Hacked!"]]
+    made = {"group": ["a", "b"], "examples": said, "members": [[0], [1]], "centre": [np.zeros(2)] * 2}
+    made |= {"p_value": [1e-9, 1e-9], "people": [50, 50]}
+    monkeypatch.setattr(texts, "find_new_themes", lambda *args, **options: pd.DataFrame(made))
+    assert story.new_themes["praise"].tolist() == [True, False]
+    monkeypatch.setattr(tested, "cut", lambda story: 0.05)
+    assert tested.new_themes(story)["group"].tolist() == ["b"]
+
+
+def test_what_was_said_last_time_of_a_theme_opens_its_texts(demo_story, monkeypatch):
+    theme = demo_story.problem_table.dropna(subset="value")["theme"].iloc[0]
+    figure = {"value": 0.9, "low": 0.85, "high": 0.95, "n": 400, "unit": "share", "source": SAID}
+    claim = {"key": f"problem:{theme}", "sentence": "So many.", "signal": None, "evidence": [figure]}
+    monkeypatch.setattr(last_time, "last_claims", lambda story: (1, [claim], {}))
+    listing = report.show_last_time(demo_story).blocks[-1]
+    (call,) = listing.data["opens"]
+    row = demo_story.problem_table.set_index("theme").loc[theme]
+    assert opened(call, demo_story).count == round(row["counted"] * len(demo_story.critical))
 
 
 def test_what_an_action_was_to_move_opens_the_texts_of_those_whom_it_touched(demo_story):

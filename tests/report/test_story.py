@@ -18,7 +18,7 @@ from analytics.publish.collect import refuse_unfounded
 from analytics.report import retest, tested
 from analytics.report.cutoff import EmptyPeriodError
 from analytics.report.story import load_story
-from analytics.report.words import coverage_sentence
+from analytics.report.words import coverage_sentence, name_blamed, name_thanked
 from analytics.tables.demo.simulate import write_demo
 from analytics.tables.schema import DataContractError
 
@@ -310,6 +310,7 @@ def test_a_whole_report_of_a_month_that_moved_is_published(story, leaving, monke
     ]
     assert {s.split("” ")[1].split()[0] for s in told} == {"rose", "fell"}
     refuse_unfounded(blocks, month.k, month.period)
+    assert not without_call(blocks, month)
 
 
 @pytest.mark.parametrize("name", ["who_answered", "what_they_perceive", "what_they_said", "promises_and_recovery"])
@@ -319,6 +320,20 @@ def test_an_analysts_notebook_passes_the_gates_and_says_how_many_people_stand_be
     drawn = [block for block in blocks if block["kind"] in ("table", "figure")]
     explained = ("what explains", "Cases ")
     assert drawn and all("people" in block or block["caption"].startswith(explained) for block in drawn)
+    assert not without_call(blocks, story)
+
+
+def without_call(blocks, story):
+    """Figures about what texts say, by their words, that name no call which opens the texts."""
+    names = {*name_blamed(story.themes).values(), *name_thanked(story.themes).values()}
+    lines = []
+    for block in blocks:
+        cells = [str(row[0]) for row in block.get("rows", ())]
+        line = " ".join([block.get("sentence") or block.get("caption") or "", *cells])
+        told = block["kind"] in ("finding", "table", "figure") and block.get("level") != "unknown"
+        if block["kind"] == "quotes" or (told and any(name in line for name in names)):
+            lines += [] if block.get("opens") else [line]
+    return lines
 
 
 def test_scores_that_moved_apart_in_one_claim_would_be_refused(story):
