@@ -9,7 +9,7 @@ import pytest
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import finding, tagged
 from analytics.report.page_one import TOLD, _rank, rank_stakes
-from analytics.report.section import Section, Stake, placed
+from analytics.report.section import Section, Stake, open_question, placed
 
 
 def stake(key, low, *, p=0.001, good=False, people=()):
@@ -82,6 +82,16 @@ def test_a_sentence_points_to_its_own_finding_or_else_to_its_section():
     assert placed([led], part)[0].data["places"] == ["problem-waiting", "problems"]
 
 
+def test_what_is_not_set_up_is_pointed_to_where_the_report_lists_it():
+    own = finding("Waiting hurts.", key="problem:waiting")
+    lack = open_question("Promises are not known.", needs="x").answer
+    part = replace(Section([lack, own], lack), place="promises")
+    assert [block.data["places"] for block in placed([lack, own], part)] == [
+        ["promises"], ["problem-waiting", "promises"],
+    ]  # fmt: skip
+    assert placed([lack], replace(part, blocks=[lack]))[0].data["places"] == ["unknowns"]
+
+
 @pytest.mark.parametrize(("weight", "first"), [(1, "waiting"), (10, "leaving")])
 def test_a_customer_who_leaves_counts_as_many_as_the_settings_say(weight, first):
     report = SimpleNamespace(leaver_counts_as=weight)
@@ -90,7 +100,7 @@ def test_a_customer_who_leaves_counts_as_many_as_the_settings_say(weight, first)
     parts = [Section([], each.finding, stakes=[each]) for each in (stake("waiting:long", 50, people="cd"), leaves)]
     told = _rank(story, parts, finding("No change is shown.", signal="no change", key="score:nps"))
     assert told[0].finding.data["key"].split(":")[0] == first
-    weights = {"waiting": "at least 50 a month unhappy", "leaving": "at least 20 a month leave"}
+    weights = {"waiting": "at least 50 more unhappy a month", "leaving": "at least 20 more leave a month"}
     assert told[0].finding.data["weight"] == weights[first], "as it is, however much a leaver counts"
 
 
