@@ -7,7 +7,7 @@ import math
 import re
 import tomllib
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from html import unescape
 from importlib.resources import files
@@ -21,11 +21,12 @@ BRAND = "brandname"
 
 LONGEST = 100_000  # characters; a longer "comment" is a pasted log or an attachment, not an answer
 SHORT = 3  # words; word lists alone decide only about longer texts. Also letters: a shorter single word is no language
-DOUBT, DOUBT_OF_UNKNOWN = 1.5, 4.0  # log odds in favour of English, where no word is a frequent one: misspelt words
 LETTERS = 0.7  # weight of log odds by letters, which are not independent of one another
 SUREST = 12.0  # log odds beyond which neither letters nor words count
-PLAIN, MOSTLY = 2.0, -2.5  # log odds by words that settle it, alone or beside mostly words of English customers
+PLAIN, MOSTLY = 4.0, -2.5  # log odds by words that settle it, alone or beside mostly words of English customers
+MISSPELT = 2.0  # log odds in favour of English where no word is a frequent one
 RANKS = 20_000  # words of a language whose frequency is known
+COMMON, CUSTOMERS = 300, 5000  # rank of listed words of a language known by few, and of words of English customers
 _UNSEEN = math.log(6 * RANKS)  # logarithm of the rank of any other word
 
 _QUOTES = dict.fromkeys(map(ord, "‘’‛`´ʼ′"), "'") | dict.fromkeys(map(ord, "“”„«»″"), '"') | {0x2026: "..."}
@@ -222,32 +223,22 @@ def _is_foreign(words: Sequence[str]) -> bool:
     english = sum(word in _customers_english() for word in sample)
     if english == len(sample):
         return False
-    if len(words) > SHORT:
-        foreign = max(sum(word in listed for word in sample) for listed in foreign_words().values())
-        accented = sum(not word.isascii() for word in sample)
-        if foreign > english and (foreign > 1 or not english):
-            return True
-        if english < len(sample) / 7 and (len(sample) >= 6 or 3 * accented >= len(sample)):
-            return True
+    accented = sum(not word.isascii() for word in sample)
+    if len(words) > SHORT and english < len(sample) / 7 and (len(sample) >= 6 or 3 * accented >= len(sample)):
+        return True
     odds = _odds_by_words(sample)
     if odds > (MOSTLY if 2 * english > len(sample) else PLAIN):
         return False
     unknown = all(word not in ranks for ranks in _log_ranks().values() for word in sample)
-    odds += LETTERS * _log_odds(dict(_identifier().rank(" ".join(sample))))
-    return odds + (DOUBT_OF_UNKNOWN if unknown else DOUBT) < 0
+    spelling = dict(_identifier().rank(" ".join(sample)))["en"]
+    odds += LETTERS * max(-SUREST, min(math.log((spelling + 1e-9) / (1 - spelling + 1e-9)), SUREST))
+    return odds + MISSPELT * unknown < 0
 
 
 def _odds_by_words(words: Sequence[str]) -> float:
-    """Log odds of English by how frequent each word is in each language, which Zipf's law says from its rank."""
-    likelihood = {code: -sum(ranks.get(word, _UNSEEN) for word in words) for code, ranks in _log_ranks().items()}
-    top = max(likelihood.values())
-    return _log_odds({code: math.exp(value - top) for code, value in likelihood.items()})
-
-
-def _log_odds(chances: Mapping[str, float]) -> float:
-    """Log odds of English among chances by language, no surer than the evidence of some words can be."""
-    english = chances["en"] / sum(chances.values())
-    return max(-SUREST, min(math.log(english + 1e-9) - math.log(1 - english + 1e-9), SUREST))
+    """Log odds of English against the likeliest other language by how frequent each word is, by Zipf's law."""
+    english, *others = (-sum(ranks.get(word, _UNSEEN) for word in words) for ranks in _log_ranks().values())
+    return max(-SUREST, min(english - max(others), SUREST))
 
 
 @cache
@@ -255,8 +246,9 @@ def _log_ranks() -> dict[str, dict[str, float]]:
     """Logarithm of the rank of each frequent word, by language; a customer's English words are frequent too."""
     lines = (line.split(": ") for line in data_text("frequent_words.txt").splitlines())
     ranks = {code: {w: math.log(10 + rank) for rank, w in enumerate(words.split())} for code, words in lines}
-    ranks["en"] = dict.fromkeys(_customers_english(), math.log(RANKS)) | ranks["en"]
-    return ranks
+    ranks["en"] = dict.fromkeys(_customers_english(), math.log(CUSTOMERS)) | ranks["en"]
+    few = (line.split(":") for line in data_text("languages.txt").splitlines())
+    return ranks | {code: dict.fromkeys(words.replace("'", "").split(), math.log(COMMON)) for code, words in few}
 
 
 @cache
@@ -265,7 +257,7 @@ def _identifier() -> "LanguageIdentifier":
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages([*_log_ranks()])
+    identifier.set_languages(["en", "de", "fr", "es", "nl", "pt", "it"])
     return identifier
 
 
@@ -288,16 +280,11 @@ def _customers_english() -> frozenset[str]:
 
 
 @cache
-def foreign_words() -> dict[str, frozenset[str]]:
-    """Return common words of other languages that are not English words, by language code."""
-    lines = (line.split(":") for line in data_text("languages.txt").splitlines())
-    return {code: frozenset(words.replace("'", "").split()) for code, words in lines}
-
-
-@cache
 def all_foreign() -> frozenset[str]:
-    """Return the words of all of these languages."""
-    return frozenset().union(*foreign_words().values())
+    """Return common words of other languages that are not frequent English ones."""
+    english, *others = _log_ranks().values()
+    common = {word for ranks in others for word, rank in ranks.items() if rank <= math.log(COMMON)}
+    return frozenset(common - english.keys())
 
 
 @cache
