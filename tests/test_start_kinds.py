@@ -288,7 +288,7 @@ def test_a_quarter_dates_answers_only_if_asked_and_is_no_group(tmp_path, cells):
     frame = pd.DataFrame({"id": IDS, "NPS": NPS, "comment": WORDS, "when": [cells[i % 2] for i in range(N)]})
     asked, _ = start(tmp_path, frame)
     assert len(asked) == 1
-    assert "Is its first day near enough?" in asked[0]
+    assert "which column dates the answers?" in asked[0]
     assert not any("extra" in file.read_text() for file in tmp_path.rglob("*_map.toml"))
 
 

@@ -17,7 +17,7 @@ from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES, Mapped, Rule, TableMap
 from analytics.tables.schema import FIELDS, Kind
 from analytics.tables.sources import Raw
-from analytics.tables.spelling import WORDS
+from analytics.tables.spelling import WORDS, filled_cells
 
 CHANCE = 0.01  # what would happen more rarely than this, were the map right, is doubted
 SLIP = 0.05  # share of values that may be slips of the keyboard
@@ -32,7 +32,7 @@ _GROUPS = {"1": "detractor", "2": "passive", "3": "promoter"}
 # The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone.
 _LEAST = {"nps": ((5, 0.15), (9, 0.08)), "csat": ((3, 0.1), (4, 0.08)), "ces": ((5, 0.1), (6, 0.05))}
 
-Role = Literal["nps", "csat", "ces", "comment", "id", "time", "category", "number", "constant", "empty"]
+Role = Literal["nps", "csat", "ces", "comment", "id", "time", "period", "category", "number", "constant", "empty"]
 
 
 @dataclass(frozen=True)
@@ -106,8 +106,7 @@ def profile_column(
     >>> profile.role, profile.low, profile.high
     ('nps', 0.0, 10.0)
     """
-    text = values.astype("str").str.strip()
-    text = text[text.notna() & text.ne("")]
+    text = filled_cells(values)
     distinct = int(text.nunique())
     words = [tidy(value) for value in text.unique()] if distinct <= LABELS else []
     cells = [label for value in words if (label := parse_label(value))]

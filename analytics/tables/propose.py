@@ -16,6 +16,7 @@ from analytics.tables.questions import Choice, Question
 from analytics.tables.schema import FIELDS, Field
 from analytics.tables.score_columns import HEADER, PROPOSED, READABLE, find_scores, reads_as, scale_words
 from analytics.tables.sources import Raw
+from analytics.tables.spelling import filled_cells
 from analytics.tables.times import SERIAL_RANGE, read_periods
 from analytics.tables.workbook import WORKBOOKS
 
@@ -84,7 +85,6 @@ def propose(raw: Raw) -> Draft:
                 line, question = find(profiles, lines)
                 lines |= line
                 questions += question
-            questions += _ask_periods(lines, columns)
         if "responded_at" in lines and lines["responded_at"].filled == 1:
             lines.pop("invited_at", None)  # an export of answers alone does not say who was asked
         section = {s.name: _rule_of(lines[s.name], columns, workbook) for s in FIELDS[table] if s.name in lines}
@@ -121,14 +121,13 @@ def _look_again(profile: ColumnProfile, values: pd.Series, workbook: bool) -> Co
     """A column that is more than its values show: stamps in another spelling, and few or short comments."""
     if profile.role not in ("id", "category", "comment", "constant", "number"):
         return profile
-    cells = values.astype("str").str.strip()
-    if read_periods(cells[cells.ne("")].dropna())[0]:
-        return replace(profile, role="time")
+    if period := read_periods(filled_cells(values))[0]:
+        return replace(profile, role="time" if period in ("week", "month") else "period")
     dated = HEADER["dated"].search(profile.header) is not None
     if profile.role == "number":
         counted = SERIAL_RANGE[0] <= profile.low <= profile.high <= SERIAL_RANGE[1]
         return replace(profile, role="time") if dated and (counted or reads_as(values, _STAMP, workbook)) else profile
-    spelt = cells.str.contains(r"\d\D+\d", na=False)
+    spelt = values.astype("str").str.contains(r"\d\D+\d", na=False)
     if (dated or spelt.mean() > READABLE) and reads_as(values, _STAMP, workbook):
         return replace(profile, role="time")
     if profile.role == "constant" or pole(profile.header):
@@ -172,25 +171,14 @@ def _find_date(
     if len(stamps) == 1 and not HEADER["undated"].search(stamps[0].question):
         return {"responded_at": stamps[0]}, []
     vague = [p for p in profiles if HEADER["period"].search(p.header) and p.role in ("category", "number", "constant")]
+    stamps += [p for p in profiles if p.role == "period"]
     named = ", ".join(repr(p.header) for p in [*stamps, *vague][:4])
     asks = f"which column dates the answers? There is {named}{'.' if stamps else ', which no day can be read from.'}"
-    choices = [Choice(f"{p.header!r}", ((("surveys", "responded_at"), p.header),)) for p in stamps[:4]]
+    first = ", by the first day of each quarter or half a year, for reports of quarters"
+    means = {p.header: f"{p.header!r}{first if p.role == 'period' else ''}" for p in stamps[:4]}
+    choices = [Choice(text, ((("surveys", "responded_at"), header),)) for header, text in means.items()]
     none = Choice("none of them: report the whole file", ())
     return {}, [Question(DATE, asks, (*choices, none), proposed=True)] if stamps or vague else []
-
-
-def _ask_periods(lines: Mapping[str, ColumnProfile], columns: Mapping[str, pd.Series]) -> list[Question]:
-    """The question whether the first day may stand for a quarter or half a year, in which a report sees months."""
-    asked = []
-    for name, p in lines.items():
-        cells = columns[p.header].astype("str").str.strip()
-        kind, _ = read_periods(cells[cells.ne("")].drop_duplicates().dropna()) if p.role == "time" else ("", cells)
-        if kind in ("quarter", "half"):
-            asks = f"{p.header!r} names a {kind} of a year and no day. Is its first day near enough?"
-            keep = Choice('yes: it serves reports with frequency = "quarter", not of months', ())
-            away = Choice("no: leave it out, and report the whole file", ((("surveys", name), None),))
-            asked.append(Question(DATE, asks, (keep, away), proposed=True))
-    return asked
 
 
 def _ask_rows(profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series]) -> list[Question]:

@@ -17,7 +17,7 @@ from analytics.tables.maps import SCALES
 from analytics.tables.meaning import ColumnProfile, are_means, asked_for
 from analytics.tables.questions import Choice, Question
 from analytics.tables.schema import FIELDS, Field
-from analytics.tables.spelling import WORDS, Reading
+from analytics.tables.spelling import WORDS, Reading, filled_cells
 
 MAPS = Path(__file__).parents[1] / "maps"  # a link to data/maps in a checkout, a folder of its own once installed
 SCORE = "surveys, score"  # the place of a question which column is the score
@@ -73,8 +73,7 @@ def find_scores(
 
 def _begin_with_numbers(profile: ColumnProfile, values: pd.Series) -> tuple[ColumnProfile, Question | None]:
     """A column of words as one of numbers where each cell begins with one: '9 - Great'; a question where some do."""
-    cells = values.astype("str").str.strip()
-    codes = pd.to_numeric(cells[cells.ne("")].str.extract(_FIRST)[0])
+    codes = pd.to_numeric(filled_cells(values).str.extract(_FIRST)[0])
     share = float(codes.notna().mean())
     if share >= READABLE:
         return replace(profile, role="number", numbers=share, low=codes.min(), high=codes.max(), whole=True), None
@@ -87,7 +86,7 @@ def _begin_with_numbers(profile: ColumnProfile, values: pd.Series) -> tuple[Colu
 
 def reads_as(values: pd.Series, spec: Field, workbook: bool = False) -> bool:
     """Whether nearly all filled values of a column read as a field asks, or could be read in two ways."""
-    filled = values[values.astype("str").str.strip().fillna("").ne("")].iloc[:1000]
+    filled = values[filled_cells(values).index].iloc[:1000]
     try:
         read = convert(filled, spec, Reading("UTC", "UTC", workbook=workbook))
     except ValueError:
@@ -97,7 +96,7 @@ def reads_as(values: pd.Series, spec: Field, workbook: bool = False) -> bool:
 
 def scale_words(values: pd.Series) -> dict[str, float]:
     """Numbers of a scale of satisfaction in words, where every answer is one of those that the generic map knows."""
-    words = [str(w).strip() for w in values.dropna().unique()[:MOST_VALUES] if str(w).strip()]
+    words = list(filled_cells(values).unique()[:MOST_VALUES])
     fits = 1 < len(words) <= len(_known_words()) and all(word.casefold() in _known_words() for word in words)
     return {word: _known_words()[word.casefold()] for word in words} if fits else {}
 
@@ -149,7 +148,7 @@ def _spanned(profile: ColumnProfile) -> str:
 
 def _is_worded(values: pd.Series, named: bool) -> bool:
     """Whether a column is a scale in words or faces: a few answers, good and bad ones where it is not called so."""
-    words = values.dropna().astype("str").str.strip().loc[lambda s: s.ne("")].unique()
+    words = filled_cells(values).unique()
     poles = [pole(str(w)) for w in words] if 2 <= len(words) <= MOST_WORDS else []
     lone = all(w.isalpha() or re.fullmatch(FACES, w) for w in words) and {*poles} >= {1, -1}
     return sum(map(bool, poles)) > len(poles) / 2 and (named or lone)
@@ -185,8 +184,7 @@ def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -
     mapped
         The score that the map takes it for, which it may be whatever its range.
     """
-    cells = pd.Series(values.dropna().astype("str").map(tidy).unique(), dtype="str")
-    cells = cells[cells.ne("")]
+    cells = pd.Series(filled_cells(values).map(tidy).unique(), dtype="str")
     labels = cells.map(parse_label)
     coded = pd.Series([label.code if label else None for label in labels], cells.index, dtype="float64")
     codes = pd.to_numeric(cells, errors="coerce").fillna(coded)
@@ -211,7 +209,7 @@ def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -
 
 def _by_pole(header: str, values: pd.Series) -> list[Choice]:
     """What two or three words or faces are as a score, where each is good, bad or neither and no two are alike."""
-    words = [str(word).strip() for word in values.dropna().unique() if str(word).strip()]
+    words = filled_cells(values).unique()
     numbers = {word: 3 + 2 * pole(word) for word in sorted(words, key=pole)}
     if not 1 < len(words) == len({*numbers.values()}) or not {1, 5} <= {*numbers.values()}:
         return []

@@ -56,6 +56,12 @@ def as_text(cells: pd.Series) -> pd.Series:
     return cells.astype("str").str.strip()
 
 
+def filled_cells(cells: pd.Series) -> pd.Series:
+    """Cells that hold something, as text without surrounding space."""
+    text = cells.astype("str").str.strip()
+    return text[text.notna() & text.ne("")]
+
+
 def is_one_of(text: pd.Series, words: Collection[str]) -> pd.Series:
     """Whether a text is one of some short words, in capitals or not."""
     return text.str.lower().isin(words)

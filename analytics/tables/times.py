@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import numpy as np
 import pandas as pd
 
+from analytics.tables.periods import parse_period
 from analytics.tables.spelling import NO_VALUE, WORDS, Reading, as_text, fold, invert, is_one_of, unify
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
@@ -92,24 +93,27 @@ def read_periods(cells: pd.Series) -> tuple[str, pd.Series]:
     >>> kind, days.dt.strftime("%d %B").tolist()
     ('quarter', ['01 January', '01 July'])
     """
-    first = unify(cells.iloc[:1])
-    for kind, patterns in WORDS["periods"].items() if len(cells) else ():
-        if not any(first.str.fullmatch(p, case=False).all() for p in patterns):
+    for kind, patterns in WORDS["periods"].items():
+        if not any(unify(cells.iloc[:1]).str.fullmatch(pattern, case=False).any() for pattern in patterns):
             continue
         text, parts = unify(cells), pd.DataFrame(columns=["year", "n", "name"], index=cells.index, dtype="str")
         for pattern in patterns:
             parts = parts.fillna(text.str.extract(f"(?i)^{pattern}$").reindex(columns=parts.columns))
-        if kind == "week":
-            named = parts["year"] + parts["n"].str.zfill(2) + "1"
-            days = pd.to_datetime(named, format="%G%V%u", errors="coerce")
-        else:
-            n = pd.to_numeric(parts["n"]).fillna(parts["name"].map(_month, na_action="ignore").astype("float64"))
-            month = (n - 1) * {"month": 1, "quarter": 3, "half": 6}[kind] + 1
-            dates = pd.DataFrame({"year": pd.to_numeric(parts["year"]), "month": month, "day": 1})
-            days = pd.to_datetime(dates, errors="coerce")
-        if days.notna().all():
-            return kind, days
+        n = pd.to_numeric(parts["n"]).fillna(parts["name"].map(_month, na_action="ignore").astype("float64"))
+        days = pd.to_datetime([_first_day(kind, *named) for named in zip(parts["year"], n, strict=True)])
+        if not days.hasnans:
+            return kind, pd.Series(days, cells.index)
     return "", cells[:0]
+
+
+@cache
+def _first_day(kind: str, year: str, n: float) -> pd.Timestamp | None:
+    """The first day of a period by its number in the year; None where it names none."""
+    names = {"week": f"W{n:02.0f}", "month": f"{n:02.0f}", "quarter": f"Q{n:.0f}", "half": f"Q{2 * n - 1:.0f}"}
+    try:
+        return parse_period(f"{year}-{names[kind]}").start
+    except ValueError:
+        return None
 
 
 def _localise(naive: pd.Series, zone: str) -> tuple[pd.Series, np.ndarray]:
