@@ -22,7 +22,7 @@ BRAND = "brandname"
 LONGEST = 100_000  # characters; a longer "comment" is a pasted log or an attachment, not an answer
 SHORT = 3  # words; word lists alone decide only about longer texts. Also letters: a shorter single word is no language
 LETTERS = 0.7  # weight of log odds by letters, which are not independent of one another
-SUREST = 12.0  # log odds beyond which neither letters nor words count
+LEAST = 1e-5  # chance that letters leave any language
 PLAIN, MOSTLY = 4.0, -2.5  # log odds by words that settle it, alone or beside mostly words of English customers
 MISSPELT = 2.0  # log odds in favour of English where no word is a frequent one
 RANKS = 20_000  # words of a language whose frequency is known
@@ -217,7 +217,7 @@ def _reason_slow(plain: str, lower: str) -> str:
 
 def _is_foreign(words: Sequence[str]) -> bool:
     """Whether words are another language's: by lists and accents, and else by their odds."""
-    sample = [word for word in words[:400] if word not in _companies() and (len(word) > 1 or not word.isascii())]
+    sample = [word for word in words[:400] if len(word) > 1 or not word.isascii()]
     if not sample or (len(words) == 1 and len(words[0]) <= SHORT and words[0].isascii()):
         return False
     english = sum(word in _customers_english() for word in sample)
@@ -231,14 +231,14 @@ def _is_foreign(words: Sequence[str]) -> bool:
         return False
     unknown = all(word not in ranks for ranks in _log_ranks().values() for word in sample)
     spelling = dict(_identifier().rank(" ".join(sample)))["en"]
-    odds += LETTERS * max(-SUREST, min(math.log((spelling + 1e-9) / (1 - spelling + 1e-9)), SUREST))
+    odds += LETTERS * math.log((spelling + LEAST) / (1 - spelling + LEAST))
     return odds + MISSPELT * unknown < 0
 
 
 def _odds_by_words(words: Sequence[str]) -> float:
     """Log odds of English against the likeliest other language by how frequent each word is, by Zipf's law."""
     english, *others = (-sum(ranks.get(word, _UNSEEN) for word in words) for ranks in _log_ranks().values())
-    return max(-SUREST, min(english - max(others), SUREST))
+    return english - max(others)
 
 
 @cache
@@ -259,12 +259,6 @@ def _identifier() -> "LanguageIdentifier":
     identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
     identifier.set_languages(["en", "de", "fr", "es", "nl", "pt", "it"])
     return identifier
-
-
-@cache
-def _companies() -> frozenset[str]:
-    """Words of companies' names, which belong to no language."""
-    return frozenset(data_text("companies.txt").lower().split())
 
 
 @cache
