@@ -268,15 +268,16 @@ def demo(
     seed: Annotated[int, typer.Option(help="Same seed, same bytes.")] = 0,
     months: Annotated[int, typer.Option(min=3, max=120)] = 24,
     customers: Annotated[int, typer.Option(min=1_000)] = 20_000,
+    read: Annotated[int, typer.Option(min=0, help="Texts that people have read; 0: what a report says then.")] = 150,
 ) -> None:
     """Generate the demo operation: a broadband company whose truths are known, to try everything on."""
     from analytics.tables.demo.simulate import write_demo
     from analytics.text.demo_readings import write_readings
 
     with err.status("Simulating the operation …"):
-        write_readings(folder, write_demo(folder, seed=seed, months=months, customers=customers))
+        write_readings(folder, write_demo(folder, seed=seed, months=months, customers=customers), read)
     out.print(
-        f"{folder}: contacts, surveys, complaints, customers; readings.csv: 150 of their texts as a reader labelled "
+        f"{folder}: contacts, surveys, complaints, customers; readings.csv: {read} of their texts as a reader labelled "
         "them; what is true of them in truth.json"
     )
 

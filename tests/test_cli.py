@@ -185,6 +185,12 @@ def test_demo_writes_four_tables_and_their_truth(perception, root):
     } <= {path.name for path in (root / "small").iterdir()}
 
 
+def test_a_demo_that_nobody_has_read_has_no_readings(perception, root):
+    code, out, _ = perception("demo", "--folder", "unread", "--months", "3", "--customers", "1000", "--read", "0")
+    assert code == 0 and "readings.csv: 0 of their texts" in out
+    assert len((root / "unread" / "readings.csv").read_text().splitlines()) == 1  # the heading alone
+
+
 def test_demo_on_a_place_that_is_no_folder_says_so(perception, root):
     code, _, err = perception("demo", "--folder", "answers.csv", "--months", "3", "--customers", "1000")
     assert code == 3

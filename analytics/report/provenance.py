@@ -9,6 +9,7 @@ from analytics.report.section import Section
 from analytics.report.story import Story
 from analytics.report.words import CUT_WORDS, say, table_of
 from analytics.tables.schema import NotMeasured
+from analytics.text.adapt import FEWEST
 from analytics.text.own_model import FEWEST_READINGS
 from analytics.text.thread import count_cuts
 
@@ -22,6 +23,11 @@ def show_provenance(story: Story) -> Section:
         model = story.own_model
         speaker = say("provenance.own_model", x=model, **facts) if model else say("provenance.shipped_model", **facts)
         parts.append(blocks.prose(speaker))
+    elif trial := story.mood_trial:
+        verdict = (
+            "shipped" if not trial.better else "unread" if trial.read < FEWEST else "set" if trial.speaks else "other"
+        )
+        parts.append(blocks.prose(say(f"provenance.mood_{verdict}", x=trial, needed=FEWEST)))
     if story.narrowing:
         where, counts = story.narrowing.rows.where, story.narrowing.counts
         parts.append(table_of("where", counts, n=int(counts["kept"].sum()), people=blocks.RECORDS, where=where))

@@ -150,12 +150,12 @@ def side_of(story: Story, side: str) -> Story:
     NotMeasured
         If nothing lies in the period.
     """
-    if re.search(r"[=<>]|\bin\b", side):
-        return narrow_story(story, side)
     try:
-        return story_at(story, side)
+        other = narrow_story(story, side) if re.search(r"[=<>]|\bin\b", side) else story_at(story, side)
     except EmptyPeriodError as empty:
         raise NotMeasured(str(empty), needed_for="a comparison") from None
+    other.__dict__["mood_trial"] = story.mood_trial  # both sides are read alike
+    return other
 
 
 def _figures(side: Story) -> dict[str, _Figure]:

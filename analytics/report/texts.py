@@ -22,9 +22,10 @@ from analytics.report.score import Score, asked_scores
 from analytics.report.where import Narrowing
 from analytics.tables.periods import Period, period_of
 from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
+from analytics.text.adapt import AdaptationRefused, MoodTrial, name_classes, try_scores
 from analytics.text.clean import normalise
 from analytics.text.comments import collect_comments, complained_about, find_names, redact_comments, score_comments
-from analytics.text.linear import CLASSES
+from analytics.text.linear import CLASSES, PROBABILITIES
 from analytics.text.new_themes import GROUPS, find_new_themes, keep_centres, read_centres
 from analytics.text.own_model import FEWEST_READINGS, OwnModel, load_own_model
 from analytics.text.own_themes import ThemeList, fit_themes
@@ -35,6 +36,7 @@ from analytics.text.sentiment import accurate_is_at_hand
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 MONTH = pd.Timedelta(days=365.25 / 12)
+MOOD_SCORES = ("nps", "csat")  # that may teach the mood of what stands beside them; ease is another matter
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 
 
@@ -149,8 +151,8 @@ class Texts:
         return load_own_model(self.config.text, find_names(self.whole), patterns)
 
     @cached_property
-    def comments(self) -> pd.DataFrame:
-        """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
+    def _scored(self) -> pd.DataFrame:
+        """As `comments`, the mood as the model says."""
         text = self.config.text
         model = self.own_model or ("auto" if text.own else text.model)
         options: dict[str, Any] = {"model": model, "accurate_limit": text.accurate_limit, "cache": self._pages}
@@ -158,6 +160,38 @@ class Texts:
         brands = self.config.organisation.brands
         scores = score_comments(self._texts, self._history_tables, brands=brands, **options)
         return self._texts.assign(text=self._texts["redacted"]).drop(columns="redacted").join(scores)
+
+    @cached_property
+    def mood_trial(self) -> MoodTrial | None:
+        """Whether the organisation's own scores set the mood of its texts better; None where too few score texts."""
+        surveys, first = self.tables.surveys, self.config.report.score
+        asked = [name for name in MOOD_SCORES if surveys is not None and name in surveys]
+        if surveys is None or not asked or not self.has_texts or self.own_model:
+            return None
+        column = first if first in asked else asked[0]
+        scored = self._scored[self._scored["sentiment"].ne("unknown")]
+        given = surveys.drop_duplicates("response_id").set_index("response_id")[column]
+        ratings = scored["comment_id"].map(given).where(scored["source"].eq("surveys"))
+        read = self.readings[list(CLASSES)].reindex(scored.index).dropna()
+        try:
+            return try_scores(scored.assign(text=self._texts["text"]), ratings, column, read.idxmax(axis=1))
+        except AdaptationRefused:
+            return None
+
+    @cached_property
+    def comments(self) -> pd.DataFrame:
+        """Scored customer texts of the history, with their `period`; redacted and kept for the report's own period."""
+        trial, scored = self.mood_trial, self._scored
+        if not (trial and trial.speaks):
+            return scored
+        read = scored[scored["sentiment"].ne("unknown")]
+        mapped = trial.probabilities(read.assign(text=self._texts["text"]))
+        moods = pd.DataFrame(mapped, read.index, PROBABILITIES)
+        moods["valence"] = mapped[:, 2] - mapped[:, 0]
+        moods["sentiment"], moods["model"] = name_classes(mapped), read["model"] + "+scores"
+        scored = scored.copy()
+        scored.loc[read.index, [*moods]] = moods
+        return scored
 
     @cached_property
     def comments_recent(self) -> pd.DataFrame:
@@ -244,9 +278,10 @@ class Texts:
         critical = self._without_top_marks(past)
         marked = not texts.index.isin(critical.index).all()
         past, model = (past, self.sentiment_model) if marked else (critical, self.theme_model)
+        own = self.own_model or (self.mood_trial and self.mood_trial.speaks)
 
         def share(label: str) -> CheckedShare:
-            speaker: Speaker = "own" if self.own_model and label in CLASSES else model
+            speaker: Speaker = "own" if own and label in CLASSES else model
             return check_share(label, texts, past, self.readings, speaker, self.confidence)
 
         return {label: share(label) for label in labels}

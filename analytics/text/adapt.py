@@ -1,7 +1,8 @@
-"""What every sentiment model can do, and learning an organisation's own language from comments that came with a score.
+"""What every sentiment model can do, and what comments that came with a score teach about an organisation's language.
 
 Holds the base of the sentiment models, the reading of scales, the honest comparison of an adapted model with the
-shipped one, and the adapted model itself. The shipped models are ``fast`` and ``accurate``.
+shipped one, the adapted model itself, and the trial of a report's scores. The shipped models are ``fast`` and
+``accurate``.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.text.clean import mask_brands, normalise, reason_to_abstain
-from analytics.text.linear import CLASSES, FOLDS, Head, fit_classes, logs, softmax, split_folds
+from analytics.text.linear import CLASSES, FOLDS, PROBABILITIES, Head, fit_classes, logs, softmax, split_folds
 from analytics.text.thread import read_own_words
 
 # scale -> (lowest, highest, most that is negative, least that is positive)
@@ -237,12 +238,16 @@ def _usable(
     readable = [not reason for reason in reasons]
     frame["plain"] = [mask_brands(text, ()) for text in plain]
     frame = frame[readable].reset_index(drop=True)
-    if (n := len(frame)) < FEWEST:
+    _refuse_few(frame["label"])
+    return frame
+
+
+def _refuse_few(labels: pd.Series) -> None:
+    if (n := len(labels)) < FEWEST:
         raise AdaptationRefused(f"{n} rated comments that can be read: at least {FEWEST} are needed to learn from.")
     for name in CLASSES[::2]:
-        if (n := frame["label"].eq(name).sum()) < FEWEST_OF_CLASS:
+        if (n := labels.eq(name).sum()) < FEWEST_OF_CLASS:
             raise AdaptationRefused(f"{n} {name} comments: at least {FEWEST_OF_CLASS} are needed to learn from.")
-    return frame
 
 
 def _folds(codes: np.ndarray, frame: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -261,11 +266,116 @@ def _folds(codes: np.ndarray, frame: pd.DataFrame) -> Iterator[tuple[np.ndarray,
     return split_folds(codes, groups)
 
 
+@dataclass(frozen=True)
+class MoodTrial:
+    """Whether scores beside comments set the shipped probabilities of mood better, and readers of the texts agree.
+
+    A score tells more and less than the words beside it: whoever writes "not solved yet" may give a 5. So the map that
+    tells scores best speaks only where it also agrees with people who read the texts at least as often.
+
+    Parameters
+    ----------
+    heads
+        Of each fold of people, the map from probabilities that no score of theirs taught.
+    scored
+        Comments with a score.
+    better
+        Whether the maps tell scores of people held out better (`SentimentModel.adapt`).
+    read, agreeing, shipped_agreeing
+        Texts whose mood people read, and on how many of them the maps and the shipped model say the same.
+    """
+
+    heads: tuple[Head, ...]
+    scored: int
+    better: bool
+    read: int = 0
+    agreeing: int = 0
+    shipped_agreeing: int = 0
+
+    @property
+    def speaks(self) -> bool:
+        """Whether the maps, not the shipped probabilities, are to be used."""
+        return self.better and self.read >= FEWEST and self.agreeing >= self.shipped_agreeing
+
+    def probabilities(self, comments: pd.DataFrame) -> np.ndarray:
+        """Probabilities of the classes, shape (n, 3), by the columns `PROBABILITIES`, customer_id and text."""
+        odds, folds = _odds(comments), _writers(comments) % FOLDS
+        each = np.stack([softmax(head.scores(odds)) for head in self.heads])
+        return np.asarray(each[folds, np.arange(len(folds))])
+
+
+def try_scores(comments: pd.DataFrame, ratings: pd.Series, scale: str, moods: pd.Series) -> MoodTrial:
+    """Fit a map from shipped probabilities to scores, a fold of people left out at a time, and judge it.
+
+    Parameters
+    ----------
+    comments
+        `PROBABILITIES` (0 to 1, no missing ones), customer_id (missing for those who are not named) and text.
+    ratings
+        The score beside each comment, missing where there is none; same index.
+    scale
+        See `rate_sentiment`.
+    moods
+        'negative', 'neutral' or 'positive' as people read some of them, by the same index.
+
+    Raises
+    ------
+    AdaptationRefused
+        If fewer than 50 comments have a score, or fewer than 10 a bad or a good one.
+
+    References
+    ----------
+    Kull et al. (2019), Beyond temperature scaling: well-calibrated multi-class probabilities with Dirichlet
+    calibration, NeurIPS.
+    """
+    labels = pd.Series(rate_sentiment(ratings, scale), comments.index)
+    _refuse_few(labels[labels.ne("")])
+    rated = labels.ne("").to_numpy()
+    codes, writers, odds = labels[rated].map(CLASSES.index).to_numpy(), _writers(comments), _odds(comments)
+    folds, heads, shares = writers[rated] % FOLDS, [], np.empty((FOLDS, len(CLASSES)))
+    for fold in range(FOLDS):
+        others = folds != fold
+        heads.append(fit_classes(odds[rated][others], codes[others], len(CLASSES)))
+        shares[fold] = np.bincount(codes[others], minlength=len(CLASSES)) / others.sum()
+    trial = MoodTrial(tuple(heads), int(rated.sum()), better=False)
+    mapped, shipped = trial.probabilities(comments), comments[PROBABILITIES].to_numpy()
+    rows = np.arange(len(codes))
+    every = (mapped[rated], shipped[rated], shares[folds])
+    losses = pd.DataFrame({i: -logs(each[rows, codes], 1e-6) for i, each in enumerate(every)})
+    by_person = losses.groupby(writers[rated]).mean()
+    better = all(_beats(by_person[0], by_person[other]) for other in (1, 2))
+    said = comments.index.get_indexer(moods.index)
+    agreeing = [int((name_classes(each[said]) == moods.to_numpy()).sum()) for each in (mapped, shipped)]
+    return MoodTrial(trial.heads, trial.scored, better, len(moods), *agreeing)
+
+
+def name_classes(probabilities: np.ndarray) -> np.ndarray:
+    """The likeliest class of each row, to six digits."""
+    return np.asarray(np.array(CLASSES)[probabilities.round(6).argmax(axis=1)])
+
+
+def _odds(comments: pd.DataFrame) -> np.ndarray:
+    """Log odds of negative and of positive against neutral."""
+    scores = logs(comments[PROBABILITIES].to_numpy(), 1e-4)
+    return np.asarray(scores[:, [0, 2]] - scores[:, [1]])
+
+
+def _writers(comments: pd.DataFrame) -> np.ndarray:
+    """A number for whoever wrote each comment, the same in every table; a text of nobody known is by itself."""
+    names = comments["customer_id"].astype(object).where(comments["customer_id"].notna(), comments["text"])
+    return np.asarray(pd.util.hash_pandas_object(names.astype("str"), index=False))
+
+
+def _beats(losses: Any, others: Any) -> bool:  # noqa: ANN401
+    """Whether held-out losses are lower than others of the same rows, beyond chance."""
+    gain = others - losses
+    return bool(gain.mean() > NEEDED_GAIN * gain.std(ddof=1) / np.sqrt(len(gain)))
+
+
 def _refuse_unless_better(adapted: np.ndarray, shipped: np.ndarray, shares: np.ndarray) -> None:
     for other, name in ((shares, "giving every comment the shares of the ratings"), (shipped, "the shipped model")):
-        gain = other - adapted
-        if gain.mean() <= NEEDED_GAIN * gain.std(ddof=1) / np.sqrt(len(gain)):
+        if not _beats(adapted, other):
             raise AdaptationRefused(
-                f"on {len(gain)} held-out comments the adapted model does not clearly beat {name}: log loss"
+                f"on {len(other)} held-out comments the adapted model does not clearly beat {name}: log loss"
                 f" {adapted.mean():.3f} against {other.mean():.3f}. The shipped model stays."
             )

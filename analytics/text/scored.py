@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import pandas as pd
 
+from analytics.text.adapt import name_classes
 from analytics.text.clean import LONGEST, mask_brands, normalise, reason_to_abstain
 from analytics.text.linear import CLASSES, MODELS, PROBABILITIES
 from analytics.text.pages import Pages, Part, key_of
@@ -349,7 +350,7 @@ def _frame(
     reasons: list[str], probabilities: np.ndarray, intent: np.ndarray, themes: pd.Series, version: str
 ) -> pd.DataFrame:
     scored = ~np.isnan(probabilities[:, 0])
-    label = np.array([*CLASSES, "unknown"])[np.where(scored, np.nan_to_num(probabilities).round(6).argmax(axis=1), 3)]
+    label = np.where(scored, name_classes(np.nan_to_num(probabilities)), "unknown")
     frame = pd.DataFrame({"sentiment": label, "reason": pd.Series(reasons, dtype="str")})
     frame["valence"] = probabilities[:, 2] - probabilities[:, 0]
     frame[PROBABILITIES] = probabilities

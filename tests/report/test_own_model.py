@@ -80,3 +80,47 @@ def test_readings_elsewhere_say_nothing_of_ones_own_errors(organisation):
     story = organisation(200)
     story.__dict__["readings"] = story.readings.iloc[:0]
     assert story.shares_of(["negative"], story.written)["negative"].method == "not known"
+
+
+PLAIN = ["It arrived on day {}", "I came by bus number {}"]  # neutral by the shipped model, praise in this house
+
+
+@pytest.fixture
+def scored(tmp_path):
+    """300 comments with a score beside them; of what kind readers take the plain ones for is the test's."""
+    words = [(BAD if i % 2 else PLAIN)[i // 2 % 2].format(i) for i in range(300)]
+    at = pd.Timestamp("2026-10-10", tz="UTC")
+    surveys = pd.DataFrame({"response_id": [f"r{i}" for i in range(300)], "comment": words, "csat": [5.0, 1.0] * 150})
+    tables = Tables(surveys=surveys.assign(customer_id=surveys["response_id"], invited_at=at, responded_at=at))
+    text = {"model": "fast", "readings": "read.csv"}
+    config = Config(organisation={"name": "Acme"}, sources={"surveys": {"path": "x"}}, text=text, root=tmp_path)
+
+    def read(count, plain):
+        pool = draw_pool(tables, parse_period("2026-10").localise("UTC")).head(count)
+        moods = ["negative" if "late" in text or "Waited" in text else plain for text in pool["text"]]
+        pairs = zip(pool["text_hash"], moods, strict=True)
+        rows = [_row(key, Reading(mood), "Ann", "2026-10", RANDOM, list_themes(config)) for key, mood in pairs]
+        LabelStore(tmp_path / "read.csv").add(*rows)
+        return Story(config, parse_period("2026-10").localise("UTC"), tables, ReadLog())
+
+    return read
+
+
+def test_scores_set_the_mood_of_texts_where_those_who_read_them_agree_and_the_report_says_so(scored):
+    story = scored(100, "positive")
+    plain = story.comments["text"].str.contains("arrived|bus")
+    assert story.comments["sentiment"].eq("positive").equals(plain)
+    assert story.comments["model"].str.endswith("+scores").all() and story.sentiment_model == "fast"
+    assert (
+        story.comments["valence"]
+        .round(9)
+        .equals((story.comments["p_positive"] - story.comments["p_negative"]).round(9))
+    )
+    assert "as set by your 300 scores" in provenance(story) and "takes 100 of 100 texts" in provenance(story)
+    assert story.shares_of(["positive"], story.written)["positive"].method == "read"
+
+
+def test_scores_do_not_set_the_mood_against_readers_or_without_them(scored):
+    assert "known once 50 texts drawn at random are read" in provenance(scored(0, ""))
+    story = scored(100, "neutral")
+    assert "so the shipped one speaks" in provenance(story) and not story.comments["model"].str.endswith("scores").any()

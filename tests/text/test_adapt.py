@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.text.adapt import AdaptationRefused, rate_sentiment
+from analytics.text.adapt import AdaptationRefused, rate_sentiment, try_scores
+from analytics.text.linear import CLASSES, PROBABILITIES, softmax
 from analytics.text.scored import score_texts
 from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
 
@@ -105,3 +106,61 @@ def test_random_tickets_teach_nothing(datasets: Path) -> None:
     )
     with pytest.raises(AdaptationRefused):
         fast().adapt(tickets["Ticket Description"], tickets["Customer Satisfaction Rating"])
+
+
+def _organisation(seed: int, n: int = 300, shift: float = 0.0) -> tuple[pd.DataFrame, pd.Series]:
+    """Comments, the moods they are written in, and a model that takes them for better than they are by `shift`."""
+    rng = np.random.default_rng(seed)
+    mood = rng.choice(3, n, p=[0.4, 0.2, 0.4])
+    odds = 3.0 * np.eye(3)[mood] + rng.normal(0, 1, (n, 3)) + [0, 0, shift]
+    comments = pd.DataFrame(softmax(odds), columns=PROBABILITIES, index=range(1000, 1000 + n))
+    comments["customer_id"] = [f"c{i // 2}" if i % 3 else None for i in range(n)]
+    comments["text"] = [f"text {i}" for i in range(n)]
+    return comments, pd.Series(np.array(CLASSES)[mood], comments.index)
+
+
+def _scores(moods: pd.Series) -> pd.Series:
+    return moods.map({"negative": 1.0, "neutral": 3.0, "positive": 5.0})
+
+
+def test_scores_that_have_nothing_to_do_with_the_words_are_told_apart() -> None:
+    better = []
+    for seed in range(40):
+        comments, moods = _organisation(seed)
+        shuffled = pd.Series(np.random.default_rng(seed).permutation(_scores(moods)), comments.index)
+        better.append(try_scores(comments, shuffled, "csat", moods[:100]).better)
+    assert np.mean(better) <= 0.05
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_set_the_mood_where_readers_agree_with_what_they_teach(seed: int) -> None:
+    comments, moods = _organisation(seed, shift=2.0)
+    trial = try_scores(comments, _scores(moods).mask(np.arange(300) % 4 == 0), "csat", moods[:120])
+    assert (trial.scored, trial.read, trial.better, trial.speaks) == (225, 120, True, True)
+    assert trial.agreeing > trial.shipped_agreeing + 5
+    right = np.array(CLASSES)[trial.probabilities(comments).argmax(axis=1)] == moods
+    assert right.mean() > (comments[PROBABILITIES].to_numpy().argmax(axis=1) == moods.map(CLASSES.index)).mean() + 0.05
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_that_are_not_the_mood_of_the_words_do_not_set_it(seed: int) -> None:
+    comments, moods = _organisation(seed)
+    kind = moods.map({"negative": 3.0, "neutral": 5.0, "positive": 5.0})  # nobody here gives less than 3
+    harsh = kind.mask(moods.eq("negative") & (np.arange(300) % 3 == 0), 1.0)
+    trial = try_scores(comments, harsh, "csat", moods[:120])
+    assert trial.better and trial.agreeing < trial.shipped_agreeing and not trial.speaks
+    assert not try_scores(comments, harsh, "csat", moods[:0]).speaks  # nor where nobody has read
+
+
+def test_nobody_s_own_score_sets_the_mood_of_their_words() -> None:
+    comments, moods = _organisation(0, shift=2.0)
+    scores = _scores(moods)
+    own = comments["customer_id"].eq("c5")
+    changed = scores.mask(own, 6 - scores)
+    before, after = (try_scores(comments, each, "csat", moods).probabilities(comments) for each in (scores, changed))
+    np.testing.assert_array_equal(before[own], after[own])
+    assert np.abs(before - after).max() > 0
+    turned = try_scores(comments[::-1], scores[::-1], "csat", moods).probabilities(comments)
+    np.testing.assert_allclose(turned, before, atol=1e-3)  # whatever the order of rows
+    with pytest.raises(AdaptationRefused, match="49 rated comments"):
+        try_scores(comments, scores.where(np.arange(300) < 49), "csat", moods)
