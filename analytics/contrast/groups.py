@@ -19,8 +19,6 @@ from analytics.tables.schema import require
 PERCEIVED: dict[str, tuple[str, Callable[..., Estimate]]] = {  # column: what it says, its measure
     "csat": ("satisfied customers", top_box_share), "nps": ("net promoter score", net_promoter_score),
     "ces": ("ease score", customer_effort), "disputed": ("answers disputed", share),
-    "confirmed": ("cases that customers confirmed", share),
-    "confirmed_fixed": ("complaints that customers say are fixed", share),
 }  # fmt: skip
 PERCEPTIONS = ("csat", "nps", "ces")
 WITHIN = ("reason", "channel", "segment")  # kinds of case that are compared like with like
@@ -49,7 +47,7 @@ def contrast_groups(
     cases
         From `build_cases`.
     measure
-        What customers say: 'csat', 'nps', 'ces', 'disputed', 'confirmed' or 'confirmed_fixed'.
+        What customers say: 'csat', 'nps', 'ces' or 'disputed'.
     by
         Group column: team, site, channel, loyalty ('new' or 'loyal') and so on; a numeric column with many
         values, such as value_per_year, is cut into thirds. A missing group is 'not stated'.
@@ -114,9 +112,10 @@ def contrast_groups(
     pairs = zip(sides, levels, strict=True)
     figures = [_figures(answered, measure, side, strata, goal, level) for side, level in pairs]
     frame = pd.concat([pd.DataFrame({by: groups}), tests, pd.DataFrame(figures)], axis=1)
-    frame["likely"] = shrink(frame["difference"], frame["p_value"], cut)
-    frame = mark_differences(suppress(frame, minimum, by=[by]), cut, bounds=("difference_low", "difference_high"))
-    return frame.assign(mix="" if goal is not None else _mix(frame))
+    bounds = ("difference_low", "difference_high")
+    frame = mark_differences(suppress(frame, minimum, by=[by]), cut, bounds=bounds)
+    likely = np.clip(shrink(frame["difference"], frame["p_value"], cut), *(frame[bound] for bound in bounds))
+    return frame.assign(likely=likely, mix="" if goal is not None else _mix(frame))
 
 
 def _sides(group: pd.Series, name: str, reference: list | None) -> tuple[pd.Series, pd.Series]:

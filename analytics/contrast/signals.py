@@ -65,7 +65,7 @@ class Change:
 
     @property
     def likely(self) -> float:
-        """The size as it is told: shrunk where it is told because it is large."""
+        """The size as it is told: shrunk where it is told because its test stands."""
         return float(shrink(self.size, self.p_value, self.chance))
 
     @property

@@ -33,8 +33,6 @@ class Weighting:
         Kish's n / effective n: by how much the weights inflate the variance.
     effective_n
         Answers of equal weight that would be as sure.
-    balance
-        One row per column and value: share of the target, of the answers, of the weighted answers.
     by
         Columns within whose values those who answered and the silent are assumed to feel alike.
     trimmed
@@ -48,7 +46,6 @@ class Weighting:
     weights: pd.Series
     design_effect: float
     effective_n: float
-    balance: pd.DataFrame
     by: tuple[str, ...]
     trimmed: int
     unheard: tuple[tuple[str, str], ...]
@@ -135,10 +132,11 @@ def weight_responses(frame: pd.DataFrame, by: Sequence[str], *, method: str = "r
     everyone = pd.Series(np.nan, index=frame.index, name="weight")
     everyone[respondents] = weights
     n = effective_n(weights)
-    balance = _balance(cells, respondents, weights, targets)
-    unmet = balance.loc[(balance["weighted"] - balance["target"]).abs() > VISIBLE, "column"].unique()
-    unheard = [(c, v) for c in by for v in targets[c].index.difference(cells.loc[respondents, c].unique().tolist())]
-    return Weighting(everyone, len(weights) / n, n, balance, tuple(by), trimmed, tuple(unheard), tuple(unmet))
+    given = cells[respondents]
+    gaps = {c: pd.Series(weights).groupby(given[c].to_numpy()).sum() / weights.sum() - targets[c] for c in by}
+    unmet = [c for c, gap in gaps.items() if gap.fillna(-targets[c]).abs().max() > VISIBLE]
+    unheard = [(c, v) for c in by for v in targets[c].index.difference(given[c].unique().tolist())]
+    return Weighting(everyone, len(weights) / n, n, tuple(by), trimmed, tuple(unheard), tuple(unmet))
 
 
 def bound_score(
@@ -238,14 +236,3 @@ def _inverse_propensity(cells: pd.DataFrame, respondents: np.ndarray) -> np.ndar
         model = LogisticRegression(C=1e3, max_iter=1_000).fit(dummies, respondents)
         weights = weights / model.predict_proba(dummies)[respondents, 1]
     return weights
-
-
-def _balance(
-    cells: pd.DataFrame, respondents: np.ndarray, weights: np.ndarray, targets: dict[str, pd.Series]
-) -> pd.DataFrame:
-    """Shares of target, answers and weighted answers by value."""
-    rows = []
-    for column, value, share in ((c, *cell) for c, target in targets.items() for cell in target.items()):
-        hit = cells.loc[respondents, column].to_numpy() == value
-        rows.append((column, value, share, hit.mean(), weights @ hit / weights.sum()))
-    return pd.DataFrame(rows, columns=["column", "value", "target", "answered", "weighted"])

@@ -340,7 +340,8 @@ def leaving_ratios(story: Story, level: float = RATE) -> pd.DataFrame:
     """How many times as often customers leave after each thing that happened to `k` people or more."""
     table = ratios.leaving_ratios(leaving_study(story).features, 1 - level)
     table = table[table["people"] >= story.k].reset_index(drop=True)
-    table["value"] = np.exp(shrink(np.log(table["value"]), table["p_value"], level))
+    likely = np.exp(shrink(np.log(table["value"]), table["p_value"], level))
+    table["value"] = np.clip(likely, table["low"], table["high"])
     if table.empty:
         raise NotMeasured("nothing recorded of enough customers", needed_for="leaving after something")
     return table

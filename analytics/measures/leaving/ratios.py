@@ -94,14 +94,13 @@ def _strata(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 class _Fit(NamedTuple):
-    """Logarithms of the ratios, their standard errors, and how far the likelihood falls on the way to other ones.
+    """Logarithms of the ratios, and how far the likelihood falls on the way to other ones.
 
     `rate` has the leavers expected of each cell of customers alike, and `towards` by how much the logarithm of each
     rate grows with that of a ratio, all else following: along this line the fall is the profile's to the third order.
     """
 
     slope: np.ndarray
-    error: np.ndarray
     rate: np.ndarray
     towards: np.ndarray
 
@@ -112,7 +111,7 @@ class _Fit(NamedTuple):
 
     def reach(self, z: float) -> np.ndarray:
         """How far a bound lies from each estimate, on the side of z's sign (Newton's method on a convex curve)."""
-        move = z * self.error
+        move = z / np.sqrt(self.rate @ self.towards**2)
         for _ in range(STEPS):
             steep = 2 * self.rate @ (self.towards * np.expm1(move * self.towards))
             move = move - (self.deviance(move) - z**2) / steep
@@ -136,8 +135,7 @@ def _fit(events: pd.DataFrame, strata: pd.DataFrame, left: np.ndarray) -> _Fit:
         if np.abs(step).max() < CLOSE:
             break
     these = slice(1, 1 + events.shape[1])
-    variance = np.diag(spread)[these]
-    return _Fit(slope[these], np.sqrt(variance), rate, x @ spread[:, these] / variance)
+    return _Fit(slope[these], rate, x @ spread[:, these] / np.diag(spread)[these])
 
 
 def happened(rows: pd.DataFrame) -> pd.DataFrame:
