@@ -17,6 +17,7 @@ from analytics.contrast.groups import (
     WITHIN,
     adjusted_difference,
     check_score,
+    number_people,
     number_strata,
 )
 from analytics.contrast.ranks import stratified_trend
@@ -135,7 +136,7 @@ def contrast_bands(
     require(cases, [measure, outcome], f"{PERCEIVED[outcome][0]} by {measure}")
     values = measured_values(cases, measure)
     given = cases[outcome].notna() & values.notna()
-    answered = cases.filter([outcome, "customer_id", *within])[given].reset_index(drop=True)
+    answered = number_people(cases.filter([outcome, "customer_id", *within])[given].reset_index(drop=True))
     values = values[given].reset_index(drop=True)
     edges = _edges(values.to_numpy(), measure)
     codes = np.searchsorted(edges, values, side="left")

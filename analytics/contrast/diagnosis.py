@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.groups import WITHIN, number_strata
+from analytics.contrast.groups import WITHIN, number_people, number_strata
 from analytics.contrast.ranks import superiority
 from analytics.measures.discoveries import discovery_threshold, mark_differences
 from analytics.measures.estimate import SAID, Estimate
@@ -205,9 +205,7 @@ def diagnose(
     has = cases["case_id"].map(problem.has.astype("boolean"))
     heard = cases[has.notna()].assign(_has=has[has.notna()].astype(bool))
     heard["_stratum"], present = number_strata(heard, by)
-    if "customer_id" in heard:
-        heard["customer_id"] = pd.factorize(heard["customer_id"])[0]
-        heard["customer_id"] = heard["customer_id"].where(heard["customer_id"] >= 0)
+    heard = number_people(heard)
     comparable = heard[heard.groupby("_stratum")["_has"].transform("nunique").eq(2)]
     people = [count_people(comparable[comparable["_has"].eq(side)]) for side in (True, False)]
     if min(people) < k:

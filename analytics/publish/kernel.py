@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 # raised in a cell, made by settings or data
 INPUT_FAULTS = ("EmptyPeriodError", "UnfinishedPeriodError", "DataContractError", "ConfigError")
+FIRST = [  # what the kernel runs: rubbish is looked for more rarely, and small products wait for no thread
+    "__import__('gc').set_threshold(100_000, 50, 100)",
+    "__import__('os').environ.setdefault('OPENBLAS_NUM_THREADS', '1');",
+]
 START_LIMIT = 180  # seconds for a kernel to start: the usual 60 is too short on a busy machine
 LONGEST_BASE = 70  # bytes of a folder of temporary files: an address of a socket in it may have about 100
 
@@ -54,7 +58,8 @@ def execute(notebook: Path, values: dict[str, Any], root: Path, cell_limit: floa
             return papermill.execute_notebook(
                 str(notebook), None, values, cwd=str(root), start_timeout=START_LIMIT, kernel_name="python3",
                 execution_timeout=cell_limit, progress_bar=sys.stderr.isatty(), config=kernel,
-                extra_arguments=["--IPKernelApp.log_level=50"], shutdown_kernel="immediate",  # its work is done
+                extra_arguments=["--IPKernelApp.log_level=50", f"--IPKernelApp.exec_lines={FIRST}"],
+                shutdown_kernel="immediate",  # its work is done
             )  # fmt: skip
     except PapermillExecutionError as fault:  # cells count from 1 in the notebook as written, without the injected one
         if fault.ename in INPUT_FAULTS:

@@ -143,8 +143,8 @@ def _stake(row: pd.Series, story: Story) -> Stake:
 
 def _calls(story: Story) -> Section:
     """For how many a call is worth its cost, where the model's risks can be relied on."""
-    study = tested.leaving_study(story)
     try:
+        study = tested.leaving_study(story)
         model = study.model
     except TooFewLeaversError as few:
         return open_question(say("leaving.next_unknown", why=few.what), say("leaving.few_leavers_settle"))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from analytics.config import Costs
 from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError, TooFewLeaversError
 from analytics.measures.leaving.churn_views import worth_calling
 from analytics.measures.leaving.features import build_customer_features, choose_cutoffs
@@ -34,77 +35,79 @@ def leak_words(report: pd.DataFrame) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Study:
-    """A model of leaving for one report, fitted once and shared by the questions asked of it."""
+    """A model of leaving for one report, fitted once and shared by the questions asked of it.
 
-    story: Story
+    Attributes
+    ----------
+    features
+        Customers at the past cut-offs, the last with its horizon over by the period's end; of more than `STUDIED`, as
+        many drawn at random.
+    now
+        Customers as they were known at the period's end.
+    drawn
+        That the study looks at a sample, in a sentence with a blank before it; '' where it looks at all.
+    fitted
+        The model, or why there can be none.
+    costs
+        What leaving, calling and keeping cost.
+    """
 
-    @cached_property
-    def _cutoffs(self) -> list[pd.Timestamp]:
-        """Past cut-offs, the last with its horizon over by the period's end."""
-        return choose_cutoffs(self.story.tables, until=self.story.period.end, most=CUTOFFS)
-
-    @cached_property
-    def _views(self) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Customers as they were known at the past cut-offs, and at the period's end."""
-        tables, end = self.story.tables, self.story.period.end
-        build = partial(build_customer_features, comments=self._comments, until=end)
-        if self.drawn or not self._cutoffs:
-            return build(_sample(tables), self._cutoffs), build(tables, [end])
-        rows = build(tables, [*self._cutoffs, end])
-        last = rows["cutoff"] == end
-        return rows[~last], rows[last]
-
-    @property
-    def features(self) -> pd.DataFrame:
-        """Customers at the past cut-offs; of more than `STUDIED`, as many drawn at random."""
-        return self._views[0]
-
-    @property
-    def now(self) -> pd.DataFrame:
-        """Customers as they were known at the period's end."""
-        return self._views[1]
-
-    @property
-    def drawn(self) -> str:
-        """That the study looks at a sample, in a sentence with a blank before it; '' where it looks at all."""
-        n = 0 if self.story.tables.customers is None else len(self.story.tables.customers)
-        return say("leaving.drawn", n=STUDIED, all=n) if n > STUDIED else ""
-
-    @cached_property
-    def _comments(self) -> pd.DataFrame | None:
-        """Scored comments; None where there are none, or where they do not reach back to the first cut-off."""
-        begins = self.story.period.previous(len(self.story.history) - 1).start
-        long_enough = self._cutoffs and self._cutoffs[0] >= begins
-        return self.story.comments if long_enough and self.story.has_texts else None
-
-    @cached_property
-    def _fitted(self) -> ChurnRiskModel | NotMeasured:
-        """The model, or why there can be none."""
-        try:
-            return ChurnRiskModel(confidence=self.story.confidence).fit(self.features)
-        except LeakageError as refusal:
-            leaks = leak_words(refusal.report)
-            noun = "1 column knows" if len(leaks) == 1 else f"{len(leaks)} columns know"
-            lines = "".join(f"\n- {column}: {reason}" for column, reason in leaks.items())
-            return NotMeasured(say("leaving.no_model", noun=noun, leaks=lines))
-        except TooFewLeaversError as few:
-            left = f"{few.left:,}" if few.left >= self.story.k else f"fewer than {self.story.k}"
-            few.what = say("leaving.few_leavers", left=left, needed=few.needed)
-            return few
-        except NotMeasured as lack:
-            return lack
+    features: pd.DataFrame
+    now: pd.DataFrame
+    drawn: str
+    fitted: ChurnRiskModel | NotMeasured
+    costs: Costs
 
     @property
     def model(self) -> ChurnRiskModel:
         """The model; NotMeasured, with the reason, where there can be none."""
-        if isinstance(self._fitted, NotMeasured):
-            raise self._fitted
-        return self._fitted
+        if isinstance(self.fitted, NotMeasured):
+            raise self.fitted
+        return self.fitted
 
     @cached_property
     def calls(self) -> pd.DataFrame:
         """Whom a call is worth, ids only."""
-        return worth_calling(self.model, self.now, self.story.config.costs)
+        return worth_calling(self.model, self.now, self.costs)
+
+
+def study_leaving(story: Story) -> Study:
+    """Describe the customers and fit the model; NotMeasured where it is not recorded who left."""
+    tables, end = story.tables, story.period.end
+    n = 0 if tables.customers is None else len(tables.customers)
+    drawn = say("leaving.drawn", n=STUDIED, all=n) if n > STUDIED else ""
+    cutoffs = choose_cutoffs(tables, until=end, most=CUTOFFS)
+    build = partial(build_customer_features, comments=_comments(story, cutoffs), until=end)
+    if drawn or not cutoffs:
+        features, now = build(_sample(tables), cutoffs), build(tables, [end])
+    else:
+        rows = build(tables, [*cutoffs, end])
+        last = rows["cutoff"] == end
+        features, now = rows[~last], rows[last]
+    return Study(features, now, drawn, fit_model(features, story), story.config.costs)
+
+
+def _comments(story: Story, cutoffs: list[pd.Timestamp]) -> pd.DataFrame | None:
+    """Scored comments; None where there are none, or where they do not reach back to the first cut-off."""
+    begins = story.period.previous(len(story.history) - 1).start
+    return story.comments if cutoffs and cutoffs[0] >= begins and story.has_texts else None
+
+
+def fit_model(features: pd.DataFrame, story: Story) -> ChurnRiskModel | NotMeasured:
+    """The model, or why there can be none, in words."""
+    try:
+        return ChurnRiskModel(confidence=story.confidence).fit(features)
+    except LeakageError as refusal:
+        leaks = leak_words(refusal.report)
+        noun = "1 column knows" if len(leaks) == 1 else f"{len(leaks)} columns know"
+        lines = "".join(f"\n- {column}: {reason}" for column, reason in leaks.items())
+        return NotMeasured(say("leaving.no_model", noun=noun, leaks=lines))
+    except TooFewLeaversError as few:
+        left = f"{few.left:,}" if few.left >= story.k else f"fewer than {story.k}"
+        few.what = say("leaving.few_leavers", left=left, needed=few.needed)
+        return few
+    except NotMeasured as lack:
+        return lack
 
 
 def _sample(tables: Tables) -> Tables:

@@ -37,7 +37,7 @@ from analytics.report.facts import RATE, asked, blame, categories, once, thanks_
 from analytics.report.retest import figures_of, last_claims, retest
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
-from analytics.report.study import Study
+from analytics.report.study import Study, study_leaving
 from analytics.report.words import EXPLAINED, estimate_of
 from analytics.tables.parts import group_columns
 from analytics.tables.schema import FIELDS, NotMeasured, require
@@ -332,13 +332,19 @@ def recovery(story: Story) -> Recovery:
 @once
 def leaving_study(story: Story) -> Study:
     """What is known of customers at past cut-offs, and the model of leaving."""
-    return Study(story)
+    return study_leaving(story)
+
+
+@once
+def ratios_fit(story: Story) -> ratios.Ratios:
+    """The regression of leaving on what happened, for bounds of any level."""
+    return ratios.fit_ratios(leaving_study(story).features)
 
 
 @once
 def leaving_ratios(story: Story, level: float = RATE) -> pd.DataFrame:
     """How many times as often customers leave after each thing that happened to `k` people or more."""
-    table = ratios.leaving_ratios(leaving_study(story).features, 1 - level)
+    table = ratios_fit(story).at(1 - level)
     table = table[table["people"] >= story.k].reset_index(drop=True)
     likely = np.exp(shrink(np.log(table["value"]), table["p_value"], level))
     table["value"] = np.clip(likely, table["low"], table["high"])

@@ -20,7 +20,7 @@ from analytics.publish.collect import refuse_unfounded
 from analytics.report import tested
 from analytics.report.leaving import describe_model, listening_sentence, model_sentence
 from analytics.report.story import Story
-from analytics.report.study import WORDS
+from analytics.report.study import WORDS, fit_model
 from analytics.tables.demo.simulate import simulate
 from analytics.tables.periods import parse_period
 from analytics.tables.schema import NotMeasured, ReadLog, Tables
@@ -204,8 +204,8 @@ def test_every_code_of_the_measures_has_its_words():
 def test_a_leak_stops_the_model_and_is_named_to_the_analyst_only(tables, tmp_path):
     story = story_of(tables, tmp_path)
     study = tested.leaving_study(story)
-    leaky = study.features
-    study.__dict__["_views"] = (leaky.assign(account_code=leaky["left_within"].map({True: "Z", False: "A"})), leaky)
+    leaky = study.features.assign(account_code=study.features["left_within"].map({True: "Z", False: "A"}))
+    story.facts[("leaving_study",)] = replace(study, features=leaky, fitted=fit_model(leaky, story))
     unknown = publishable(report.show_risk(story)).unknowns[0].data["sentence"]
     assert "1 column knows who left" in unknown and "account_code: tells by itself who left, AUC 1.000" in unknown
     lines = " ".join(sentences(report.show_leaving(story)))
@@ -219,7 +219,7 @@ def test_a_failed_fit_is_not_tried_again(tmp_path, monkeypatch):
     for _ in range(2):
         with pytest.raises(NotMeasured, match="at least 50 are needed"):
             _ = study.model
-    assert not fits and isinstance(study._fitted, churn.TooFewLeaversError)
+    assert not fits and isinstance(study.fitted, churn.TooFewLeaversError)
 
 
 def test_list_model_and_card_are_kept_beside_the_data(study, story):

@@ -278,12 +278,24 @@ def _year(rows: pd.DataFrame, now: float, at: str = "at") -> pd.DataFrame:
 
 def _sum_up(rows: pd.DataFrame, n: int, **ways: tuple[str, str]) -> Features:
     """Features by name from a column and how it is summed up, per customer; sums of nothing are 0."""
-    if not ways:
-        return {}
-    table = rows.groupby("who").agg(**ways).reindex(range(n)).astype("float64")
-    counts = [name for name, (_, how) in ways.items() if how in ("size", "sum")]
-    table[counts] = table[counts].fillna(0.0)
-    return {str(name): values.to_numpy() for name, values in table.items()}
+    who = rows["who"].to_numpy()
+    return {name: _per_customer(who, rows[column].to_numpy(float), how, n) for name, (column, how) in ways.items()}
+
+
+def _per_customer(who: np.ndarray, values: np.ndarray, how: str, n: int) -> np.ndarray:
+    """Values, missing ones left out, as size, sum, mean, max, first or last of each of `n` customers."""
+    there = ~np.isnan(values)
+    who, values = who[there], values[there]
+    if how in ("size", "sum", "mean"):
+        size, total = np.bincount(who, minlength=n).astype(float), np.bincount(who, values, n)
+        return size if how == "size" else total if how == "sum" else total / np.where(size > 0, size, np.nan)
+    summed = np.full(n, np.nan)
+    if how == "max":
+        np.fmax.at(summed, who, values)
+    else:
+        order = slice(None, None, -1 if how == "first" else 1)  # of several, the one written last stays
+        summed[who[order]] = values[order]
+    return summed
 
 
 def _sum_up_twice(rows: pd.DataFrame, now: float, n: int, **ways: tuple[str, str]) -> Features:

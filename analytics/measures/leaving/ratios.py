@@ -57,6 +57,11 @@ def leaving_ratios(features: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     Schemper (2002), Statistics in Medicine 21, for profiles of its likelihood. Miettinen (1974), American Journal of
     Epidemiology 99, for the number more.
     """
+    return fit_ratios(features).at(confidence)
+
+
+def fit_ratios(features: pd.DataFrame) -> "Ratios":
+    """The regression of `leaving_ratios`, for intervals of several levels."""
     rows = features[features["left_within"].notna()]
     left = rows["left_within"].to_numpy(bool)
     events = happened(rows)
@@ -64,18 +69,16 @@ def leaving_ratios(features: pd.DataFrame, confidence: float = 0.95) -> pd.DataF
     if events.empty or not left.any():
         raise NotMeasured("nothing recorded of enough customers, or no leaver", needed_for="leaving after something")
     fit = _fit(events, _strata(rows), left)
-    slope, apart = fit.slope, np.sqrt(fit.deviance(-fit.slope))
-    low, high = (np.exp(slope + fit.reach(side * z_score(confidence))) for side in (-1, 1))
     months = rows["cutoff"].nunique() * HORIZON_DAYS / MONTH_DAYS
     gone = events[left].sum().to_numpy(float)
     table = pd.DataFrame(
-        {"event": events.columns, "value": np.exp(slope), "low": low, "high": high,
-         "p_value": 2 * ndtr(-apart), "n": events.sum().to_numpy(),
+        {"event": events.columns, "value": np.exp(fit.slope), "low": np.nan, "high": np.nan,
+         "p_value": 2 * ndtr(-fit.apart), "n": events.sum().to_numpy(),
          "people": [rows.loc[events[name], "customer_id"].nunique() for name in events], "left": gone.astype(int),
-         "touched": events.sum().to_numpy() / months, "more": gone * (1 - np.exp(-slope)) / months,
-         "more_low": np.maximum(gone * (1 - 1 / low), 0) / months, "unit": "times", "source": OBSERVED}
+         "touched": events.sum().to_numpy() / months, "more": gone * (1 - np.exp(-fit.slope)) / months,
+         "more_low": np.nan, "unit": "times", "source": OBSERVED}
     )  # fmt: skip
-    return table.iloc[np.argsort(-apart.round(8), kind="stable")].reset_index(drop=True)
+    return Ratios(table, fit, months)
 
 
 def _comparable(events: pd.DataFrame, strata: pd.DataFrame, rate: float) -> pd.Series:
@@ -104,6 +107,11 @@ class _Fit(NamedTuple):
     rate: np.ndarray
     towards: np.ndarray
 
+    @property
+    def apart(self) -> np.ndarray:
+        """How far each ratio lies from 1, in standard normal deviates."""
+        return np.sqrt(self.deviance(-self.slope))
+
     def deviance(self, move: np.ndarray) -> np.ndarray:
         """Twice the fall of the log likelihood where each logarithm is so much more than its estimate."""
         way = move * self.towards
@@ -116,6 +124,22 @@ class _Fit(NamedTuple):
             steep = 2 * self.rate @ (self.towards * np.expm1(move * self.towards))
             move = move - (self.deviance(move) - z**2) / steep
         return np.asarray(move)
+
+
+class Ratios(NamedTuple):
+    """The table of `leaving_ratios` before its bounds, the fit that they come from, and the months that it covers."""
+
+    table: pd.DataFrame
+    fit: _Fit
+    months: float
+
+    def at(self, confidence: float) -> pd.DataFrame:
+        """The table with the bounds of one level of confidence."""
+        reaches = (self.fit.reach(side * z_score(confidence)) for side in (-1, 1))
+        low, high = (np.exp(self.fit.slope + reach) for reach in reaches)
+        more_low = np.maximum(self.table["left"] * (1 - 1 / low), 0) / self.months
+        order = np.argsort(-self.fit.apart.round(8), kind="stable")
+        return self.table.assign(low=low, high=high, more_low=more_low).iloc[order].reset_index(drop=True)
 
 
 def _fit(events: pd.DataFrame, strata: pd.DataFrame, left: np.ndarray) -> _Fit:
