@@ -178,7 +178,8 @@ def _guess(values: pd.Series) -> Kind:
         return "number"
     if not isinstance(values.dtype, pd.StringDtype):
         return "category"
-    filled = values[values.str.strip() != ""].dropna()
+    different = values.drop_duplicates()
+    filled = different[different.str.strip() != ""].dropna()
     leading_zero = filled.str.match(r"[-+]?0\d")
     wordy = filled.empty or leading_zero.any() or pd.to_numeric(filled, errors="coerce").isna().any()
     return "category" if wordy else "number"
