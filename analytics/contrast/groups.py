@@ -114,7 +114,8 @@ def contrast_groups(
     frame = pd.concat([pd.DataFrame({by: groups}), tests, pd.DataFrame(figures)], axis=1)
     bounds = ("difference_low", "difference_high")
     frame = mark_differences(suppress(frame, minimum, by=[by]), cut, bounds=bounds)
-    likely = np.clip(shrink(frame["difference"], frame["p_value"], cut), *(frame[bound] for bound in bounds))
+    low, high = (frame[bound] for bound in bounds)
+    likely = np.clip(shrink(frame["difference"], frame["p_value"], cut), low, high)
     return frame.assign(likely=likely, mix="" if goal is not None else _mix(frame))
 
 

@@ -344,8 +344,8 @@ def ratios_fit(story: Story) -> ratios.Ratios:
 @once
 def leaving_ratios(story: Story, level: float = RATE) -> pd.DataFrame:
     """How many times as often customers leave after each thing that happened to `k` people or more."""
-    table = ratios_fit(story).at(1 - level)
-    table = table[table["people"] >= story.k].reset_index(drop=True)
+    every = ratios_fit(story).at(1 - level)
+    table: pd.DataFrame = every[every["people"] >= story.k].reset_index(drop=True)
     likely = np.exp(shrink(np.log(table["value"]), table["p_value"], level))
     table["value"] = np.clip(likely, table["low"], table["high"])
     if table.empty:

@@ -100,7 +100,7 @@ def read_periods(cells: pd.Series) -> tuple[str, pd.Series]:
         for pattern in patterns:
             parts = parts.fillna(text.str.extract(f"(?i)^{pattern}$").reindex(columns=parts.columns))
         n = pd.to_numeric(parts["n"]).fillna(parts["name"].map(_month, na_action="ignore").astype("float64"))
-        days = pd.to_datetime([_first_day(kind, *named) for named in zip(parts["year"], n, strict=True)])
+        days = pd.DatetimeIndex([_first_day(kind, *named) for named in zip(parts["year"], n, strict=True)])
         if not days.hasnans:
             return kind, pd.Series(days, cells.index)
     return "", cells[:0]

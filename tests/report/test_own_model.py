@@ -99,7 +99,7 @@ def scored(tmp_path):
         pool = draw_pool(tables, parse_period("2026-10").localise("UTC")).head(count)
         moods = ["negative" if "late" in text or "Waited" in text else plain for text in pool["text"]]
         pairs = zip(pool["text_hash"], moods, strict=True)
-        rows = [_row(key, Reading(mood), "Ann", "2026-10", RANDOM, list_themes(config)) for key, mood in pairs]
+        rows = [_row(key, Reading(mood), "Ann", "2026-10", RANDOM, ThemeList(config.themes)) for key, mood in pairs]
         LabelStore(tmp_path / "read.csv").add(*rows)
         return Story(config, parse_period("2026-10").localise("UTC"), tables, ReadLog())
 

@@ -110,7 +110,7 @@ class _Fit(NamedTuple):
     @property
     def apart(self) -> np.ndarray:
         """How far each ratio lies from 1, in standard normal deviates."""
-        return np.sqrt(self.deviance(-self.slope))
+        return np.asarray(np.sqrt(self.deviance(-self.slope)))
 
     def deviance(self, move: np.ndarray) -> np.ndarray:
         """Twice the fall of the log likelihood where each logarithm is so much more than its estimate."""
