@@ -268,7 +268,11 @@ def test_without_customer_records_only_what_is_said_is_told(tables, tmp_path):
 def test_without_a_relation_the_section_says_no_better_than_chance(tables, story, tmp_path):
     customers = tables.customers.assign(left_at=tables.customers["left_at"].sample(frac=1, random_state=3).to_numpy())
     shuffled = story_of(Tables(contacts=tables.contacts, surveys=tables.surveys, customers=customers), tmp_path)
-    shuffled.__dict__ |= {"comments": story.comments, "_texts": story._texts}  # read and scored once
+    shuffled.__dict__ |= {
+        "comments": story.comments,
+        "_texts": story._texts,
+        "_scored": story._scored,
+    }  # read and scored once
     section = publishable(report.show_leaving(shuffled))
     auc = tested.leaving_study(shuffled).model.evaluation_["auc"]
     assert np.isfinite(auc.value) and auc.low <= 0.5
