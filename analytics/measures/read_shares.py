@@ -16,9 +16,6 @@ from analytics.measures.intervals import wilson_bounds
 
 UNSEEN = 1.0  # reading added that contradicts the classifier: none among few is no proof that it never errs
 TELLABLE = 0.15  # half an interval wider than this tells nothing that a reader could use
-PRIOR = 4.0  # sets that the spread common to all labels counts for beside a label's own
-LEAST_SPREAD = 0.25  # of the common variance: few sets that agree by chance do not make a label certain
-POOLED = 3  # labels from which on a common line is fitted
 
 
 def share_with_readings(pred: pd.Series, read: pd.Series, *, confidence: float = 0.95) -> Estimate:
@@ -223,7 +220,7 @@ def told(
     return CheckedShare(unknown, "not known", read, periods, alike)
 
 
-class _Line(NamedTuple):
+class Line(NamedTuple):
     """The angle of a true share by that of its count, with a shift and a spread for each label."""
 
     intercept: float
@@ -239,7 +236,8 @@ class SetErrors:
     line leads from the count to the share read, the same for all labels, with a shift and a variance between sets for
     each label, both drawn towards what is common to all; a new organisation is one more draw from it. Beside it stands
     the count itself with the spread of its own errors. Told are the narrower interval of the two and, within it, the
-    mean of both: on sets left out it is nearer to what was read than either.
+    mean of both: on sets left out it is nearer to what was read than either. The lines ship, fitted by
+    ``training.set_errors``.
 
     References
     ----------
@@ -249,51 +247,14 @@ class SetErrors:
 
     Examples
     --------
-    >>> rows = [(name, label, 20, 100, 0.2) for name in "abcde" for label in ("waiting", "courtesy", "price")]
-    >>> sets = pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"])
-    >>> share = SetErrors.fit(sets).share(0.2, 500, "waiting")
+    >>> line = Line(0.0, 1.0, pd.DataFrame({"shift": 0.0, "variance": 0.001, "freedom": 9.0}, ["waiting"]))
+    >>> share = SetErrors(None, line).share(0.2, 500, "waiting")
     >>> round(share.estimate.value, 2), share.method
     (0.2, 'counted')
     """
 
-    corrected: _Line | None
-    counted: _Line
-
-    @classmethod
-    def fit(cls, sets: pd.DataFrame) -> "SetErrors":
-        """Learn from sets that were read.
-
-        Parameters
-        ----------
-        sets
-            One row per set and label: set, label, named (texts that readers gave the label), read (texts they read),
-            and counted (share of labels among all the set's texts, 0 to 1).
-
-        Returns
-        -------
-        SetErrors
-            With a common line where there are three labels or more.
-
-        Raises
-        ------
-        ValueError
-            If a label stands in fewer than three sets: their spread cannot be told.
-        """
-        per_label = sets.groupby("label")["set"].nunique()
-        if per_label.empty or per_label.min() < 3:
-            few = "no label at all" if per_label.empty else f"{per_label.idxmin()!r} in {per_label.min()}"
-            raise ValueError(f"the spread between sets needs three sets with each label. Found: {few}.")
-        sampling = (1 / (4 * sets["read"])).to_numpy(float)
-        truth = _angle((sets["named"] / sets["read"]).to_numpy(float))
-        count = _angle(sets["counted"].to_numpy(float))
-        labels = sets["label"].astype(str).to_numpy()
-        design = np.column_stack([np.ones(len(count)), count])
-        corrected = None
-        if len(per_label) >= POOLED and np.ptp(count) > 0:
-            corrected = _line(*_random_effects(truth, sampling, design), truth, sampling, design, labels)
-        _, between = _random_effects(truth - count, sampling, design[:, :0])
-        unmoved = _line(np.array([0.0, 1.0]), between, truth, sampling, design, labels, shifted=False)
-        return cls(corrected, unmoved)
+    corrected: Line | None
+    counted: Line
 
     def share(self, counted: float, n: int, label: str, confidence: float = 0.95) -> CheckedShare:
         """Share of a new organisation's texts that readers would give the label.
@@ -333,47 +294,17 @@ class SetErrors:
         return told(replace(narrower, value=both), "corrected" if better else "counted")
 
 
-def _angle(share: np.ndarray | float) -> np.ndarray:
+def angle(share: np.ndarray | float) -> np.ndarray:
+    """Arcsine of the root of shares, 0 to pi/2: equal steps of it are equally uncertain at any share."""
     return np.asarray(np.arcsin(np.sqrt(np.clip(share, 0, 1))))
 
 
-def _random_effects(values: np.ndarray, sampling: np.ndarray, design: np.ndarray) -> tuple[np.ndarray, float]:
-    """Coefficients and variance between sets, by moments, repeated until they agree."""
-    between, coefficients = 0.0, np.zeros(design.shape[1])
-    for _ in range(50):
-        weights = 1 / (sampling + between)
-        if design.shape[1]:
-            coefficients = np.linalg.solve((design.T * weights) @ design, (design.T * weights) @ values)
-        excess = weights @ (values - design @ coefficients) ** 2 - (len(values) - design.shape[1])
-        between = max(between + float(excess / weights.sum()), 1e-6)
-    return coefficients, between
-
-
-def _line(
-    coefficients: np.ndarray, between: float, truth: np.ndarray, sampling: np.ndarray, design: np.ndarray,
-    labels: np.ndarray, *, shifted: bool = True,
-) -> _Line:  # fmt: skip
-    """Each label's shift and variance about a line, drawn towards those common to all labels."""
-    left = truth - design @ coefficients
-    rows = pd.DataFrame({"left": left, "sampling": sampling, "noise": sampling + between})
-    groups = rows.groupby(labels, sort=False)
-    k, means, noise = groups.size(), groups["left"].mean(), groups["noise"].mean() / groups.size()
-    common = max(float(means.var(ddof=0) - noise.mean()), 0.0) if shifted else 0.0
-    shift = means * common / (common + noise)
-    prior = PRIOR if len(k) >= POOLED else 0.0
-    own = ((rows["left"] - shift.loc[labels].to_numpy()) ** 2 - rows["sampling"]).groupby(labels, sort=False).sum()
-    spread = ((prior * between + own) / (prior + k)).clip(lower=LEAST_SPREAD * between)
-    variance = spread * (1 + 1 / k) if shifted else spread
-    table = pd.DataFrame({"shift": shift, "variance": variance, "freedom": prior + k})
-    return _Line(float(coefficients[0]), float(coefficients[1]), table)
-
-
-def _predict(line: _Line, counted: float, n: int, label: str, confidence: float) -> Estimate:
+def _predict(line: Line, counted: float, n: int, label: str, confidence: float) -> Estimate:
     """The share at the line, with the spread between sets and the sample's own."""
     from scipy.special import stdtrit
 
     shift, variance, freedom = line.labels.loc[label].to_numpy(float)
-    centre = line.intercept + line.slope * float(_angle(counted)) + shift
+    centre = line.intercept + line.slope * float(angle(counted)) + shift
     error = np.sqrt(variance + line.slope**2 / (4 * n))
     half = float(stdtrit(freedom, (1 + confidence) / 2)) * error
     value, low, high = (float(v) for v in np.sin(np.clip([centre, centre - half, centre + half], 0, np.pi / 2)) ** 2)

@@ -9,12 +9,12 @@ import pandas as pd
 
 from analytics.measures import read_shares
 from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.read_shares import CheckedShare, SetErrors, told
+from analytics.measures.read_shares import CheckedShare, Line, SetErrors, told
 from analytics.measures.suppress import count_people
 from analytics.tables.periods import parse_period
 from analytics.tables.schema import NotMeasured
 from analytics.text.linear import CLASSES
-from analytics.text.read_sets import LEAVING, load_read_sets
+from analytics.text.read_sets import LEAVING, load_set_lines
 from analytics.text.readings import PRAISE
 from analytics.text.themes import THEMES
 
@@ -30,11 +30,9 @@ UNKNOWN = Estimate(np.nan, np.nan, np.nan, 0, "share", SAID)
 @lru_cache(maxsize=8)
 def label_errors(model: Literal["accurate", "fast"], label: str) -> SetErrors:
     """How far counts of a label were from what readers found elsewhere; a sentiment stands by itself."""
-    together = [*THEMES, LEAVING]
-    if label in together[1:]:
-        return label_errors(model, together[0])
-    sets = load_read_sets(model)
-    return SetErrors.fit(sets[sets["label"].isin(together if label in together else [label])])
+    fitted, columns = load_set_lines(model, label), ["shift", "variance", "freedom"]
+    lines = (fitted[name] for name in ("corrected", "counted"))
+    return SetErrors(*(line and Line(line[0], line[1], pd.DataFrame(line[2], columns).T) for line in lines))
 
 
 def flag_texts(scored: pd.DataFrame, label: str) -> pd.Series:

@@ -24,9 +24,8 @@ def show_provenance(story: Story) -> Section:
         speaker = say("provenance.own_model", x=model, **facts) if model else say("provenance.shipped_model", **facts)
         parts.append(blocks.prose(speaker))
     elif trial := story.mood_trial:
-        verdict = (
-            "shipped" if not trial.better else "unread" if trial.read < FEWEST else "set" if trial.speaks else "other"
-        )
+        against = "unread" if trial.read < FEWEST else "other"
+        verdict = "set" if trial.speaks else against if trial.better else "shipped"
         parts.append(blocks.prose(say(f"provenance.mood_{verdict}", x=trial, needed=FEWEST)))
     if story.narrowing:
         where, counts = story.narrowing.rows.where, story.narrowing.counts

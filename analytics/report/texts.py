@@ -38,7 +38,7 @@ from analytics.text.sentiment import accurate_is_at_hand
 HISTORY = 24  # periods before the report's own that trends and limits look at
 NEW_THEMES = "new_themes"  # their name among the facts
 MONTH = pd.Timedelta(days=365.25 / 12)
-MOOD_SCORES = ("nps", "csat")  # that may teach the mood of what stands beside them; ease is another matter
+MOOD_SCORES = ("csat", "nps")  # that may teach the mood of what stands beside them; ease is another matter
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
 
 
@@ -166,11 +166,10 @@ class Texts:
     @cached_property
     def mood_trial(self) -> MoodTrial | None:
         """Whether the organisation's own scores set the mood of its texts better; None where too few score texts."""
-        surveys, first = self.tables.surveys, self.config.report.score
-        asked = [name for name in MOOD_SCORES if surveys is not None and name in surveys]
-        if surveys is None or not asked or not self.has_texts or self.own_model:
+        surveys = self.tables.surveys
+        column = next((name for name in MOOD_SCORES if surveys is not None and name in surveys), None)
+        if surveys is None or column is None or not self.has_texts or self.own_model:
             return None
-        column = first if first in asked else asked[0]
         scored = self._scored[self._scored["sentiment"].ne("unknown")]
         given = surveys.drop_duplicates("response_id").set_index("response_id")[column]
         ratings = scored["comment_id"].map(given).where(scored["source"].eq("surveys"))

@@ -7,16 +7,16 @@ shipped one, the adapted model itself, and the trial of a report's scores. The s
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from analytics.text.clean import mask_brands, normalise, reason_to_abstain
-from analytics.text.linear import CLASSES, FOLDS, PROBABILITIES, Head, fit_classes, logs, softmax, split_folds
+from analytics.text.linear import CLASSES, FOLDS, PROBABILITIES, Head, fit_classes, logs, softmax
 from analytics.text.thread import read_own_words
 
 # scale -> (lowest, highest, most that is negative, least that is positive)
@@ -120,10 +120,8 @@ class SentimentModel(ABC):
         codes, plain = frame["label"].map(CLASSES.index).to_numpy(), frame["plain"].tolist()
         read = self.reader(plain)
         features, shipped = read_features(self, read, plain)
-        held_out, shares = np.zeros((len(codes), 3)), np.zeros((len(codes), 3))
-        for train, test in _folds(codes, frame):
-            held_out[test] = softmax(fit_adapted(features[train], codes[train]).scores(features[test]))
-            shares[test] = np.bincount(codes[train], minlength=3) / len(train)
+        texts = pd.factorize(frame["text"].str.lower().str.strip())[0]
+        _, held_out, shares = _fit_by_fold(features, codes, _writers(frame), texts, fit_adapted)
         rows = np.arange(len(codes))
         losses = [-logs(each[rows, codes], 1e-6) for each in (held_out, shipped, shares)]
         _refuse_unless_better(*losses)
@@ -224,13 +222,13 @@ def rate_sentiment(ratings: Iterable[float], scale: str | None = None) -> np.nda
 def _usable(
     texts: Iterable[str], ratings: Iterable[float], groups: Iterable[Any] | None, scale: str | None
 ) -> pd.DataFrame:
-    """Readable comments with a rating: text, plain (normalised, handles masked), label and customer."""
+    """Readable comments with a rating: text, plain (normalised, handles masked), label and customer_id."""
     frame = pd.DataFrame({"text": pd.Series(list(texts), dtype=object)})
     label = rate_sentiment(ratings, scale)
     if len(label) != len(frame):
         raise ValueError(f"adapt got {len(frame)} texts but {len(label)} ratings.")
     frame["label"] = label
-    frame["customer"] = np.arange(len(frame)) if groups is None else list(groups)
+    frame["customer_id"] = None if groups is None else list(groups)
     frame = frame[frame["text"].map(lambda text: isinstance(text, str)) & frame["label"].ne("")]
     own = read_own_words(frame["text"])
     plain = [normalise(text) for text in own["text"]]
@@ -250,20 +248,21 @@ def _refuse_few(labels: pd.Series) -> None:
             raise AdaptationRefused(f"{n} {name} comments: at least {FEWEST_OF_CLASS} are needed to learn from.")
 
 
-def _folds(codes: np.ndarray, frame: pd.DataFrame) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield folds in which no text and no customer stands on both sides."""
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
-    text = pd.factorize(frame["text"].str.lower().str.strip())[0]
-    customer = pd.factorize(frame["customer"], use_na_sentinel=False)[0] + text.max() + 1
-    size = customer.max() + 1
-    links = coo_matrix((np.ones(len(text)), (text, customer)), (size, size))
-    groups = connected_components(links, directed=False)[1][text]
-    if len(np.unique(groups)) < FOLDS:
-        message = f"the comments come from fewer than {FOLDS} independent customers: nothing can be held out."
-        raise AdaptationRefused(message)
-    return split_folds(codes, groups)
+def _fit_by_fold(
+    features: Any, codes: np.ndarray, writers: np.ndarray, texts: np.ndarray, fit: Callable[..., Head]  # noqa: ANN401
+) -> tuple[tuple[Head, ...], np.ndarray, np.ndarray]:  # fmt: skip
+    """For each fold of people a head learnt from others' other texts, and its classes held out beside their shares."""
+    heads: list[Head] = []
+    held_out, shares = np.zeros((2, len(codes), len(CLASSES)))
+    for fold in range(FOLDS):
+        test = writers % FOLDS == fold
+        train = np.flatnonzero(~test & ~np.isin(texts, texts[test]))
+        if not len(train):
+            raise AdaptationRefused("the comments come from one customer, or are one text: nothing can be held out.")
+        heads.append(fit(features[train], codes[train]))
+        held_out[test] = softmax(heads[-1].scores(features[test])) if test.any() else 0
+        shares[test] = np.bincount(codes[train], minlength=len(CLASSES)) / len(train)
+    return tuple(heads), held_out, shares
 
 
 @dataclass(frozen=True)
@@ -331,22 +330,18 @@ def try_scores(comments: pd.DataFrame, ratings: pd.Series, scale: str, moods: pd
     labels = pd.Series(rate_sentiment(ratings, scale), comments.index)
     _refuse_few(labels[labels.ne("")])
     rated = labels.ne("").to_numpy()
-    codes, writers, odds = labels[rated].map(CLASSES.index).to_numpy(), _writers(comments), _odds(comments)
-    folds, heads, shares = writers[rated] % FOLDS, [], np.empty((FOLDS, len(CLASSES)))
-    for fold in range(FOLDS):
-        others = folds != fold
-        heads.append(fit_classes(odds[rated][others], codes[others], len(CLASSES)))
-        shares[fold] = np.bincount(codes[others], minlength=len(CLASSES)) / others.sum()
-    trial = MoodTrial(tuple(heads), int(rated.sum()), better=False)
-    mapped, shipped = trial.probabilities(comments), comments[PROBABILITIES].to_numpy()
-    rows = np.arange(len(codes))
-    every = (mapped[rated], shipped[rated], shares[folds])
+    codes, writers = labels[rated].map(CLASSES.index).to_numpy(), _writers(comments)[rated]
+    rows, fit = np.arange(len(codes)), partial(fit_classes, k=len(CLASSES))
+    heads, mapped, shares = _fit_by_fold(_odds(comments)[rated], codes, writers, rows, fit)
+    every = (mapped, comments.loc[rated, PROBABILITIES].to_numpy(), shares)
     losses = pd.DataFrame({i: -logs(each[rows, codes], 1e-6) for i, each in enumerate(every)})
-    by_person = losses.groupby(writers[rated]).mean()
+    by_person = losses.groupby(writers).mean()
     better = all(_beats(by_person[0], by_person[other]) for other in (1, 2))
-    said = comments.index.get_indexer(moods.index)
-    agreeing = [int((name_classes(each[said]) == moods.to_numpy()).sum()) for each in (mapped, shipped)]
-    return MoodTrial(trial.heads, trial.scored, better, len(moods), *agreeing)
+    read, said = comments.loc[moods.index], moods.to_numpy()
+    trial = MoodTrial(heads, len(codes), better, len(said))
+    named = (name_classes(each) for each in (trial.probabilities(read), read[PROBABILITIES].to_numpy()))
+    agreeing, shipped = (int((each == said).sum()) for each in named)
+    return replace(trial, agreeing=agreeing, shipped_agreeing=shipped)
 
 
 def name_classes(probabilities: np.ndarray) -> np.ndarray:
@@ -362,7 +357,8 @@ def _odds(comments: pd.DataFrame) -> np.ndarray:
 
 def _writers(comments: pd.DataFrame) -> np.ndarray:
     """A number for whoever wrote each comment, the same in every table; a text of nobody known is by itself."""
-    names = comments["customer_id"].astype(object).where(comments["customer_id"].notna(), comments["text"])
+    named = comments["customer_id"]
+    names = named.astype(object).where(named.notna(), comments["text"].str.lower().str.strip())
     return np.asarray(pd.util.hash_pandas_object(names.astype("str"), index=False))
 
 

@@ -232,17 +232,10 @@ class LinearModel(SentimentModel):
         """Return words and pairs of an organisation's own texts, as they are written there."""
         return Vectoriser.fit(texts).transform
 
-    def save(self, folder: Path = linear.MODELS) -> None:
-        """Write ``fast.npz`` (weights) and ``fast.json`` (card): no pickle in either."""
-        arrays = {"pairs": self.vectoriser.pairs, "coefficients": self.coefficients.astype(np.float16)}
-        arrays |= {"intercepts": self.intercepts, "calibration": self.calibration}
-        linear.write_arrays(folder / "fast.npz", arrays | {"words": self.vectoriser.words})
-        linear.write_card(folder / "fast.json", self.card)
-
 
 @cache
 def load_fast_model(folder: Path = linear.MODELS) -> LinearModel:
-    """Load the fast model that ships with the package, or another as `LinearModel.save` wrote it."""
+    """Load the fast model that ships with the package, or another as training wrote it."""
     arrays = linear.read_arrays(folder / "fast.npz")
     vectoriser = Vectoriser(arrays["words"], arrays["pairs"])
     fitted = arrays["coefficients"].astype(np.float32), arrays["intercepts"], arrays["calibration"]

@@ -4,7 +4,6 @@ Belongs here: whatever two heads need. Not here: what a head reads of a text (``
 ``encoder``), and how the shipped heads are trained.
 """
 
-import hashlib
 import json
 import os
 import warnings
@@ -145,16 +144,6 @@ def read_kept(path: Path) -> dict[str, Any] | None:
         return read_arrays(path)
     except (OSError, ValueError, EOFError, MemoryError, NotImplementedError, zipfile.BadZipFile, zlib.error):
         return None
-
-
-def digest(arrays: Mapping[str, np.ndarray], length: int = 12) -> str:
-    """First hexadecimal digits of the SHA-256 of a head's numbers: changes whenever a probability may."""
-    return hashlib.sha256(b"".join(arrays[name].tobytes() for name in sorted(arrays))).hexdigest()[:length]
-
-
-def write_card(path: Path, card: Mapping[str, Any]) -> None:
-    """Write what was measured at training as JSON."""
-    path.write_text(json.dumps(card, indent=1) + "\n", encoding="utf-8")
 
 
 def read_card(path: Path) -> dict[str, Any]:

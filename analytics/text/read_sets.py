@@ -1,9 +1,8 @@
 """What readers found in texts of several organisations, beside what the shipped models said: counts only."""
 
-import hashlib
 import json
 from functools import lru_cache
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -11,19 +10,11 @@ from analytics.text.linear import MODELS
 
 FILE = "readings_errors.json"
 LEAVING, COMPLAINT = "leaving", "complaint"  # labels beside the themes and the three of sentiment
-_SHARED = ("fast.npz", "themes.npz", "themes.json", "churn_intent.npz")
-_ENCODED = ("encoder.onnx", "accurate_head.npz")
-
-
-def models_version(model: Literal["accurate", "fast"]) -> str:
-    """Checksum of the files of all models that read with this one."""
-    files = (*_SHARED, *(_ENCODED if model == "accurate" else ()))
-    return hashlib.blake2b(b"".join((MODELS / name).read_bytes() for name in files), digest_size=8).hexdigest()
 
 
 @lru_cache(maxsize=2)
 def load_read_sets(model: Literal["accurate", "fast"]) -> pd.DataFrame:
-    """Counts of labels in sets of short texts that people read, for `SetErrors.fit`.
+    """Counts of labels in sets of short texts that people read.
 
     Texts on which another careful reader might differ are counted as not named, and apart as `maybe`.
 
@@ -49,5 +40,16 @@ def load_read_sets(model: Literal["accurate", "fast"]) -> pd.DataFrame:
     >>> bool((sets["found"] <= sets["named"]).all()), sets["set"].nunique() >= 6
     (True, True)
     """
-    card = json.loads((MODELS / FILE).read_text(encoding="utf-8"))
+    card = _counts()
     return pd.DataFrame(card["rows"][model], columns=card["columns"])
+
+
+def load_set_lines(model: Literal["accurate", "fast"], label: str) -> dict[str, Any]:
+    """The lines of a label, by what they predict: intercept, slope, and shift, variance and freedom of each label."""
+    groups: list[dict[str, Any]] = _counts()["lines"][model]
+    return next(group for group in groups if label in group["counted"][2])
+
+
+def _counts() -> dict[str, Any]:
+    counts: dict[str, Any] = json.loads((MODELS / FILE).read_text(encoding="utf-8"))
+    return counts

@@ -263,9 +263,7 @@ class LabellingSession:
         return True
 
 
-def _row(
-    text: str, reading: Reading, labeller: str, period: str, drawn: str, themes: ThemeList
-) -> dict[str, str]:  # fmt: skip
+def _row(text: str, reading: Reading, labeller: str, period: str, drawn: str, themes: ThemeList) -> dict[str, str]:
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return dict(zip(COLUMNS, (text, labeller, now, drawn, period), strict=False)) | reading.as_row(themes.names)
 

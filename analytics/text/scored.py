@@ -119,7 +119,8 @@ def score_own_words(
     words = own[["text", "no_answer"]]
     codes = words.groupby([*words], sort=False).ngroup().to_numpy()
     different = words.drop_duplicates()
-    reader = Reader(_pages_of(cache), tuple(brands), themes=themes)
+    pages = Pages(Path(cache)) if isinstance(cache, str | Path) else cache
+    reader = Reader(pages, tuple(brands), themes=themes)
     plain, reasons = clean_own(different["text"].tolist(), different["no_answer"].tolist())
     reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
     turns = np.cumsum([max(len(text), USUAL) for text in plain]) // ROUND
@@ -128,10 +129,6 @@ def score_own_words(
     result = pd.concat(rounds, ignore_index=True).take(codes).set_axis(own.index)
     result["themes"] = pd.Series([list(themes) for themes in result["themes"]], result.index, dtype=object)
     return result
-
-
-def _pages_of(cache: str | Path | Pages | None) -> Pages | None:
-    return Pages(Path(cache)) if isinstance(cache, str | Path) else cache
 
 
 def clean_own(texts: list[str], no_answer: list[str]) -> tuple[list[str], list[str]]:

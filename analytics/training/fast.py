@@ -12,7 +12,7 @@ import pandas as pd
 
 from analytics.text.clean import mask_brands, normalise
 from analytics.text.fast import LinearModel, fit_linear
-from analytics.text.linear import CLASSES, MODELS, digest, softmax
+from analytics.text.linear import CLASSES, MODELS, softmax
 from analytics.training.evaluate import (
     calibration_error,
     compare,
@@ -21,6 +21,7 @@ from analytics.training.evaluate import (
     measure_polarity,
     vader_score,
 )
+from analytics.training.files import digest, save_fast
 from analytics.training.places import DATASETS, IDIOMS
 
 # How much a text of a set counts (1 if not named): news and films less, lines written for this product more.
@@ -80,7 +81,7 @@ def train_fast(training: pd.DataFrame, folder: Path = MODELS) -> LinearModel:
         rounded |= {name: getattr(model, name).round(5) for name in ("intercepts", "calibration")}
         model = replace(model, **rounded, card={"version": f"fast-{digest(rounded)}", "classes": list(CLASSES)})
         model.card.update(_figures_of(lines[judged], softmax(scores[judged]), model, len(lines)))
-    model.save(folder)
+    save_fast(model, folder)
     return model
 
 

@@ -29,18 +29,17 @@ from analytics.text.linear import (
     CLASSES,
     PROBABILITIES,
     Head,
-    digest,
     fit_head,
     logs,
     read_arrays,
     softmax,
     split_folds,
     write_arrays,
-    write_card,
 )
 from analytics.training.evaluate import calibration_error, error_matrix, measure_polarity, polarity, vader_score
 from analytics.training.export import write_onnx
 from analytics.training.fast import JUDGED_SETS, PRIORS, training_lines
+from analytics.training.files import digest, write_card
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer

@@ -15,9 +15,10 @@ import pandas as pd
 
 from analytics.text.clean import normalise
 from analytics.text.encoder import Encoder
-from analytics.text.linear import CLASSES, FOLDS, MODELS, fit_head, sigmoid, write_arrays, write_card
+from analytics.text.linear import CLASSES, FOLDS, MODELS, fit_head, sigmoid, write_arrays
 from analytics.text.themes import HEADS, KINDS, THEMES, Heads, best_said, read_texts, stems
 from analytics.training.churn import train_churn_intent
+from analytics.training.files import write_card
 from analytics.training.places import DATASETS, LINES, REMARKS
 from analytics.training.real import MAY_TRAIN, load_readings
 from analytics.training.sets import held_out

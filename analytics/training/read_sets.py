@@ -13,16 +13,17 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from analytics.measures.read_shares import SetErrors
 from analytics.text.churn_intent import ChurnIntentModel, load_churn_intent_model
 from analytics.text.comments import complained_about
 from analytics.text.linear import CLASSES, MODELS
-from analytics.text.read_sets import COMPLAINT, FILE, LEAVING, load_read_sets, models_version
+from analytics.text.read_sets import COMPLAINT, FILE, LEAVING, load_read_sets
 from analytics.text.scored import score_texts
 from analytics.text.themes import THEMES, is_complaint
 from analytics.training.churn import fit_lines
+from analytics.training.files import models_version
 from analytics.training.places import DATASETS
 from analytics.training.real import BRANDS, FILES, MAY_TRAIN, load_labels
+from analytics.training.set_errors import as_numbers, fit_set_errors
 
 Which = Literal["fast", "accurate"]
 BOTH: tuple[Which, ...] = ("fast", "accurate")
@@ -124,7 +125,7 @@ def leave_out(sets: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for name in sets["set"].unique():
-        errors = SetErrors.fit(sets[sets["set"] != name])
+        errors = fit_set_errors(sets[sets["set"] != name])
         for row in sets[sets["set"] == name].to_dict("records"):
             share, method, *_ = errors.share(row["counted"], row["texts"], row["label"])
             read = row["named"] / row["read"]
@@ -169,12 +170,16 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def write_counts(rows: dict[Which, list[list[Any]]]) -> None:
-    """Write the counts with the versions of the models that gave them, a row a line."""
-    versions = {model: models_version(model) for model in BOTH}
+    """Write the counts, a row a line, with the versions of the models that gave them and the lines fitted to them."""
+    versions, fitted = {model: models_version(model) for model in BOTH}, dict[Which, list[Any]]()
+    for model in BOTH:
+        sets = pd.DataFrame(rows[model], columns=COLUMNS)
+        groups = ([*THEMES, LEAVING], *([name] for name in CLASSES))
+        fitted[model] = [as_numbers(fit_set_errors(sets[sets["label"].isin(group)])) for group in groups]
     lines = {model: ",\n".join(json.dumps(row) for row in counts) for model, counts in rows.items()}
     body = ",\n".join(f'"{model}": [\n{text}\n]' for model, text in lines.items())
-    text = f'{{"versions": {json.dumps(versions)},\n"columns": {json.dumps(COLUMNS)},\n"rows": {{\n{body}\n}}}}\n'
-    (MODELS / FILE).write_text(text, encoding="utf-8")
+    head = f'"versions": {json.dumps(versions)},\n"columns": {json.dumps(COLUMNS)},\n"lines": {json.dumps(fitted)}'
+    (MODELS / FILE).write_text(f'{{{head},\n"rows": {{\n{body}\n}}}}\n', encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.measures.read_shares import SetErrors
 from analytics.text.comments import complained_about
 from analytics.text.linear import CLASSES
-from analytics.text.read_sets import COMPLAINT, LEAVING, load_read_sets, models_version
+from analytics.text.read_sets import COMPLAINT, LEAVING, load_read_sets
 from analytics.text.scored import score_texts
 from analytics.text.themes import THEMES
+from analytics.training.files import models_version
 from analytics.training.read_sets import POOLS, count_set, leave_out, read_readings, summarise_left_out, tag_pool
+from analytics.training.set_errors import fit_set_errors
 
 MODELS = ("fast", "accurate")
 
@@ -70,7 +71,7 @@ def test_the_demo_s_intervals_hold_the_planted_shares(small_demo):
     scores = score_texts(planted["text"], model="fast")
     readable = scores["sentiment"] != "unknown"
     planted, blamed = planted[readable], scores.loc[readable, "themes"].map(complained_about)
-    errors, held = SetErrors.fit(sets_of("fast", [*THEMES, LEAVING])), {}
+    errors, held = fit_set_errors(sets_of("fast", [*THEMES, LEAVING])), {}
     for theme in THEMES:
         counted = float(blamed.map(lambda names, t=theme: t in names).mean())
         share, method, *_ = errors.share(counted, len(planted), theme)

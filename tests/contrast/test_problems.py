@@ -7,7 +7,8 @@ import pytest
 from analytics.contrast.problems import leading, measure_problems
 from analytics.measures.estimate import Estimate
 from analytics.measures.intervals import wilson_bounds
-from analytics.measures.read_shares import CheckedShare, SetErrors
+from analytics.measures.read_shares import CheckedShare
+from analytics.training.set_errors import fit_set_errors
 
 HISTORY = [f"{year}-{month:02d}" for year in (2025, 2026) for month in range(1, 13)][:22]
 NOW = HISTORY[-1]
@@ -21,7 +22,7 @@ def errors(read=0.2, counted=0.2, spread=0.0):
         for i in range(6)
         for theme in THEMES
     ]
-    return SetErrors.fit(pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"]))
+    return fit_set_errors(pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"]))
 
 
 def month(period, written, **named):

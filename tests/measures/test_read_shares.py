@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from analytics.measures.intervals import wilson_bounds
-from analytics.measures.read_shares import SetErrors, share_alike, share_with_earlier_readings, share_with_readings
+from analytics.measures.read_shares import share_alike, share_with_earlier_readings, share_with_readings
+from analytics.training.set_errors import fit_set_errors
 
 CLASSIFIERS = {  # rate of labels among texts that readers do and do not name
     "faultless": (1.0, 0.0),
@@ -178,7 +179,7 @@ def test_the_interval_holds_the_share_of_a_set_that_was_not_read(spread):
     held, distance, of_counts = [], [], []
     for _ in range(12):
         every = world(rng, sets=7, spread=spread)
-        errors = SetErrors.fit(every[every["set"] != "set 6"])
+        errors = fit_set_errors(every[every["set"] != "set 6"])
         for row in every[every["set"] == "set 6"].to_dict("records"):
             share, method, *_ = errors.share(row["counted"], 5000, row["label"])
             if method != "not known":
@@ -192,7 +193,7 @@ def test_the_interval_holds_the_share_of_a_set_that_was_not_read(spread):
 def test_an_interval_is_as_wide_as_the_sets_differ():
     widths = []
     for spread in (0.01, 0.05, 0.1):
-        errors = SetErrors.fit(world(np.random.default_rng(5), spread=spread, read=2000))
+        errors = fit_set_errors(world(np.random.default_rng(5), spread=spread, read=2000))
         shares = [errors.share(0.08, 5000, label).estimate for label in LABELS]
         widths.append(np.nanmedian([share.high - share.low for share in shares]))
     assert widths == sorted(widths) and widths[-1] > 2 * widths[0]
@@ -200,7 +201,7 @@ def test_an_interval_is_as_wide_as_the_sets_differ():
 
 def test_a_share_open_by_more_than_fifteen_points_is_not_known():
     rows = [(name, "waiting", named, 100, 0.3) for name, named in zip("abcdef", (5, 20, 35, 50, 65, 80), strict=True)]
-    share, method, *_ = SetErrors.fit(pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"])).share(
+    share, method, *_ = fit_set_errors(pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"])).share(
         0.3, 400, "waiting"
     )
     assert method == "not known" and np.isnan([share.value, share.low, share.high]).all() and share.n == 400
@@ -208,7 +209,7 @@ def test_a_share_open_by_more_than_fifteen_points_is_not_known():
 
 def test_counts_that_readers_confirmed_everywhere_stand_as_counted():
     rows = [(name, label, 20, 100, 0.2) for name in "abcdef" for label in LABELS]
-    errors = SetErrors.fit(pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"]))
+    errors = fit_set_errors(pd.DataFrame(rows, columns=["set", "label", "named", "read", "counted"]))
     share, method, *_ = errors.share(0.3, 400, LABELS[0])
     assert method == "counted" and share.value == pytest.approx(0.3)
     low, high = wilson_bounds(0.3, 400)
@@ -216,7 +217,7 @@ def test_counts_that_readers_confirmed_everywhere_stand_as_counted():
 
 
 def test_none_counted_among_few_is_not_none_for_certain():
-    errors = SetErrors.fit(world(np.random.default_rng(6), spread=0.01))
+    errors = fit_set_errors(world(np.random.default_rng(6), spread=0.01))
     share, *_ = errors.share(0.0, 20, LABELS[0])
     assert share.high >= wilson_bounds(0.0, 20)[1]
 
@@ -224,8 +225,8 @@ def test_none_counted_among_few_is_not_none_for_certain():
 def test_faults_of_sets_say_what_is_wrong():
     sets = world(np.random.default_rng(7))
     with pytest.raises(ValueError, match="needs three sets with each label. Found: 'theme 0' in 2"):
-        SetErrors.fit(sets[sets["set"].isin(["set 0", "set 1"])])
+        fit_set_errors(sets[sets["set"].isin(["set 0", "set 1"])])
     with pytest.raises(ValueError, match="'gossip' was not read anywhere. Found: theme 0"):
-        SetErrors.fit(sets).share(0.1, 100, "gossip")
+        fit_set_errors(sets).share(0.1, 100, "gossip")
     with pytest.raises(ValueError, match="no text, so no share"):
-        SetErrors.fit(sets).share(0.1, 0, "theme 0")
+        fit_set_errors(sets).share(0.1, 0, "theme 0")

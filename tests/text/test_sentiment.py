@@ -16,6 +16,7 @@ from analytics.text.linear import CLASSES, MODELS
 from analytics.text.sentiment import SentimentClassifier, accurate_is_at_hand, load_sentiment_model
 from analytics.training.evaluate import load_zero_shot_sets, polarity, vader_score
 from analytics.training.fast import train_fast
+from analytics.training.files import save_fast
 
 HERE = Path(__file__).parent
 SMALL = ["never again", "love it", "no reply", "so helpful", "awful wait", "great team"] * 2
@@ -150,7 +151,7 @@ def test_hostile_texts_have_probabilities_like_any_other(text: str) -> None:
 
 def test_a_model_reads_the_same_after_saving(tmp_path: Path) -> None:
     model = load_sentiment_model("fast")
-    model.save(tmp_path)
+    save_fast(model, tmp_path)
     loaded = load_fast_model(tmp_path)
     np.testing.assert_array_equal(loaded.predict_proba(PROBES), model.predict_proba(PROBES))
     again, shipped = (zipfile.ZipFile(folder / "fast.npz") for folder in (tmp_path, MODELS))
