@@ -20,7 +20,8 @@ from analytics.tables.demo.comments import BANK
 from analytics.text.accurate import FAST_SHARE
 from analytics.text.churn_intent import ChurnIntentModel, load_churn_intent_model
 from analytics.text.encoder import Encoder
-from analytics.text.linear import CLASSES, MODELS, logs, read_card
+from analytics.text.linear import CLASSES, MODELS, PROBABILITIES, logs, read_card
+from analytics.text.scored import score_texts
 from analytics.text.sentiment import load_sentiment_model
 from analytics.text.themes import KINDS, THEMES, is_complaint, load_heads, tag_themes
 from analytics.training.churn import fit_churn_intent, fit_lines, reading_lines, training_lines
@@ -30,6 +31,8 @@ from analytics.training.places import DATASETS, REMARKS
 from analytics.training.read_sets import leaving_model
 from analytics.training.real import BRANDS, FILES, MAY_TRAIN, load_readings
 
+SURE = (0.5, 0.6, 0.7)  # certainties of the card
+FEWEST_UNSURE = 5  # texts from which on a share of them is given
 HARD = Path(__file__).parents[2] / "tests/text"  # lines written to be hard, that trained nothing
 
 
@@ -105,6 +108,7 @@ def accurate_card(datasets: Path) -> str:
         "remarks": f"{len(pd.read_csv(REMARKS)):,}",
         "share": f"{FAST_SHARE}",
         "vocabulary": f"{len(tokenizer['model']['vocab']):,}",
+        "certainty": certainty(datasets),
     }
     for name, file in (("sarcasm", "sarcasm.csv"), ("idioms", "complaint_idioms.csv")):
         lines = pd.read_csv(HARD / file)
@@ -112,6 +116,22 @@ def accurate_card(datasets: Path) -> str:
         right = np.array(CLASSES)[models["accurate"].predict_proba(lines["text"]).argmax(axis=1)] == label
         figures |= {name: _percent(right), f"{name.removesuffix('s')}_texts": str(len(lines))}
     return fill("accurate_card.md", figures | _taught(sets))
+
+
+def certainty(datasets: Path) -> str:
+    """Table of how sure the accurate model is of the mood of read texts, and how often the reader says the same."""
+    read = load_readings(datasets).drop_duplicates(["set", "row_id"]).query("sentiment in @CLASSES").set_index("set")
+    scores = score_texts(read["text"], model="accurate", accurate_limit=len(read))
+    read = read.assign(said=scores["sentiment"], sure=scores[PROBABILITIES].max(axis=1)).query("said != 'unknown'")
+    rows = []
+    for name, part in [*read.groupby(level=0), ("all", read)]:
+        right, row = part["said"].eq(part["sentiment"]), [str(name), f"{len(part):,}"]
+        for cut in SURE:
+            below = part["sure"] < cut
+            row.append(f"{_percent(below)}, {_percent(right[below]) if below.sum() >= FEWEST_UNSURE else '–'}")
+        rows.append([*row, _percent(right)])
+    heads = [f"below {cut:g}: texts, of these right" for cut in SURE]
+    return table(["set", "texts", *heads, "all right"], rows)
 
 
 def themes_card(datasets: Path) -> str:

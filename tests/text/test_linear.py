@@ -13,9 +13,10 @@ from analytics import score_texts
 from analytics.text import scored
 from analytics.text.churn_intent import load_churn_intent_model
 from analytics.text.clean import data_text, mask_brands, normalise
-from analytics.text.linear import digest, fit_classes, read_arrays, softmax, split_folds, write_arrays
+from analytics.text.linear import fit_classes, read_arrays, softmax, split_folds, write_arrays
 from analytics.text.sentiment import load_sentiment_model
 from analytics.text.themes import promise_kind, promise_kind_normalised, tag_themes, tag_themes_normalised
+from analytics.training.files import digest
 
 ESCAPED = [
     "It&rsquo;s &amp;#39;fine&amp;#39; &#128077;",
