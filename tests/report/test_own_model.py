@@ -8,9 +8,12 @@ import pytest
 
 from analytics import report
 from analytics.config import Config
+from analytics.publish.claims import check_claims
 from analytics.report.story import Story
+from analytics.report.words import say
 from analytics.tables.periods import parse_period
 from analytics.tables.schema import ReadLog, Tables
+from analytics.text.adapt import MoodTrial
 from analytics.text.own_themes import ThemeList
 from analytics.text.readings import RANDOM, LabelStore, Reading, _row, draw_pool
 
@@ -124,3 +127,9 @@ def test_scores_do_not_set_the_mood_against_readers_or_without_them(scored):
     assert "known once 50 texts drawn at random are read" in provenance(scored(0, ""))
     story = scored(100, "neutral")
     assert "so the shipped one speaks" in provenance(story) and not story.comments["model"].str.endswith("scores").any()
+
+
+def test_what_is_said_of_the_mood_passes_the_gate_of_claims():
+    trial = MoodTrial((), 300, better=True, read=100, agreeing=90, shipped_agreeing=80)
+    for verdict in ("shipped", "unread", "other", "set"):
+        assert check_claims(say(f"provenance.mood_{verdict}", x=trial, needed=50)) == []
