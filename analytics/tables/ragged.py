@@ -12,7 +12,7 @@ _SAMPLE = 2_000  # rows that show what the columns hold
 _SURE = 0.98  # share of a column's values that must have a shape before the shape decides
 _FEW = 25  # words of a column that takes one of a list
 
-Shape = Callable[[str], bool] | frozenset[str] | None  # a test, a list of words, or free text
+Shape = Callable[[str], object] | None  # a test, or free text
 
 
 def repair_rows(
@@ -66,7 +66,7 @@ def _repair(text: str, shapes: Sequence[Shape], separator: str) -> tuple[list[st
         return None
     start, stop = free[0], free[0] + len(fields) - width + 1
     whole = [*fields[:start], separator.join(fields[start:stop]), *fields[stop:]]
-    fits = all(_fits(shape, field.strip()) for shape, field in zip(shapes, whole, strict=True))
+    fits = all(shape is None or shape(field.strip()) for shape, field in zip(shapes, whole, strict=True))
     return (whole, True) if fits else None
 
 
@@ -76,24 +76,18 @@ def _find_shape(values: pd.Series) -> Shape:
     blank_fits = len(filled) < len(values) or not filled
     if not filled:
         return lambda text: not text
-    for pattern in (STAMP, NUMBER):
-        if sum(pattern.fullmatch(text) is not None for text in filled) >= _SURE * len(filled):
-            return _matcher(pattern, blank_fits)
-    outlines = {_outline(text) for text in filled}
+    outlines, words = {_outline(text) for text in filled}, frozenset(filled)
+    tests: list[Callable[[str], object]] = [
+        pattern.fullmatch
+        for pattern in (STAMP, NUMBER)
+        if sum(pattern.fullmatch(text) is not None for text in filled) >= _SURE * len(filled)
+    ]
     if len(outlines) <= 3 and all("9" in outline and " " not in outline for outline in outlines):
-        return lambda text: _outline(text) in outlines or (blank_fits and not text)
-    words = frozenset(filled)
-    if not blank_fits and len(words) <= max(1, min(_FEW, len(filled) // 4)) and max(map(len, words)) <= 40:
-        return None if len(words) == 1 and " " in filled[0] else words
-    return None
-
-
-def _fits(shape: Shape, text: str) -> bool:
-    return shape is None or (text in shape if isinstance(shape, frozenset) else shape(text))
-
-
-def _matcher(pattern: re.Pattern[str], blank_fits: bool) -> Callable[[str], bool]:
-    return lambda text: pattern.fullmatch(text) is not None or (blank_fits and not text)
+        tests.append(lambda text: _outline(text) in outlines)
+    if tests:
+        return lambda text: tests[0](text) or (blank_fits and not text)
+    few = not blank_fits and len(words) <= max(1, min(_FEW, len(filled) // 4)) and max(map(len, words)) <= 40
+    return words.__contains__ if few and not (len(words) == 1 and " " in filled[0]) else None
 
 
 def _outline(text: str) -> str:

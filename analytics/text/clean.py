@@ -184,35 +184,20 @@ def reason_to_abstain(text: str, plain: str) -> str:
     """As `abstain_reason`, for a caller that has the normalised text at hand."""
     if len(text) > LONGEST:
         return "too long"
-    if not plain:
-        return (
-            "markup only"
-            if "<" in text or "&" in text
-            else "no words"
-            if any(map(str.isprintable, text.strip()))
-            else "empty"
-        )
-    lower = plain.lower()
-    words = lower.split()
-    if (
-        len(words) > SHORT
-        and not word_lists("clean")["clear_english"].isdisjoint(words)
-        and all_foreign().isdisjoint(words)
-    ):
+    lists, lower = word_lists("clean"), plain.lower()
+    if not plain and ("<" in text or "&" in text):
+        return "markup only"
+    if not plain or lower in lists["not_answered"]:
+        return "no words" if not plain and any(map(str.isprintable, text.strip())) else "empty"
+    said = lower.split()
+    if len(said) > SHORT and not lists["clear_english"].isdisjoint(said) and all_foreign().isdisjoint(said):
         return ""
-    return _reason_slow(plain, lower)
-
-
-def _reason_slow(plain: str, lower: str) -> str:
-    if lower in word_lists("clean")["not_answered"]:
-        return "empty"
     words = _LETTERS.findall(_HANDLE.sub("", lower.replace("'", "")))
     letters = sum(map(len, words))
     if not letters:
         return "" if _FACE.search(plain) else "no words"
-    if not plain.isascii() and len(_LATIN.findall(plain)) < letters / 2:
-        return "another language"
-    return "another language" if _is_foreign(words) else ""
+    another_script = not plain.isascii() and len(_LATIN.findall(plain)) < letters / 2
+    return "another language" if another_script or _is_foreign(words) else ""
 
 
 def _is_foreign(words: Sequence[str]) -> bool:
@@ -226,7 +211,8 @@ def _is_foreign(words: Sequence[str]) -> bool:
     accented = sum(not word.isascii() for word in sample)
     if len(words) > SHORT and english < len(sample) / 7 and (len(sample) >= 6 or 3 * accented >= len(sample)):
         return True
-    odds = _odds_by_words(sample)
+    odds, *others = (-sum(ranks.get(word, _UNSEEN) for word in sample) for ranks in _log_ranks().values())
+    odds -= max(others)
     if odds > (MOSTLY if 2 * english > len(sample) else PLAIN):
         return False
     unknown = all(word not in ranks for ranks in _log_ranks().values() for word in sample)
@@ -235,15 +221,9 @@ def _is_foreign(words: Sequence[str]) -> bool:
     return odds + MISSPELT * unknown < 0
 
 
-def _odds_by_words(words: Sequence[str]) -> float:
-    """Log odds of English against the likeliest other language by how frequent each word is, by Zipf's law."""
-    english, *others = (-sum(ranks.get(word, _UNSEEN) for word in words) for ranks in _log_ranks().values())
-    return english - max(others)
-
-
 @cache
 def _log_ranks() -> dict[str, dict[str, float]]:
-    """Logarithm of the rank of each frequent word, by language; a customer's English words are frequent too."""
+    """Logarithm of the rank of each frequent word, English first: by Zipf's law the less its log probability."""
     lines = (line.split(": ") for line in data_text("frequent_words.txt").splitlines())
     ranks = {code: {w: math.log(10 + rank) for rank, w in enumerate(words.split())} for code, words in lines}
     ranks["en"] = dict.fromkeys(_customers_english(), math.log(CUSTOMERS)) | ranks["en"]
