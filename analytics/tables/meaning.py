@@ -108,18 +108,15 @@ def profile_column(
     """
     text = filled_cells(values)
     distinct = int(text.nunique())
-    words = [tidy(value) for value in text.unique()] if distinct <= LABELS else []
-    cells = [label for value in words if (label := parse_label(value))]
-    labels = tuple(sorted({*cells, *find_labels(question or header)}, key=lambda label: (label.code, label.words)))
-    numbers = pd.to_numeric(text, errors="coerce").dropna()
-    codes = pd.concat([numbers, pd.Series([label.code for label in cells], dtype="float64")])
-    share = len(numbers) / len(text) if len(text) else 0.0
-    if cells:
-        share += float(text.map(tidy).isin([value for value in words if parse_label(value)]).mean())
-    low, high = (float(codes.min()), float(codes.max())) if len(codes) else (float("nan"), float("nan"))
+    cells = {cell: parse_label(tidy(cell)) for cell in text.unique()} if distinct <= LABELS else {}
+    words = {label for label in [*cells.values(), *find_labels(question or header)] if label}
+    labels = tuple(sorted(words, key=lambda label: (label.code, label.words)))
+    named = text.map({cell: label.code for cell, label in cells.items() if label}).astype("float64")
+    codes = pd.to_numeric(text, errors="coerce").fillna(named).astype("float64")
+    low, high, share = float(codes.min()), float(codes.max()), float(codes.notna().mean()) if len(text) else 0.0
     profile = ColumnProfile(
         header, question or header, len(text), len(text) / len(values) if len(values) else 0.0, distinct, low, high,
-        bool((codes % 1 == 0).all()), share, labels, "empty",
+        bool((codes.dropna() % 1 == 0).all()), share, labels, "empty",
     )  # fmt: skip
     twin = f"{header}_NPS_GROUP"
     if twin in (neighbours or {}) and profile.numbers > 0.9 and profile.whole and 0 <= low <= high <= 10:
