@@ -65,9 +65,8 @@ def convert(values: pd.Series, spec: Field, reading: Reading) -> Converted:
     elif spec.kind == "flag":
         read, reasons = _flags(uniques)
     elif spec.kind == "time":
-        times = read_times(uniques, codes, reading)
-        read, reasons, notes = times.values.dt.tz_convert(reading.zone_out), times.reasons, times.notes
-        moved = int(times.shifted[codes[codes >= 0]].sum())
+        times, reasons, shifted, notes = read_times(uniques, codes, reading)
+        read, moved = times.dt.tz_convert(reading.zone_out), int(shifted[codes[codes >= 0]].sum())
     elif spec.kind == "id":
         read, reasons = _ids(uniques, codes, reading.workbook)
     else:

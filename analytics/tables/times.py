@@ -5,7 +5,6 @@ time; otherwise nothing is read.
 """
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -29,14 +28,8 @@ _STAMP, _PLAIN_OFFSET = r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?", r"(?:Z|[
 _AWARE = r":\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 
 
-@dataclass(frozen=True)
-class Times:
-    """Moments in UTC; why a cell is bad, missing where it is not; which fell into an hour that clocks change."""
-
-    values: pd.Series
-    reasons: pd.Series
-    shifted: np.ndarray
-    notes: tuple[str, ...] = ()
+# Moments in UTC; why a cell is bad, missing where it is not; which fell into an hour that clocks change; notes.
+Times = tuple[pd.Series, pd.Series, np.ndarray, tuple[str, ...]]
 
 
 def read_times(cells: pd.Series, codes: np.ndarray, written: Reading) -> Times:
@@ -81,7 +74,7 @@ def read_times(cells: pd.Series, codes: np.ndarray, written: Reading) -> Times:
         read[part.index] = part.dt.tz_convert("UTC")
     read = read.where(read.dt.year.between(FIRST_YEAR, LAST_YEAR))
     reasons = pd.Series(reason, index=cells.index).where(present & read.isna()).astype("str")
-    return Times(read, reasons, shifted, tuple(notes))
+    return read, reasons, shifted, tuple(notes)
 
 
 def read_periods(cells: pd.Series) -> tuple[str, pd.Series]:
