@@ -43,8 +43,7 @@ def median_time(
     Returns
     -------
     Estimate
-        In hours; a bound that the data do not reach is NaN. When too few have finished so is `value`, while
-        `low` still says how long at least.
+        In hours; a bound that the data do not reach is NaN. When too few have finished so is `value`.
 
     Raises
     ------
@@ -74,7 +73,7 @@ def median_time(
         z = np.where(open_share > 0, (np.log(-np.log(open_share)) - np.log(-np.log(1 - share))) / error, np.inf)
     reach = z_score(confidence)
     value = _first(moments[open_share < 1 - share - 1e-12], np.nan)
-    low = _first(moments[z >= -reach], _followed(times, moments, confidence, share))
+    low = _first(moments[z >= -reach], np.nan)
     high = _first(moments[z > reach], np.nan)
     return Estimate(value, min(low, value) if value == value else low, high, len(times), "hours", source)
 
@@ -194,13 +193,6 @@ def _life_table(times: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.nda
     at_risk = len(times) - np.searchsorted(np.sort(times), moments)
     happened = ended > 0
     return moments[happened], ended[happened], at_risk[happened].astype(float)
-
-
-def _followed(times: np.ndarray, moments: np.ndarray, confidence: float, share: float) -> float:
-    """Lower bound when too few ended to have one: the last end, or a time that six or so cases have passed open."""
-    needed = int(np.ceil(np.log((1 - confidence) / 2) / np.log(1 - share)))
-    passed = np.sort(times)[-needed] if len(times) >= needed else np.nan
-    return float(np.fmax(passed, moments.max(initial=-np.inf)))
 
 
 def _first(values: np.ndarray, otherwise: float) -> float:

@@ -38,15 +38,15 @@ class _Design:
 
 def rank_drivers(
     frame: pd.DataFrame, outcome: str, drivers: Sequence[str], by: str | None = None, *, confidence: float = 0.95,
-    bootstraps: int = 200, rng: np.random.Generator | int = 0, ordinal: bool | None = None,
+    bootstraps: int = 200, rng: np.random.Generator | int = 0,
 ) -> pd.DataFrame:  # fmt: skip
     """Rank drivers by their share in explaining an outcome, with direction and an interval that can hold nothing.
 
     Shares of R2 are LMG (exact up to 20 drivers) and Johnson's relative weights. A row is left out only when its
     outcome is missing: a missing number is set to the mean, and its being missing is a flag in the model whose share
     is not the driver's; a missing word is a value. Words are dummy-coded and count as one driver; no driver is
-    dropped for being rare. An ordinal outcome is replaced by its mid-ranks (ridits), so that only the order of its
-    answers counts.
+    dropped for being rare. An ordinal outcome (whole numbers of at most 11 values) is replaced by its mid-ranks
+    (ridits), so that only the order of its answers counts.
 
     With `by`, every segment is ranked for itself; the pooled ranking (segment 'all') is given only if segments agree:
     slopes are compared between segments (Welch's test) and pooled slopes with those within segments (which Simpson's
@@ -68,8 +68,6 @@ def rank_drivers(
         Resamples (Poisson bootstrap) behind the intervals.
     rng
         Seed or generator of the bootstrap.
-    ordinal
-        Whether the outcome is ordinal; None looks: whole numbers of at most 11 values are.
 
     Returns
     -------
@@ -111,8 +109,7 @@ def rank_drivers(
         raise ValueError(f"outcome, drivers and by must be different columns, at least one of them a driver: {wanted}.")
     rows = frame.loc[frame[outcome].notna(), wanted]
     score = pd.to_numeric(rows[outcome]).to_numpy(dtype=float)
-    if ordinal is None:
-        ordinal = len(np.unique(score)) <= ORDINAL and bool((score % 1 == 0).all())
+    ordinal = len(np.unique(score)) <= ORDINAL and bool((score % 1 == 0).all())
     y = pd.Series(score).rank().to_numpy() / len(score) if ordinal else score
     design = _design(rows, drivers, y)
     options: dict[str, Any] = {"confidence": confidence, "bootstraps": bootstraps, "rng": np.random.default_rng(rng)}

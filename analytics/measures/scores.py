@@ -161,8 +161,7 @@ def top_box_share(
 
 def mean_score(
     s: pd.Series, *, scale: tuple[float, float] | None = (1, 5), weights: pd.Series | None = None,
-    clusters: pd.Series | None = None, confidence: float = 0.95, unit: str = "score",
-    rng: np.random.Generator | int = 0,
+    clusters: pd.Series | None = None, confidence: float = 0.95,
 ) -> Estimate:  # fmt: skip
     """Mean answer, with a bootstrap interval that stays honest when few answers are all alike.
 
@@ -183,15 +182,11 @@ def mean_score(
         Whose answer each is, on the same index (such as customer_id); a missing one is a person of its own.
     confidence
         Level of the interval, between 0 and 1.
-    unit
-        Unit of the answers.
-    rng
-        Seed or generator of the bootstrap; the default gives the same interval every time.
 
     Returns
     -------
     Estimate
-        In `unit`.
+        Unit 'score', bootstrap interval, the same every time.
 
     Raises
     ------
@@ -214,10 +209,10 @@ def mean_score(
     w = sample.weigh(answers, confidence)
     value = float(np.clip(w @ answers / w.sum(), answers.min(), answers.max()))
     if scale is None and len(answers) == 1:
-        return Estimate(value, np.nan, np.nan, 1, unit, SAID)
+        return Estimate(value, np.nan, np.nan, 1, "score", SAID)
     lowest, highest = scale if scale is not None else (answers.min(), answers.max())
-    low, high = bootstrap_mean(answers, w, float(lowest), float(highest), confidence, np.random.default_rng(rng))
-    return Estimate(value, min(low, value), max(high, value), sample.n, unit, SAID)
+    low, high = bootstrap_mean(answers, w, float(lowest), float(highest), confidence, np.random.default_rng(0))
+    return Estimate(value, min(low, value), max(high, value), sample.n, "score", SAID)
 
 
 def customer_effort(

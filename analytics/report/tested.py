@@ -27,6 +27,7 @@ from analytics.measures.actions import score_actions
 from analytics.measures.discoveries import ALIKE, discovery_threshold, shrink
 from analytics.measures.estimate import SAID
 from analytics.measures.intervals import estimate_share
+from analytics.measures.invitations import MATERIAL, STEPS
 from analytics.measures.leaving import leavers, ratios
 from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.measures.promises import BROKEN, KEPT, Verdict, judge_promise, score_promises
@@ -407,10 +408,10 @@ def _of_shares(story: Story) -> Iterable[float]:
 
 
 def _of_invitations(story: Story) -> Iterable[float]:
-    """P-values of who is asked and who answers, of groups that a report may name."""
-    table: pd.DataFrame = asked(story).table
-    named = table[table["by"] != "agent_id"]
-    return [*named["invited_p"], *named["answered_p"]]
+    """P-values of who is asked and answers, of groups that may be named; 1 of those that lack no material part."""
+    named = asked(story).table.query("by != 'agent_id'")
+    shares = ((named[f"{step}_p"], named[f"{step}_share"] / named[f"{step}_expected"]) for step, _ in STEPS)
+    return [p for p_values, part in shares for p in p_values.mask(part >= MATERIAL, 1.0)]
 
 
 def new_themes(story: Story) -> pd.DataFrame:
@@ -445,7 +446,7 @@ TESTS: Tests = (  # what another process makes comes last
     lambda story: [p for rows in groupings(story).values() for p in rows["p_value"]],
     lambda story: categories(story)["p_value"],
     _of_invitations,
-    lambda story: [silent_leavers(story).p_value],
+    lambda story: [s.p_value for s in [silent_leavers(story)] if s.rate_silent.value > s.rate_spoke.value],
     lambda story: leaving_ratios(story)["p_value"],
     lambda story: actions(story)["p_value"],
     lambda story: [compared.p_value for compared in recovery(story).leaving[:1]],

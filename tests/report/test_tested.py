@@ -33,10 +33,13 @@ def test_one_cause_that_shows_in_ten_tests_of_a_kind_lets_no_other_kind_in(monke
     assert tested.bar(story) == pytest.approx(0.05 * 4 / 61)
 
 
-def test_groups_that_are_named_are_counted():
-    table = pd.DataFrame({"by": ["team", "agent_id"], "invited_p": [0.01, 0.02], "answered_p": [0.03, 0.04]})
+def test_groups_that_are_named_are_counted_and_those_asked_hardly_less_than_others_let_no_finding_in():
+    p_values = {"invited_p": [0.01, 0.02, 1e-12], "answered_p": [0.03, 0.04, float("nan")]}
+    shares = {"invited_share": [0.5, 0.5, 0.98], "answered_share": [0.5, 0.5, float("nan")]}
+    expected = {"invited_expected": 1.0, "answered_expected": 0.7}
+    table = pd.DataFrame({"by": ["team", "agent_id", "outcome"]} | p_values | shares | expected)
     story = SimpleNamespace(facts={("asked",): SimpleNamespace(table=table)})
-    assert list(tested._of_invitations(story)) == [0.01, 0.03]
+    assert tested._p_values(story, tested._of_invitations).tolist() == [0.01, 1.0, 0.03]
     assert tested._of_invitations in tested.TESTS
 
 
