@@ -233,9 +233,6 @@ def lack_of_themes(story: Story) -> NotMeasured | None:
     return None
 
 
-# Groups that the organisation named
-
-
 @once
 def groupings(story: Story, level: float = RATE) -> dict[str, pd.DataFrame]:
     """The leading score of the period by team, and by every further column of its answers and of their contacts."""
@@ -257,9 +254,6 @@ def answers_now(story: Story) -> tuple[pd.DataFrame, list[str]]:
         further = [c for c in further if c in contacts and c not in ours]
         answers = answers.join(contacts.drop_duplicates("contact_id").set_index("contact_id")[further], on="contact_id")
     return answers, group_columns(answers, "complaints" if lead == DISPUTED.column else "surveys")
-
-
-# What stands of what customers name
 
 
 def problems(story: Story) -> pd.DataFrame:
