@@ -444,5 +444,5 @@ TESTS: Tests = (  # what another process makes comes last
     lambda story: leaving_ratios(story)["p_value"],
     lambda story: actions(story)["p_value"],
     lambda story: [compared.p_value for compared in recovery(story).leaving[:1]],
-    lambda story: _as_few(story.new_themes["p_value"]).nsmallest(ROOM),
+    lambda story: _as_few(story.new_themes["p_value"].mask(story.new_themes["praise"], 1.0)).nsmallest(ROOM),
 )

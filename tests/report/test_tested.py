@@ -44,10 +44,12 @@ def test_groups_that_are_named_are_counted_and_those_asked_hardly_less_than_othe
 
 
 def test_however_many_groups_of_texts_there_are_they_count_as_few_tests():
-    groups = pd.DataFrame({"p_value": [1e-7, 1e-5, *(i / 61 for i in range(1, 59))], "people": 40})
+    groups = pd.DataFrame({"p_value": [1e-7, 1e-5, *(i / 61 for i in range(1, 59))], "people": 40, "praise": False})
     story = SimpleNamespace(facts={("cut",): 0.0005}, new_themes=groups, k=10)
     counted = list(tested.TESTS[-1](story))
     assert len(counted) == tested.ROOM and min(counted) == pytest.approx(6e-7)
+    thanks = SimpleNamespace(new_themes=groups.assign(praise=True))
+    assert min(tested.TESTS[-1](thanks)) == 1  # never told, so no finding
     assert tested.new_themes(story)["p_value"].tolist() == [1e-7, 1e-5]
     story.new_themes = groups.assign(p_value=groups["p_value"].replace(1e-5, 1e-4))
     assert tested.new_themes(story)["p_value"].tolist() == [1e-7]  # where it alone was tested, 1e-4 would stand
