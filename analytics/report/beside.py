@@ -1,12 +1,10 @@
 """Facts kept with their story, some of them made by a process beside this one."""
 
 import ctypes
-import gc
 import os
 import pickle
 import signal
 import sys
-import warnings
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import suppress
 from functools import cached_property
@@ -25,12 +23,8 @@ class Work:
     def __init__(self, facts: Facts, makes: Sequence[Callable[[], object]]) -> None:
         fork = get_context("fork")
         self._answer, theirs = fork.Pipe(duplex=False)
-        gc.freeze()  # what is there already is not copied for being looked through
-        with warnings.catch_warnings():  # of threads: those of NumPy and Arrow know of forks, and ours have ended
-            warnings.simplefilter("ignore", DeprecationWarning)
-            self._process = fork.Process(target=_work, args=(facts, makes, theirs, os.getpid()), daemon=True)
-            self._process.start()
-        gc.unfreeze()
+        self._process = fork.Process(target=_work, args=(facts, makes, theirs, os.getpid()), daemon=True)
+        self._process.start()
         theirs.close()
 
     @cached_property

@@ -16,6 +16,7 @@ from analytics.config import Costs
 from analytics.measures.leaving.churn import ChurnRiskModel, LeakageError, TooFewLeaversError
 from analytics.measures.leaving.churn_views import worth_calling
 from analytics.measures.leaving.features import build_customer_features, choose_cutoffs
+from analytics.measures.leaving.ratios import Ratios, fit_ratios
 from analytics.report.story import Story
 from analytics.report.words import say
 from analytics.tables.schema import STAMPS, NotMeasured, Tables
@@ -64,6 +65,11 @@ class Study:
         if isinstance(self.fitted, NotMeasured):
             raise self.fitted
         return self.fitted
+
+    @cached_property
+    def ratios(self) -> Ratios:
+        """How many times as often customers leave after each thing that happened, for bounds of any level."""
+        return fit_ratios(self.features)
 
     @cached_property
     def calls(self) -> pd.DataFrame:

@@ -28,7 +28,7 @@ from analytics.measures.discoveries import ALIKE, discovery_threshold, shrink
 from analytics.measures.estimate import SAID
 from analytics.measures.intervals import estimate_share
 from analytics.measures.invitations import MATERIAL, STEPS
-from analytics.measures.leaving import leavers, ratios
+from analytics.measures.leaving import leavers
 from analytics.measures.leaving.features import HORIZON_DAYS
 from analytics.measures.promises import BROKEN, KEPT, Verdict, judge_promise, score_promises
 from analytics.measures.recovery import Recovery, score_recovery
@@ -331,15 +331,9 @@ def leaving_study(story: Story) -> Study:
 
 
 @once
-def ratios_fit(story: Story) -> ratios.Ratios:
-    """The regression of leaving on what happened, for bounds of any level."""
-    return ratios.fit_ratios(leaving_study(story).features)
-
-
-@once
 def leaving_ratios(story: Story, level: float = RATE) -> pd.DataFrame:
     """How many times as often customers leave after each thing that happened to `k` people or more."""
-    every = ratios_fit(story).at(1 - level)
+    every = leaving_study(story).ratios.at(1 - level)
     table: pd.DataFrame = every[every["people"] >= story.k].reset_index(drop=True)
     likely = np.exp(shrink(np.log(table["value"]), table["p_value"], level))
     table["value"] = np.clip(likely, table["low"], table["high"])
