@@ -176,10 +176,8 @@ class _Panel:
         ]
 
     def _line(self, row: pd.Series, whole: str, names: list[str]) -> Any:  # noqa: ANN401
-        text = widgets.HTML(
-            _row_html(row, whole, names, name_blamed(self.explorer.story.themes)),
-            layout=widgets.Layout(flex="1 1 auto"),
-        )
+        html = _row_html(row, whole, names, name_blamed(self.explorer.story.themes))
+        text = widgets.HTML(html, layout=widgets.Layout(flex="1 1 auto"))
         below = widgets.VBox()
         like = _button("More like this", lambda: setattr(self.controls["like"], "value", row["text"]))
         correct = _button("Correct", lambda: self._correct(row, below))
@@ -210,10 +208,9 @@ class _Panel:
             below.children = ()
             return
         pool = pd.DataFrame({"text_hash": [text_hash(row["text"])], "text": [printable(row["text"])]})
-        store = find_store(self.explorer.story.config)
-        below.children = (
-            show_labelling(LabellingSession(store, pool, "", row["period"], 1, self.explorer.story.themes, CORRECTED)),
-        )
+        story = self.explorer.story
+        session = LabellingSession(find_store(story.config), pool, "", row["period"], 1, story.themes, CORRECTED)
+        below.children = (show_labelling(session),)
 
 
 def _control(name: str, explorer: Explorer, layout: Any) -> Any:  # noqa: ANN401
@@ -225,18 +222,12 @@ def _control(name: str, explorer: Explorer, layout: Any) -> Any:  # noqa: ANN401
         "mood": [("any", ""), *((mood, mood) for mood in MOODS)],
         "leaving": [("any", None), ("yes", True), ("no", False)],
         "among": [("all", ""), *((pool, pool) for pool in POOLS)],
-        "period": [
-            ("this", ""),
-            ("recent", "recent"),
-            ("all", "all"),
-            *((p, p) for p in explorer.story.history[-2::-1]),
-        ],
+        "period": [("this", ""), *((p, p) for p in ("recent", "all", *explorer.story.history[-2::-1]))],
     }
     value = getattr(explorer.query, name)
     if name in choices:
         return widgets.Dropdown(options=choices[name], value=value, description=name, layout=layout)
-    hint = HINTS[name]
-    return widgets.Text(value, description=name, placeholder=hint, continuous_update=False, layout=layout)
+    return widgets.Text(value, description=name, placeholder=HINTS[name], continuous_update=False, layout=layout)
 
 
 def _button(name: str, act: Any) -> Any:  # noqa: ANN401

@@ -102,18 +102,16 @@ class _Panel:
         self._show()
 
     def _reading(self, sentiment: str) -> Reading:
-        blame, praise = (
-            tuple(t for t in self.session.themes.names if self.state[t] == kind) for kind in ("blame", "praise")
-        )
+        themes = self.session.themes.names
+        blame, praise = (tuple(t for t in themes if self.state[t] == kind) for kind in ("blame", "praise"))
         return Reading(sentiment, blame, praise, *(bool(self.state[label]) for label, _ in FLAGS.values()))
 
     def _type(self, change: dict[str, Any]) -> None:
         """Do what typed keys say, in order; nothing is saved where one of them is not known."""
         words = change["new"].lower().split()
         self.keys.value, self.message = "", ""
-        themes = {
-            f"{sign}{k}": (t, sign) for k, t in enumerate(self.session.themes.names, 1) for sign in ("", "-", "+")
-        }
+        numbered = enumerate(self.session.themes.names, 1)
+        themes = {f"{sign}{k}": (t, sign) for k, t in numbered for sign in ("", "-", "+")}
         ends = {**KEYS, "z": self.undo.description}
         if unknown := [word for word in words if word not in {**themes, **FLAGS, **ends}]:
             self.message = f"Key {unknown[0]} is not known."

@@ -83,25 +83,22 @@ def compare(story: Story, a: str = "", b: str = "") -> Section:
     nowhere = table[["a", "b"]].isna().all(axis=1)
     rows, facts = table[~nowhere], {"a": a, "b": b, "compared": int(table["p_value"].notna().sum())}
     apart = rows[rows["differs"]]
-    sentence = say(
-        "compare.apart" if len(apart) else "compare.none", names=[_name(name, story) for name in apart["name"]], **facts
-    )
+    names = [_name(name, story) for name in apart["name"]]
+    sentence = say("compare.apart" if len(apart) else "compare.none", names=names, **facts)
     evidence = [_estimate(row, side) for _, row in apart.iterrows() for side in "ab"]
     people = apart["people"].min() if len(apart) else blocks.RECORDS
     sides, texts = [f"report.side_of(story, {json.dumps(side)})" for side in (a, b)], (*story.themes.names, *MOODS)
     queries = [labelled(name) for name in apart["name"] if name in texts]
     content = [opened(blocks.finding(sentence, evidence, people=people), *queries, of=sides)]
     if len(rows):
-        cells = pd.DataFrame([_cells(row, story) for _, row in rows.iterrows()], rows.index).assign(
-            q_value=rows["q_value"]
-        )
+        cells = pd.DataFrame([_cells(row, story) for _, row in rows.iterrows()], rows.index)
+        cells["q_value"] = rows["q_value"]
         n, people = int(rows[["a_n", "b_n"]].to_numpy().max()), rows["people"].tolist()
         listing = table_of("compare", cells, source=[SAID, OBSERVED], n=n, people=people, **facts)
         content.append(opened(listing, *[labelled(name) for name in rows["name"] if name in texts][:1], of=sides))
     if nowhere.any():
-        content.append(
-            blocks.unknown(say("compare.unknown", names=[_name(name, story) for name in table.loc[nowhere, "name"]]))
-        )
+        names = [_name(name, story) for name in table.loc[nowhere, "name"]]
+        content.append(blocks.unknown(say("compare.unknown", names=names)))
     return section_of(content)
 
 

@@ -59,7 +59,9 @@ def _judge(story: Story, name: str) -> dict[str, object]:
         return _rates(right, right + false, named) | {"judged by": say("themes.by_others")}
     if name in story.themes.own:
         recall = float(story.taught.heads[name, story.sentiment_model].numbers[2])
-        return {"precision": np.nan, "recall": recall, "judged by": say("themes.by_examples")}
+        n = len(story.config.themes[name].examples)
+        judged = say("themes.by_examples", n=n, margin=n**-0.5)  # two standard errors at most
+        return {"precision": np.nan, "recall": recall, "judged by": judged}
     return _rates(0, 0, 0) | {"judged by": say("themes.by_nobody")}
 
 

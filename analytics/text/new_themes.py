@@ -259,9 +259,9 @@ def _identify(table: pd.DataFrame, period: str, earlier: Mapping[str, np.ndarray
     """Groups with their ids: the nearest earlier one's that no nearer group takes, else a new one."""
     ids: dict[int, str] = {}
     if earlier and len(table):
-        near = (
-            unit_rows(np.stack(table["centre"].tolist())) @ unit_rows(np.stack(list(earlier.values())).astype(float)).T
-        )
+        rows = (table["centre"].tolist(), list(earlier.values()))
+        now, then = (unit_rows(np.stack(centres).astype(float)) for centres in rows)
+        near = now @ then.T
         for place in (-near).round(6).ravel().argsort(kind="stable"):
             row, other = divmod(int(place), len(earlier))
             name = list(earlier)[other]

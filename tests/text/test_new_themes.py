@@ -9,6 +9,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from analytics.measures.discoveries import discovery_threshold
 from analytics.tables.demo import comments as demo_comments
+from analytics.text import new_themes
 from analytics.text.encoder import Encoder
 from analytics.text.new_themes import find_new_themes, keep_centres, read_centres
 from analytics.text.phrases import distinctive_phrases, name_groups
@@ -154,6 +155,14 @@ def test_examples_and_phrases_hold_no_personal_data(embed) -> None:
     printed = str(groups[["phrases", "examples"]].to_dict())
     assert "Szczepanski" not in printed, "the title that tells of a name ends the clause before"
     assert "900123" not in printed and "quux" not in printed.lower() and "zebedee" not in printed.lower()
+
+
+@pytest.mark.parametrize(("now", "looked_at"), [(500, (300, 300)), (120, (120, 360)), (1_500, (300, 300))])
+def test_of_what_is_looked_at_half_is_of_the_latest_period_where_there_is_so_much(monkeypatch, now, looked_at) -> None:
+    monkeypatch.setattr(new_themes, "CLAUSES", 600)
+    periods = ["2026-02"] * now + ["2026-01"] * (2_000 - now)
+    _, clauses = new_themes._sample(new_themes._frame([f"line number {n}" for n in range(2_000)], periods, None))
+    assert clauses["period"].value_counts().reindex(["2026-02", "2026-01"]).tolist() == [*looked_at]
 
 
 def test_lengths_must_match() -> None:
