@@ -27,7 +27,6 @@ class Cover:
     title: str
     organisation: str = ""
     period: str = ""
-    lang: str = "en"
 
 
 def compile_pdf(blocks: Sequence[Json], path: Path, cover: Cover, *, paper: str = "a4") -> None:
@@ -40,7 +39,7 @@ def compile_pdf(blocks: Sequence[Json], path: Path, cover: Cover, *, paper: str 
     path
         File to write.
     cover
-        Title, organisation, period and language.
+        Title, organisation and period.
     paper
         'a4' or 'us-letter'.
 

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pandas as pd
+
 from analytics.contrast.signals import CANNOT_TELL, FELL, ROSE, Change, Signals
 from analytics.measures.estimate import SAID
 from analytics.measures.suppress import count_people, names_people
@@ -10,9 +12,9 @@ from analytics.publish.blocks import Block
 from analytics.report.answers import who_answered
 from analytics.report.groups import group_stakes, name_groups, pooled_sentence
 from analytics.report.history import shown_over_time
-from analytics.report.movement import declared_changes, not_unhappy, people_over_time, scale_of, shown_scores
+from analytics.report.movement import declared_changes, not_unhappy, people_over_time, shown_scores
 from analytics.report.score import DISPUTED, Score
-from analytics.report.section import Section, Stake, ids, open_question, section
+from analytics.report.section import Section, Stake, open_question, section, weigh
 from analytics.report.story import Story
 from analytics.report.tested import COMPLAINTS, apart, cut, moved, movements
 from analytics.report.words import capital, estimate_of, figure_of, movement_note, movement_sentence, say, size_of
@@ -99,17 +101,13 @@ def _stakes(story: Story) -> list[Stake]:
 
 
 def _stake(story: Story, score: Score, signal: Signals, change: Change) -> Stake:
-    series = story.over_time(score)
-    now = estimate_of(series.iloc[-1])
-    ends = scale_of(series, score)
-    monthly = now.n / (100.0 if now.unit == "points" else ends[1] - ends[0]) / story.months
+    now = estimate_of(story.over_time(score).iloc[-1])
     sentence = f"{score.subject} {signal.word} to {figure_of(now)}, by {size_of(change, now.unit)}."
     told = blocks.finding(sentence, [now], signal.word, better=score.better, key=f"score:{score.column}")
-    low = min(abs(bound) for bound in change.bounds)
-    good = (signal.word == ROSE) is (score is not DISPUTED)
     answered = story.answers[story.answers["period"].eq(story.period.name) & story.answers[score.column].notna()]
-    weights, people = (abs(change.size) * monthly, low * monthly), ids(answered)
-    return Stake(told, *weights, now.n, signal.p_value, good=good, people=people)
+    contrast = pd.Series([change.size, *change.bounds], ["size", "size_low", "size_high"])
+    stake = weigh(story, told, answered, score.column, contrast, signal.p_value, of="size")
+    return replace(stake, good=(signal.word == ROSE) is (score is not DISPUTED))
 
 
 def _basis(story: Story, lead: Score, n: int) -> str:

@@ -96,8 +96,8 @@ def weigh(
     One customer can move by the whole range of a score, so that points over the range are the least share of them.
     """
     touched = count_people(rows) / story.months
-    low, high = story.asked[score].ends if score in story.asked else (0.0, 1.0)
-    whole = {"csat": 1.0, "nps": 200.0}.get(score, high - low)
+    ends = story.asked[score].ends if score in story.asked else (0.0, 1.0)
+    whole = {"csat": 1.0, "nps": 200.0}.get(score, ends[1] - ends[0])
     near, far = contrast[f"{of}_low"], contrast[f"{of}_high"]
     least = min(abs(near), abs(far)) if near * far > 0 else 0.0
     whose = ids(rows if people is None else people)

@@ -25,7 +25,7 @@ from analytics.publish.pdf import Cover, compile_pdf, flow, lay_out
 
 SHARE = Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"), 0, "share", SAID)
-COVER = Cover("Customer perception", "Acme Telecom", "March 2025", lang="en")
+COVER = Cover("Customer perception", "Acme Telecom", "March 2025")
 POINTS = pd.DataFrame({"period": ["2025-01", "2025-02"], "value": [8.0, 3], "low": [2.0, -3], "high": [14.0, 9]})
 
 

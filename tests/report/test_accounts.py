@@ -100,7 +100,7 @@ def test_a_broken_promise_weighs_what_those_are_worse_off_to_whom_it_was(unhappy
     (stake,) = show_promises(story(**tables, surveys=surveys)).stakes
     if gap:
         assert stake.more == pytest.approx(gap * 100 / MONTHS, rel=0.15) and 0 < stake.low < stake.more
-        assert "Where it was not: satisfied customers" in stake.finding.data["sentence"]
+        assert "Where it was not, satisfied customers: " in stake.finding.data["sentence"]
     else:
         assert np.isnan(stake.low), "customers are no less satisfied where it was broken"
 
