@@ -58,12 +58,11 @@ EXPORTS = {
 
 @dataclass(frozen=True)
 class Report:
-    """What readers get: the text of the PDF, page by page, the HTML copy, and the figures behind its sentences."""
+    """What readers get: the text of the PDF, page by page, and the figures behind its sentences."""
 
     pages: list[str]
     claims: list[dict]
     manifest: dict
-    html: str
 
     @property
     def text(self) -> str:
@@ -104,8 +103,7 @@ def reports(datasets, tmp_path_factory):
                 published = build_report("leadership", EXPORTS[name].period, settings)
             claims = json.loads((published.folder / "claims.json").read_text())["claims"]
             pages = [page.extract_text().replace("\u200b", "") for page in PdfReader(published.pdf).pages]
-            html = (published.folder / "report.html").read_text(encoding="utf-8")
-            built[name] = Report(pages, claims, published.manifest, html)
+            built[name] = Report(pages, claims, published.manifest)
         return built[name]
 
     return report
@@ -126,11 +124,6 @@ def test_the_sections_that_have_something_to_say_stand_in_order(report):
 def test_page_one_answers_its_questions(report):
     for heading in ("What matters most", "Who may leave", "What we do not know"):
         assert heading in report.pages[0]
-
-
-def test_every_link_of_the_html_copy_leads_to_a_place_in_it(report):
-    places, links = ({*re.findall(rf'\b{mark}(at-[^"]+)"', report.html)} for mark in ('id="', 'href="#'))
-    assert links and links <= places
 
 
 def test_nothing_of_the_machine_shows(report):

@@ -51,6 +51,12 @@ def test_page_one_marks_its_claims_and_points_to_pages_that_are_there(claims, pa
     assert numbers and max(numbers) <= len(pages)
 
 
+def test_every_link_of_the_html_copy_leads_to_a_place_in_it(demo_report):
+    page = (demo_report.parent / "report.html").read_text(encoding="utf-8")
+    places, links = ({*re.findall(rf'\b{mark}(at-[^"]+)"', page)} for mark in ('id="', 'href="#'))
+    assert links and links <= places
+
+
 def test_every_trait_has_its_share_of_blame_in_the_notebook(demo_report):
     nb = nbformat.read(demo_report.parent / "notebook.ipynb", as_version=4)
     shown = [out["data"][MIME] for cell in nb.cells for out in cell.get("outputs", []) if MIME in out.get("data", {})]
