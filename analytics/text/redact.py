@@ -29,9 +29,10 @@ REGIONS = ("GB", "US", "NL", "DE", "FR", "IN", "AU", "ZA", "ES", "IT", "IE", "BE
 _LOOK_ALIKES = str.maketrans("аеорсхуіјѕһԁΑΒΕΖΗΙΚΜΝΟΡΤΥΧо", "aeopcxyijshdABEZHIKMNOPTYXo")
 _DASHES = re.compile("[‐-―−・·•]")
 
+_FILE = tomllib.loads(data_text("redact.toml"))
 _SEARCH = read_patterns(data_text("redact.toml"))
 # of nations: the shape, under the module of python-stdnum that checks the digits
-_IDS = {module: re.compile(shape) for module, shape in tomllib.loads(data_text("redact.toml"))["ids"].items()}
+_IDS = {module: re.compile(shape) for module, shape in _FILE["ids"].items()}
 _UNCHECKED = "unchecked"  # UK national insurance has no check digit
 _WORD = re.compile(r"[^\W_]+")
 _TITLES = frozenset("mr mrs ms miss dr prof sir madam mx".split())
@@ -114,10 +115,10 @@ def _redact(text: str, names: "_Names", own: Sequence[re.Pattern[str]]) -> str:
     for pattern in own:
         take("number", (match.span() for match in pattern.finditer(folded) if match.group()))
     if _SEARCH["may_hold"].search(folded):
-        for kind, finder in _NUMBERED:
-            take(kind, finder(folded))
-    for kind, finder in _WORDED:
-        take(kind, finder(folded))
+        for kind, name in _FILE["order"]["numbered"]:
+            take(kind, _ids(folded) if name == "ids" else _find(name, folded))
+    for kind, name in _FILE["order"]["worded"]:
+        take(kind, _find(name, folded))
     take("name", names.find(folded))
     take("name", _unlisted(folded))
     if origin is not None:
@@ -167,14 +168,9 @@ def _iban(match: re.Match[str]) -> Span | None:
     characters = [place.start() for place in re.finditer(r"[A-Za-z0-9]", match.group())]
     for end in range(len(characters), 14, -1):
         candidate = "".join(match.group()[place] for place in characters[:end]).upper()
-        if _remainder_97(candidate) == 1 and iban.is_valid(candidate):
+        if iban.is_valid(candidate):
             return match.start(), match.start() + characters[end - 1] + 1
     return None
-
-
-def _remainder_97(candidate: str) -> int:
-    """Return the ISO 7064 remainder of an IBAN: letters count from 10, the first four characters come last."""
-    return int("".join(str(int(character, 36)) for character in candidate[4:] + candidate[:4])) % 97
 
 
 def _ids(text: str) -> Iterator[Span]:
@@ -224,11 +220,6 @@ def _rare(match: re.Match[str]) -> Span | None:
     return None if match.string[start:end].lower().lstrip("@") in english_words() else (start, end)
 
 
-def _finder(name: str, check: Check = _part) -> Callable[[str], Iterable[Span]]:
-    """What finds the stretches of a pattern that pass a check."""
-    return lambda text: filter(None, map(check, _SEARCH[name].finditer(text)))
-
-
 def _unlisted(text: str) -> Iterator[Span]:
     """Names that no list holds: after what introduces one, before what only people do, signed, or a given name."""
     for kind in _CUES:
@@ -272,19 +263,15 @@ def _name_end(match: re.Match[str], kind: str) -> int:
     return end if {"greeted": given, "placed": whole, "acted": whole}.get(kind, True) else 0
 
 
+def _find(name: str, text: str) -> Iterable[Span]:
+    """The stretches of a pattern that pass its check."""
+    return filter(None, map(_CHECKS.get(name, _part), _SEARCH[name].finditer(text)))
+
+
+_CHECKS: dict[str, Check] = {
+    "iban": _iban, "card": _card, "phone": _phone, "handle": _rare, "secret_word": _rare, "user": _rare,
+}  # fmt: skip
 _CUES = ("title", "own", "introduced", "signed", "greeted", "placed", "acted")
-_NUMBERED = (  # sought where a digit, a sign or "at" stands
-    ("e-mail", _finder("plain_email")), ("e-mail", _finder("email")), ("e-mail", _finder("email_in_words")),
-    ("link", _finder("link")), ("date of birth", _finder("born")), ("network", _finder("network")),
-    ("place", _finder("place")), ("user", _finder("profile")), ("handle", _finder("handle", _rare)),
-    ("iban", _finder("iban", _iban)), ("card", _finder("card", _card)), ("id", _ids),
-    ("number", _finder("account")), ("number", _finder("reference")), ("plate", _finder("plate")),
-    ("address", _finder("address")), ("address", _finder("outward")),
-    ("phone", _finder("phone", _phone)), ("number", _finder("long_number")),
-)  # fmt: skip
-_WORDED = (
-    ("secret", _finder("secret")), ("secret", _finder("secret_word", _rare)), ("user", _finder("user", _rare)),
-)  # fmt: skip
 
 
 class _Names:
