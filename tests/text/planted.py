@@ -41,7 +41,7 @@ def _fill(shape: str, draw: random.Random) -> str:
     body, account = _digits("4" + "#" * 14, draw), _digits("WEST" + "#" * 14, draw)
     card = body + luhn.calc_check_digit(body)
     words = {"First": first, "Rare": rare, "Last": last, "F": first[0], "R": rare[0], "first": first.lower()}
-    words |= {"last": plain.lower(), "FIRST": first.upper(), "LAST": plain.upper()}
+    words |= {"rare": rare.lower(), "last": plain.lower(), "FIRST": first.upper(), "LAST": plain.upper()}
     words |= {"card": " ".join(card[i : i + 4] for i in range(0, 16, 4)) if draw.random() < 0.5 else card}
     words |= {"iban": f"GB{iban.calc_check_digits('GB00' + account)}{account}"}
     return _digits(shape.format(**words), draw)
