@@ -4,8 +4,10 @@ import pandas as pd
 import pytest
 import xlsxwriter
 
+from analytics import report
 from analytics.config import load_config
 from analytics.report.starting import find_origins, start_report
+from analytics.report.story import load_story
 from analytics.tables.read import read_tables
 from analytics.text.mood import heed_mood
 
@@ -76,11 +78,138 @@ def test_a_score_asked_in_another_language_or_spelling_is_that_score(tmp_path, h
         ("NPS", [11, *NPS[1:]]),
         ("starRating", [["ONE", "TWO", "FIVE"][score % 3] for score in NPS]),
         ("Rating", [f"{score}/5" if i % 2 else f"{score}/10" for i, score in enumerate(CSAT)]),
+        ("NPS Category", [["Promoters", "Passives", "Detractors"][score % 3] for score in NPS]),
+        ("Schulnote", [1 + score % 6 for score in NPS]),
+        ("Q7", [score % 10 for score in NPS]),
+        ("Would you recommend us?", CSAT),
     ],
 )
 def test_a_column_called_a_score_is_never_left_out_in_silence(tmp_path, header, values):
     asked, _ = start(tmp_path, frame(**{header: values, "comment": WORDS}))
     assert any(header.partition(" (")[0] in question for question in asked)
+
+
+@pytest.mark.parametrize(
+    ("header", "values"),
+    [
+        ("Predicted CSAT", CSAT),
+        ("csat_target", CSAT),
+        ("lastNpsScore", NPS),
+        ("Agent rating of customer (1-5)", CSAT),
+        ("How likely are you to recommend us as a place to work?", NPS),
+        ("How satisfied are you with your job?", CSAT),
+        ("How important is satisfaction with the price?", CSAT),
+        ("How likely are you to recommend our competitors?", NPS),
+        ("Arbeitgeber: Weiterempfehlung", NPS),
+        ("rating time", CSAT),
+        ("quality_score", CSAT),
+    ],
+)
+def test_a_score_that_may_be_no_customers_own_answer_is_asked_about(tmp_path, header, values):
+    (asked,), _ = start(tmp_path, frame(**{header: values}))
+    assert "is it what customers themselves answered, about your service?" in asked
+
+
+@pytest.mark.parametrize("source", ["source", "unit", "value", "measure", "n", "people"])
+def test_a_group_called_as_a_figure_of_ours_is_shown_under_another_name(tmp_path, source):
+    export = pd.concat([frame(nps=NPS, comment=WORDS)] * 4, ignore_index=True).assign(id=range(4 * N))
+    _, tables = start(tmp_path, export.assign(**{source: ["shop", "web"] * 2 * N}))
+    story = load_story(tmp_path / "my.toml", "2026-05")
+    assert set(tables.surveys[f"{source}_group"]) == {"shop", "web"}
+    assert any(
+        source in block.data["sentence"] for block in report.show_perception(story).blocks if block.kind == "finding"
+    )
+
+
+@pytest.mark.parametrize(
+    "header", ["scraped_at", "Exported on", "Last updated", "Booking date", "dateOfBirth", "Geburtsdatum"]
+)
+def test_a_stamp_of_something_else_dates_no_answer_unasked(tmp_path, header):
+    (asked,), _ = start(tmp_path, frame(nps=NPS).rename(columns={"date": header}))
+    assert "which column dates the answers?" in asked
+
+
+@pytest.mark.parametrize(
+    ("words", "header"),
+    [
+        ("Sehr unzufrieden|Unzufrieden|Weder noch|Zufrieden|Sehr zufrieden", "Wie zufrieden sind Sie?"),
+        ("Très insatisfait|Insatisfait|Neutre|Satisfait|Très satisfait", "Êtes-vous satisfait ?"),
+        ("Muy insatisfecho|Insatisfecho|Ni satisfecho ni insatisfecho|Satisfecho|Muy satisfecho", "¿Está satisfecho?"),
+        ("Zeer ontevreden|Ontevreden|Neutraal|Tevreden|Zeer tevreden", "Hoe tevreden bent u?"),
+    ],
+)
+def test_a_scale_in_words_is_offered_with_their_numbers(tmp_path, words, header):
+    values = [words.split("|")[score - 1] for score in CSAT]
+    asked, tables = start(tmp_path, frame(**{header: values}), ask=choose("csat (satisfied): "))
+    assert (asked, tables.surveys["csat"].tolist()) == ([], CSAT)
+
+
+def test_groups_of_the_net_promoter_score_give_the_score_itself(tmp_path):
+    values = [["Detractor", "Passive", "Promoter"][score % 3] for score in NPS]
+    _, tables = start(tmp_path, frame(**{"NPS group": values}), ask=choose("'Promoter' is 10"))
+    assert tables.surveys["nps"].tolist() == [[0, 8, 10][score % 3] for score in NPS]
+
+
+QUESTIONS = ["How likely are you to recommend us?", "How satisfied are you?"]
+
+
+@pytest.mark.parametrize(
+    ("export", "asks"),
+    [
+        (frame(question=[QUESTIONS[i % 2] for i in range(N)], answer=NPS), "tells 2 questions apart"),
+        (pd.DataFrame({f"{month} 2026 CSAT": CSAT for month in ("Jan", "Feb", "Mar")}), "hold one score of 3 periods"),
+        (
+            frame(NPS=NPS, Weight=[0.5 + i / N for i in range(N)]),
+            "'Weight' (0.5 to 1.47917) may be the survey's own weights",
+        ),
+        (frame(NPS=NPS, comment=["test test", *WORDS[1:]]), "'comment' holds 'test test'"),
+        (
+            frame(NPS=NPS, Feedback=["Staff was the topic", "The room itself", "Food and drinks"] * 16),
+            "Only 3 different ones",
+        ),
+        (
+            frame(NPS=NPS, comment=WORDS).loc[[*range(N), *range(9)]].drop(columns="id"),
+            "9 of 57 rows repeat another one",
+        ),
+        (frame(**{"Rating": CSAT, "Overall experience": CSAT[::-1]}), "'Overall experience' holds"),
+        (
+            pd.concat([frame(nps=[9 + i % 2 for i in range(N)])] * 4).assign(id=range(4 * N)),
+            "no answer below 9 among 192",
+        ),
+    ],
+)
+def test_what_else_a_row_may_be_is_asked(tmp_path, export, asks):
+    asked, _ = start(tmp_path, export)
+    assert any(asks in question for question in asked), asked
+
+
+def test_of_rows_that_repeat_one_another_each_counts_once_where_the_answer_says_so(tmp_path):
+    doubled = frame(NPS=NPS, comment=WORDS).loc[[*range(N), *range(9)]].drop(columns="id")
+    asked, tables = start(tmp_path, doubled, ask=choose("each counts once"))
+    assert (asked, tables.surveys["nps"].tolist()) == ([], NPS)
+
+
+def test_lines_that_an_editor_quoted_whole_are_read_as_cells(tmp_path):
+    rows = [
+        f'{i},{day},{score},"{words}, and more"'
+        for i, (day, score, words) in enumerate(zip(DAYS, NPS, WORDS, strict=True))
+    ]
+    lines = ["id,date,nps,comment", *rows]
+    text = "\r\n".join('"' + line.replace('"', '""') + '"' for line in lines)
+    asked, tables = start(tmp_path, text.encode())
+    assert (asked, tables.surveys["nps"].tolist()) == ([], NPS)
+    assert tables.surveys["comment"].str.endswith(", and more").all()
+
+
+def test_the_words_of_tickets_without_scores_are_contacts(tmp_path):
+    tickets = pd.DataFrame({"ticket_id": IDS, "client_id": IDS, "ticket_created_at": DAYS, "ticket_text": WORDS})
+    asked, tables = start(tmp_path, tickets)
+    assert (asked, tables.contacts["text"].tolist()) == ([], WORDS)
+
+
+def test_a_numbered_question_is_no_label_of_its_number(tmp_path):
+    asked, tables = start(tmp_path, frame(**{"Q#1: How likely are you to recommend us to a good friend?": NPS}))
+    assert (asked, tables.surveys["nps"].tolist()) == ([], NPS)
 
 
 def test_a_number_for_no_answer_is_offered_as_a_blank(tmp_path):

@@ -49,7 +49,8 @@ def days_covered(tables: Tables, period: Period) -> Coverage:
     inside = times[period.contains(times)]
     slack = max((period.end - period.start) * COVERED, pd.Timedelta(days=1))
     first = inside.min() if times.min() - period.start > slack else None
-    return Coverage(first, inside.max() if period.end - inside.max() > slack else None)
+    pause = times.sort_values().diff().nlargest(2).min()  # that came twice before
+    return Coverage(first, inside.max() if period.end - inside.max() > max(slack, pause) else None)
 
 
 def refuse_unfinished(period: Period, zone: tzinfo) -> None:

@@ -75,7 +75,7 @@ def start_report(
         fills = [table for table in TABLE_NAMES if table in draft.content and table not in dict(sources)]
         if not fills:
             both = ", ".join(table for table in TABLE_NAMES if table in draft.content)
-            raise ValueError(f"{origin.raw.name}: fills {both} as another export does. Start with one of the two.")
+            raise ValueError(f"{_called(origin)}: fills {both} as another export does. Start with one of the two.")
         file = folder / f"my_map{f'_{number}' if number > 1 else ''}.toml"
         sources.append((fills[0], [*origin.source.items(), ("map", file.name)]))
         file.write_text(write_map(draft), encoding="utf-8")
@@ -189,17 +189,21 @@ def _one_line(text: str) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())
 
 
+def _called(origin: Origin) -> str:
+    sheet = origin.source.get("sheet")
+    return f"{f'sheet {sheet!r} of ' if sheet else ''}{origin.raw.name}"
+
+
 def _draft_all(origins: Sequence[Origin]) -> tuple[list[tuple[Origin, Draft]], list[str]]:
     """The draft of each export, and why sheets of a workbook fill no table where another one does."""
     drafts: list[tuple[Origin, Draft]] = []
     faults: list[str] = []
     for origin in origins:
-        sheet = origin.source.get("sheet")
         try:
             drafts.append((origin, draft_map(origin.raw, origin.reread, doubt=doubt_checked)))
         except ValueError as error:
-            faults.append(f"{f'sheet {sheet!r} of ' if sheet else ''}{origin.raw.name}: {error}")
-            if sheet is None:
+            faults.append(f"{_called(origin)}: {error}")
+            if "sheet" not in origin.source:
                 raise ValueError(faults[-1]) from None
     if not drafts:
         raise ValueError("\n".join(faults))

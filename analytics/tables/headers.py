@@ -73,6 +73,17 @@ def question_of(raw: Raw, column: str) -> str:
     return " / ".join([bare(column), *(bare(alias) for alias, name in raw.aliases.items() if name == column)])
 
 
+def spell_out(header: str) -> str:
+    """A header with spaces between its words.
+
+    Examples
+    --------
+    >>> spell_out("ticket_text"), spell_out("NPSScoreLast")
+    ('ticket text', 'NPS Score Last')
+    """
+    return re.sub(r"_|(?<=[a-z\d])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", " ", header)
+
+
 def bare(header: str) -> str:
     """A header without markup.
 

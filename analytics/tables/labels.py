@@ -9,11 +9,14 @@ from analytics.tables.spelling import WORDS
 _POLES = WORDS["poles"]
 _FACES = f"[{''.join(WORDS['faces'].values())}]"
 FACES = rf"(?:\s*{_FACES}[\ufe0f\U0001f3fb-\U0001f3ff]?)+\s*"  # a cell of nothing else
+LONGEST = 6  # words of a label; more are a numbered question
 _TOKEN = re.compile(rf"[^\W\d_]+|{_FACES}")
 _GOOD, _BAD, _NEITHER = ([*_POLES[side], *WORDS["faces"][side]] for side in ("good", "bad", "neither"))
 _CODE_FIRST = re.compile(r"^(\d{1,2})(?:\.0)?\s*[-–—:=.(]+\s*([^\W\d].*?)\)?$")
 _CODE_LAST = re.compile(r"^([^\W\d][^\d]*?)\s*[-–—:=(]+\s*(\d{1,2})\)?$")
-_IN_QUESTION = re.compile(r"(\d{1,2})\s*(?:=|:|\(|[-–—]\s|\bis\b|\bmeans\b|\bbeing\b)\s*([^\W\d][^\d,;()/=]{2,40})")
+_IN_QUESTION = re.compile(
+    r"(?<![\w#])(\d{1,2})\s*(?:=|:|\(|[-–—]\s|\bis\b|\bmeans\b|\bbeing\b)\s*([^\W\d][^\d,;()/=]{2,40})"
+)
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,11 @@ def pole(words: str) -> int:
     return -side if {*tokens[:last]} & {*_POLES["negation"]} else side
 
 
+def is_strong(words: str) -> bool:
+    """Whether the words of a label say the end of a scale: 'Very good', 'Muy insatisfecho'."""
+    return bool({*_TOKEN.findall(words.casefold())} & {*_POLES["strong"]})
+
+
 def parse_label(value: str) -> Label | None:
     """A cell such as '1 - Very easy' or 'Extremely likely (10)' as a label."""
     first, last = _CODE_FIRST.match(value), _CODE_LAST.match(value)
@@ -54,4 +62,4 @@ def parse_label(value: str) -> Label | None:
 def find_labels(question: str) -> list[Label]:
     """Labels in the text of a question: '1 = very good', 'from 0 (not at all likely) to 10 (extremely likely)'."""
     labels = [Label(float(code), words.strip(), pole(words)) for code, words in _IN_QUESTION.findall(bare(question))]
-    return [label for label in labels if label.pole]
+    return [label for label in labels if label.pole and label.words.count(" ") < LONGEST]

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import pandas as pd
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from analytics.config import Patterns, Section, Zone, open_questions, suggest
 from analytics.files import read_text
 from analytics.tables.headers import find_column, find_described, nearest, say_absent
 from analytics.tables.layout import tidy
-from analytics.tables.schema import FIELDS, Kind
+from analytics.tables.schema import FIELDS, RESULTS, Kind
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import NO_VALUE
 
@@ -90,6 +90,11 @@ class TableMap(Section):
     where_not: dict[str, list[Scalar]] = {}
     keep: Literal["latest"] | None = None
     updated_at: Rule | None = None
+
+    @field_validator("extra")
+    @classmethod
+    def _names_of_groups(cls, extra: dict[str, Rule]) -> dict[str, Rule]:
+        return {f"{name}_group" if name in RESULTS else name: rule for name, rule in extra.items()}
 
     @property
     def rules(self) -> dict[str, Rule]:

@@ -11,7 +11,7 @@ from typing import Literal
 
 import pandas as pd
 
-from analytics.tables.headers import question_of
+from analytics.tables.headers import question_of, spell_out
 from analytics.tables.labels import Label, find_labels, parse_label, pole
 from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES, Mapped, Rule, TableMap
@@ -29,7 +29,9 @@ LABELS = 40  # a column with more distinct values than this has no labels
 
 _ASKED, _EFFORT, _TYPE_HEADER = (WORDS["questions"][part] for part in ("scores", "effort", "type"))
 _GROUPS = {"1": "detractor", "2": "passive", "3": "promoter"}
-# The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone.
+# The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone;
+# and its lower part, below what only a choice of the best answers has.
+_UNHAPPY = {"nps": (7, 0.03), "csat": (4, 0.03), "ces": (5, 0.03)}
 _LEAST = {"nps": ((5, 0.15), (9, 0.08)), "csat": ((3, 0.1), (4, 0.08)), "ces": ((5, 0.1), (6, 0.05))}
 
 Role = Literal["nps", "csat", "ces", "comment", "id", "time", "period", "category", "number", "constant", "empty"]
@@ -144,12 +146,12 @@ def _role(text: pd.Series, facts: ColumnProfile) -> Role:
     if distinct == n and not text.str.contains(" ").any():
         return "id"
     long = text[text.str.count(" ").ge(2)]
-    return "comment" if len(long) > 0.3 * n and long.nunique() > len(long) / 2 else "category"
+    return "comment" if len(long) > 0.3 * n and long.nunique() > min(LABELS, len(long) / 2) else "category"
 
 
 def asked_for(question: str) -> list[str]:
     """Scores that the words of a question ask for."""
-    return [role for role, pattern in _ASKED.items() if re.search(pattern, question.replace("_", " "), re.IGNORECASE)]
+    return [role for role, pattern in _ASKED.items() if re.search(pattern, spell_out(question), re.IGNORECASE)]
 
 
 def plain_map(table: str, raw: Raw) -> TableMap:
@@ -337,6 +339,10 @@ def _doubt_scale(name: str, rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
         if highest <= above and _never(n, least):
             gap = f"{', '.join(map(str, range(int(highest) + 1, int(high) + 1)))} never occur on a scale of {scale}"
             return [*doubts, Doubt(name, "scale", f"no answer above {highest:g} among {n:,}: {gap}. {settle}")]
+    least_happy, least = _UNHAPPY[name]
+    if inside.min() >= least_happy and _never(n, least):
+        reason = f"no answer below {inside.min():g} among {n:,}: are these all answers, or the best alone? {settle}"
+        doubts.append(Doubt(name, "scale", reason))
     return doubts
 
 

@@ -8,13 +8,13 @@ from typing import Any
 import pandas as pd
 
 from analytics.tables.check import Checked
-from analytics.tables.headers import question_of
+from analytics.tables.headers import question_of, spell_out
 from analytics.tables.labels import pole
 from analytics.tables.maps import SCALES
-from analytics.tables.meaning import ColumnProfile, Doubt, profile_column
+from analytics.tables.meaning import LABELS, ColumnProfile, Doubt, profile_column
 from analytics.tables.questions import Choice, Question
 from analytics.tables.schema import FIELDS, Field
-from analytics.tables.score_columns import HEADER, PROPOSED, READABLE, find_scores, reads_as, scale_words
+from analytics.tables.score_columns import PROPOSED, READABLE, find_scores, reads_as, says, scale_words
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import filled_cells
 from analytics.tables.times import SERIAL_RANGE, read_periods
@@ -24,9 +24,11 @@ LOOKED_AT = 20_000  # rows that a column is profiled by; the checks then read al
 FEW_GROUPS = 15  # a column of at most so many words may serve as a group
 MOST_GROUPS = 8  # groups that a first map proposes
 SHORT_COMMENT = 1.5  # spaces in a comment on average, where its header calls it one
+REPEATS = 5  # answers for each different text, from which on few texts may be a list to choose from
+FEW_REPEATS = 0.05  # share of rows that repeat another one with its words, which chance does not explain
 RIVAL = 0.2  # of the answers in the fullest column of comments, from which another one counts as much
 REPEATED = 0.5  # share of different ids from which an id that repeats may still be a row's own: versions, or halves
-COMMENT, ROWS, DATE = (f"surveys, {what}" for what in ("comment", "rows", "date"))
+COMMENT, ROWS, DATE, WEIGHT = (f"surveys, {what}" for what in ("comment", "rows", "date", "weight"))
 _STAMP = Field("stamp", "time", "")
 
 
@@ -67,7 +69,8 @@ def propose(raw: Raw) -> Draft:
         If no column looks like a score, a customer's words, or a record of a contact, complaint or customer.
     """
     looked = raw.frame.iloc[:LOOKED_AT]
-    looked = looked[~looked.astype("str").duplicated()]
+    again = looked.astype("str").duplicated()
+    looked = looked[~again]
     columns = {str(c): looked[c] for c in looked.columns}
     workbook = raw.name.lower().endswith(WORKBOOKS)
     profiles = [profile_column(values, c, question_of(raw, c), columns) for c, values in columns.items()]
@@ -76,7 +79,7 @@ def propose(raw: Raw) -> Draft:
     evidence: dict[tuple[str, str], str] = {}
     questions: list[Question] = []
     scores, asked = find_scores(profiles, columns)
-    for table in _choose_tables(profiles, bool(scores or asked)):
+    for table in _choose_tables(profiles, bool(scores or asked or any(map(_tells_questions, profiles)))):
         lines = _fill(table, profiles, {p.header for p in scores.values()} | {*asked})
         if table == "surveys":
             lines |= scores
@@ -85,6 +88,8 @@ def propose(raw: Raw) -> Draft:
                 line, question = find(profiles, lines)
                 lines |= line
                 questions += question
+            if "comment" in lines and "response_id" not in lines and again.mean() > FEW_REPEATS:
+                questions.append(_ask_once(int(again.sum()), len(again), [*columns]))
         if "responded_at" in lines and lines["responded_at"].filled == 1:
             lines.pop("invited_at", None)  # an export of answers alone does not say who was asked
         section = {s.name: _rule_of(lines[s.name], columns, workbook) for s in FIELDS[table] if s.name in lines}
@@ -123,7 +128,7 @@ def _look_again(profile: ColumnProfile, values: pd.Series, workbook: bool) -> Co
         return profile
     if period := read_periods(filled_cells(values))[0]:
         return replace(profile, role="time" if period in ("week", "month") else "period")
-    dated = HEADER["dated"].search(profile.header) is not None
+    dated = says("dated", profile.header)
     if profile.role == "number":
         counted = SERIAL_RANGE[0] <= profile.low <= profile.high <= SERIAL_RANGE[1]
         return replace(profile, role="time") if dated and (counted or reads_as(values, _STAMP, workbook)) else profile
@@ -133,8 +138,8 @@ def _look_again(profile: ColumnProfile, values: pd.Series, workbook: bool) -> Co
     if profile.role == "constant" or pole(profile.header):
         return profile
     filled = pd.Series(values.dropna().astype("str").unique())
-    asked = HEADER["words"].search(profile.question) and filled.str.count(" ").mean() >= SHORT_COMMENT
-    return replace(profile, role="comment") if asked or HEADER["comment"].search(profile.header) else profile
+    asked = says("words", profile.question) and filled.str.count(" ").mean() >= SHORT_COMMENT
+    return replace(profile, role="comment") if asked or says("comment", profile.header) else profile
 
 
 def _find_words(
@@ -143,11 +148,11 @@ def _find_words(
     """The column of customers' own words; a question where several are, or none is called so."""
     taken = {p.header for name, p in lines.items() if name not in SCALES}
     texts = [p for p in profiles if p.role == "comment" and p.header not in taken]
-    texts = [p for p in texts if not HEADER["other"].search(p.question) and not HEADER["company"].search(p.question)]
+    texts = [p for p in texts if not any(says(what, p.question) for what in ("other", "company", "thing"))]
     most = max((p.n for p in texts), default=0)
     texts = sorted((p for p in texts if p.n >= RIVAL * most), key=lambda p: -p.n)
-    named = [p for p in texts if HEADER["words"].search(p.question)]
-    if len(named) == 1 or not texts:
+    named = [p for p in texts if says("words", p.question)]
+    if not texts or (len(named) == 1 and not _is_list(named[0])):
         return ({"comment": named[0]} if named else {}), []
     texts = named or texts
     headers = [p.header for p in texts[:4]]
@@ -155,9 +160,10 @@ def _find_words(
     choices = [Choice(f"those in {header!r}", ((place, header),)) for header in headers]
     if len(headers) > 1:
         choices.append(Choice("those in all of them, one after the other", ((place, {"columns": headers}),)))
-    asks = (
-        f"which words are the customer's own? {', '.join(map(repr, headers))} {'hold' if named else 'may hold'} them."
-    )
+    hold = "may hold" if not named else "hold" if len(headers) > 1 else "holds"
+    asks = f"which words are the customer's own? {', '.join(map(repr, headers))} {hold} them."
+    if chosen := [p for p in texts[:4] if _is_list(p)]:
+        asks += f" Only {chosen[0].distinct} different ones are among {chosen[0].n:,} in {chosen[0].header!r}."
     return {}, [Question(COMMENT, asks, (*choices, Choice("none of them", ())), proposed=True)]
 
 
@@ -168,9 +174,9 @@ def _find_date(
     if {"responded_at", "invited_at"} & {*lines}:
         return {}, []
     stamps = [p for p in profiles if p.role == "time"]
-    if len(stamps) == 1 and not HEADER["undated"].search(stamps[0].question):
+    if len(stamps) == 1 and not says("undated", stamps[0].question):
         return {"responded_at": stamps[0]}, []
-    vague = [p for p in profiles if HEADER["period"].search(p.header) and p.role in ("category", "number", "constant")]
+    vague = [p for p in profiles if says("period", p.header) and p.role in ("category", "number", "constant")]
     stamps += [p for p in profiles if p.role == "period"]
     named = ", ".join(repr(p.header) for p in [*stamps, *vague][:4])
     asks = f"which column dates the answers? There is {named}{'.' if stamps else ', which no day can be read from.'}"
@@ -185,17 +191,36 @@ def _ask_rows(profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series
     """Questions on rows that may be no answer of one customer: sums of several, and tests."""
     asked = []
     for p in profiles:
-        if p.role == "number" and p.whole and p.high > 1 and HEADER["counted"].search(p.header):
+        if p.role == "number" and p.whole and p.high > 1 and says("counted", p.header):
             asks = f"{p.header!r} ({p.low:g} to {p.high:g}) may count answers. A report takes each row for one answer."
             asked.append(Question(ROWS, asks, (Choice("each row is one answer", ()),), proposed=True))
-        if p.role != "category" or not HEADER["status"].search(p.header):
+        if p.role in ("number", "id") and says("weighted", p.header):
+            asks = f"{p.header!r} ({p.low:g} to {p.high:g}) may be the survey's own weights, which scores then use."
+            weigh = Choice("they are", ((("surveys", "weight"), p.header),))
+            asked.append(Question(WEIGHT, asks, (weigh, Choice("something else: leave it out", ())), proposed=True))
+        if _tells_questions(p):
+            asks = f"{p.header!r} tells {p.distinct} questions apart, so each row may answer one of them. Export a row "
+            asks += f"for each respondent, or say where = {{ {p.header!r} = [one of them] }} and what answers it."
+            whole = Choice("no: each row is a whole answer", ())
+            asked.append(Question(ROWS, asks, (whole,), proposed=True))
+        if p.role != "comment" and not (p.role == "category" and says("status", p.header)):
             continue
-        tests = sorted({v for v in columns[p.header].astype("str").dropna() if HEADER["test"].search(v)})
+        kind = "tried" if p.role == "comment" else "test"
+        tests = sorted({v for v in columns[p.header].astype("str").dropna() if says(kind, v)})
         if tests:
             asks = f"{p.header!r} holds {', '.join(map(repr, tests[:4]))}. Are these answers of customers?"
             out = Choice("no: leave them out", ((("surveys", "where_not", p.header), tests),))
             asked.append(Question(ROWS, asks, (out, Choice("yes: they count", ())), proposed=True))
     return asked
+
+
+def _ask_once(repeated: int, rows: int, headers: list[str]) -> Question:
+    """The question whether rows that repeat another one, with all its words, count."""
+    asks = (
+        f"{repeated:,} of {rows:,} rows repeat another one cell for cell, its words too. Is each an answer of its own?"
+    )
+    once = Choice("no: each counts once", ((("surveys", "response_id"), {"columns": headers}),))
+    return Question(ROWS, asks, (once, Choice("yes: each counts", ())), proposed=True)
 
 
 def _choose_tables(profiles: Iterable[ColumnProfile], scored: bool) -> list[str]:
@@ -207,9 +232,11 @@ def _choose_tables(profiles: Iterable[ColumnProfile], scored: bool) -> list[str]
     tables = ["surveys"] if scored else []
     if not scored and "complaints" in complete and any("complain" in p.header.casefold() for p in profiles):
         return ["complaints"]
-    if "contacts" in complete and len(company) >= 2:
+    about = fills["contacts"].get("contact_id")
+    helped = not scored and about is not None and re.search(PROPOSED["contact"], about.question, re.IGNORECASE)
+    if "contacts" in complete and (len(company) >= 2 or (helped and "text" in fills["contacts"])):
         tables.append("contacts")
-    if not tables and _find_words(profiles, fills["surveys"])[0]:
+    if not tables and any(p.role == "comment" and says("words", p.question) for p in profiles):
         return ["surveys"]
     if not tables and "customers" in complete:
         return ["customers"]
@@ -229,13 +256,12 @@ def _fill(table: str, profiles: Iterable[ColumnProfile], taken: set[str]) -> dic
         patterns = PROPOSED[table].get(spec.name, [])
         primary = spec is FIELDS[table][0]
         fits = [p for p in profiles if p.header not in taken and _fits(p, spec, primary)]
-        match = next((p for pattern in patterns for p in fits if re.search(pattern, p.question, re.IGNORECASE)), None)
+        texts = [(p, text) for p in fits for text in dict.fromkeys([p.question, spell_out(p.question)])]
+        match = next((p for pattern in patterns for p, t in texts if re.search(pattern, t, re.IGNORECASE)), None)
         if match is None and primary:  # one that repeats, for its rows are versions or halves of one another
             least = 0 if table == "customers" else REPEATED
             again = (p for p in profiles if p.header not in taken and p.filled == 1 and p.distinct >= least * p.n)
-            again = (
-                p for p in again if p.role in ("id", "number", "category") and not HEADER["personal"].search(p.header)
-            )
+            again = (p for p in again if p.role in ("id", "number", "category") and not says("personal", p.header))
             match = next((p for p in again if re.search(patterns[0], p.question, re.IGNORECASE)), None)
         if match is not None:
             filled[spec.name] = match
@@ -246,20 +272,30 @@ def _fill(table: str, profiles: Iterable[ColumnProfile], taken: set[str]) -> dic
 def _fits(profile: ColumnProfile, spec: Field, primary: bool) -> bool:
     """Whether a column holds what a field asks for; a primary id tells every row from the others."""
     if spec.kind == "time":
-        return profile.role == "time"
+        return profile.role == "time" and not (spec.name == "responded_at" and says("undated", profile.header))
     if primary:
         return profile.role in ("id", "number") and profile.distinct == profile.n and profile.filled == 1
-    return profile.role in PROPOSED["roles"].get(spec.kind, []) and not (
-        spec.kind == "text" and HEADER["company"].search(profile.question)
-    )
+    wordless = _is_list(profile) or any(says(what, profile.question) for what in ("company", "other", "thing"))
+    return profile.role in PROPOSED["roles"].get(spec.kind, []) and not (spec.kind == "text" and wordless)
+
+
+def _tells_questions(profile: ColumnProfile) -> bool:
+    """Whether each row answers one of several questions, which this column tells apart."""
+    texts = profile.role in ("category", "comment") and 1 < profile.distinct < profile.n
+    return texts and bool(says("asked", profile.header))
+
+
+def _is_list(profile: ColumnProfile) -> bool:
+    """Whether texts come again so often that they may have been chosen from a list."""
+    return profile.distinct <= LABELS and profile.n >= REPEATS * profile.distinct
 
 
 def _is_group(profile: ColumnProfile) -> bool:
     return (
         profile.role == "category"
         and 1 < profile.distinct <= FEW_GROUPS
-        and not HEADER["personal"].search(profile.question)
-        and not HEADER["period"].search(profile.header)
+        and not says("personal", profile.question)
+        and not says("period", profile.header)
     )
 
 

@@ -23,6 +23,11 @@ TEXT_SCORES = (
     "row", "sentiment", "unknown_because", "valence", "p_negative", "p_neutral", "p_positive", "churn_intent", "themes",
     "model", "negative_themes",
 )  # fmt: skip
+# What tables of results call their figures: no column of an export keeps such a name.
+RESULTS = {
+    "measure", "value", "low", "high", "n", "unit", "source", "people", "difference", "error", "p_value", "differs",
+    "adjusted", "mix", "withheld", "period",
+}  # fmt: skip
 TABLE_NAMES = ("contacts", "surveys", "complaints", "customers")
 REMEDIES = ("none", "partial", "full")
 

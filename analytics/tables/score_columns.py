@@ -10,8 +10,8 @@ from pathlib import Path
 import pandas as pd
 
 from analytics.tables.convert import convert
-from analytics.tables.headers import HELPERS
-from analytics.tables.labels import FACES, parse_label, pole
+from analytics.tables.headers import HELPERS, spell_out
+from analytics.tables.labels import FACES, is_strong, parse_label, pole
 from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES
 from analytics.tables.meaning import ColumnProfile, are_means, asked_for
@@ -26,12 +26,22 @@ MOST_ASKED = 8  # columns of one export that are asked about
 SOME = 0.2  # share of texts that begin with a number, from which these may be scores
 MOST_WORDS = 11  # of a scale in words
 MOST_VALUES = 101  # different values of a score: more are a measure or a text
-NO_ANSWER = {-1, -8, -9, 88, 98, 99, -88, -98, -99, 888, 998, 999, -999}  # numbers that stand for no answer
+NO_ANSWER = {-1, -8, -9, 77, 88, 96, 97, 98, 99, 888, 997, 998, 999, -88, -97, -98, -99, -999}  # numbers for no answer
+
+NPS_GROUPS = {"detractor": 0, "passive": 8, "neutral": 8, "promoter": 10}  # a number that falls into each
 
 PROPOSED = tomllib.loads(Path(__file__).with_name("propose.toml").read_text(encoding="utf-8"))
 HEADER = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in PROPOSED["headers"].items()}
 _FIRST = r"^(10|\d)\s*[-–—:|]\s+[^\W\d]"  # a score before the words that go with it
+_MONTHS = "|".join(sorted({name for names in WORDS["months"].values() for name in names.split()}, key=len)[::-1])
+_PERIOD = re.compile(rf"\b(?:{_MONTHS}|q[1-4]|\d+)\b|(?<=\D)\d{{4}}\b")
 _SPECS = {spec.name: spec for spec in FIELDS["surveys"]}
+
+
+def says(what: str, header: str) -> str:
+    """What in a header or question says this of it, as it stands or with its words apart; '' where nothing does."""
+    hits = (HEADER[what].search(text) for text in (header, spell_out(header)))
+    return next((hit[0].strip() or header for hit in hits if hit), "")
 
 
 def find_scores(
@@ -54,10 +64,12 @@ def find_scores(
         if profile.role in ("comment", "time", "empty") or profile.header.endswith(HELPERS):
             continue
         kind, words = _kind(profile, values, typed), scale_words(values)
-        means = bool(HEADER["averaged"].search(profile.question)) or are_means(pd.to_numeric(values, errors="coerce"))
+        means = bool(says("averaged", profile.question)) or are_means(pd.to_numeric(values, errors="coerce"))
         if (
             kind
             and not means
+            and not says("another", profile.question)
+            and not profile.high <= sum(SCALES[kind][0]) / 2
             and not _runs_over(values, kind)
             and (profile.role == kind or words or reads_as(values, _SPECS[kind]))
         ):
@@ -65,7 +77,10 @@ def find_scores(
                 second[profile.header] = _second(profile, kind, scores[kind], words)
             scores.setdefault(kind, profile)
         elif _may_be_score(profile, values, kind):
-            asked[profile.header] = (kind or _spanned(profile), _which(profile, values, means))
+            asks_for = kind or says("overall", profile.question) or _spanned(profile)
+            asked[profile.header] = (asks_for, _which(profile, values, kind, means))
+    if question := _in_columns([*second, *(profile.header for profile in scores.values())]):
+        return scores, {question.place: question}
     if scores:
         return scores, second | {h: q for h, (kind, q) in asked.items() if kind and kind not in scores}
     return scores, {header: question for header, (_, question) in [*asked.items()][:MOST_ASKED]}
@@ -82,6 +97,19 @@ def _begin_with_numbers(profile: ColumnProfile, values: pd.Series) -> tuple[Colu
     asks = f"{codes.count():,} of {len(codes):,} texts of {profile.header!r} begin with a number. Are these scores?"
     words = Choice("no: they belong to the words (if yes, export them as a column of their own)", ())
     return profile, Question(SCORE, asks, (words,), proposed=True)
+
+
+def _in_columns(headers: Iterable[str]) -> Question | None:
+    """The request for a row of each answer, where columns differ only in the month, quarter or year that they name."""
+    series: dict[str, list[str]] = {}
+    for header in headers:
+        if (rest := _PERIOD.sub("", header.casefold())) != header.casefold():
+            series.setdefault(rest, []).append(header)
+    longest = max(series.values(), key=len, default=[])
+    if len(longest) < 3:
+        return None
+    asks = f"{', '.join(map(repr, longest[:3]))} hold one score of {len(longest)} periods. Make a row of each answer, "
+    return Question(SCORE, asks + "with its date and its score in one column, and start again.", proposed=True)
 
 
 def reads_as(values: pd.Series, spec: Field, workbook: bool = False) -> bool:
@@ -119,7 +147,7 @@ def _kind(profile: ColumnProfile, values: pd.Series, typed: set[str]) -> str:
     """The one score that a column's role, question, type or stars say it is, or ''."""
     kinds = [profile.role] if profile.role in SCALES else asked_for(profile.question)
     kinds = kinds or (sorted(typed) if re.search("score|answer|value", profile.header, re.IGNORECASE) else [])
-    starred = HEADER["stars"].search(profile.question) and not profile.high > 5 and reads_as(values, _SPECS["csat"])
+    starred = says("stars", profile.question) and not profile.high > 5 and reads_as(values, _SPECS["csat"])
     return kinds[0] if len(kinds) == 1 else "csat" if not kinds and (scale_words(values) or starred) else ""
 
 
@@ -132,11 +160,12 @@ def _runs_over(values: pd.Series, kind: str) -> bool:
 
 def _may_be_score(profile: ColumnProfile, values: pd.Series, kind: str) -> bool:
     """Whether a column that is none for sure holds answers of a scale, or is called a score."""
-    named = bool(kind or HEADER["score"].search(profile.question))
+    named = bool(kind or says("score", profile.question))
     scaled = profile.numbers > READABLE and profile.whole and 0 <= profile.low <= profile.high <= 10
-    if profile.distinct > 1 and ((scaled and (named or _spanned(profile))) or _is_worded(values, named)):
+    numbered = profile.distinct > 2 and says("numbered", profile.header)
+    if profile.distinct > 1 and ((scaled and (named or numbered or _spanned(profile))) or _is_worded(values, named)):
         return True
-    called = (kind or HEADER["rated"].search(profile.question)) and not HEADER["other"].search(profile.question)
+    called = (kind or says("rated", profile.question)) and not says("other", profile.question)
     return bool(called) and 1 < profile.distinct <= min(MOST_VALUES, profile.n - 1)
 
 
@@ -149,27 +178,33 @@ def _spanned(profile: ColumnProfile) -> str:
 def _is_worded(values: pd.Series, named: bool) -> bool:
     """Whether a column is a scale in words or faces: a few answers, good and bad ones where it is not called so."""
     words = filled_cells(values).unique()
+    if len(words) > 1 and {str(w).casefold().removesuffix("s") for w in words} <= {*NPS_GROUPS}:
+        return True
     poles = [pole(str(w)) for w in words] if 2 <= len(words) <= MOST_WORDS else []
     lone = all(w.isalpha() or re.fullmatch(FACES, w) for w in words) and {*poles} >= {1, -1}
     return sum(map(bool, poles)) > len(poles) / 2 and (named or lone)
 
 
-def _which(profile: ColumnProfile, values: pd.Series, means: bool) -> Question:
+def _which(profile: ColumnProfile, values: pd.Series, kind: str, means: bool) -> Question:
     """The question whether a column is a score, and which, with what its numbers may be."""
     name, low, high = repr(profile.header), profile.low, profile.high
     out = Choice("no score: leave it out", ())
+    other = says("another", profile.question)
+    doubt = f" The header says {other!r}: is it what customers themselves answered, about your service?" * bool(other)
     if profile.numbers <= READABLE:
+        common = filled_cells(values).value_counts().index
         asks = (
-            f"{name} holds {profile.distinct} answers in words. Is it a score, scale and direction? Say "
-            'csat = { column = …, values = { "its words" = 1 to 5 } }, or leave it out.'
+            f"{name} holds {profile.distinct} answers in words, such as {', '.join(map(repr, common[:5]))}. Is it a "
+            'score, scale and direction? Say csat = { column = …, values = { "its words" = 1 to 5 } }, or leave it out.'
         )
-        return Question(SCORE, asks, (*_by_pole(profile.header, values), out), proposed=True)
+        return Question(SCORE, asks + doubt, (*_by_pole(profile.header, values, kind), out), proposed=True)
     numbers = f"{'whole ' * profile.whole}numbers {low:g} to {high:g}"
     if means:
         asks = f"{name} holds {numbers}, which look like means or shares of several answers. Is each one answer?"
     else:
         asks = f"{name} holds {numbers} ({profile.n:,} answers). Which score is it, on which scale, in which direction?"
-    return Question(SCORE, asks, (*as_scores({"column": profile.header}, values), out), proposed=True)
+    choices = as_scores({"column": profile.header}, values, kind)
+    return Question(SCORE, asks + doubt, (*choices, out), proposed=True)
 
 
 def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -> list[Choice]:
@@ -207,14 +242,20 @@ def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -
     return choices
 
 
-def _by_pole(header: str, values: pd.Series) -> list[Choice]:
-    """What two or three words or faces are as a score, where each is good, bad or neither and no two are alike."""
+def _by_pole(header: str, values: pd.Series, kind: str) -> list[Choice]:
+    """What a few words or faces are as a score, where each is good, bad or neither, and no two are so alike."""
     words = filled_cells(values).unique()
-    numbers = {word: 3 + 2 * pole(word) for word in sorted(words, key=pole)}
-    if not 1 < len(words) == len({*numbers.values()}) or not {1, 5} <= {*numbers.values()}:
+    groups = {word: NPS_GROUPS.get(word.casefold().removesuffix("s"), -1) for word in words}
+    strength = {word: 1 if len(words) > 3 and not is_strong(word) else 2 for word in words}
+    name, numbers = "csat", {word: 3 + pole(word) * strength[word] for word in words}
+    if kind == "nps":
+        name, numbers = kind, {word: number for word, number in groups.items() if number >= 0}
+    if not 1 < len(words) == len({*numbers.values()}) or max(numbers.values()) - min(numbers.values()) < 4:
         return []
+    numbers = dict(sorted(numbers.items(), key=lambda item: item[1]))
     text = ", ".join(f"{word!r} is {number}" for word, number in numbers.items())
-    return [Choice(f"csat (satisfied): {text}", ((("surveys", "csat"), {"column": header, "values": numbers}),))]
+    edits = ((("surveys", name), {"column": header, "values": numbers}),)
+    return [Choice(f"{name} ({_SPECS[name].meaning}): {text}", edits)]
 
 
 def _second(profile: ColumnProfile, kind: str, first: ColumnProfile, words: dict[str, float]) -> Question:

@@ -32,6 +32,7 @@ SEPARATORS = (",", ";", "\t", "|")
 RAGGED_SHARE = 0.2  # above this share of rows with a wrong number of fields the file is not what it seems
 _TOP = 1 << 20  # bytes from the top that show how a text file is laid out; more where its first line is longer
 _LONGEST_HEADER = 1 << 25
+_ONE_CELL = re.compile(rb'"(?:[^"]|"")*"\s*')
 _LINE_END = re.compile(rb"\r\n|\r|\n")
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+\Z")
 MOST_BYTES = 1 << 31  # of a Parquet file in memory, unless the file itself is of that size
@@ -132,6 +133,10 @@ def _read_excel(data: bytes, name: str, sheet: str | None, place: Place) -> Raw:
 def _read_text(data: bytes, name: str, encoding: str | None, separator: str | None, place: Place) -> Raw:
     digest = hashlib.sha256(data).hexdigest()
     data, warnings = to_utf8(data, name, encoding)
+    if _is_quoted_whole(data):
+        lines = (line.strip() for line in data.splitlines())
+        data = b"\n".join(line[1:-1].replace(b'""', b'"') if _ONE_CELL.fullmatch(line) else line for line in lines)
+        warnings += (f"{name}: every line stands in quotes as one cell; they were taken away.",)
     separator = _find_separator(data, name, separator)
     records, ends = _read_top(data, name, separator, place.skip_rows)
     header = find_header(records, name, place)
@@ -153,6 +158,18 @@ def _read_text(data: bytes, name: str, encoding: str | None, separator: str | No
     frame, ragged = _split(body, name, separator, len(header.rows[0]))
     raw = _settle(name, frame, ragged, header, separator, digest, warnings)
     return replace(raw, aliases=aliases | raw.aliases) if aliases else raw
+
+
+def _is_quoted_whole(data: bytes) -> bool:
+    """Whether each line is one quoted cell that holds as many separators as the first, or quotes of its own."""
+    if not data.startswith(b'"'):
+        return False
+    lines = data[:_TOP].splitlines()[: -1 if len(data) > _TOP else None]
+    marks = {s: lines[0].count(s.encode()) for s in SEPARATORS}
+    most = max(marks, key=marks.__getitem__)
+    return marks[most] > 0 and all(
+        _ONE_CELL.fullmatch(line) and (b'""' in line or line.count(most.encode()) == marks[most]) for line in lines
+    )
 
 
 def _find_separator(data: bytes, name: str, stated: str | None) -> str:

@@ -481,6 +481,13 @@ def test_a_period_that_the_data_cover_in_part_carries_a_caution(tmp_path):
     assert load_story(surveys_only(tmp_path, frame), "2026-09").coverage == (None, None)
 
 
+def test_a_pause_that_the_data_often_take_is_no_end_of_them(tmp_path):
+    frame = monthly(months=12, per_month=60)
+    days = pd.to_datetime(frame["invited_at"]).dt.day
+    story = load_story(surveys_only(tmp_path, frame[days <= 12]), "2026-09")
+    assert story.coverage == (None, None)
+
+
 def test_missing_things_are_named_once_with_all_they_are_needed_for(tmp_path):
     frame = monthly()
     unknowns = report.show_leaving(load_story(surveys_only(tmp_path, frame), "2026-10")).unknowns
