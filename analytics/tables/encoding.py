@@ -21,7 +21,7 @@ _BOMS = (
 )
 _BLOCK = 1 << 23
 _BROKEN_SHARE = 0.2  # of the letters beyond ASCII; with fewer that are no UTF-8 a file is UTF-8 with damage
-_EIGHT_BIT = {"cp1252": "Windows-1252 (Latin-1)", "mac_roman": "Mac Roman", "cp850": "DOS (code page 850)"}
+_EIGHT_BIT = {"cp1252": "Windows-1252 (Latin-1)", "mac_roman": "Mac Roman"}
 
 
 def to_utf8(data: bytes, name: str, encoding: str | None) -> tuple[bytes, tuple[str, ...]]:
@@ -82,8 +82,7 @@ def _guess_eight_bit(data: bytes) -> str:
     letters = {code: [byte.decode(code, "replace") for byte in pairs] for code in _EIGHT_BIT}
     likely = {code: sum(c.islower() or c in "’”…" for c in decoded) for code, decoded in letters.items()}
     old_mac = b"\r" in data and b"\n" not in data
-    likely["mac_roman"] += old_mac
-    return max(_EIGHT_BIT, key=likely.__getitem__)  # of equal ones the first
+    return "mac_roman" if likely["mac_roman"] + old_mac > likely["cp1252"] else "cp1252"
 
 
 def _recode(data: bytes, name: str, encoding: str) -> bytes:
