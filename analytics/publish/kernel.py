@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 # raised in a cell, made by settings or data
 INPUT_FAULTS = ("EmptyPeriodError", "UnfinishedPeriodError", "DataContractError", "ConfigError")
 FIRST = [  # what the kernel runs: rubbish is looked for more rarely, and small products wait for no thread
-    "__import__('gc').set_threshold(100_000, 50, 100)",
-    "__import__('os').environ.setdefault('OPENBLAS_NUM_THREADS', '1');",
+    "import gc, os",
+    "gc.set_threshold(100_000, 50, 100)",
+    "os.environ.setdefault('OPENBLAS_NUM_THREADS', '1');",
+    "del gc, os",
 ]
 START_LIMIT = 180  # seconds for a kernel to start: the usual 60 is too short on a busy machine
 LONGEST_BASE = 70  # bytes of a folder of temporary files: an address of a socket in it may have about 100

@@ -1,5 +1,4 @@
 from .actions import show_actions as show_actions
-from .ahead import prepare as prepare
 from .answers import show_answers as show_answers
 from .explanation import show_explanation as show_explanation
 from .explorer import explore as explore

@@ -19,7 +19,7 @@ from analytics.report.facts import asked
 from analytics.report.score import DISPUTED, Score
 from analytics.report.section import Section, not_known, section, section_of, unknowns_of
 from analytics.report.story import Story
-from analytics.report.words import WORDS, figure_of, say
+from analytics.report.words import WORDS, figure_of, say, write_step
 from analytics.tables.schema import NotMeasured
 
 NAMED = 3  # groups that ask, or hear, the least: named in the sentence
@@ -130,8 +130,8 @@ def _bounded(story: Story, invited: pd.DataFrame, lead: Score) -> Block:
     sentence += f"; if they feel like those who complained, it is {like}." if like else "."
     if not bounds.open:
         return blocks.finding(sentence, [bounds.observed])
-    silent = bounds.invited - bounds.answered  # 96 answers give a margin of ten points for a share
-    settle = say("answers.reach", some=min(silent, 96), silent=silent)
+    silent, margin = bounds.invited - bounds.answered, lead.range / 10  # of 96 answers, at most
+    settle = say("answers.reach", some=min(silent, 96), silent=silent, margin=write_step(unit, margin))
     return blocks.unknown(f"{sentence} What all the customers asked think is not known.", settle)
 
 

@@ -19,7 +19,6 @@ from analytics.measures.invitations import InvitationAudit, audit_invitations
 from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
-from analytics.report.beside import keep
 from analytics.report.story import Story
 from analytics.report.words import people_by
 from analytics.tables.periods import period_of
@@ -34,7 +33,15 @@ def once(make: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(make)
     def kept(story: Story, *args: Any) -> Any:  # noqa: ANN401
-        return keep(story.facts, (make.__name__, *args), lambda: make(story, *args))
+        facts, key = story.facts, (make.__name__, *args)
+        if key not in facts:
+            try:
+                facts[key] = make(story, *args)
+            except NotMeasured as lack:
+                facts[key] = lack
+        if isinstance(facts[key], NotMeasured):
+            raise facts[key]
+        return facts[key]
 
     return kept
 

@@ -51,7 +51,8 @@ def build_page_one(
     labels = placed([block for block in _moved(hurts.blocks) if not block.data["key"]][: TOLD - 1], hurts)
     ranked = _rank(story, [perceive, hurts, leaving, *others], headline)
     nothing = "nothing_else" if _moved([headline, *labels]) else "nothing"
-    order = say("page_one.order", weight=story.config.report.leaver_counts_as)
+    last = say("page_one.last") if any(math.isnan(stake.low) for stake in ranked) else ""
+    order = say("page_one.order", weight=story.config.report.leaver_counts_as, last=last)
     answers = {
         MATTERS: [stake.finding for stake in ranked]
         or [*labels, blocks.finding(say(f"page_one.{nothing}", seen=_seen(story)))],

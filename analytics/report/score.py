@@ -36,6 +36,11 @@ class Score:
         """Which way is the good one."""
         return "lower" if self.column == "disputed" else "higher"
 
+    @property
+    def range(self) -> float:
+        """How far the figure reaches from its worst to its best, in its own unit."""
+        return {"csat": 1.0, "nps": 200.0}.get(self.column, self.ends[1] - self.ends[0])
+
     def on(self, ends: tuple[float, float]) -> "Score":
         """The same question where its mean is taken on another scale."""
         low, high = ends

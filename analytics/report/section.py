@@ -96,8 +96,7 @@ def weigh(
     One customer can move by the whole range of a score, so that points over the range are the least share of them.
     """
     touched = count_people(rows) / story.months
-    ends = story.asked[score].ends if score in story.asked else (0.0, 1.0)
-    whole = {"csat": 1.0, "nps": 200.0}.get(score, ends[1] - ends[0])
+    whole = story.asked[score].range if score in story.asked else 1.0
     near, far = contrast[f"{of}_low"], contrast[f"{of}_high"]
     least = min(abs(near), abs(far)) if near * far > 0 else 0.0
     whose = ids(rows if people is None else people)

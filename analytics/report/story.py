@@ -8,12 +8,12 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from analytics.config import Config, load_config
 from analytics.measures.summarise import summarise
-from analytics.report.beside import keep
 from analytics.report.cutoff import Coverage, days_covered, refuse_empty, refuse_unfinished, since, spanning, tables_at
 from analytics.report.score import DISPUTED, SCORES, Score, repeated_scores
 from analytics.report.texts import RECENT, Texts
@@ -91,8 +91,16 @@ class Story(Texts):
 
     def over_time(self, score: Score) -> pd.DataFrame:
         """A score by period over the history: period, value, low, high, n; periods without an answer are NaN."""
-        frame: pd.DataFrame = keep(self.facts, ("over time", score.name), lambda: self._measure_over_time(score))
-        return frame.copy()
+        key = "over time", score.name
+        if key not in self.facts:
+            self.facts[key] = self._measure_over_time(score)
+        frame: pd.DataFrame = self.facts[key].copy()
+        return frame
+
+    @cached_property
+    def facts(self) -> dict[tuple[object, ...], Any]:
+        """What sections have found so far, by name (`facts.once`)."""
+        return {}
 
     def _measure_over_time(self, score: Score) -> pd.DataFrame:
         frame = self.answers.assign(period=pd.Categorical(self.answers["period"], self.history, ordered=True))

@@ -15,7 +15,6 @@ from analytics.config import Config
 from analytics.contrast.problems import measure_problems
 from analytics.measures.read_shares import CheckedShare
 from analytics.measures.suppress import names_people
-from analytics.report.beside import Facts, keep
 from analytics.report.checked import Speaker, check_share
 from analytics.report.cutoff import since
 from analytics.report.progress import Progress
@@ -36,7 +35,6 @@ from analytics.text.scored import Reader
 from analytics.text.sentiment import accurate_is_at_hand
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
-NEW_THEMES = "new_themes"  # their name among the facts
 MONTH = pd.Timedelta(days=365.25 / 12)
 MOOD_SCORES = ("csat", "nps")  # that may teach the mood of what stands beside them; ease is another matter
 RECENT = 6  # periods that comparisons of groups and diagnoses look at, the report's own included
@@ -298,20 +296,11 @@ class Texts:
         return find_readings(rows, texts.assign(text=redacted.fillna(texts["redacted"])), self.themes)
 
     @cached_property
-    def facts(self) -> Facts:
-        """What sections have found so far, by name."""
-        return {}
-
-    @cached_property
     def new_themes(self) -> pd.DataFrame:
         """Groups of clauses that no theme covers, in texts that may name a problem (`find_new_themes`).
 
         With `praise`: half of a group's clauses, the most typical, are positive.
         """
-        groups: pd.DataFrame = keep(self.facts, (NEW_THEMES,), self._find_new_themes)
-        return groups
-
-    def _find_new_themes(self) -> pd.DataFrame:
         if not accurate_is_at_hand():
             raise NotMeasured("the sentence encoder is not at hand", needed_for="what is new")
         texts = self._without_top_marks(self.comments)

@@ -5,12 +5,11 @@ Reading and repairing belong to `read`; nothing here touches a file.
 
 from __future__ import annotations
 
-import copyreg
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -107,9 +106,6 @@ class NotMeasured(ValueError):
         missing = f"{noun} {', '.join(self.columns)} (table {table})" if self.columns else f"no table {table}"
         self.what = what.removeprefix("not measured: ").rstrip(".") or missing
         super().__init__(self.what)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return copyreg.__newobj__, (type(self), *self.args), vars(self)  # type: ignore[attr-defined]
 
     def __str__(self) -> str:
         return f"not measured: {self.what}" + (f", needed for {self.needed_for}" if self.needed_for else "")
