@@ -255,7 +255,7 @@ def skewed_p_value(z: float, skew: float) -> float:
     Examples
     --------
     >>> round(skewed_p_value(2.0, 0.0), 3), round(skewed_p_value(2.0, 1.0), 3), round(skewed_p_value(-2.0, 1.0), 3)
-    (0.046, 0.086, 0.046)
+    (0.046, 0.085, 0.046)
     """
     from scipy.special import gammaincc, ndtr
 

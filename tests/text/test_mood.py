@@ -77,6 +77,7 @@ def test_a_contradicted_score_stops_the_run_and_a_stated_one_is_warned_of():
 def test_a_draft_asks_which_end_is_good_and_the_answer_settles_it(tmp_path: Path):
     file = tmp_path / "answers.csv"
     frame = _surveys(0, flip=True).rename(columns={"csat": "Satisfaction", "comment": "Why?", "responded_at": "Date"})
+    frame["Why?"] += [f" I called on day {day}." for day in range(len(frame))]  # hardly anybody writes the same words
     frame.to_csv(file, index=False)
     draft = draft_map(read_raw(file, file.name), doubt=doubt_checked)
     question = next(q for q in draft.questions if q.place == "surveys.csat")
@@ -85,4 +86,4 @@ def test_a_draft_asks_which_end_is_good_and_the_answer_settles_it(tmp_path: Path
     assert settled.questions == ()
     layout = parse_map(settled.content, "answered")
     read = check_table("surveys", [Piece(settled.raw, layout.tables["surveys"], layout)], "UTC").frame
-    assert read.loc[read["comment"].isin(PRAISE), "csat"].min() >= 4
+    assert read.loc[read["comment"].str.startswith(tuple(PRAISE)), "csat"].min() >= 4
