@@ -139,6 +139,14 @@ class Signals:
     answered: tuple[float, float] | None = None
     even: float = np.nan
 
+    @property
+    def since(self) -> object:
+        """The first of the latest periods that all lie apart on one side of the same earlier ones; else the latest."""
+        points = self.points[self.points["rule"].ne("")][::-1]
+        apart = points["rule"].eq(Rule.OUTSIDE) & (points["value"] > points["mean"]).eq(self.word == ROSE)
+        run = int(apart.cumprod().sum())
+        return points.index[max(run - 1, 0)]
+
 
 def detect_signals(
     series: pd.Series, n: pd.Series | None = None, *, se: pd.Series | None = None, answered: pd.Series | None = None,

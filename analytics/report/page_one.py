@@ -131,18 +131,19 @@ def _moved(content: Sequence[Block]) -> list[Block]:
 
 def _rank(story: Story, sections: Sequence[Section], headline: Block) -> list[Stake]:
     """The findings that matter most beside the headline, each with its place; customers who leave weigh more."""
-    weights = {True: story.config.report.leaver_counts_as, False: 1}
+    weights = {True: story.config.report.leaver_counts_as, False: 1.0}
     stakes = [
-        replace(stake, finding=_weighty(stake, part), low=stake.low * weights[stake.lost])
+        replace(stake, finding=_weighty(stake, part, weights[stake.lost]), low=stake.low * weights[stake.lost])
         for part in sections for stake in part.stakes if stake.finding.data["key"] != (headline.data["key"] or None)
     ]  # fmt: skip
     return rank_stakes(stakes, tested.cut(story))
 
 
-def _weighty(stake: Stake, part: Section) -> Block:
+def _weighty(stake: Stake, part: Section, counts: float) -> Block:
     """A finding with its place, and its weight in words where that is known and one customer a month or more."""
     kind = "better" if stake.good else "lost" if stake.lost else "worse"
-    weight = say(f"page_one.{kind}", n=math.floor(stake.low)) if stake.low >= 1 else ""
+    numbers = {"n": math.floor(stake.low), "n_weighed": math.floor(stake.low * counts)} if stake.low >= 1 else {}
+    weight = say(f"page_one.{kind}", **numbers) if numbers else ""
     return blocks.tagged(placed([stake.finding], part)[0], weight=weight)
 
 

@@ -45,7 +45,7 @@ class Score:
         """The same question where its mean is taken on another scale."""
         low, high = ends
         return replace(
-            self, name=f"{self.name} (of {high:g})", subject=f"{self.subject} on a scale of {low:g} to {high:g}",
+            self, name=f"Ease (of {high:g})", subject=f"{self.subject} on a scale of {low:g} to {high:g}",
             measure=partial(self.measure, scale=ends), meaning=f"mean of {low:g} to {high:g}, higher is easier",
             ends=ends, middle=(low + high) / 2, unhappy=(low + high) / 2 - 1, top=high,
         )  # fmt: skip
@@ -61,7 +61,7 @@ SCORES = {
         ends=(1.0, 5.0), middle=0.5, unhappy=2.0, top=5.0,
     ),
     "ces": Score(
-        "ces", "Ease", "The mean rating of ease", customer_effort, "mean of 1 to 7, higher is easier",
+        "ces", "Ease (of 7)", "The mean rating of ease", customer_effort, "mean of 1 to 7, higher is easier",
         ends=(1.0, 7.0), middle=4.0, unhappy=3.0, top=7.0,
     ),
 }  # fmt: skip

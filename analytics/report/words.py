@@ -18,6 +18,7 @@ from analytics.publish.format import format_interval, write_interval
 from analytics.publish.people import People
 from analytics.report.cutoff import Coverage
 from analytics.report.texts import Unread
+from analytics.tables.periods import parse_period
 from analytics.text.own_themes import ThemeList
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
@@ -144,7 +145,11 @@ def movement_note(signal: Signals) -> str:
 def movement_sentence(signal: Signals, unit: str, span: str = "month", *, worse: str = "fall") -> str:
     """The movement in a sentence: by how much, or what would not have been seen; `worse` is the way that hurts."""
     if signal.word in ("rose", "fell") and signal.change is not None:
-        against = WORDS["against"][signal.rule].format(span=span, run=RUN, line=min(TREND, signal.measured))
+        stays = signal.rule == Rule.OUTSIDE and signal.since != signal.points.index[-1]
+        words = {"span": span, "run": RUN, "line": min(TREND, signal.measured)}
+        if stays:
+            words |= {"since": parse_period(str(signal.since)).label, "side": "up" if signal.word == "rose" else "down"}
+        against = WORDS["against"]["stays" if stays else signal.rule].format(**words)
         return f"It {signal.word} by {size_of(signal.change, unit)} {against}.{_perhaps_silence(signal, unit)}"
     if signal.word == "no change":
         return f"No change is shown; a {worse} of less than {least_seen(signal.unseen, unit)} would not have been seen."

@@ -274,7 +274,7 @@ def test_each_score_that_moved_is_told_with_its_own_rule_and_published(story, le
         month = moved(story, words, seed=0)
         perceived = report.show_perception(month)
         signals = {block.data["sentence"].split(":")[0]: block.data["signal"] for block in perceived.answers}
-        expected = {"Satisfied customers": "csat", "Ease": "ces"}
+        expected = {"Satisfied customers": "csat", "Ease (of 7)": "ces"}
         assert signals == {name: words.get(score, "no change") for name, score in expected.items()}
         unknown = report.show_unknowns(month, perceived)
         page = report.build_page_one(month, perceived, perceived, leaving["show_leaving"], unknown)

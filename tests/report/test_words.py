@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analytics import report
+from analytics.contrast.signals import detect_signals
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import RECORDS
 from analytics.publish.claims import check_claims
@@ -91,3 +92,15 @@ def test_who_answered_beside_a_fall_is_said_in_words_that_may_be_published(answe
     sentence = words._perhaps_silence(SimpleNamespace(answered=answered, even=17.0), "nps")
     assert "it would be" in sentence
     assert check_claims(sentence) == []
+
+
+@pytest.mark.parametrize(("step", "month", "ending"), [
+    (30, "2026-06", "against the months before June 2026, and has been up since."),
+    (-30, "2026-06", "against the months before June 2026, and has been down since."),
+    (-30, "2026-09", "against the months before."),
+])  # fmt: skip
+def test_a_step_of_earlier_months_is_dated_to_the_month_in_which_it_came(step, month, ending):
+    months = pd.period_range("2025-10", "2026-09", freq="M").astype(str)
+    level = pd.Series([20.0, 22, 19, 21, 20, 22, 21, 19, 20, 21, 20, 21], months)
+    signal = detect_signals(level + np.where(months >= month, step, 0), se=pd.Series(2.0, months))
+    assert words.movement_sentence(signal, "score").endswith(ending)
