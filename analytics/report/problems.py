@@ -212,7 +212,7 @@ def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
     if rows.empty:
         return []
     tagged = listed([f"{row['blamed']} ({row['counted']:.0%} by labels alone)" for _, row in rows.iterrows()])
-    line = blocks.unknown(f"How many name {tagged} is not known: it may be more.", settle=READ_150)
+    line = blocks.unknown(f"How many name {tagged} is not known: labels alone may be far off.", settle=READ_150)
     return [opened(line, *map(blaming, rows["theme"]))]
 
 
