@@ -38,7 +38,7 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
     table["leads"] = [True, True, True]
     pair = report.show_problems(story).answer.data["sentence"]
     assert "We cannot order those named most: bills and prices, 7 % (1–18) and waiting, 1 % (0–5);" in pair
-    assert "Named most is bills and prices, 7 % (1–18); the shares are checked by texts of other" in sentence
+    assert "Named most is bills and prices, 7 % (1–18); the shares are checked on texts of other" in sentence
     (chart,) = (block.data for block in section.blocks if block.kind == "figure")
     assert chart["caption"] == "What they blame." and "thank" not in chart["note"], "nobody read what they thank for"
     assert "Not known: the share of a problem not solved." in chart["note"]
