@@ -100,8 +100,8 @@ def test_a_customer_who_leaves_counts_as_many_as_the_settings_say(weight, first)
     parts = [Section([], each.finding, stakes=[each]) for each in (stake("waiting:long", 50, people="cd"), leaves)]
     told = _rank(story, parts, finding("No change is shown.", signal="no change", key="score:nps"))
     assert told[0].finding.data["key"].split(":")[0] == first
-    weights = {"waiting": "at least 50 more unhappy a month", "leaving": "at least 20 more leave a month, counted as 200"}
-    assert told[0].finding.data["weight"] == weights[first]
+    leaving = "at least 20 more leave a month, counted as 200"
+    assert told[0].finding.data["weight"] == {"waiting": "at least 50 more unhappy a month", "leaving": leaving}[first]
 
 
 def test_good_news_of_a_kind_does_not_hide_the_bad():
