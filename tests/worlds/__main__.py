@@ -60,6 +60,8 @@ def main() -> None:
     parser.add_argument("--scores", type=Path, help="folder that keeps the texts' scores for the next run")
     parser.add_argument("--methods", action="store_true", help="renew the tables of METHODS.md")
     asked = parser.parse_args()
+    if asked.scores:
+        asked.scores.mkdir(parents=True, exist_ok=True)
     worlds = [w for w in whole() if w.seed % 100 < asked.seeds and w.name.startswith(tuple(asked.names) or "")]
     with tempfile.TemporaryDirectory() as scratch:
         tables = summarise(run(worlds, asked.json or Path(scratch, "results.jsonl"), asked.scores or Path(scratch)))
