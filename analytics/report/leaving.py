@@ -80,7 +80,7 @@ def _said(story: Story) -> Section:
         counted = float((written["churn_intent"] >= views.INTENT).mean())
         return open_question(say("leaving.said_open", counted=counted, n=len(written)), READ_150)
     who = "customers who wrote" if named else "texts"
-    aside = ", complaints aside," if {"surveys", "complaints"} <= set(story.current["source"]) else ""
+    aside = ", complaints aside," if story.has_both else ""
     facts = {"who": who, "aside": aside, "period": story.period.label}
     sentence = say("leaving.said", share=share, checked=describe_check(check), **facts)
     line = blocks.finding(sentence, [share], key="leaving:said", better="lower", people=people)

@@ -115,7 +115,7 @@ def _thanks(story: Story, praise: pd.DataFrame) -> list[Block]:
         return [blocks.finding(f"Of no trait can we say that more than {OPEN_SHARE:.0%} thank us for it.")]
     evidence = [estimate_of(row) for row in told]
     traits = [f"{row['thanked']}, {figure_of(e)}," for row, e in zip(told, evidence, strict=True)]
-    all_of_them = ", complaints included" if {"surveys", "complaints"} <= set(story.current["source"]) else ""
+    all_of_them = ", complaints included" if story.has_both else ""
     sentence = f"They thank us for {listed(traits)} of the {evidence[0].n:,} who wrote{all_of_them}."
     key, people = THANKED + told[0]["theme"], min(int(row["people"]) for row in told)
     thanks = blocks.finding(sentence, evidence, key=key, people=people)

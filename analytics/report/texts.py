@@ -233,6 +233,11 @@ class Texts:
         """The period's own texts."""
         return self.comments[self.comments["period"] == self.period.name]
 
+    @property
+    def has_both(self) -> bool:
+        """Whether customers wrote both in surveys and in complaints, so that a figure has to say which it counts."""
+        return {"surveys", "complaints"} <= set(self.current["source"])
+
     @cached_property
     def written(self) -> pd.DataFrame:
         """The period's comments that could be read, from one source: surveys where they carry any, else complaints.
