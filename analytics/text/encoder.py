@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 WINDOW = 128  # tokens read at once, the length the encoder was trained on
 MAX_WINDOWS = 10  # windows read of one text; a longer text is read at this many even places
+WORDS = 90  # of a text that fill about one window
+ACCURATE_LIMIT = 20_000  # texts of one window: about two minutes on two cores
 KEPT = 8192  # embeddings of the last texts that a reading holds (24 MiB): sentiment and themes read the same ones
 BATCH_TOKENS = 512  # tokens in one batch: fits the cache of a small machine
 THREADS = int(os.environ.get("OMP_NUM_THREADS", 2))  # one in a Dask worker, which sets this variable
@@ -180,6 +182,11 @@ def split_windows(ids: list[int]) -> list[list[int]]:
     edges = np.linspace(0, len(ids), number + 1).astype(int)
     kept = np.unique(np.linspace(0, number - 1, min(number, MAX_WINDOWS)).astype(int))
     return [ids[edges[place] : edges[place + 1]] for place in kept]
+
+
+def effort(texts: Iterable[str]) -> int:
+    """How many texts of one window take as long to embed as these."""
+    return sum(min(1 + len(text.split()) // WORDS, MAX_WINDOWS) for text in texts)
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:

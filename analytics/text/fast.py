@@ -17,9 +17,9 @@ import numpy as np
 
 from analytics.text import linear
 from analytics.text.adapt import SentimentModel
-from analytics.text.clean import BRAND, data_text, word_lists
+from analytics.text.clean import BRAND, data_text, rounds, word_lists
 
-BATCH = 5000  # texts per round: bounds memory, long enough for numpy to pay off
+ROUND = 1_250_000  # characters, 5,000 usual texts: bounds memory, long enough for numpy to pay off
 
 _TURNS = word_lists("fast")["turns"]  # words that begin another clause
 _BREAKS = frozenset(".,;:()!?-") | _TURNS
@@ -212,8 +212,8 @@ class LinearModel(SentimentModel):
 
     def scores(self, texts: Sequence[str]) -> np.ndarray:
         """Return calibrated scores (log probabilities up to a constant) of normalised texts, shape (n, k)."""
-        rounds = [self._scores(texts[start : start + BATCH]) for start in range(0, len(texts), BATCH)]
-        return np.concatenate(rounds) if rounds else np.empty((0, len(self.classes_)))
+        every = [self._scores(texts[part]) for part in rounds(texts, ROUND)]
+        return np.concatenate(every) if every else np.empty((0, len(self.classes_)))
 
     def _scores(self, texts: Sequence[str]) -> np.ndarray:
         words, figures = self.vectoriser.split(texts)

@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -17,7 +16,8 @@ import numpy as np
 import pandas as pd
 
 from analytics.text.adapt import name_classes
-from analytics.text.clean import LONGEST, mask_brands, normalise, reason_to_abstain
+from analytics.text.clean import LONGEST, mask_brands, normalise, reason_to_abstain, rounds
+from analytics.text.encoder import ACCURATE_LIMIT, effort
 from analytics.text.linear import CLASSES, MODELS, PROBABILITIES
 from analytics.text.pages import Pages, Part, key_of
 from analytics.text.thread import read_own_words
@@ -27,10 +27,7 @@ if TYPE_CHECKING:
     from analytics.text.own_themes import ThemeList
     from analytics.text.themes import ThemeTag
 
-WINDOW = 90  # words: longer texts are read by the accurate model in windows of about as many
-ACCURATE_LIMIT = 20_000  # new texts: about two minutes of the accurate model on two cores
 ROUND = 5_000_000  # characters of distinct texts in memory at once beside the result
-USUAL = 250  # characters that a text counts for at least
 COLUMNS = ["sentiment", "reason", "valence", *PROBABILITIES, "churn_intent", "themes", "model"]
 
 
@@ -61,7 +58,8 @@ def score_texts(
     """Score what customers wrote: sentiment, churn intent and themes, or why a text cannot be scored.
 
     Only the customer's own new words are read (see `own_words`): quoted mail, signatures, notices and other speakers
-    are taken out first. Equal texts are scored once. Brand names and @handles are masked before sentiment is read.
+    are taken out first. Equal texts are scored once. Brand names and @handles are masked before sentiment is read. Of
+    a text over 10,000 characters stretches at even places are read (see ``clean.normalise``).
 
     Parameters
     ----------
@@ -123,10 +121,8 @@ def score_own_words(
     reader = Reader(pages, tuple(brands), themes=themes)
     plain, reasons = clean_own(different["text"].tolist(), different["no_answer"].tolist())
     reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
-    turns = np.cumsum([max(len(text), USUAL) for text in plain]) // ROUND
-    edges = [0, *(np.flatnonzero(np.diff(turns)) + 1).tolist(), len(plain)]
-    rounds = [reader.score(plain[at:end], reasons[at:end]) for at, end in pairwise(edges)]
-    result = pd.concat(rounds, ignore_index=True).take(codes).set_axis(own.index)
+    scores = [reader.score(plain[part], reasons[part]) for part in [*rounds(plain, ROUND)] or [slice(0)]]
+    result = pd.concat(scores, ignore_index=True).take(codes).set_axis(own.index)
     result["themes"] = pd.Series([list(themes) for themes in result["themes"]], result.index, dtype=object)
     return result
 
@@ -152,14 +148,9 @@ def _choose(model: "str | Model", plain: list[str], reasons: list[str], reader: 
         return load_sentiment_model("fast")
     accurate = load_sentiment_model("accurate")
     new = [text for text, reason in zip(plain, reasons, strict=True) if not reason]
-    if _effort(new) > limit:
+    if effort(new) > limit:
         new = replace(reader, model=accurate).unread(new)
-    return accurate if _effort(new) <= limit else load_sentiment_model("fast")
-
-
-def _effort(texts: Sequence[str]) -> int:
-    """How many texts of `WINDOW` words or fewer take the accurate model as long as these."""
-    return sum(1 + min(len(text.split()) // WINDOW, 9) for text in texts)
+    return accurate if effort(new) <= limit else load_sentiment_model("fast")
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ how the heads are fitted (``training.heads``) and how good they are (``models/th
 
 import re
 import tomllib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain
@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from analytics.text.clean import choice_of, data_text, mask_brands, normalise, word_lists
-from analytics.text.encoder import Encoder
+from analytics.text.clean import choice_of, data_text, mask_brands, normalise, rounds, word_lists
+from analytics.text.encoder import ACCURATE_LIMIT, Encoder, effort
 from analytics.text.fast import load_fast_model
 from analytics.text.linear import CLASSES, MODELS, logs, read_arrays, read_card, sigmoid
 
@@ -24,8 +24,7 @@ DEFINITIONS: dict[str, str] = tomllib.loads(data_text("themes.toml"))
 THEMES = tuple(DEFINITIONS)
 KINDS = ("complaint", "wants_promised", "wants_unoffered")
 HEADS = (*THEMES, *KINDS, *CLASSES)
-ACCURATE_LIMIT = 20_000  # texts: more are tagged by n-grams alone unless asked otherwise
-BATCH = 5_000  # texts per round: bounds memory
+ROUND = 1_250_000  # characters of texts at once: bounds memory
 SMOOTHING = 100.0  # squared weight added to a text's length, about two rare words: one word alone says little
 WHOLE = 40  # words: a text up to this long is read as a whole as well as by clauses
 
@@ -178,11 +177,11 @@ def load_heads() -> Heads:
     return Heads(vocabulary, **weights, calibration=calibration, card=read_card(MODELS / "themes.json"))
 
 
-def _choose(model: str, n: int) -> str:
-    """Model to use: by number of texts for 'auto', and only with the encoder the heads were fitted on."""
+def _choose(model: str, texts: Sequence[str]) -> str:
+    """Model to use: by how much there is to read for 'auto', and only with the encoder the heads were fitted on."""
     if model not in ("auto", "accurate", "fast"):
         raise ValueError(f"there is no model of themes called {model!r}. Expected 'auto', 'accurate' or 'fast'.")
-    if model == "fast" or (model == "auto" and n > ACCURATE_LIMIT):
+    if model == "fast" or (model == "auto" and effort(texts) > ACCURATE_LIMIT):
         return "fast"
     at_hand = (MODELS / "encoder.onnx").is_file() and Encoder.load().version == load_heads().card["encoder"]
     if model == "accurate" and not at_hand:
@@ -193,7 +192,8 @@ def _choose(model: str, n: int) -> str:
 def tag_themes(texts: Iterable[str], model: Model = "auto", *, encoder: Encoder | None = None) -> list[list[ThemeTag]]:
     """Name the themes of each text, and what is said about each.
 
-    A text is read clause by clause, and as a whole where it has at most 40 words. What is said about a theme is the
+    A text is read clause by clause, and as a whole where it has at most 40 words; of one over 10,000 characters
+    stretches at even places are read. What is said about a theme is the
     polarity for which some reading is likeliest to name the theme and to speak so; it is told where that probability
     passes one cut, the same for all themes, chosen on real texts that people read.
 
@@ -202,7 +202,8 @@ def tag_themes(texts: Iterable[str], model: Model = "auto", *, encoder: Encoder 
     texts
         Comments; one without words has no themes.
     model
-        'accurate' (encoder and n-grams), 'fast' (n-grams), or 'auto': accurate for up to 20,000 texts.
+        'accurate' (encoder and n-grams), 'fast' (n-grams), or 'auto': accurate for up to 20,000 texts; a long one
+        counts once for every 90 words, ten times at most.
     encoder
         Encoder that embeds for the accurate model; the shipped one if not given.
 
@@ -233,12 +234,8 @@ def tag_themes_normalised(
     texts: Sequence[str], model: Model = "auto", *, encoder: Encoder | None = None
 ) -> list[list[ThemeTag]]:
     """As `tag_themes`, for texts that `clean.normalise` has cleaned."""
-    chosen = _choose(model, len(texts))
-    return [tags for part in _rounds(texts) for tags in _tag(part, chosen, encoder)]
-
-
-def _rounds(texts: Sequence[str]) -> Iterator[Sequence[str]]:
-    return (texts[start : start + BATCH] for start in range(0, len(texts), BATCH))
+    chosen = _choose(model, texts)
+    return [tags for part in rounds(texts, ROUND) for tags in _tag(texts[part], chosen, encoder)]
 
 
 def _tag(texts: Sequence[str], model: str, encoder: Encoder | None) -> list[list[ThemeTag]]:
@@ -334,7 +331,7 @@ def promise_kind_normalised(
     texts: Sequence[str], model: Model = "auto", *, encoder: Encoder | None = None
 ) -> list[str]:
     """As `promise_kind`, for texts that `clean.normalise` has cleaned."""
-    card = load_heads().card[_choose(model, len(texts))]
+    card = load_heads().card[_choose(model, texts)]
     above = _kinds(texts, model, encoder)[:, 1:] / [card["thresholds"][kind] for kind in KINDS[1:]]
     words = np.where(above[:, 0] >= above[:, 1], "promise_broken", "not_offered")
     return [str(word) for word in np.where(above.max(axis=1, initial=0) >= 1, words, "")]
@@ -342,8 +339,8 @@ def promise_kind_normalised(
 
 def _kinds(texts: Sequence[str], model: str, encoder: Encoder | None = None) -> np.ndarray:
     """Probability of each of `KINDS` for normalised texts."""
-    chosen, heads = _choose(model, len(texts)), load_heads()
-    every = (heads.predict_proba_normalised(part, chosen, encoder) for part in _rounds(texts))
+    chosen, heads = _choose(model, texts), load_heads()
+    every = (heads.predict_proba_normalised(texts[part], chosen, encoder) for part in rounds(texts, ROUND))
     return np.concatenate([np.empty((0, len(HEADS))), *every])[:, len(THEMES) : len(THEMES) + len(KINDS)]
 
 

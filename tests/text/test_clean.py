@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 
 import pandas as pd
@@ -37,6 +38,21 @@ ENGLISH_SETS = {
 def test_normalise_leaves_plain_text(raw: str, plain: str) -> None:
     assert normalise(raw) == plain
     assert normalise(plain) == plain
+
+
+@pytest.mark.parametrize("word", ["waiting ", "x", "no reply. ", "5 < 6 ", "wort&amp; ", "ﬁn "])
+def test_of_a_long_text_ten_thousand_characters_at_even_places_are_kept(word: str) -> None:
+    for characters in (20_000, 54_321, 99_999):
+        text = "First " + (word * characters)[:characters] + " last"
+        plain = normalise(text)
+        assert 8_900 < len(plain) <= 10_000
+        assert normalise(plain) == plain
+        assert plain.startswith("First ") and plain.count(" ... ") >= 9
+    numbered = normalise(" ".join(map(str, range(10_000))))
+    gaps = [int(part.split()[0]) for part in numbered.split(" ... ")]
+    assert len(gaps) == 10 and max(gaps) > 9_500 and max(b - a for a, b in pairwise(gaps)) < 1_500
+    assert normalise("word " * 1_999 + "word") == "word " * 1_999 + "word"
+    assert 9_700 < len(normalise("words " * 1_667)) < 10_000
 
 
 def test_many_equal_emoji_count_no_more_than_a_few() -> None:
