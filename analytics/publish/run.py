@@ -117,8 +117,9 @@ def build_report(
     folder = config.report_folder(report, part) / period
     with _reasons(folder), alone(folder, wait), _staging(folder) as staged:
         nb = execute(notebook, values, config.root, cell_limit)
-        (staged / "notebook.ipynb").write_text(nbformat.writes(nb), encoding="utf-8")
         blocks = collect(nb)
+        _keep_blocks(nb)
+        (staged / "notebook.ipynb").write_text(nbformat.writes(nb), encoding="utf-8")
         refuse_unfounded(blocks, config.organisation.minimum_group, span)
         title = title_of(blocks, report.replace("_", " ").capitalize())
         _write_pages(staged, nb, blocks, title, span.label + (" so far" if status == "running" else ""), config, part)
@@ -296,6 +297,14 @@ def _write_pages(
     (staged / "report.html").write_text(page, encoding="utf-8")
 
 
+def _keep_blocks(nb: NotebookNode) -> None:
+    """Leave in an executed notebook what passes the gates: no print, frame or warning, and no path of this machine."""
+    nb.metadata["papermill"] = {"parameters": nb.metadata.get("papermill", {}).get("parameters", {})}
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if MIME in output.get("data", {})]
+
+
 def _html(nb: NotebookNode, title: str) -> str:
     """The notebook with its code hidden, only its blocks shown, page one first; nothing in it can run or be fetched.
 
@@ -309,8 +318,7 @@ def _html(nb: NotebookNode, title: str) -> str:
     for number, cell in enumerate(page.cells):
         cell.id = f"cell-{number}"
         if cell.cell_type == "code":
-            shown = [output for output in cell.outputs if MIME in output.get("data", {})]
-            cell.outputs = [output for output in shown if "lack" not in output["data"][MIME]]  # the closing list has it
+            cell.outputs = [out for out in cell.outputs if "lack" not in out["data"][MIME]]  # the closing list has it
     page.cells[1:] = sorted(page.cells[1:], key=lambda cell: '"kind": "page_one"' not in json.dumps(cell))
     hidden = dict.fromkeys(("exclude_input", "exclude_input_prompt", "exclude_output_prompt"), True)
     body, _ = HTMLExporter(template_name="basic", **hidden).from_notebook_node(page)

@@ -6,9 +6,11 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import threading
 import time
+import zipfile
 from pathlib import Path
 
 import nbformat
@@ -97,6 +99,27 @@ def test_claims_keep_every_finding_with_its_evidence(published):
 def test_files_are_not_open_to_everybody(published):
     assert published.folder.stat().st_mode & 0o777 == 0o750
     assert {p.stat().st_mode & 0o777 for p in published.folder.iterdir()} == {0o640}
+
+
+def test_no_published_file_names_a_folder_a_user_or_a_host_of_this_machine(config, published):
+    secrets = [str(config.parent), str(Path.home()), os.uname().nodename, str(Path(run.__file__).parent), sys.prefix]
+    for file in published.folder.iterdir():
+        parts = [file.read_bytes()]
+        if file.suffix == ".xlsx":
+            parts = [zipfile.ZipFile(file).read(name) for name in zipfile.ZipFile(file).namelist()]
+        assert not [secret for secret in secrets for part in parts if len(secret) > 5 and secret.encode() in part], file
+
+
+def test_the_published_notebook_keeps_what_passes_the_gates_and_no_print_frame_or_warning(copy, published, monkeypatch):
+    nb = nbformat.read(published.folder / "notebook.ipynb", as_version=4)
+    told = [nbformat.v4.new_output("stream", name=name, text="C0042 said no") for name in ("stdout", "stderr")]
+    told += [nbformat.v4.new_output("execute_result", {"text/html": "<table>C0042</table>"}, execution_count=1)]
+    nb.cells[-1].outputs += told
+    nb.metadata["papermill"]["input_path"] = "/home/C0042/report.ipynb"
+    monkeypatch.setattr(run, "execute", lambda *_: nb)
+    folder = build_report("ok", "2025-03", copy).folder
+    written = nbformat.read(folder / "notebook.ipynb", as_version=4)
+    assert len(written.cells[-1].outputs) == 1 and "C0042" not in nbformat.writes(written)
 
 
 def test_the_html_copy_hides_code_and_needs_nothing_from_outside(published):
