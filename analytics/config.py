@@ -318,7 +318,12 @@ class Config(Section):
             raise ValueError(
                 f"{part!r} cannot name a folder: it has no letter or digit. Rename it by `values` in the map."
             )
-        return self.resolve(self.report.output) / (f"{report}-{name}" if name else report)
+        return self.output / (f"{report}-{name}" if name else report)
+
+    @property
+    def output(self) -> Path:
+        """The folder in which each report has its own."""
+        return self.resolve(self.report.output)
 
     def derived(self, part: str = "") -> Path:
         """A place in data/derived, open to its owner alone whatever the umask: it tells of customers.

@@ -106,7 +106,7 @@ def refuse_absent(config: Config) -> None:
             open_layout(config, table, source)
             if source.url_env is not None and not os.environ.get(source.url_env):
                 raise ValueError(f"the environment variable {source.url_env} is not set.")
-            for file in find_files(str(source.path), config.root) if source.url_env is None else ():
+            for file in _find_inputs(config.root, config.output, source) if source.url_env is None else ():
                 if file.is_file():
                     file.open("rb").close()
         except OSError as error:
@@ -158,7 +158,7 @@ def _load(config: Config) -> tuple[dict[str, list[Piece]], list[Stop]]:
             origin = source.model_copy(update={**stated, "map": None})
             fills = [table, *(t for t in layout.tables if t not in config.sources)] if layout else [table]
             place = Place(layout.header_rows, layout.header_row, layout.skip_rows) if layout else Place()
-            for raw in open_source(config.root, origin, place):
+            for raw in open_source(config.root, config.output, origin, place):
                 for name in fills:
                     table_map = layout.tables[name] if layout else plain_map(name, raw)
                     pieces.setdefault(name, []).append(Piece(raw, table_map, layout))
@@ -177,13 +177,26 @@ def open_layout(
     return layout
 
 
-def _open(root: Path, source: Source, place: Place) -> list[Raw]:
+def _find_inputs(root: Path, output: Path, source: Source) -> list[Path]:
+    """Files that a source names; none of them a report, nor a folder that is read whole and holds reports."""
+    files = find_files(str(source.path), root)
+    reports = {lock.parent for lock in output.glob("*/.*.lock")}
+    real = [Path(os.path.realpath(file)) for file in files]  # as `output` is
+    if any(output.is_relative_to(file) or not reports.isdisjoint([file, *file.parents]) for file in real):
+        raise ValueError(
+            f"{source.path}: takes in {output}, so that reports would be read as data. Name another output under "
+            "[report], or a narrower path."
+        )
+    return files
+
+
+def _open(root: Path, output: Path, source: Source, place: Place) -> list[Raw]:
     """Everything that one source names: the rows of a query, or of each file and sheet that fit its patterns."""
     if source.url_env is not None and source.query is not None:
         return [read_query(source.url_env, source.query)]
     names = {
         f: f.relative_to(root).as_posix() if f.is_relative_to(root) else str(f)
-        for f in find_files(str(source.path), root)
+        for f in _find_inputs(root, output, source)
     }
     parts = [(file, name, sheet) for file, name in names.items() for sheet in find_sheets(file, source.sheet)]
     return [

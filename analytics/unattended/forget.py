@@ -129,7 +129,7 @@ def _forget_texts(config: Config, tables: Tables, customer: str) -> tuple[int, i
 def _reports(config: Config, own: Mapping[str, pd.DataFrame]) -> list[str]:
     """Published reports in whose period something of the customer happened, and of whose part they are."""
     by, counted = config.report.by, []
-    for manifest in sorted(config.resolve(config.report.output).glob("*/*/manifest.json")):
+    for manifest in sorted(config.output.glob("*/*/manifest.json")):
         part = (read_json(manifest) or {}).get("part")
         rows = {n: f[f[by].eq(part)] if part and by in f else f for n, f in own.items()}
         try:

@@ -279,7 +279,8 @@ def _session(server: MailServer) -> Iterator[smtplib.SMTP]:
 def is_lasting(fault: BaseException) -> bool:
     """Whether trying again is no use or may send twice: a refusal for good, a wrong setting, a lost last reply."""
     settings = ssl.SSLCertVerificationError | smtplib.SMTPNotSupportedError | ValueError | PermissionError
-    if isinstance(fault, settings | LostReplyError):
+    places = FileExistsError | NotADirectoryError  # a pipe or a file where a folder is asked for
+    if isinstance(fault, settings | places | LostReplyError):
         return True
     if isinstance(fault, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in fault.recipients.values())

@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.config import Config
+from analytics.config import Config, load_config
 from analytics.tables import demo
 from analytics.tables.read import defuse, read_tables, refuse_absent
 from analytics.tables.schema import DataContractError, contract
@@ -403,3 +404,23 @@ def test_whatever_the_cells_no_row_is_lost_and_the_contract_holds(read, tmp_path
     assert log["read"] == len(rows)
     assert log["read"] == log["kept"] + log["quarantined"] + log["duplicates"]
     contract("contacts", "UTC").validate(tables.contacts)
+
+
+@pytest.mark.parametrize(("path", "output"), [("in", "in/reports"), ("in", "in"), ("in/**/*", "in"), ("in/*", "in")])
+def test_what_a_report_writes_is_never_read_as_data(tmp_path, path, output):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    pd.DataFrame({"response_id": ["a"], "csat": [5]}).to_parquet(folder / "surveys.parquet")
+    file = tmp_path / "perception.toml"
+    file.write_text(
+        f'[organisation]\nname = "Acme"\n[sources.surveys]\npath = "{path}"\n[report]\noutput = "{output}"\n'
+    )
+    config = load_config(file)
+    config.report_folder("leadership").mkdir(parents=True)
+    (config.report_folder("leadership") / ".2026-10.lock").touch()
+    for read in (refuse_absent, read_tables):
+        with pytest.raises(DataContractError, match=f"{re.escape(path)}: takes in .*{output}, so that reports"):
+            read(config)
+    file.write_text(file.read_text().replace(f'path = "{path}"', 'path = "in/*.parquet"'))
+    refuse_absent(load_config(file))
+    assert len(read_tables(load_config(file)).surveys) == 1

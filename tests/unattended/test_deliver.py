@@ -3,6 +3,7 @@ import base64
 import email
 import email.policy
 import json
+import os
 import re
 import shutil
 import socket
@@ -418,6 +419,16 @@ def test_a_storage_that_fails_once_is_tried_again_and_one_that_fails_is_told(bui
     assert sent[0].detail == "ConnectionError: memory://bucket is gone"
     assert "pa55word" not in sent[0].to
     assert [s.word for s in deliver("small", config, pauses=TWICE)] == ["sent"]
+
+
+@pytest.mark.parametrize("place", ["pipe", "pipe/below", "letter.txt"])
+def test_a_copy_to_what_is_no_folder_fails_at_once(built, monkeypatch, place):
+    os.mkfifo(built.parent / "pipe")
+    (built.parent / "letter.txt").write_text("ours")
+    monkeypatch.setattr("time.sleep", lambda seconds: pytest.fail("waits") if seconds else None)
+    (sent,) = deliver("small", organisation(built, [], f'copy_to = "{place}"\n'), pauses=(0.0, 60.0))
+    assert sent.word == "failed" and place.partition("/")[0] in sent.detail
+    assert (built.parent / "letter.txt").read_text() == "ours"
 
 
 def test_operators_are_told_the_cause_without_personal_data_or_secrets(built, post):
