@@ -221,7 +221,18 @@ def _rare(match: re.Match[str]) -> Span | None:
 
 
 def _unlisted(text: str) -> Iterator[Span]:
-    """Names that no list holds: after what introduces one, before what only people do, signed, or a given name."""
+    """Names that no list holds, but for those that name a firm or a place anywhere in the text."""
+    named = [(span, _first_word(text, span)) for span in _people(text)]
+    firms = {word for (_, end), word in named if _SEARCH["firm"].match(text, end)}
+    return (span for span, word in named if word not in firms)
+
+
+def _first_word(text: str, span: Span) -> str:
+    return text[slice(*span)].split()[0]
+
+
+def _people(text: str) -> Iterator[Span]:
+    """Names after what introduces one, before what only people do, signed, or a given name."""
     for kind in _CUES:
         for match in _SEARCH[kind].finditer(text):
             if end := _name_end(match, kind):
@@ -234,7 +245,7 @@ def _unlisted(text: str) -> Iterator[Span]:
             continue
         rest = words[given[0] :]
         at = match.start() + rest[0].start()
-        if not _SEARCH["no_person"].search(text[max(0, at - 14) : at]):
+        if text[at - 1 : at] != "-" and not _SEARCH["no_person"].search(text[max(0, at - 14) : at]):
             last = next((i for i, w in enumerate(rest) if i and _is_ordinary(w.group())), len(rest)) - 1
             yield at, match.start() + rest[last].end()
 

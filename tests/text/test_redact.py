@@ -225,6 +225,9 @@ def test_words_that_only_look_like_names_and_numbers_stay(text: str) -> None:
         ("Flat 12 Nelson House is mine", "Nelson"), ("Hauptstr. 7 in Mainz", "Hauptstr"), ("born 23rd March '58", "58"),
         ("0049 171 1234567 or mail", "171"), ("card ending 8812 was charged", "8812"), ("you fined kt18 abc", "kt18"),
         ("parcel H00ABA0012345678 is lost", "ABA00"), ("///filled.count.soap is my door", "filled"),
+        ("it is in my late wife's name, Perpetua Lowe", "Perpetua"), ("spoke to Sarah Mortgage Advisor", "Sarah"),
+        ("a chap called Hywel told me", "Hywel"), ("WhatsApp +234 803 555 0199", "0199"),
+        ("the password you mailed me, Walrus!2024", "Walrus"), ("the account is 31926819", "31926819"),
     ],
 )  # fmt: skip
 def test_other_writings_of_what_is_personal_are_found_too(text, secret):
@@ -236,7 +239,10 @@ def test_other_writings_of_what_is_personal_are_found_too(text, secret):
     ["logged in as administrator", "1.2.2024, 3.2.2024", "https://shop.example.com/iphone15-pro",
      "I asked, Monday came", "the claim was 2500", "login page, user friendly", "2.0.0 to 2.1.0",
      "the security word was wrong", "MY NAME WAS MISSPELLED", "I asked Vodafone for a refund", "gt86 was nice",
-     "Barclay Card told me that he left", "my loan was transferred to Rushmore", "Amazon told me to wait"],
+     "Barclay Card told me that he left", "my loan was transferred to Rushmore", "Amazon told me to wait",
+     "Fay Servicing bought it, so I faxed Fay a copy", "the staff of Aston ward", "Felix Pacific Mortgage closed it",
+     "flown in to Charles de Gaulle", "a so-called forum selection clause", "the Mini-Miranda warning", "South Dakota",
+     "Dear Sir/Madam In May I wrote", "I disputed the account XX/XX/2019", "Skype - catering to all", "Christmas Eve"],
 )  # fmt: skip
 def test_what_looks_alike_stays(text):
     assert redact(text) == text
