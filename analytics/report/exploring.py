@@ -137,12 +137,11 @@ def _group(story: Story, by: str) -> list[Block]:
 @section
 def show_own_words(story: Story) -> Section:
     """What was taken out of the texts as not the customers' own words; the explorer unfolds each text."""
-    counts = table_cuts(story)
-    if not counts:
-        return section_of([blocks.finding(f"All {len(story.texts_now):,} texts are their customers' own words.")])
-    cut = story.texts_now[story.texts_now["cut"].map(bool)]
-    sentence = f"{len(cut):,} of {len(story.texts_now):,} texts held words that were not their customers'."
-    return section_of([opened(blocks.finding(sentence), Query(where="cut = yes")), *counts])
+    total, cut = len(story.texts_now), int(story.texts_now["cut"].map(bool).sum())
+    if not cut:
+        return section_of([blocks.finding(f"All {total:,} texts are their customers' own words."), *table_cuts(story)])
+    line = blocks.finding(f"{cut:,} of {total:,} texts held words that were not their customers'.")
+    return section_of([opened(line, Query(where="cut = yes")), *table_cuts(story)])
 
 
 @section

@@ -7,7 +7,7 @@ from analytics.publish.blocks import Block
 from analytics.report.query import KINDS, Query, opened
 from analytics.report.section import Section
 from analytics.report.story import Story
-from analytics.report.words import CUT_WORDS, say, table_of
+from analytics.report.words import CUT_WORDS, people_by, say, table_of
 from analytics.tables.schema import NotMeasured
 from analytics.text.adapt import FEWEST
 from analytics.text.own_model import FEWEST_READINGS
@@ -36,10 +36,13 @@ def show_provenance(story: Story) -> Section:
 
 
 def table_cuts(story: Story) -> list[Block]:
-    """What was taken out of the period's texts, and which are no answer; nothing where all are the customers' own."""
-    cuts = count_cuts(story.texts_now)
+    """What was taken out of the texts of k people or more, or is no answer; nothing where all are their own words."""
+    texts, cuts = story.texts_now, count_cuts(story.texts_now)
+    kinds = texts["cut"].map(list) + texts["no_answer"].map(lambda why: [why])
+    people = people_by(texts.assign(what=kinds).explode("what"), "what")
+    cuts = cuts.assign(people=cuts["what"].map(people)).query("people >= @story.k")
     if cuts.empty:
         return []
     rows = cuts.replace({"what": CUT_WORDS})
     opens = [Query(where=f"{what} = yes" if what in KINDS else f'no_answer = "{what}"') for what in cuts["what"]]
-    return [opened(table_of("cuts", rows, n=len(story.texts_now), people=blocks.RECORDS), *opens)]
+    return [opened(table_of("cuts", rows, n=len(texts), people=rows["people"], k=story.k), *opens)]

@@ -113,7 +113,8 @@ def test_polite_words_of_the_unhappy_open_as_many_texts_as_the_sentence_counts(d
     assert opened(call, demo_story).count == round(figure["value"] * figure["n"])
 
 
-def test_each_kind_of_words_taken_out_opens_as_many_texts_as_its_row_counts(demo_story):
+def test_each_kind_of_words_taken_out_opens_as_many_texts_as_its_row_counts(demo_story, monkeypatch):
+    monkeypatch.setattr(type(demo_story), "k", 1)  # the demo's month holds few of each kind
     told, table = report.show_own_words(demo_story).blocks
     (call,) = told.data["opens"]
     assert told.data["sentence"].startswith(f"{opened(call, demo_story).count:,} of {len(demo_story.texts_now):,} ")
@@ -184,7 +185,7 @@ def test_recorded_categories_open_their_complaints_where_any_is_written(organisa
 SECTIONS = ["problems", "leaving", "recovery", "shares", "mismatches", "phrases", "promises"]
 
 
-@pytest.mark.parametrize("name", [*SECTIONS, "own_words", "provenance", "new_themes"])
+@pytest.mark.parametrize("name", [*SECTIONS, "own_words", "new_themes"])
 def test_a_section_names_calls_under_its_figures_about_texts_and_each_of_them_opens(demo_story, name):
     blocks = getattr(report, f"show_{name}")(demo_story).blocks
     calls = [call for block in blocks for call in block.data.get("opens", ())]
