@@ -7,14 +7,13 @@ import math
 import re
 import tomllib
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from html import unescape
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from py3langid.langid import LanguageIdentifier
+import numpy as np
 
 BRAND = "brandname"
 """What a brand or an @handle becomes: a word that no lexicon knows and no model has a weight for."""
@@ -23,12 +22,11 @@ LONGEST = 100_000  # characters; a longer "comment" is a pasted log or an attach
 LONG, STRETCHES = 10_000, 10  # characters that are read of a longer text, in so many stretches at even places
 USUAL = 250  # characters that a text counts for at least
 SHORT = 3  # words; word lists alone decide only about longer texts. Also letters: a shorter single word is no language
-LETTERS = 0.7  # weight of log odds by letters, which are not independent of one another
-LEAST = 1e-5  # chance that letters leave any language
-PLAIN, MOSTLY = 4.0, -2.5  # log odds by words that settle it, alone or beside mostly words of English customers
-MISSPELT = 2.0  # log odds in favour of English where no word is a frequent one
 RANKS = 20_000  # words of a language whose frequency is known
 COMMON, CUSTOMERS = 300, 5000  # rank of listed words of a language known by few, and of words of English customers
+BORROWED, STRAY = 0.03, 0.003  # words of another language's texts that are English, and of English texts that are its
+ENGLISH, UNCLEAR = -1.0, -2.5  # log odds from which words are English; where English has all, or none is listed
+SEQUENCES, SPELT = (3, 4), 0.5  # letters by which a rare word is told, and their weight, as sequences overlap
 _UNSEEN = math.log(6 * RANKS)  # logarithm of the rank of any other word
 
 _QUOTES = dict.fromkeys(map(ord, "‘’‛`´ʼ′"), "'") | dict.fromkeys(map(ord, "“”„«»″"), '"') | {0x2026: "..."}
@@ -233,7 +231,7 @@ def reason_to_abstain(text: str, plain: str) -> str:
 
 
 def _is_foreign(words: Sequence[str]) -> bool:
-    """Whether words are another language's: by lists and accents, and else by their odds."""
+    """Whether words are another language's: by lists and accents, else by how frequent and how spelt they are."""
     sample = [word for word in words[:400] if len(word) > 1 or not word.isascii()]
     if not sample or (len(words) == 1 and len(words[0]) <= SHORT and words[0].isascii()):
         return False
@@ -243,14 +241,51 @@ def _is_foreign(words: Sequence[str]) -> bool:
     accented = sum(not word.isascii() for word in sample)
     if len(words) > SHORT and english < len(sample) / 7 and (len(sample) >= 6 or 3 * accented >= len(sample)):
         return True
-    odds, *others = (-sum(ranks.get(word, _UNSEEN) for word in sample) for ranks in _log_ranks().values())
-    odds -= max(others)
-    if odds > (MOSTLY if 2 * english > len(sample) else PLAIN):
-        return False
-    unknown = all(word not in ranks for ranks in _log_ranks().values() for word in sample)
-    spelling = dict(_identifier().rank(" ".join(sample)))["en"]
-    odds += LETTERS * math.log((spelling + LEAST) / (1 - spelling + LEAST))
-    return odds + MISSPELT * unknown < 0
+    odds = np.sum([_log_odds(word) for word in sample], axis=0)
+    lists = list(_log_ranks().values())
+    unclear = all(w in lists[0] for w in sample) or not any(w in ranks for ranks in lists for w in sample)
+    return bool(odds[0] - odds[1:].max() < (UNCLEAR if unclear else ENGLISH))
+
+
+@lru_cache(maxsize=100_000)
+def _log_odds(word: str) -> np.ndarray:
+    """Log probability of a word in a text of each language, English first, up to a constant.
+
+    That of its rank where it is listed, else that of its spelling. Any text may hold a few words of another language,
+    so one word that is English, or is not, settles little.
+    """
+    spelling = _spell(word)
+    known = np.array([ranks.get(word, np.inf) for ranks in _log_ranks().values()])
+    if np.isfinite(known).any():
+        spelling = np.minimum(spelling, 0.0)
+    own = np.where(np.isfinite(known), -known, spelling - _UNSEEN)
+    english, others = own[0], own[1:]
+    mixed = np.logaddexp(others + math.log(1 - BORROWED), english + math.log(BORROWED))
+    return np.array([np.logaddexp(english + math.log(1 - STRAY), others.max() + math.log(STRAY)), *mixed])
+
+
+def _spell(word: str) -> np.ndarray:
+    """Log odds of a word's spelling, language by language; 0 for those known by few words."""
+    counts, sizes = _sequences()
+    seen = np.array([counts.get(sequence, [0] * len(sizes)) for sequence in _cut(word)])
+    odds = SPELT * (np.log(seen + 0.5) - np.log(sizes / sizes.mean())).sum(axis=0)
+    odds += math.log(len(sizes)) - np.logaddexp.reduce(odds)
+    return np.append(odds, np.zeros(len(_log_ranks()) - len(sizes)))
+
+
+def _cut(word: str) -> list[str]:
+    """The sequences of letters of a word, with its ends."""
+    whole = f"^{word}$"
+    return [whole[i : i + n] for n in SEQUENCES for i in range(len(whole) - n + 1)]
+
+
+@cache
+def _sequences() -> tuple[dict[str, list[int]], np.ndarray]:
+    """How many words of each language hold a sequence, and the sum over all (Cavnar, Trenkle 1994, SDAIR, 161-175)."""
+    frequent = [ranks for ranks in _log_ranks().values() if len(ranks) > CUSTOMERS]
+    counted = [Counter(sequence for word in ranks for sequence in _cut(word)) for ranks in frequent]
+    table = {sequence: [count[sequence] for count in counted] for sequence in set().union(*counted)}
+    return table, np.array([count.total() for count in counted], dtype="float64")
 
 
 @cache
@@ -258,19 +293,10 @@ def _log_ranks() -> dict[str, dict[str, float]]:
     """Logarithm of the rank of each frequent word, English first: by Zipf's law the less its log probability."""
     lines = (line.split(": ") for line in data_text("frequent_words.txt").splitlines())
     ranks = {code: {w: math.log(10 + rank) for rank, w in enumerate(words.split())} for code, words in lines}
-    ranks["en"] = dict.fromkeys(_customers_english(), math.log(CUSTOMERS)) | ranks["en"]
+    least = math.log(CUSTOMERS)
+    ranks["en"] |= {word: min(least, ranks["en"].get(word, least)) for word in _customers_english()}
     few = (line.split(":") for line in data_text("languages.txt").splitlines())
     return ranks | {code: dict.fromkeys(words.replace("'", "").split(), math.log(COMMON)) for code, words in few}
-
-
-@cache
-def _identifier() -> "LanguageIdentifier":
-    """The language model, loaded when a text first asks for it (Lui & Baldwin 2012, ACL demonstrations, 25-30)."""
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(["en", "de", "fr", "es", "nl", "pt", "it"])
-    return identifier
 
 
 @cache
