@@ -125,11 +125,11 @@ class Organisation(Section):
 
 
 class Source(Section):
-    """Where one table comes from: a file (`path`) or a query against the database named by `url_env`."""
+    """Where one table comes from: files (`path`) or a query against the database named by `url_env`."""
 
-    path: str | None = None
+    path: str | tuple[str, ...] | None = None
     map: str | None = None
-    sheet: str | None = None
+    sheet: str | tuple[str, ...] | None = None
     encoding: str | None = None
     separator: str | None = None
     url_env: str | None = None

@@ -180,7 +180,7 @@ QUESTIONS = ["How likely are you to recommend us?", "How satisfied are you?"]
 )
 def test_what_else_a_row_may_be_is_asked(tmp_path, export, asks):
     asked, _ = start(tmp_path, export)
-    assert any(asks in question for question in asked), asked
+    assert any(asks in question for question in asked)
 
 
 def test_of_rows_that_repeat_one_another_each_counts_once_where_the_answer_says_so(tmp_path):
@@ -443,3 +443,77 @@ def test_numbers_before_some_texts_are_asked_about(tmp_path):
     cells = [f"{score} - {words}" if i % 2 else words for i, (score, words) in enumerate(zip(NPS, WORDS, strict=True))]
     asked, _ = start(tmp_path, frame(feedback=cells))
     assert "begin with a number" in asked[0]
+
+
+def first_sentence(folder):
+    """The headline on the score of May."""
+    blocks = report.show_perception(load_story(folder / "my.toml", "2026-05")).blocks
+    return next(block.data["sentence"] for block in blocks if block.kind == "finding")
+
+
+@pytest.mark.parametrize(
+    ("header", "values", "score", "subject"),
+    [
+        ("How satisfied are you with the price?", CSAT, "csat", "customers satisfied with “the price” was"),
+        ("Wie zufrieden sind Sie mit dem Preis?", CSAT, "csat", "customers satisfied with “dem Preis” was"),
+        ("delivery_rating", CSAT, "csat", "customers satisfied with “delivery” was"),
+        ("How likely are you to recommend the Acme App to a friend?", NPS, "nps", "Score (“the Acme App”) was"),
+        ("How easy was it to use our app?", [1 + score % 7 for score in NPS], "ces", "ease (“use our app”) was"),
+        ("How satisfied are you with our service?", CSAT, "csat", "share of satisfied customers was"),
+        ("How easy was it to get your issue resolved?", [1 + score % 7 for score in NPS], "ces", "rating of ease was"),
+    ],
+)
+def test_a_score_asked_of_a_part_of_the_service_is_called_by_it(tmp_path, header, values, score, subject):
+    asked, tables = start(tmp_path, frame(**{header: values}))
+    assert asked == []
+    assert score in tables.surveys
+    assert subject in first_sentence(tmp_path)
+
+
+def test_a_map_says_what_a_score_was_asked_of_where_its_header_does_not(tmp_path):
+    start(tmp_path, frame(csat=CSAT))
+    file = tmp_path / "my_map.toml"
+    file.write_text(file.read_text().replace('csat = "csat"', 'csat = { column = "csat", about = "the repair" }'))
+    assert "satisfied with “the repair” was" in first_sentence(tmp_path)
+
+
+def test_sheets_of_one_layout_under_any_names_are_one_export_with_the_name_as_a_group(tmp_path):
+    whole = frame(nps=NPS, comment=WORDS)
+    book = sheets(tmp_path, North=whole[:20], South=whole[20:], Notes=pd.DataFrame({"Read me": ["-"]}))
+    asked, tables = start(tmp_path, book, names=["export.xlsx"])
+    assert asked == []
+    assert tables.surveys["nps"].tolist() == NPS
+    assert tables.surveys["sheet"].tolist() == ["North"] * 20 + ["South"] * 28
+
+
+def test_files_of_one_layout_are_one_export_whatever_else_lies_beside_them(tmp_path):
+    (tmp_path / "west_old.csv").write_text("id\n1\n")
+    whole = frame(nps=NPS, comment=WORDS)
+    asked, tables = start(tmp_path, whole[:20], whole[20:], names=["west.csv", "west_branch.csv"])
+    assert asked == []
+    assert tables.surveys.groupby("file")["nps"].count().to_dict() == {"west": 20, "west_branch": 28}
+    assert 'path = ["west.csv", "west_branch.csv"]' in (tmp_path / "my.toml").read_text()
+
+
+def test_ids_that_contradict_one_another_across_sheets_are_asked_about(tmp_path):
+    whole = frame(nps=NPS, comment=WORDS).rename(columns={"id": "response_id"})
+    book = sheets(tmp_path, North=whole[:30], South=whole[20:].assign(nps=NPS[:28]))
+    asked, _ = start(tmp_path, book, names=["export.xlsx"])
+    assert any("share an id with a row that contradicts them" in question for question in asked)
+
+
+@pytest.mark.parametrize("sign", ["Employee ID", "Line manager", "Course", "video_id"])
+def test_answers_of_people_who_may_be_no_customers_are_asked_about(tmp_path, sign):
+    (asked,), _ = start(tmp_path, frame(nps=NPS, comment=WORDS, **{sign: ["a", "b"] * (N // 2)}))
+    assert "Are these answers of your customers?" in asked
+    (tmp_path / "my.toml").unlink()
+    export = frame(nps=NPS, comment=WORDS, customer_id=IDS, **{sign: ["a", "b"] * (N // 2)})
+    assert start(tmp_path, export)[0] == []
+
+
+def test_a_sheet_of_employees_beside_one_of_customers_is_asked_about_and_left_out(tmp_path):
+    whole = frame(nps=NPS, comment=WORDS)
+    book = sheets(tmp_path, Customers=whole[:20], Employees=whole[20:])
+    asked, tables = start(tmp_path, book, names=["export.xlsx"], ask=choose("all but those in"))
+    assert asked == []
+    assert tables.surveys["nps"].tolist() == NPS[:20]

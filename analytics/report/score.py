@@ -9,6 +9,7 @@ import pandas as pd
 
 from analytics.measures.estimate import Estimate
 from analytics.measures.scores import customer_effort, net_promoter_score, share, top_box_share
+from analytics.tables.schema import ReadLog
 
 REPEATED = 10  # rows of people who stand there already: fewer may have the same scores by chance
 
@@ -50,6 +51,14 @@ class Score:
             ends=ends, middle=(low + high) / 2, unhappy=(low + high) / 2 - 1, top=high,
         )  # fmt: skip
 
+    def of(self, part: str) -> "Score":
+        """The same question where it was asked of a part of the service."""
+        if self.column == "csat":
+            name, subject = f"Satisfied with “{part}”", f"The share of customers satisfied with “{part}”"
+        else:
+            name, subject = f"{self.name}, “{part}”", f"{self.subject} (“{part}”)"
+        return replace(self, name=name, subject=subject)
+
 
 SCORES = {
     "nps": Score(
@@ -71,9 +80,12 @@ DISPUTED = Score(  # what customers say of our answers, where no survey asks the
 )  # fmt: skip
 
 
-def asked_scores(scales: dict[str, tuple[float, float]]) -> dict[str, Score]:
-    """What surveys may ask, each on the scale on which it was asked (those that are not the usual ones)."""
-    return {column: score.on(scales[column]) if column in scales else score for column, score in SCORES.items()}
+def asked_scores(log: ReadLog) -> dict[str, Score]:
+    """What surveys may ask, each on the scale on which it was asked and of the part of the service that it names."""
+    scales = {
+        column: score.on(log.scales[column]) if column in log.scales else score for column, score in SCORES.items()
+    }
+    return {column: score.of(log.about[column]) if column in log.about else score for column, score in scales.items()}
 
 
 def repeated_scores(answers: pd.DataFrame, stamp: str | None, columns: list[str]) -> pd.Series:

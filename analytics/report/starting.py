@@ -14,7 +14,8 @@ from analytics.publish.template import render
 from analytics.tables.propose import Draft
 from analytics.tables.questions import Question
 from analytics.tables.schema import FIELDS, TABLE_NAMES
-from analytics.tables.sources import Raw, find_files, read_query, read_raw
+from analytics.tables.score_columns import without_period
+from analytics.tables.sources import Raw, find_files, label_parts, read_query, read_raw
 from analytics.tables.start import answer_question, draft_map, has_clock
 from analytics.tables.workbook import WORKBOOKS, find_sheets, sheet_names
 from analytics.text.mood import doubt_checked
@@ -32,7 +33,7 @@ Ask = Callable[[str, Sequence[str]], int | None]
 class Origin:
     """One export: files of one layout and their sheet, or a query and the variable that holds its address."""
 
-    source: dict[str, str]
+    source: dict[str, str | list[str]]
     raw: Raw
     reread: dict[int, Raw]
 
@@ -68,7 +69,7 @@ def start_report(
         If two exports fill the same table, or one fills none.
     """
     drafts, skipped = _draft_all(origins)
-    sources: list[tuple[str, list[tuple[str, str]]]] = []
+    sources: list[tuple[str, list[tuple[str, str | list[str]]]]] = []
     files, open_questions = [], []
     for number, (origin, proposed) in enumerate(drafts, 1):
         draft = proposed if ask is None else _answer(proposed, ask)
@@ -112,11 +113,12 @@ def find_origins(files: Sequence[Path], folder: Path) -> tuple[list[Origin], lis
             found.setdefault((*sorted(map(str, raw.frame.columns)), str(sheet is None)), []).append((file, sheet, raw))
     origins = []
     for alike in (part for same in found.values() for part in _joinable(same)):
-        path = _pattern(list(dict.fromkeys(file for file, _, _ in alike)), folder)
-        sheet = _fitting([s for _, s, _ in alike if s is not None])
-        whole = {n: _join([_reread(f, s, n) for f, s, _ in alike], path) for n in HEADER_ROWS}
+        path = _name_files(list(dict.fromkeys(file for file, _, _ in alike)), folder)
+        sheet = _name_sheets(alike)
         source = {"path": path} | ({"sheet": sheet} if sheet else {})
-        first = _join([raw for *_, raw in alike], path)
+        parts, name = [(file, sheet) for file, sheet, _ in alike], path if isinstance(path, str) else ", ".join(path)
+        whole = {n: _join([_reread(file, sheet, n) for file, sheet in parts], parts, name) for n in HEADER_ROWS}
+        first = _join([raw for *_, raw in alike], parts, name)
         if first is not None:
             origins.append(Origin(source, first, {n: raw for n, raw in whole.items() if raw is not None}))
     return origins, skipped
@@ -247,14 +249,25 @@ def _sheets(file: Path) -> list[str | None]:
 
 
 def _joinable(alike: list[Part]) -> list[list[Part]]:
-    """Files and sheets of one layout as one export, where a pattern names just these and none repeats the others."""
-    sheets = [sheet for _, sheet, _ in alike if sheet is not None]
-    if len({*sheets}) < 2:
-        return [alike]
-    meant = {(file, sheet) for file, *_ in alike for sheet in find_sheets(file, _fitting(sheets))}
-    rows = pd.concat([raw.frame.astype("str").drop_duplicates().assign(_part=n) for n, (*_, raw) in enumerate(alike)])
-    again = rows.drop(columns="_part").duplicated(keep=False).groupby(rows["_part"]).mean()
-    return [alike] if meant == {(f, s) for f, s, _ in alike} and (again < REPEATS).all() else [[one] for one in alike]
+    """Files and sheets of one layout as one export, where no sheet repeats the others."""
+    sheets = {sheet for _, sheet, _ in alike if sheet is not None}
+    return (
+        [alike] if len(sheets) < 2 or (_repeated([raw for *_, raw in alike]) < REPEATS).all() else [[o] for o in alike]
+    )
+
+
+def _repeated(raws: Sequence[Raw]) -> pd.Series:
+    """The share of each part's different rows that stand in another one."""
+    rows = pd.concat([raw.frame.astype("str").drop_duplicates().assign(_part=n) for n, raw in enumerate(raws)])
+    return rows.drop(columns="_part").duplicated(keep=False).groupby(rows["_part"]).mean()
+
+
+def _name_sheets(alike: Sequence[Part]) -> str | list[str] | None:
+    """The sheet as a settings file names it, or the pattern or else the list of several."""
+    sheets = list(dict.fromkeys(sheet for _, sheet, _ in alike if sheet is not None))
+    pattern = _fitting(sheets)
+    meant = {(file, sheet) for file, *_ in alike for sheet in find_sheets(file, pattern)}
+    return pattern if meant == {(file, sheet) for file, sheet, _ in alike} else sheets
 
 
 def _fitting(names: Sequence[str]) -> str | None:
@@ -273,20 +286,22 @@ def _reread(file: Path, sheet: str | None, header_rows: int) -> Raw | None:
         return None
 
 
-def _join(raws: Sequence[Raw | None], name: str) -> Raw | None:
-    """Files of one layout as one export; None where one of them cannot be read so."""
+def _join(raws: Sequence[Raw | None], parts: Sequence[tuple[Path, str | None]], name: str) -> Raw | None:
+    """Files of one layout as one export, each row with its part where these are no periods; None where one fails."""
     whole = [raw for raw in raws if raw is not None]
     if not whole or len(whole) < len(raws) or any({*raw.frame} != {*whole[0].frame} for raw in whole):
         return None
     if len(whole) == 1:
         return replace(whole[0], name=name)
-    frame = pd.concat([raw.frame for raw in whole])
+    kinds = {without_period(sheet or file.stem) for file, sheet in parts}
+    labelled = label_parts(whole, parts) if len(kinds) > 1 and not _repeated(whole).any() else whole
+    frame = pd.concat([raw.frame for raw in labelled])
     return replace(whole[0], name=name, frame=frame.set_axis(range(1, len(frame) + 1)))
 
 
-def _pattern(files: Sequence[Path], folder: Path) -> str:
-    """The path of one file as a settings file in a folder names it, or a pattern that fits these files alone."""
-    pattern = _fitting([os.path.relpath(file.absolute(), folder.absolute()) for file in files]) or ""
-    if len(files) > 1 and {*map(Path.resolve, find_files(pattern, folder))} != {*map(Path.resolve, files)}:
-        raise ValueError(f"{pattern}: names other files than the {len(files)} of one layout. Put them in a folder.")
-    return pattern
+def _name_files(files: Sequence[Path], folder: Path) -> str | list[str]:
+    """The path of one file as a settings file in a folder names it, or the pattern or else the list of several."""
+    paths = [os.path.relpath(file.absolute(), folder.absolute()) for file in files]
+    pattern = _fitting(paths) or ""
+    alone = len(files) == 1 or {*map(Path.resolve, find_files(pattern, folder))} == {*map(Path.resolve, files)}
+    return pattern if alone else paths

@@ -98,7 +98,7 @@ class Texts:
     @cached_property
     def asked(self) -> dict[str, Score]:
         """What surveys may ask, each on the scale on which it was asked here."""
-        return asked_scores(self.log.scales)
+        return asked_scores(self.log)
 
     @cached_property
     def _pages(self) -> Pages:

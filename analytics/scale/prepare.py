@@ -113,11 +113,12 @@ def _open(table: str, source: Source, config: Config, output: Path) -> "dd.DataF
         raise ValueError(f"sources.{table}: is a query. Export it as a folder of Parquet files, and give its path.")
     layout = open_layout(config, table, source)
     frame = read_parts(find_files(source.path, config.root))
-    head = Raw(source.path, frame.get_partition(0).compute(), "")  # of one part, so that all parts are read alike
+    name = str(source.path)
+    head = Raw(name, frame.get_partition(0).compute(), "")  # of one part, so that all parts are read alike
     table_map = layout.tables[table] if layout is not None else plain_map(table, head)
     zone = config.organisation.timezone
     meta = _shape(table, apply_map(head, table_map, partial=True).frame.columns, table_map, zone)
-    settings = (table, table_map, layout, zone, output / "quarantine" / table, source.path, meta)
+    settings = (table, table_map, layout, zone, output / "quarantine" / table, name, meta)
     return frame.map_partitions(_check, settings, meta=meta)
 
 

@@ -12,10 +12,10 @@ import pandas as pd
 
 from analytics.tables.convert import convert
 from analytics.tables.doubles import Settled, settle_doubles
-from analytics.tables.headers import nearest
+from analytics.tables.headers import nearest, question_of
 from analytics.tables.loss import TEXTS, Loss, compare_loss
 from analytics.tables.maps import SCALES, ExportMap, Mapped, Rule, TableMap, apply_map
-from analytics.tables.meaning import SLIPS, check_meaning, doubt_outside
+from analytics.tables.meaning import SLIPS, check_meaning, doubt_outside, part_asked
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, ReadLog, contract, frame_of
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import Reading
@@ -142,8 +142,20 @@ def _write_log(
         losses=frame_of(" ".join((*Loss._fields, "matters")), [(*loss, loss.matters) for loss in losses]),
         scales={n: rule.scale for n, rule in scores if rule.scale in SCALES[n][1:] and rule.scale},
         spans=spans,
+        about=_find_parts(every.sources),
         directed=frozenset(n for n, rule in scores if rule.reverse is not None or rule.values),
     )
+
+
+def _find_parts(sources: Sequence[Mapped]) -> dict[str, str]:
+    """The part of the service that each score was asked of, in all sources alike."""
+    parts: dict[str, set[str]] = {}
+    for source in sources:
+        for name in [name for name in SCALES if name in source.headers]:
+            stated = source.table_map.columns[name].about
+            question = question_of(source.raw, source.headers[name])
+            parts.setdefault(name, set()).add(part_asked(name, question) if stated is None else stated)
+    return {name: next(iter(part)) for name, part in parts.items() if len(part) == 1 and part != {""}}
 
 
 def _read_pieces(pieces: Sequence[Piece], every: _Sources) -> None:

@@ -18,7 +18,7 @@ from analytics.files import read_text
 from analytics.tables.headers import find_column, find_described, nearest, say_absent
 from analytics.tables.layout import tidy
 from analytics.tables.schema import FIELDS, RESULTS, Kind
-from analytics.tables.sources import Raw
+from analytics.tables.sources import PARTS, Raw
 from analytics.tables.spelling import NO_VALUE
 
 Scalar = str | int | float | bool
@@ -36,6 +36,7 @@ class Rule(Section):
     `one_of` (the first header that exists), `constant`, or `row_number` (a prefix: row-1, row-2 …). Where no header
     of `one_of` exists, or alone: `twin` (the one column beside which another has its name and this ending) and
     `question` (the one column whose header or question text fits one of these patterns).
+    `about` names the part of the service that a score was asked of, where its question does not, or '' for all of it.
     `values` translates, `blank` lists values that mean "no answer", `multiply` changes the unit. `scale` and `reverse`
     state what a score's numbers mean; `only_with` names columns of ours, one of which must be filled in the row.
     `note` is told to the reader wherever the rule finds its column. `epoch` and `excel_serial` say that
@@ -58,6 +59,7 @@ class Rule(Section):
     kind: Kind | None = None
     scale: tuple[float, float] | None = None
     reverse: bool | None = None
+    about: str | None = Field(default=None, max_length=60)
     twin: str | None = None
     question: Patterns = []
     only_with: list[str] = []
@@ -328,7 +330,8 @@ def _filter(raw: Raw, table_map: TableMap, faults: list[str], partial: bool) -> 
                 f"{raw.name}: column {column!r}, filter: holds {_counted(strange)}, which neither where nor where_not "
                 f"names. Add each to one of the two, as rows of which nobody says whether they count would be lost."
             )
-    if present and not partial and len(keep) and not keep.any() and not faults:
+    whole = not partial and not {*PARTS} & {*table_map.where, *table_map.where_not}
+    if present and whole and len(keep) and not keep.any() and not faults:
         faults.append(
             f"{raw.name}: all {len(keep):,} rows are left out by where and where_not: {'; '.join(present)}. "
             "Correct the filter, or give another file."

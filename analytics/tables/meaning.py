@@ -25,9 +25,15 @@ SLIPS, REPEATED = 2, 0.01  # times, and share of the values, that one number out
 CERTAIN = 1e-4  # so unlikely must it be that slips alone explain the values outside a scale
 LEFT_EMPTY = 5  # answers in words without a score from which a blank may stand for zero
 FEW = 5  # texts from which a column of numbers is told from comments
+LONGEST_PART = 60  # characters of what a question asks about
 LABELS = 40  # a column with more distinct values than this has no labels
 
 _ASKED, _EFFORT, _TYPE_HEADER = (WORDS["questions"][part] for part in ("scores", "effort", "type"))
+_PART, _RATED = WORDS["questions"]["parts"], r"(?:satisfaction|csat|ratings?|scores?|stars)"
+_NAMED = (
+    rf"^({_PART}(?: {_PART})*)[ _:-]+{_RATED}\b",
+    rf"^{_RATED}[ _:-]+(?:for |of |with )?(?:the )?({_PART}(?: {_PART})*)$",
+)
 _GROUPS = {"1": "detractor", "2": "passive", "3": "promoter"}
 # The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone;
 # and its lower part, below what only a choice of the best answers has.
@@ -152,6 +158,24 @@ def _role(text: pd.Series, facts: ColumnProfile) -> Role:
 def asked_for(question: str) -> list[str]:
     """Scores that the words of a question ask for."""
     return [role for role, pattern in _ASKED.items() if re.search(pattern, spell_out(question), re.IGNORECASE)]
+
+
+def part_asked(score: str, question: str) -> str:
+    """The part of the service that a score was asked of, as its question calls it; '' for the service as a whole.
+
+    Examples
+    --------
+    >>> part_asked("csat", "How satisfied are you with the price? (1-5)"), part_asked("csat", "Satisfied with us?")
+    ('the price', '')
+    """
+    for text in question.split(" / "):
+        words = spell_out(text)
+        asked = (re.search(pattern, words, re.IGNORECASE) for pattern in WORDS["questions"]["of"][score])
+        named = (re.search(pattern, words, re.IGNORECASE) for pattern in _NAMED if score == "csat")
+        part = next((re.split(r"[?(:;,/|“”\"]|\. ", hit[1])[0].strip(" .'") for hit in (*asked, *named) if hit), "")
+        if part and not re.search(WORDS["questions"]["whole"], part, re.IGNORECASE):
+            return part[:LONGEST_PART] if score != "nps" or re.search(rf"\b{_PART}\b", part, re.IGNORECASE) else ""
+    return ""
 
 
 def plain_map(table: str, raw: Raw) -> TableMap:

@@ -15,7 +15,7 @@ from analytics.tables.meaning import LABELS, ColumnProfile, Doubt, profile_colum
 from analytics.tables.questions import Choice, Question
 from analytics.tables.schema import FIELDS, Field
 from analytics.tables.score_columns import PROPOSED, READABLE, find_scores, reads_as, says, scale_words
-from analytics.tables.sources import Raw
+from analytics.tables.sources import PARTS, Raw
 from analytics.tables.spelling import filled_cells
 from analytics.tables.times import SERIAL_RANGE, read_periods
 from analytics.tables.workbook import WORKBOOKS
@@ -83,7 +83,7 @@ def propose(raw: Raw) -> Draft:
         lines = _fill(table, profiles, {p.header for p in scores.values()} | {*asked})
         if table == "surveys":
             lines |= scores
-            questions += [*asked.values(), *_ask_rows(profiles, columns)]
+            questions += [*asked.values(), *_ask_whose(raw, profiles, columns), *_ask_rows(profiles, columns)]
             for find in (_find_words, _find_date):
                 line, question = find(profiles, lines)
                 lines |= line
@@ -185,6 +185,21 @@ def _find_date(
     choices = [Choice(text, ((("surveys", "responded_at"), header),)) for header, text in means.items()]
     none = Choice("none of them: report the whole file", ())
     return {}, [Question(DATE, asks, (*choices, none), proposed=True)] if stamps or vague else []
+
+
+def _ask_whose(raw: Raw, profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series]) -> list[Question]:
+    """The question whether people of another kind answered, where a name speaks of them and none of customers."""
+    header = next((name for name in PARTS if name in columns), "")
+    parts = [str(part) for part in columns[header].unique()] if header else []
+    names = [*parts, *(p.header for p in profiles), raw.name, *raw.remarks]
+    others = next((name for name in names if says("others", name)), "")
+    if not others or (others not in parts and any(says("customers", name) for name in names)):
+        return []
+    asks = f"{others!r} speaks of {says('others', others)!r} and not of customers. Are these answers of your customers?"
+    choices = [Choice("yes: each row is a customer of ours", ())]
+    if others in parts:
+        choices.append(Choice(f"all but those in {others!r}", ((("surveys", "where_not", header), [others]),)))
+    return [Question(ROWS, asks, tuple(choices), proposed=True)]
 
 
 def _ask_rows(profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series]) -> list[Question]:

@@ -15,7 +15,7 @@ from analytics.tables.layout import Place
 from analytics.tables.maps import ExportMap, load_map
 from analytics.tables.meaning import plain_map
 from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
-from analytics.tables.sources import Raw, find_files, read_query, read_raw
+from analytics.tables.sources import Raw, find_files, label_parts, read_query, read_raw
 from analytics.tables.workbook import find_sheets, name_sheet
 
 QUARANTINE = "quarantine"  # in the derived data
@@ -179,7 +179,7 @@ def open_layout(
 
 def _find_inputs(root: Path, output: Path, source: Source) -> list[Path]:
     """Files that a source names; none of them a report, nor a folder that is read whole and holds reports."""
-    files = find_files(str(source.path), root)
+    files = find_files(source.path or [], root)
     reports = {lock.parent for lock in output.glob("*/.*.lock")}
     real = [Path(os.path.realpath(file)) for file in files]  # as `output` is
     if any(output.is_relative_to(file) or not reports.isdisjoint([file, *file.parents]) for file in real):
@@ -194,15 +194,14 @@ def _open(root: Path, output: Path, source: Source, place: Place) -> list[Raw]:
     """Everything that one source names: the rows of a query, or of each file and sheet that fit its patterns."""
     if source.url_env is not None and source.query is not None:
         return [read_query(source.url_env, source.query)]
-    names = {
-        f: f.relative_to(root).as_posix() if f.is_relative_to(root) else str(f)
-        for f in _find_inputs(root, output, source)
-    }
+    paths = _find_inputs(root, output, source)
+    names = {f: f.relative_to(root).as_posix() if f.is_relative_to(root) else str(f) for f in paths}
     parts = [(file, name, sheet) for file, name in names.items() for sheet in find_sheets(file, source.sheet)]
-    return [
+    raws = [
         read_raw(f, name_sheet(name, s, source.sheet), source.encoding, source.separator, s, **place._asdict())
         for f, name, s in parts
     ]
+    return label_parts(raws, [(file, sheet) for file, _, sheet in parts])
 
 
 def _build_log(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> ReadLog:
@@ -213,6 +212,7 @@ def _build_log(pieces: dict[str, list[Piece]], checked: dict[str, Checked]) -> R
         **{name: pd.concat([f for f in parts if len(f)] or parts, ignore_index=True) for name, parts in frames.items()},
         warnings=tuple(dict.fromkeys([*_general_warnings(pieces, checked), *_orphan_warnings(checked)])),
         scales={name: scale for log in logs for name, scale in log.scales.items()},
+        about={name: part for log in logs for name, part in log.about.items()},
         directed=frozenset(name for log in logs for name in log.directed),
     )
 

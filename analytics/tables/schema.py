@@ -165,6 +165,8 @@ class ReadLog:
         One row per table and source: table, source, kept (rows), first, last (the stamps that date them; NaT for none).
     directed
         Scores of which a map says which end of their scale is the good one.
+    about
+        The part of the service that a score was asked of, as its question calls it.
     """
 
     rows: pd.DataFrame = field(default_factory=frame_of("table read kept quarantined duplicates cells").copy)
@@ -178,6 +180,7 @@ class ReadLog:
     scales: dict[str, tuple[float, float]] = field(default_factory=dict)
     spans: pd.DataFrame = field(default_factory=frame_of("table source kept first last").copy)
     directed: frozenset[str] = frozenset()
+    about: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -103,13 +103,18 @@ def _in_columns(headers: Iterable[str]) -> Question | None:
     """The request for a row of each answer, where columns differ only in the month, quarter or year that they name."""
     series: dict[str, list[str]] = {}
     for header in headers:
-        if (rest := _PERIOD.sub("", header.casefold())) != header.casefold():
+        if (rest := without_period(header)) != header.casefold():
             series.setdefault(rest, []).append(header)
     longest = max(series.values(), key=len, default=[])
     if len(longest) < 3:
         return None
     asks = f"{', '.join(map(repr, longest[:3]))} hold one score of {len(longest)} periods. Make a row of each answer, "
     return Question(SCORE, asks + "with its date and its score in one column, and start again.", proposed=True)
+
+
+def without_period(name: str) -> str:
+    """A name in lower case without the months, quarters and numbers in it."""
+    return _PERIOD.sub("", name.casefold())
 
 
 def reads_as(values: pd.Series, spec: Field, workbook: bool = False) -> bool:

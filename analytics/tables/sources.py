@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
@@ -30,6 +30,7 @@ from analytics.tables.workbook import WORKBOOKS, read_sheet
 
 SEPARATORS = (",", ";", "\t", "|")
 RAGGED_SHARE = 0.2  # above this share of rows with a wrong number of fields the file is not what it seems
+PARTS = ("sheet", "file")  # columns that name the part of a source that a row stands in
 _TOP = 1 << 20  # bytes from the top that show how a text file is laid out; more where its first line is longer
 _LONGEST_HEADER = 1 << 25
 _ONE_CELL = re.compile(rb'"(?:[^"]|"")*"\s*')
@@ -60,6 +61,15 @@ class Raw:
     remarks: tuple[str, ...] = ()
 
 
+def label_parts(raws: Sequence[Raw], parts: Sequence[tuple[Path, str | None]]) -> list[Raw]:
+    """Several sources of one table, each with the name of its sheet, or else of its file, in a column of its own."""
+    header = PARTS[0] if any(sheet for _, sheet in parts) else PARTS[1]
+    if len(raws) < 2 or any(header in raw.frame for raw in raws):
+        return list(raws)
+    labels = [sheet or file.stem for file, sheet in parts]
+    return [replace(r, frame=r.frame.assign(**{header: n})) for r, n in zip(raws, labels, strict=True)]
+
+
 def read_file(path: str | Path) -> pd.DataFrame:
     """Read one CSV, Parquet or Excel file as it is; CSV and Excel cells stay text, an empty cell is ''.
 
@@ -76,8 +86,10 @@ def read_file(path: str | Path) -> pd.DataFrame:
     return read_raw(Path(path), str(path)).frame
 
 
-def find_files(pattern: str, root: Path) -> list[Path]:
-    """Files that a path or a glob pattern names, in alphabetical order; a folder stands for itself."""
+def find_files(pattern: str | Sequence[str], root: Path) -> list[Path]:
+    """Files that paths or glob patterns name, those of a pattern in alphabetical order; a folder stands for itself."""
+    if not isinstance(pattern, str):
+        return list(dict.fromkeys(file for one in pattern for file in find_files(one, root)))
     path = root / pattern
     if path.exists():
         return [path]

@@ -24,8 +24,10 @@ _CELL = re.compile(rb'<c r="([A-Z]{1,3})(\d{1,7})"[^>]*(?<!/)>')
 _PART = re.compile(r"xl/worksheets/[^/]+\.xml")
 
 
-def find_sheets(file: Path, sheet: str | None) -> list[str | None]:
-    """Sheets of a file that a name or a pattern means; one name, or none, stands for itself."""
+def find_sheets(file: Path, sheet: str | Sequence[str] | None) -> list[str | None]:
+    """Sheets of a file that names or patterns mean; one name, or none, stands for itself."""
+    if not isinstance(sheet, str | None):
+        return [name for one in sheet for name in find_sheets(file, one)]
     if sheet is None or not glob.has_magic(sheet) or file.suffix.lower() not in WORKBOOKS:
         return [sheet]
     names = [name for name in sheet_names(file) if fnmatch.fnmatchcase(name, sheet)]
@@ -34,7 +36,7 @@ def find_sheets(file: Path, sheet: str | None) -> list[str | None]:
     return [*names]
 
 
-def name_sheet(name: str, sheet: str | None, pattern: str | None) -> str:
+def name_sheet(name: str, sheet: str | None, pattern: str | Sequence[str] | None) -> str:
     """What messages call a sheet: as its file, unless it is one of several."""
     return name if sheet == pattern else f"{sheet} of {name}"
 

@@ -66,11 +66,11 @@ def find_alarms(config: Config, now: datetime) -> list[Alarm]:
     """
     tables = heed_mood(read_tables(config))
     surveys = require(tables.surveys, ["responded_at"], "a watch between reports")
-    scales, days = (tables.log or ReadLog()).scales, DAYS[config.report.frequency]
+    log, days = tables.log or ReadLog(), DAYS[config.report.frequency]
     today = pd.Timestamp(now).tz_convert(config.organisation.zone).normalize()
     back = (today - surveys["responded_at"]).dt.total_seconds() / 86_400 // days
     recent = surveys.assign(window=-back)[back.between(0, WINDOWS - 1)]
-    scores = [score for name, score in asked_scores(scales).items() if name in recent]
+    scores = [score for name, score in asked_scores(log).items() if name in recent]
     judged = [_judge(score, recent, config, f"{today - pd.Timedelta(days=1):%-d %B %Y}", days) for score in scores]
     return [alarm for alarm in judged if alarm is not None]
 
