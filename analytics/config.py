@@ -361,8 +361,8 @@ def load_config(path: str | Path = "perception.toml") -> Config:
     Raises
     ------
     ConfigError
-        If the file is absent, is not TOML, or has unknown keys or bad values: all of them, each with its line where
-        it has one, and the nearest known name for a misspelt key.
+        If the file is absent, is not TOML, or has unknown keys or bad values: all of them, each with its key, and the
+        nearest known name for a misspelt one.
 
     References
     ----------
@@ -391,17 +391,17 @@ def load_config(path: str | Path = "perception.toml") -> Config:
     if asked := open_questions(text):
         raise ConfigError(path, [f"{question} Answer it and delete its line." for question in asked])
     if "root" in raw:
-        raise ConfigError(path, [f"{_line(text, ('root',))}root: is set by the file's own place. Remove it."])
+        raise ConfigError(path, ["root: is set by the file's own place. Remove it."])
     try:
         return Config(**raw, root=path.resolve().parent)
     except ValidationError as error:
-        raise ConfigError(path, [_fault(text, fault) for fault in error.errors()]) from None
+        raise ConfigError(path, [_fault(fault) for fault in error.errors()]) from None
 
 
-def _fault(text: str, fault: ErrorDetails) -> str:
-    """One validation fault as a sentence: line, key, what was found, what is expected."""
+def _fault(fault: ErrorDetails) -> str:
+    """One validation fault as a sentence: key (entries of a list counted from 1), what was found, what is expected."""
     keys = tuple(key for key in fault["loc"] if key != "[key]")
-    where = _line(text, keys) + ".".join(map(str, keys))
+    where = ".".join(str(key + 1 if isinstance(key, int) else key) for key in keys)
     if fault["type"] == "extra_forbidden":
         return f"{where}: {keys[-1]!r} {suggest(str(keys[-1]), _known_keys(keys[:-1]))}"
     if fault["loc"][-1] == "[key]":
@@ -425,20 +425,3 @@ def _known_keys(keys: tuple[str | int, ...]) -> tuple[str, ...]:
             annotation = next(arg for arg in reversed(get_args(annotation)) if arg is not type(None))
         section = annotation
     return tuple(name for name in section.model_fields if name != "root")
-
-
-def _line(text: str, keys: tuple[str | int, ...]) -> str:
-    """'line 12: ' for the deepest part of a key path that the text shows, or nothing."""
-    start, found = 0, -1
-    for key in keys:
-        if isinstance(key, int):  # the key-th [[header]] from the one just found
-            headers = list(re.finditer(r"^\s*\[\[", text[start:], re.MULTILINE))
-            start = found = start + headers[key].end() - 2 if key < len(headers) else start
-            continue
-        name = re.escape(key)
-        header, setting = rf"\[+[\w.\"-]*\b{name}\b[\w.\"-]*\]+", rf"\"?{name}\"?\s*[=.]"
-        match = re.search(rf"^[ \t]*(?:{header}|{setting})", text[start:], re.MULTILINE)
-        if match is None:
-            break
-        start = found = start + match.start()
-    return "" if found < 0 else f"line {text.count(chr(10), 0, found) + 1}: "

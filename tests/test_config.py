@@ -1,4 +1,4 @@
-"""perception.toml: every fault at once, with its line and the nearest known name."""
+"""perception.toml: every fault at once, with its key and the nearest known name."""
 
 from pathlib import Path
 
@@ -65,17 +65,17 @@ made_on = 2026-01-01
 threshold = 3
 """
     assert faults(tmp_path, text) == [
-        "line 3: organisation.timezone: 'Europe/Londn' is not a time zone. Did you mean 'Europe/London'?",
-        "line 4: sources.survys: 'survys' is not known here. Did you mean 'surveys'?",
-        "line 7: sources.contacts.maap: 'maap' is not known here. Did you mean 'map'?",
-        "line 10: report.frequency: Input should be 'week', 'month' or 'quarter'. Found: 'daily'.",
-        "line 15: promises.1: 'measure' and 'threshold' belong together.",
+        "organisation.timezone: 'Europe/Londn' is not a time zone. Did you mean 'Europe/London'?",
+        "sources.survys: 'survys' is not known here. Did you mean 'surveys'?",
+        "sources.contacts.maap: 'maap' is not known here. Did you mean 'map'?",
+        "report.frequency: Input should be 'week', 'month' or 'quarter'. Found: 'daily'.",
+        "promises.2: 'measure' and 'threshold' belong together.",
     ]
 
 
 def test_an_unknown_section_names_the_nearest_one(tmp_path):
     assert faults(tmp_path, GOOD + "[reports]\n") == [
-        "line 6: reports: 'reports' is not known here. Did you mean 'report'?"
+        "reports: 'reports' is not known here. Did you mean 'report'?"
     ]
 
 
