@@ -74,9 +74,7 @@ threshold = 3
 
 
 def test_an_unknown_section_names_the_nearest_one(tmp_path):
-    assert faults(tmp_path, GOOD + "[reports]\n") == [
-        "reports: 'reports' is not known here. Did you mean 'report'?"
-    ]
+    assert faults(tmp_path, GOOD + "[reports]\n") == ["reports: 'reports' is not known here. Did you mean 'report'?"]
 
 
 @pytest.mark.parametrize(

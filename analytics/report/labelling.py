@@ -1,4 +1,4 @@
-"""The labelling notebook: its buttons and keys, and what is said about readings so far.
+"""The labelling notebook: its buttons, and what is said about readings so far.
 
 Nothing is decided or stored here. Customers' text is escaped: it can neither run nor format anything.
 """
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from ipywidgets import VBox
 
 BUTTONS = {"Negative": "negative", "Neutral": "neutral", "Positive": "positive", "Skip": SKIPPED}
-FLAGS = {"x": (OTHER, "A problem not in the list"), "l": (LEAVING, "Leaves"), "c": (COMPLAINT, "Complains")}
-KEYS = {"n": "Negative", "o": "Neutral", "p": "Positive", "s": "Skip"}
-STYLES = {"": "", "blame": "danger", "praise": "success", "yes": "warning"}  # of a chip in each state
+FLAGS = {OTHER: "A problem not in the list", LEAVING: "Leaves", COMPLAINT: "Complains"}
+STATES = {True: ("", "blame", "praise"), False: ("", "yes")}  # of a chip, one click after the other; of a theme's
+STYLES = {"": "", "blame": "danger", "praise": "success", "yes": "warning"}
 SIGNS = {"": "", "blame": "− ", "praise": "+ ", "yes": "✓ "}
 FEWEST_SHARED = 30  # texts read by both; with fewer the interval of kappa, which rests on large samples, misleads
 BOX = WORDS["labelling"]["box"]
@@ -30,7 +30,7 @@ TOO_SOON = 0.3  # seconds: a click within it was meant for the text before, the 
 
 
 def show_labelling(session: LabellingSession) -> "VBox":
-    """Show a session as text, a chip for each theme, buttons of the mood, keys, progress and the reader's name.
+    """Show a session as text, a chip for each theme, buttons of the mood, progress and the reader's name.
 
     The model's own opinion is not shown, nor another reader's: it would colour the answer.
 
@@ -55,13 +55,11 @@ class _Panel:
         wide, wrap = widgets.Layout(width="9em", height="40px"), widgets.Layout(flex_flow="row wrap")
         naming = {"description": "Reader", "placeholder": "your name", "continuous_update": False}
         self.name = widgets.Text(session.labeller, **naming)
-        self.keys = widgets.Text(description="Keys", placeholder="3 +5 c n", continuous_update=False)
         self.text, self.status = widgets.HTML(), widgets.HTML()
         self.help = widgets.HTML(f"<small>{say('labelling.help')}</small>")
         self.progress = widgets.IntProgress(layout=widgets.Layout(width="20em"))
         words = name_blamed(session.themes)
-        self.names = {theme: f"{k} {words[theme]}" for k, theme in enumerate(session.themes.names, 1)}
-        self.names |= {label: f"{key} {words}" for key, (label, words) in FLAGS.items()}
+        self.names = {theme: words[theme] for theme in session.themes.names} | FLAGS
         self.state = dict.fromkeys(self.names, "")
         chip = widgets.Layout(width="auto", height="34px")
         self.chips = {label: widgets.Button(description=name, layout=chip) for label, name in self.names.items()}
@@ -72,17 +70,15 @@ class _Panel:
         for button in (*self.buttons, self.undo):
             button.on_click(lambda button: self._end(button.description))
         self.name.observe(self._rename, "value")
-        self.keys.observe(self._type, "value")
-        rows = [[*self.chips.values()], [*self.buttons, self.undo], [self.keys, self.progress, self.status]]
+        rows = [[*self.chips.values()], [*self.buttons, self.undo], [self.progress, self.status]]
         boxes = (widgets.HBox(row, layout=wrap) for row in rows)
         self.box = widgets.VBox([self.name, self.text, *boxes, self.help])
         self._show()
 
-    def _turn(self, label: str, state: str | None = None) -> None:
-        """Put a chip into a state, or into its next one."""
-        states = ["", "yes"] if label not in self.session.themes.names else ["", "blame", "praise"]
-        after = states[(states.index(self.state[label]) + 1) % len(states)]
-        self.state[label] = after if state is None or state == self.state[label] else state
+    def _turn(self, label: str) -> None:
+        """Put a chip into its next state."""
+        states = STATES[label in self.session.themes.names]
+        self.state[label] = states[(states.index(self.state[label]) + 1) % len(states)]
         self._paint()
 
     def _end(self, name: str) -> None:
@@ -104,25 +100,7 @@ class _Panel:
     def _reading(self, sentiment: str) -> Reading:
         themes = self.session.themes.names
         blame, praise = (tuple(t for t in themes if self.state[t] == kind) for kind in ("blame", "praise"))
-        return Reading(sentiment, blame, praise, *(bool(self.state[label]) for label, _ in FLAGS.values()))
-
-    def _type(self, change: dict[str, Any]) -> None:
-        """Do what typed keys say, in order; nothing is saved where one of them is not known."""
-        words = change["new"].lower().split()
-        self.keys.value, self.message = "", ""
-        numbered = enumerate(self.session.themes.names, 1)
-        themes = {f"{sign}{k}": (t, sign) for k, t in numbered for sign in ("", "-", "+")}
-        ends = {**KEYS, "z": self.undo.description}
-        if unknown := [word for word in words if word not in {**themes, **FLAGS, **ends}]:
-            self.message = f"Key {unknown[0]} is not known."
-            return self._show()
-        for word in words:
-            if word in ends:
-                self.shown_at = 0.0  # nobody types twice what they meant once
-                return self._end(ends[word])
-            label, sign = themes.get(word) or (FLAGS[word][0], None)
-            self._turn(label, None if sign is None else "praise" if sign == "+" else "blame")
-        return None
+        return Reading(sentiment, blame, praise, *(bool(self.state[label]) for label in FLAGS))
 
     def _rename(self, change: dict[str, Any]) -> None:
         self.message = ""
@@ -137,10 +115,9 @@ class _Panel:
     def _show(self) -> None:
         session, text = self.session, self.session.text
         ready = bool(session.labeller)
-        for button in (*self.buttons, *self.chips.values(), self.keys):
+        for button in (*self.buttons, *self.chips.values()):
             button.disabled = not ready or text is None
         self.undo.disabled = not ready or session.done == 0
-        self.keys.disabled = not ready
         self.text.value = BOX.format(escape(say(f"labelling.{session.drawn}_end") if text is None else text))
         self.progress.max, self.progress.value = max(1, session.done + session.left), session.done
         message = self.message or ("" if ready else "Enter your name first.")

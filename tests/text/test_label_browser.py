@@ -173,7 +173,7 @@ def test_clicks_in_jupyterlab_are_saved_and_undone_and_customers_text_stays_text
     labels, shown = {}, first
     for button in ("Negative", "Neutral", "Skip"):
         labels[text_hash(shown)] = button
-        browser.click("1 waiting")
+        browser.click("waiting")
         time.sleep(0.5)  # a faster click counts as the second half of a double click
         browser.click(button)
         before, shown = shown, wait_for(lambda old=shown: (new := browser.run(SHOWN)) != old and new, "the next text")
@@ -205,7 +205,7 @@ def test_the_explorer_in_jupyterlab_counts_corrects_and_keeps_customers_text_as_
     assert browser.run(CLIPPED) == []
     browser.click("Correct")
     browser.type("your name", "Ann\ue007")  # the code of Enter
-    browser.click("1 waiting")
+    browser.click("waiting")
     browser.screenshot(sitting / "exploring.png")
     time.sleep(0.5)
     browser.click("Negative")

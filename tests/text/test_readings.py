@@ -267,20 +267,6 @@ def test_the_mood_saves_what_the_chips_say_and_moves_on_and_markup_stays_text(tm
     assert shown.session.store.read().empty
 
 
-def test_keys_do_what_the_buttons_do_and_an_unknown_one_saves_nothing(tmp_path):
-    shown = panel(tmp_path, "one", "two")
-    shown.keys.value = "1 +10 x l n"
-    saved = shown.session.store.read()
-    assert saved.loc[0, ["sentiment", "blame", "praise", "other", "leaving", "complaint"]].tolist() == [
-        "negative", [*shown.names][0], [*shown.names][9], "1", "1", "0",
-    ]  # fmt: skip
-    assert shown.keys.value == ""
-    shown.keys.value = "2 99 p"
-    assert len(shown.session.store.read()) == 1 and "Key 99 is not known." in shown.status.value
-    shown.keys.value = "z"
-    assert shown.session.store.read().empty and ">one<" in shown.text.value
-
-
 def test_the_second_half_of_a_double_click_saves_nothing(tmp_path):
     shown = panel(tmp_path, "one", "two")
     press(shown, shown.buttons[0])
