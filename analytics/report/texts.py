@@ -32,7 +32,6 @@ from analytics.text.own_themes import ThemeList, fit_themes
 from analytics.text.pages import PAGES, Pages
 from analytics.text.readings import count_drawn, find_readings, find_store
 from analytics.text.scored import Reader
-from analytics.text.sentiment import accurate_is_at_hand
 
 HISTORY = 24  # periods before the report's own that trends and limits look at
 MONTH = pd.Timedelta(days=365.25 / 12)
@@ -308,8 +307,6 @@ class Texts:
 
         With `praise`: half of a group's clauses, the most typical, are positive.
         """
-        if not accurate_is_at_hand():
-            raise NotMeasured("the sentence encoder is not at hand", needed_for="what is new")
         texts = self._without_top_marks(self.comments)
         if self.period.name not in set(texts["period"]):
             raise NotMeasured(f"nobody complained, or commented without the top mark, in {self.period.label}")

@@ -17,7 +17,7 @@ import numpy as np
 from analytics.config import Config
 from analytics.text.clean import normalise
 from analytics.text.encoder import Encoder, Memory, unit_rows
-from analytics.text.linear import CLASSES, MODELS, read_kept, write_arrays
+from analytics.text.linear import CLASSES, read_kept, write_arrays
 from analytics.text.themes import THEMES, WHOLE, ThemeTag, load_heads, own_clauses, stems
 from analytics.theme_settings import Theme
 
@@ -187,7 +187,7 @@ def fit_themes(config: Config, texts: Iterable[str], part: str = "") -> ThemeLis
     themes = ThemeList(config.themes)
     if not themes.own:
         return themes
-    models: list[Reads] = ["fast", "accurate"] if (MODELS / "encoder.onnx").is_file() else ["fast"]
+    models: tuple[Reads, ...] = ("fast", "accurate")
     beside, heads, encoder = list[str](), dict[tuple[str, str], OwnTheme](), Memory(Encoder.load())
     for name, model in [(name, model) for name in themes.own for model in models]:
         key = definition_key(config.themes[name], model)

@@ -136,7 +136,7 @@ def clean_own(texts: list[str], no_answer: list[str]) -> tuple[list[str], list[s
 
 def _choose(model: "str | Model", plain: list[str], reasons: list[str], reader: "Reader", limit: int) -> "Model":
     from analytics.text.own_model import OwnModel
-    from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
+    from analytics.text.sentiment import load_sentiment_model
 
     if isinstance(model, OwnModel):
         return replace(model, beside=_choose("auto", plain, reasons, reader, limit))
@@ -144,8 +144,6 @@ def _choose(model: "str | Model", plain: list[str], reasons: list[str], reader: 
         return model
     if model != "auto":
         return load_sentiment_model(model)
-    if not accurate_is_at_hand():
-        return load_sentiment_model("fast")
     accurate = load_sentiment_model("accurate")
     new = [text for text, reason in zip(plain, reasons, strict=True) if not reason]
     if effort(new) > limit:
@@ -238,8 +236,6 @@ class Reader:
         """Themes of normalised texts, by the heads that go with the sentiment model, as the organisation calls them."""
         from analytics.text.themes import THEMES, tag_themes_normalised
 
-        if not (MODELS / "themes.npz").is_file():  # before `make train`
-            return [[] for _ in texts]
         name: Any = "accurate" if self.model.version.startswith("accurate") else "fast"
         part = Part(f"themes-{name}", _heads_version(name), 2 * len(THEMES))
         tags = self._tag(part, THEMES, texts, lambda new: tag_themes_normalised(new, name, encoder=self._encoder))
@@ -284,7 +280,7 @@ class Reader:
         return self._fill(part, texts, read).astype("<f2").astype(float)
 
     def kinds(self, texts: list[str]) -> list[str]:
-        """What complaints ask for, by the accurate heads: see `promise_kind`."""
+        """What complaints ask for, by the accurate heads: see `promise_kind_normalised`."""
         from analytics.text.themes import promise_kind_normalised
 
         words = ("", "promise_broken", "not_offered")
@@ -319,8 +315,7 @@ class Reader:
 @lru_cache(maxsize=8)
 def _files_version(*names: str) -> str:
     """Checksum of model files that ship, so that what earlier ones read is not taken for theirs."""
-    files = (MODELS / name for name in names)
-    return hashlib.blake2b(b"".join(file.read_bytes() for file in files if file.is_file()), digest_size=8).hexdigest()
+    return hashlib.blake2b(b"".join((MODELS / name).read_bytes() for name in names), digest_size=8).hexdigest()
 
 
 def _heads_version(model: str) -> str:

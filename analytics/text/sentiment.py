@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from analytics.text.accurate import AccurateModel
 from analytics.text.clean import mask_brands, normalise
 from analytics.text.fast import LinearModel, fit_linear, load_fast_model
-from analytics.text.linear import MODELS
 
 
 class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
@@ -68,22 +67,14 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Iterable[str]) -> np.ndarray:
         """Return calibrated probabilities, one column per class of ``classes_``."""
-        return self._fitted().predict_proba_normalised(self._plain(X))
+        from sklearn.utils.validation import check_is_fitted
 
-    def decision_function(self, X: Iterable[str]) -> np.ndarray:
-        """Return calibrated scores: one column per class, or for two classes the gap of the second to the first."""
-        scores = self._fitted().scores(self._plain(X))
-        return scores[:, 1] - scores[:, 0] if scores.shape[1] == 2 else scores
+        check_is_fitted(self, "model_")
+        return self.model_.predict_proba_normalised(self._plain(X))
 
     def predict(self, X: Iterable[str]) -> np.ndarray:
         """Return the most probable class of each text."""
         return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
-
-    def _fitted(self) -> LinearModel:
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(self, "model_")
-        return self.model_
 
     def _plain(self, texts: Iterable[Any]) -> list[str]:
         if isinstance(texts, str):
@@ -110,7 +101,7 @@ def load_sentiment_model(name: str = "accurate") -> LinearModel | AccurateModel:
     Raises
     ------
     ValueError
-        If there is no model of that name, or its files are missing.
+        If there is no model of that name.
 
     References
     ----------
@@ -125,11 +116,4 @@ def load_sentiment_model(name: str = "accurate") -> LinearModel | AccurateModel:
         return load_fast_model()
     if name != "accurate":
         raise ValueError(f"there is no sentiment model {name!r}. Expected 'accurate' or 'fast'.")
-    if not accurate_is_at_hand():
-        raise ValueError(f"the accurate model is not in {MODELS}: run `make train`, or use model='fast'.")
     return AccurateModel.load()
-
-
-def accurate_is_at_hand() -> bool:
-    """Whether the files of the accurate model are there."""
-    return all((MODELS / name).is_file() for name in ("encoder.onnx", "accurate_head.npz", "accurate.json"))

@@ -169,7 +169,7 @@ def _sentiment_odds(texts: Sequence[str]) -> np.ndarray:
 
 @cache
 def load_heads() -> Heads:
-    """Load the shipped heads; `tag_themes`, `is_complaint` and `promise_kind` use them."""
+    """Load the shipped heads; `tag_themes`, `is_complaint` and `promise_kind_normalised` use them."""
     arrays = read_arrays(MODELS / "themes.npz")
     vocabulary = {name: column for column, name in enumerate(arrays["vocabulary"])}
     calibration = {model: arrays[f"calibration_{model}"] for model in ("fast", "accurate")}
@@ -183,10 +183,9 @@ def _choose(model: str, texts: Sequence[str]) -> str:
         raise ValueError(f"there is no model of themes called {model!r}. Expected 'auto', 'accurate' or 'fast'.")
     if model == "fast" or (model == "auto" and effort(texts) > ACCURATE_LIMIT):
         return "fast"
-    at_hand = (MODELS / "encoder.onnx").is_file() and Encoder.load().version == load_heads().card["encoder"]
-    if model == "accurate" and not at_hand:
+    if Encoder.load().version != load_heads().card["encoder"]:
         raise ValueError("the heads for themes were fitted on another encoder. Run `make train`, or use model='fast'.")
-    return "accurate" if at_hand else "fast"
+    return "accurate"
 
 
 def tag_themes(texts: Iterable[str], model: Model = "auto", *, encoder: Encoder | None = None) -> list[list[ThemeTag]]:
@@ -300,37 +299,10 @@ def is_complaint(texts: Iterable[str], model: Model = "auto") -> np.ndarray:
     return _kinds([normalise(text) for text in texts], model)[:, 0]
 
 
-def promise_kind(texts: Iterable[str], model: Model = "auto", *, encoder: Encoder | None = None) -> list[str]:
-    """Tell whether a text claims a broken promise or wants what was never offered.
-
-    Parameters
-    ----------
-    texts
-        Comments.
-    model, encoder
-        As in `tag_themes`.
-
-    Returns
-    -------
-    list of str
-        'promise_broken', 'not_offered' or '' for each text.
-
-    References
-    ----------
-    The model card ``models/themes.md``.
-
-    Examples
-    --------
-    >>> promise_kind(["You promised a refund by Friday and it never came.", "Lovely staff."], model="fast")
-    ['promise_broken', '']
-    """
-    return promise_kind_normalised([normalise(text) for text in texts], model, encoder=encoder)
-
-
 def promise_kind_normalised(
     texts: Sequence[str], model: Model = "auto", *, encoder: Encoder | None = None
 ) -> list[str]:
-    """As `promise_kind`, for texts that `clean.normalise` has cleaned."""
+    """What each normalised text claims: 'promise_broken', 'not_offered' (it wants what never was), or ''."""
     card = load_heads().card[_choose(model, texts)]
     above = _kinds(texts, model, encoder)[:, 1:] / [card["thresholds"][kind] for kind in KINDS[1:]]
     words = np.where(above[:, 0] >= above[:, 1], "promise_broken", "not_offered")
@@ -350,7 +322,7 @@ def theme_errors(theme: str, model: Literal["accurate", "fast"] = "accurate") ->
     Parameters
     ----------
     theme
-        One of `THEMES`, or of `KINDS` for what `is_complaint` and `promise_kind` read.
+        One of `THEMES`, or of `KINDS` for what `is_complaint` and `promise_kind_normalised` read.
     model
         The model that tagged.
 
@@ -358,11 +330,6 @@ def theme_errors(theme: str, model: Literal["accurate", "fast"] = "accurate") ->
     -------
     numpy.ndarray
         Shape (2, 2), counts of hand-written lines on folds not trained on.
-
-    Raises
-    ------
-    ValueError
-        If there is no such theme.
 
     References
     ----------
@@ -373,6 +340,4 @@ def theme_errors(theme: str, model: Literal["accurate", "fast"] = "accurate") ->
     >>> theme_errors("waiting").shape
     (2, 2)
     """
-    if theme not in (*THEMES, *KINDS):
-        raise ValueError(f"there is no theme {theme!r}. Found: {', '.join((*THEMES, *KINDS))}.")
     return np.array(load_heads().card[model]["errors"][theme])

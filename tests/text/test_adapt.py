@@ -7,7 +7,7 @@ import pytest
 from analytics.text.adapt import AdaptationRefused, rate_sentiment, try_scores
 from analytics.text.linear import CLASSES, PROBABILITIES, softmax
 from analytics.text.scored import score_texts
-from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
+from analytics.text.sentiment import load_sentiment_model
 
 # An organisation whose customers praise with words the shipped models have never seen as praise.
 PRAISE = ["The splork was on full beam", "Proper splorky visit", "Total splork from the desk", "They splorked it"]
@@ -88,7 +88,6 @@ def test_too_few_comments_are_refused_with_the_number() -> None:
         fast().adapt(["a", "b"], [1])
 
 
-@pytest.mark.skipif(not accurate_is_at_hand(), reason="the accurate model is not trained")
 def test_the_accurate_model_learns_real_stars_from_a_few_hundred_reviews(datasets: Path) -> None:
     reviews = (
         pd.read_csv(datasets / "bank-app-reviews" / "reviews.csv").dropna(subset=["review"]).sample(500, random_state=0)

@@ -15,7 +15,7 @@ from analytics.text.churn_intent import load_churn_intent_model
 from analytics.text.clean import data_text, mask_brands, normalise
 from analytics.text.linear import fit_classes, read_arrays, softmax, split_folds, write_arrays
 from analytics.text.sentiment import load_sentiment_model
-from analytics.text.themes import promise_kind, promise_kind_normalised, tag_themes, tag_themes_normalised
+from analytics.text.themes import tag_themes, tag_themes_normalised
 from analytics.training.files import digest
 
 ESCAPED = [
@@ -77,7 +77,6 @@ def test_inner_forms_read_normalised_texts_as_the_public_ones_read_raw_texts():
         churn.predict_proba(ESCAPED, brands=["Acme"]), churn.predict_proba_normalised(plain, brands=["Acme"])
     )
     assert tag_themes(ESCAPED, model="fast") == tag_themes_normalised(plain, model="fast")
-    assert promise_kind(ESCAPED, model="fast") == promise_kind_normalised(plain, model="fast")
 
 
 @pytest.mark.parametrize("model", ["fast", "accurate"])

@@ -13,12 +13,11 @@ from analytics.report.words import name_blamed, name_thanked
 from analytics.text.own_themes import ThemeList, draw_beside, examine_theme, fit_theme, fit_themes
 from analytics.text.readings import COLUMNS, LabelStore, Reading, find_readings, flag_labels, text_hash
 from analytics.text.scored import score_texts
-from analytics.text.sentiment import accurate_is_at_hand
 from analytics.text.themes import THEMES, ThemeTag
 from analytics.theme_settings import Theme
 
 ORGANISATION = '[organisation]\nname = "Acme"\n[sources.surveys]\npath = "answers.csv"\n'
-MODELS = ["fast", pytest.param("accurate", marks=pytest.mark.skipif(not accurate_is_at_hand(), reason="not trained"))]
+MODELS = ["fast", "accurate"]
 WHO = ["The engineer", "Your technician", "The fitter", "The installer"]
 NOT_THERE = ["never came", "did not turn up", "was hours late", "cancelled on the day", "missed the slot"]
 WHERE = ["to install the router", "for our installation", "to connect the line", "to fit the meter"]

@@ -10,13 +10,13 @@ import pytest
 from analytics.text import scored
 from analytics.text.pages import Pages
 from analytics.text.scored import COLUMNS, Reader, score_texts
-from analytics.text.sentiment import accurate_is_at_hand, load_sentiment_model
-from analytics.text.themes import promise_kind
+from analytics.text.sentiment import load_sentiment_model
+from analytics.text.themes import promise_kind_normalised
 from analytics.training.evaluate import vader_score
 
 HERE = Path(__file__).parent
 SWAPPED = ("United", "Care", "Trust", "Best Buy", "Support")
-SHIPPED = ["fast", pytest.param("accurate", marks=pytest.mark.skipif(not accurate_is_at_hand(), reason="not trained"))]
+SHIPPED = ["fast", "accurate"]
 
 
 class Counting:
@@ -160,12 +160,11 @@ def test_both_theme_heads_keep_what_they_read_beside_each_other(tmp_path: Path) 
 def test_what_complaints_ask_for_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     texts = ["You promised a refund by Friday and it never came.", "Lovely staff."]
     first = Reader.accurate(Pages(tmp_path)).kinds(texts)
-    assert first == promise_kind(texts, model="accurate") == ["promise_broken", ""]
-    monkeypatch.setattr("analytics.text.themes.promise_kind", lambda *_, **__: pytest.fail("read again"))
+    assert first == promise_kind_normalised(texts, model="accurate") == ["promise_broken", ""]
+    monkeypatch.setattr("analytics.text.themes.promise_kind_normalised", lambda *_, **__: pytest.fail("read again"))
     assert Reader.accurate(Pages(tmp_path)).kinds(texts) == first
 
 
-@pytest.mark.skipif(not accurate_is_at_hand(), reason="the accurate model is not trained")
 def test_auto_takes_the_accurate_model_for_few_new_texts(tmp_path: Path) -> None:
     texts = ["Good", "Bad", "Waiting for three weeks"]
     assert score_texts(texts)["model"].str.startswith("accurate").all()
@@ -174,7 +173,6 @@ def test_auto_takes_the_accurate_model_for_few_new_texts(tmp_path: Path) -> None
     assert score_texts(texts, cache=tmp_path, accurate_limit=2)["model"].str.startswith("accurate").all()
 
 
-@pytest.mark.skipif(not accurate_is_at_hand(), reason="the accurate model is not trained")
 def test_a_long_text_counts_once_for_every_ninety_words() -> None:
     assert score_texts(["I waited. " * 90], accurate_limit=2)["model"].str.startswith("fast").all()
     assert score_texts(["I waited. " * 40], accurate_limit=2)["model"].str.startswith("accurate").all()

@@ -13,7 +13,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from analytics.text.fast import Vectoriser, lexicon, load_fast_model, tokenise
 from analytics.text.linear import CLASSES, MODELS
-from analytics.text.sentiment import SentimentClassifier, accurate_is_at_hand, load_sentiment_model
+from analytics.text.sentiment import SentimentClassifier, load_sentiment_model
 from analytics.training.evaluate import load_zero_shot_sets, polarity, vader_score
 from analytics.training.fast import train_fast
 from analytics.training.files import save_fast
@@ -26,7 +26,7 @@ PROBES = (
     "Great, another hour on hold. Thanks for nothing.",
     "waiting three weeks, nobody called back",
 )
-SHIPPED = ["fast", pytest.param("accurate", marks=pytest.mark.skipif(not accurate_is_at_hand(), reason="not trained"))]
+SHIPPED = ["fast", "accurate"]
 
 
 def test_negation_reaches_four_words_and_stops_at_the_clause() -> None:
