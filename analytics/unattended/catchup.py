@@ -6,7 +6,6 @@ again as the next version (see ``versions``). Later periods take late rows in wh
 """
 
 import hashlib
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -31,7 +30,7 @@ Word = Literal["built", "finished", "revised", "no data", "failed"]
 
 @dataclass(frozen=True)
 class Step:
-    """What became of one period: the word, why or what changed, and the seconds it took.
+    """What became of one period: the word, and why or what changed.
 
     'revised' is a new version of a published report; 'no data' is a month in which nothing of a customer lies.
     """
@@ -39,7 +38,6 @@ class Step:
     period: str
     word: Word
     detail: str = ""
-    seconds: float = 0.0
     part: str = ""
 
     @property
@@ -126,22 +124,22 @@ def _bring_up(
     build: Callable[..., object], folder: Path, span: Period, mark: str, inputs: list[dict[str, Any]]
 ) -> Step:
     """Build one period unless it is finished."""
-    started, before = time.monotonic(), version_of(folder)
+    before = version_of(folder)
     if before and _is_finished(folder, span, mark, inputs):
         return Step(span.name, "finished", f"version {before}")
     try:
         build(period=span.name, data_mark=mark)
     except HeldBackError as held:
-        return Step(span.name, "finished", f"version {before}; {held}", time.monotonic() - started)
+        return Step(span.name, "finished", f"version {before}; {held}")
     except (ReportError, OSError, ValueError) as fault:
-        return Step(span.name, "failed", str(fault), time.monotonic() - started)
-    after, seconds = version_of(folder), time.monotonic() - started
+        return Step(span.name, "failed", str(fault))
+    after = version_of(folder)
     if before == 0:
-        return Step(span.name, "built", f"version {after}", seconds)
+        return Step(span.name, "built", f"version {after}")
     if after == before:
-        return Step(span.name, "finished", f"version {before}; late data change nothing in it", seconds)
+        return Step(span.name, "finished", f"version {before}; late data change nothing in it")
     changes = tell_changes(read_json(folder / CHANGES)) or ["No figure changed."]
-    return Step(span.name, "revised", f"version {after}. {' '.join(changes)}", seconds)
+    return Step(span.name, "revised", f"version {after}. {' '.join(changes)}")
 
 
 def _is_finished(folder: Path, span: Period, mark: str, inputs: list[dict[str, Any]]) -> bool:

@@ -238,12 +238,3 @@ def test_changes_name_figures_that_came_and_went():
     assert found["no_longer_said"] == ["Plain."]
     assert tell_changes(found)[1].startswith("leaving said: nothing before, ")
     assert compare_claims([old], [old])["figures"] == []
-
-
-def test_the_last_period_costs_what_the_first_did(caught_up):
-    seconds = {}
-    for period in ("2025-01", "2025-03"):
-        shutil.rmtree(caught_up.parent / "reports/small" / period)
-        steps = {step.period: step for step in catch_up("small", caught_up, now=APRIL)}
-        seconds[period] = steps[period].seconds
-    assert seconds["2025-03"] < 5 * seconds["2025-01"] + 1
