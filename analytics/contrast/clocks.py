@@ -4,13 +4,14 @@ The two clocks of one case are built in ``analytics.tables.cases``; here they ar
 cases that no customer has confirmed counted as unfinished rather than left out.
 """
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.stats import CensoredData, ecdf
 
 from analytics.measures.estimate import ASSERTED, OBSERVED, SAID, Estimate
-from analytics.measures.intervals import z_score
 from analytics.measures.summarise import NOT_STATED
 from analytics.measures.suppress import count_people, suppress
 from analytics.tables.schema import require
@@ -66,15 +67,13 @@ def median_time(
     if not measured.any():
         raise ValueError("median_time: every duration is missing; a median needs at least one case.")
     times, ends = hours[measured].to_numpy(dtype=float), finished[measured].to_numpy(dtype=bool)
-    moments, ended, at_risk = _life_table(times, ends)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        open_share = np.cumprod(1 - ended / at_risk)
-        error = np.sqrt(np.cumsum(ended / (at_risk * (at_risk - ended)))) / np.abs(np.log(open_share))
-        z = np.where(open_share > 0, (np.log(-np.log(open_share)) - np.log(-np.log(1 - share))) / error, np.inf)
-    reach = z_score(confidence)
-    value = _first(moments[open_share < 1 - share - 1e-12], np.nan)
-    low = _first(moments[z >= -reach], np.nan)
-    high = _first(moments[z > reach], np.nan)
+    unfinished = ecdf(CensoredData.right_censored(times, ~ends)).sf
+    with warnings.catch_warnings():  # no band where all or none are unfinished
+        warnings.simplefilter("ignore", RuntimeWarning)
+        band = unfinished.confidence_interval(confidence, method="log-log")
+    open_share, rest = unfinished.probabilities, 1 - share
+    reached = (open_share < rest - 1e-12, band.low.probabilities <= rest, band.high.probabilities < rest)
+    value, low, high = (next(iter(unfinished.quantiles[(open_share == 0) | by]), np.nan) for by in reached)
     return Estimate(value, min(low, value) if value == value else low, high, len(times), "hours", source)
 
 
@@ -184,16 +183,3 @@ def compare_clocks(
 def name_groups(column: pd.Series) -> pd.Series:
     """Group names with the missing ones called 'not stated'."""
     return column if column.notna().all() else column.astype("object").where(column.notna(), NOT_STATED)
-
-
-def _life_table(times: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Moments at which a case ended, how many did, and how many were unfinished just before."""
-    moments, place = np.unique(times, return_inverse=True)
-    ended = np.bincount(place, weights=ends, minlength=len(moments))
-    at_risk = len(times) - np.searchsorted(np.sort(times), moments)
-    happened = ended > 0
-    return moments[happened], ended[happened], at_risk[happened].astype(float)
-
-
-def _first(values: np.ndarray, otherwise: float) -> float:
-    return float(values[0]) if len(values) else otherwise
