@@ -207,10 +207,8 @@ def check(config: ConfigPath = CONFIG) -> None:
     from analytics.report.incoming import PAGE, describe_incoming, draw_terminal, write_page
     from analytics.tables.read import read_tables, undated
     from analytics.text.mood import heed_mood
-    from analytics.unattended.deliver import refuse_addresses
 
     settings = load_config(config)
-    refuse_addresses(settings)
     settings.derived(PAGE).unlink(missing_ok=True)
     now = pd.Timestamp.now(settings.organisation.zone)
     with err.status("Reading every source …"):

@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import date, time
+from email.utils import parseaddr
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 from zoneinfo import ZoneInfo, available_timezones
@@ -92,6 +93,24 @@ def _patterns_compile(value: list[str]) -> list[str]:
 
 
 Patterns = Annotated[list[str], AfterValidator(_patterns_compile)]
+
+
+def _is_address(text: str) -> str:
+    if not _ADDRESS.fullmatch(text):
+        raise ValueError(f"{text!r} is not an e-mail address. Write it as name@example.org.")
+    return text
+
+
+def _is_sender(text: str) -> str:
+    _is_address(text if re.search(r"[\r\n]", text) else parseaddr(text)[1])
+    return text
+
+
+_ADDRESS = re.compile(  # the HTML Living Standard's rule for a valid e-mail address, letters of any script allowed
+    r"(?!\.)(?!.*\.[.@])[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[^\W_]([\w-]{0,61}[^\W_])?(\.[^\W_]([\w-]{0,61}[^\W_])?)*"
+)
+Address = Annotated[str, AfterValidator(_is_address)]
+Sender = Annotated[str, AfterValidator(_is_sender)]  # or 'Name <address>'
 
 
 class OfficeHours(Section):
@@ -253,20 +272,12 @@ class Costs(Section):
 class Delivery(Section):
     """Who gets a report and where a copy goes; the mail server's address and password come from the environment."""
 
-    recipients: dict[str, list[str]] = {}
-    operators: list[str] = []
-    sender: str | None = None
+    recipients: dict[str, list[Address]] = {}
+    operators: list[Address] = []
+    sender: Sender | None = None
     copy_to: str | None = None
     smtp_env: str = "PERCEPTION_SMTP"
     webhook_env: str | None = None
-
-    @field_validator("recipients")
-    @classmethod
-    def _addresses(cls, value: dict[str, list[str]]) -> dict[str, list[str]]:
-        bad = [a for addresses in value.values() for a in addresses if not re.fullmatch(r"[^@\s]+@[^@\s]+", a)]
-        if bad:
-            raise ValueError(f"not an e-mail address: {', '.join(map(repr, bad))}")
-        return value
 
 
 class Config(Section):

@@ -85,12 +85,26 @@ def test_an_unknown_section_names_the_nearest_one(tmp_path):
         ('[organisation]\nname = "Acme"\n[sources]\n', "name at least one source"),
         (GOOD + 'url_env = "DB"\n', "give either 'path'"),
         ('[organisation]\nname="A"\n[sources.surveys]\nurl_env="DB"\n', "'url_env' and 'query' belong together"),
-        (GOOD + '[delivery]\nrecipients = {leadership = ["nobody"]}\n', "not an e-mail address: 'nobody'"),
+        (GOOD + '[delivery]\nrecipients = {leadership = ["nobody"]}\n', "'nobody' is not an e-mail address"),
+        (GOOD + '[delivery]\nsender = "Reports <a@b..org>"\n', "'a@b..org' is not an e-mail address"),
         (GOOD.replace('"Acme"', '"Acme"\norder_number_patterns = ["("]'), "is not a regular expression"),
     ],
 )
 def test_a_faulty_file_says_what_is_wrong(tmp_path, text, message):
     assert any(message in fault for fault in faults(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    "address", ["a b@c.org", "a@b@c.org", "a@b..org", ".a@b.org", "a@-b.org", "a@b.org\\nBcc: x@y.org"]
+)
+def test_an_address_that_is_none_is_refused(tmp_path, address):
+    for text in (f'operators = ["{address}"]', f'sender = "{address}"', f'sender = "Reports <{address}>"'):
+        assert "is not an e-mail address" in faults(tmp_path, f"{GOOD}[delivery]\n{text}\n")[0]
+
+
+def test_a_sender_may_be_named(tmp_path):
+    config = load_config(write(tmp_path, GOOD + '[delivery]\nsender = "Reports <a@b.org>"\n'))
+    assert config.delivery.sender == "Reports <a@b.org>"
 
 
 def test_a_link_that_leads_to_itself_is_a_place_like_any(tmp_path):

@@ -18,7 +18,7 @@ from analytics.publish import versions
 from analytics.publish.run import alone, find_notebook, parts_to_report, report_name
 from analytics.publish.template import render
 from analytics.tables.periods import parse_period
-from analytics.unattended.mail import Letter, Miss, address_fault, mail_server, send_letters, with_retries
+from analytics.unattended.mail import Letter, Miss, mail_server, send_letters, with_retries
 
 PAUSES = (0.0, 5.0, 30.0, 120.0)  # seconds before each try: long enough for a restarting server or a greylist's retry
 HEADLINES = 3
@@ -192,35 +192,13 @@ def _deliver_one(settings: Config, report: str, folder: Path, resend: bool, paus
 def _post(
     settings: Config, letters: Mapping[str, Letter], pauses: list[float], note: Callable[[str], None]
 ) -> dict[str, Miss]:
-    """Send letters to the addresses that can be ones."""
-    misses = {to: Miss("failed", fault) for to in letters if (fault := address_fault(to))}
-    good = {to: letter for to, letter in letters.items() if to not in misses}
-    return misses | (send_letters(mail_server(settings.delivery.smtp_env), good, pauses, note) if good else {})
+    return send_letters(mail_server(settings.delivery.smtp_env), letters, pauses, note) if letters else {}
 
 
 def _sender(settings: Config) -> str:
-    sender = settings.delivery.sender
-    if sender is None:
+    if settings.delivery.sender is None:
         raise ValueError("no sender is named: add 'sender' under [delivery].")
-    if fault := address_fault(sender, named=True):
-        raise ValueError(f"the sender under [delivery]: {fault}")
-    return sender
-
-
-def refuse_addresses(settings: Config) -> None:
-    """Find at once every address under [delivery] that cannot be one.
-
-    Raises
-    ------
-    ValueError
-        With all of them.
-    """
-    named = {"operators": settings.delivery.operators, **settings.delivery.recipients}
-    faults = [f"{key}: {fault}" for key, addresses in named.items() for a in addresses if (fault := address_fault(a))]
-    if settings.delivery.sender is not None and (fault := address_fault(settings.delivery.sender, named=True)):
-        faults.append(f"sender: {fault}")
-    if faults:
-        raise ValueError("\n".join(f"delivery.{fault}" for fault in faults))
+    return settings.delivery.sender
 
 
 def _letter(sender: str, to: str, report: str, folder: Path, version: int) -> Letter:

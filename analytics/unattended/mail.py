@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email.message import EmailMessage
-from email.utils import formatdate, parseaddr
+from email.utils import formatdate
 from pathlib import Path
 from threading import Timer
 from typing import Any, Literal
@@ -23,9 +23,6 @@ PORTS = {"smtp+starttls": 587, "smtps": 465}
 PATIENCE = 30  # seconds for the server to answer
 LONGEST = 1_200  # seconds of a session
 LAST_PATIENCE = 600  # seconds for it to say that it has a letter: RFC 5321, section 4.5.3.2.6
-ADDRESS = re.compile(  # the HTML Living Standard's rule for a valid e-mail address, letters of any script allowed
-    r"(?!\.)(?!.*\.[.@])[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[^\W_]([\w-]{0,61}[^\W_])?(\.[^\W_]([\w-]{0,61}[^\W_])?)*"
-)
 
 
 @dataclass(frozen=True)
@@ -122,20 +119,6 @@ def mail_server(variable: str) -> MailServer:
         raise ValueError(f"the environment variable {variable} is not the address of an encrypted server: {FORMS}.")
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     return MailServer(parts.scheme, host, port or PORTS[parts.scheme], user, password)
-
-
-def address_fault(address: str, named: bool = False) -> str:
-    """What is wrong with an e-mail address, '' for nothing; `named` allows 'Name <address>'.
-
-    Examples
-    --------
-    >>> address_fault("anna@example.org"), address_fault("Reports <reports@example.org>", named=True)
-    ('', '')
-    >>> address_fault("anna@example..org")
-    "'anna@example..org' is not an e-mail address. Write it as name@example.org."
-    """
-    plain = parseaddr(address)[1] if named and "\n" not in address and "\r" not in address else address
-    return "" if ADDRESS.fullmatch(plain) else f"{address!r} is not an e-mail address. Write it as name@example.org."
 
 
 def send_letters(

@@ -309,13 +309,6 @@ def test_a_record_of_no_known_form_stops_no_delivery(built, post, record):
     assert [s.word for s in deliver("small", organisation(built, ["a@b.org"]), pauses=TWICE)] == ["sent"]
 
 
-@pytest.mark.parametrize(
-    "address", ["a b@c.org", "a@b@c.org", "a@b..org", ".a@b.org", "a@-b.org", "a@b.org\nBcc: x@y.org"]
-)
-def test_an_address_that_is_none_is_refused(address):
-    assert "is not an e-mail address" in mail.address_fault(address)
-
-
 def test_check_names_every_address_that_is_none(built, monkeypatch, capsys):
     config = organisation(built, ["anna@example..org"], "")
     config.write_text(config.read_text().replace("ops@example.org", "ops"))
@@ -324,8 +317,8 @@ def test_check_names_every_address_that_is_none(built, monkeypatch, capsys):
         main()
     assert stop.value.code == 2
     printed = capsys.readouterr().err
-    assert "delivery.operators: 'ops' is not an e-mail address" in printed
-    assert "delivery.small: 'anna@example..org' is not an e-mail address" in printed
+    assert "delivery.operators.1: 'ops' is not an e-mail address" in printed
+    assert "delivery.recipients.small.1: 'anna@example..org' is not an e-mail address" in printed
 
 
 def test_a_failed_delivery_leaves_the_report_and_is_made_up_for_later(built, post, monkeypatch):
