@@ -2,6 +2,7 @@ import re
 
 import pandas as pd
 import pytest
+import typst
 from pypdf import PdfReader
 
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
@@ -179,6 +180,33 @@ def test_the_chart_of_page_one_is_not_drawn_again(tmp_path):
     pdf = build(tmp_path, [story().as_json(), markdown("## Next"), once, other])
     assert text_of(pdf).count("No change\n") == 1
     assert "Another chart" in text_of(pdf)
+
+
+@pytest.mark.parametrize("before", range(2, 30, 3))
+def test_text_fills_a_page_before_a_chart_that_does_not_fit_on_it(tmp_path, monkeypatch, before):
+    warnings = []
+
+    def compiled(*args, **options):
+        pdf, found = typst.compile_with_warnings(*args, **options)
+        warnings.extend(found)  # such as that places of charts never settle
+        return pdf
+
+    monkeypatch.setattr(typst, "compile", compiled)
+    lines = [finding(f"Line {i:03} says what it says.").as_json() for i in range(100)]
+    charts = [story().data["trend"] | {"kind": "figure", "caption": f"Chart {i}"} for i in range(3)]
+    rest = [*lines[:before], charts[0], *lines[before : before + 9], *charts[1:], *lines[before + 9 :]]
+    pages = build(tmp_path, [story().as_json(), markdown("## Next"), *rest]).pages
+    text = "\n".join(page.extract_text() for page in pages)
+    assert not warnings and all(text.count(f"Chart {i}\n") == 1 for i in range(3))
+    assert sorted(found := re.findall(r"Line \d+", text)) == found, "text stays in order"
+    for page in list(pages)[1:-1]:
+        heights = []
+        page.extract_text(
+            visitor_text=lambda piece, cm, _, *font, to=heights: (
+                to.append(cm[5]) if "says" in piece or "Said" in piece else 0
+            )
+        )
+        assert min(heights) < 24 / 25.4 * 72 + 40, "less than two lines are left at the foot"
 
 
 def test_every_font_is_embedded_and_is_one_of_ours(reader):
