@@ -71,6 +71,9 @@ from .leaving import (
 )
 from .new_themes import show_new_themes as show_new_themes
 from .operations import (
+    brief as brief,
+)
+from .operations import (
     build_operations_page_one as build_operations_page_one,
 )
 from .operations import (

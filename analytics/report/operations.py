@@ -1,9 +1,10 @@
-"""The weekly report for the people who run the service: what to act on before customers have to say it again.
+"""The report for the people who run the service: what to act on before customers have to say it again.
 
 Open problems and promises come from the leadership report's own sections; here is what only operations can act on:
 cases beyond the customer's patience, promises about to break, whom to call, and data that are drying up.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -78,8 +79,9 @@ def show_beyond_patience(story: Story) -> Section:
     patience, cases = measure_patience(story), story.cases_recent
     waiting = cases["ended"].eq("censored") & cases["customer_clock_h"].gt(patience.value)
     closed = waiting & cases["company_clock_h"].notna()
+    sides = {"open": waiting & ~closed, "closed": closed}
     late = share(waiting, source=OBSERVED, confidence=story.confidence)
-    counts = {"late": waiting.sum(), "closed": closed.sum(), "open": (waiting & ~closed).sum()}
+    counts = {side: int(rows.sum()) for side, rows in sides.items()}
     sentence, key = say("operations.waiting", share=late, **counts), "operations:beyond_patience"
     answer = blocks.finding(sentence, [late], better="lower", key=key, people=count_people(cases))
     basis = blocks.finding(say("operations.patience", patience=patience), [patience])
@@ -90,12 +92,20 @@ def show_beyond_patience(story: Story) -> Section:
         cases.assign(late=waiting), partial(share, source=OBSERVED), by=[by], column="late",
         minimum=story.k, confidence=story.confidence,
     )  # fmt: skip
-    people = people_by(cases, name_groups(cases[by]))
-    listing = table_of(
-        "beyond_patience", table.rename(columns={by: "group"}), n=late.n, head=by.capitalize(), by=by,
-        people=table[by].map(people).where(table["n"].notna()),
-    )  # fmt: skip
+    groups = name_groups(cases[by])
+    counted = {side: table[by].map(rows.groupby(groups).sum()) for side, rows in sides.items()}
+    counted |= {"people": table[by].map(people_by(cases, groups))}
+    table = table.assign(**{name: n.where(table["n"].notna()).astype("Int64") for name, n in counted.items()})
+    table = table.rename(columns={by: "group"}).sort_values("open", ascending=False, kind="stable")
+    listing = table_of("beyond_patience", table, n=late.n, head=by.capitalize(), by=by, people="people")
     return section_of([answer, basis, listing])
+
+
+def brief(part: Section) -> Section:
+    """A section of the leadership report as operations read it: sentences and quotes; the rest in the HTML copy."""
+    kept = ("finding", "quotes")
+    shown = [block if block.kind in kept else blocks.tagged(block, appendix=True) for block in part.blocks]
+    return replace(part, blocks=shown)
 
 
 @section
@@ -214,7 +224,7 @@ def build_operations_page_one(
 ) -> blocks.Block:  # fmt: skip
     """The week on one page: what to act on now, what customers perceive and blame, what is not known."""
     evidence = patience.answer.data["evidence"]
-    numbers = {"Beyond their patience": Estimate(**evidence[0])} if evidence else {}
+    numbers = {"Waiting longer than customers do": Estimate(**evidence[0])} if evidence else {}
     act = [part for part in (promises, silent) if findings_of([part.answer])]
     answers: dict[str, blocks.Answer] = {
         "What to act on now": [b for part in act for b in placed([part.answer], part)] or [promises.answer],

@@ -18,7 +18,8 @@ from analytics.report.unknowns import UNSET
 from analytics.report.words import coverage_sentence, estimate_of, loss_sentences, movement_note, say
 from analytics.tables.schema import NotMeasured
 
-MATTERS, MOVED, THANKS = "What matters most", "What else moved", "What they thank us for"
+MATTERS, MOVED = "What matters most", "What else moved"
+BLAME, THANKS = "What they name as problems", "What they thank us for"
 LEAVING, UNKNOWN = "Who may leave", "What we do not know"
 TOLD = 4  # findings that matter most
 SAME_PEOPLE = 0.5  # overlap (Ochiai's coefficient) from which on two findings are about the same people
@@ -50,13 +51,15 @@ def build_page_one(
     cautions = [coverage_sentence(story.coverage, story.period.label), *loss_sentences(story.log.losses)]
     labels = placed([block for block in _moved(hurts.blocks) if not block.data["key"]][: TOLD - 1], hurts)
     ranked = _rank(story, [perceive, hurts, leaving, *others], headline)
+    blamed = [] if any(_kind(stake) == "problem" for stake in ranked) else placed(findings_of(hurts.answers), hurts)
     nothing = "nothing_else" if _moved([headline, *labels]) else "nothing"
     last = say("page_one.last") if any(math.isnan(stake.low) for stake in ranked) else ""
     order = say("page_one.order", weight=story.config.report.leaver_counts_as, last=last)
     answers = {
         MATTERS: [stake.finding for stake in ranked]
-        or [*labels, blocks.finding(say(f"page_one.{nothing}", seen=_seen(story)))],
+        or [*blamed, *labels, blocks.finding(say(f"page_one.{nothing}", seen=_seen(story)))],
         MOVED: [*_moved(perceive.answers), *labels],
+        BLAME: blamed,
         THANKS: [block for block in _known(hurts) if block.data["key"].startswith(THANKED)],
         LEAVING: _known(leaving)[:2] or placed(leaving.answers, leaving),
         UNKNOWN: placed(unknowns.answers, unknowns),

@@ -21,7 +21,7 @@ from analytics.report.new_themes import name_new
 from analytics.report.query import Query, blaming, opened, recorded_as, thanking
 from analytics.report.section import Section, Stake, ids, not_known, section
 from analytics.report.story import Story
-from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, say
+from analytics.report.words import capital, estimate_of, figure_of, finding_of, listed, say
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import normalise
 from analytics.text.quotes import pick_quotes
@@ -51,7 +51,9 @@ def show_problems(story: Story) -> Section:
     n, people = int(table["n"].max()), count_people(story.critical)
     if people < story.k:
         raise NotMeasured(f"fewer than {story.k} {words.name_writers(story.writers)} in {story.period.label}")
-    blamed, named = _blame(story, table, people), table[table["open"]]
+    named = table[table["open"]]
+    largest, *order = _blame(story, table, people)
+    others = [name_problem(row) for _, row in named.iloc[1 : words.EXPLAINED].iterrows()]
     moved = [
         _judged(row, say("problems.moved", name=row["blamed"], x=row, usual=_usual(row)))
         for _, row in table[table["word"].isin([ROSE, FELL])].iterrows()
@@ -63,26 +65,25 @@ def show_problems(story: Story) -> Section:
     listing = blocks.tagged(_problem_table(table, n, story), appendix=True)
     chart, quoted = _chart(story, table, praise, n), _quotes(story, table, praise)
     new, weights = name_new(story)
-    parts = [*blamed, *moved, *new, *thanks, chart, *quoted, *open_ends, listing]
-    return Section(parts, blamed[0], open_ends, stakes=[*_stakes(story, named), *weights])
+    parts = [largest, *order, *others, *moved, *new, *thanks, chart, *quoted, *open_ends, listing]
+    return Section(parts, largest, open_ends, order, [*_stakes(story, named), *weights])
 
 
 def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
-    """Which traits are blamed most: one where the order holds, else those that cannot be ordered."""
-    named, n = table[table["open"]], int(table["n"].max())
-    leaders = table[table["leads"] & table["value"].notna()]
+    """The trait blamed most, and where the order does not hold, or none is open, a line that says so."""
+    top, leaders = table.iloc[0], table[table["leads"] & table["value"].notna()]
+    share, n = estimate_of(top), int(table["n"].max())
+    low, high = (round(bound * n / story.months) for bound in (share.low, share.high))
+    facts = {"share": share, "n": n, "who": words.name_writers(story.writers), "low": low, "high": high}
+    sentence = say("problems.largest", name=capital(top["blamed"]), checked=describe_check(top), **facts)
+    largest, order = _judged(top, sentence, keyed=bool(top["open"])), []
+    if len(leaders) > 1:
+        *first, last = [*leaders["blamed"].head(2), *[f"one of {len(leaders) - 2} more"] * (len(leaders) > 2)]
+        order.append(say("problems.order", names=f"{', '.join(first)} or {last}"))
+    if not table["open"].any():
+        order.append(say("problems.none", open=OPEN_SHARE))
     texts = [blaming(theme) for theme in leaders.head(2)["theme"]]
-    if named.empty:
-        told, facts = leaders.head(2), {"open": OPEN_SHARE, "n": n, "who": words.name_writers(story.writers)}
-        facts |= {"leaders": _name_leaders(leaders, figures=True), "checked": describe_check(table.iloc[0])}
-        sentence = say("problems.none", **facts)
-        return [opened(blocks.finding(sentence, estimates_of(told), people=people), *texts)]
-    top = named.iloc[0]
-    facts = {"share": estimate_of(top), "n": n, "checked": describe_check(top)}
-    facts |= {"name": capital(top["blamed"]), "who": words.name_writers(story.writers)}
-    largest = _judged(top, say("problems.largest", **facts), keyed=True)
-    order = [opened(blocks.finding(f"{_name_leaders(leaders)}."), *texts)] if len(leaders) > 1 else []
-    return [largest, *order, *(name_problem(row) for _, row in named.iloc[1 : words.EXPLAINED].iterrows())]
+    return [largest, *([opened(blocks.finding(" ".join(order), people=people), *texts)] if order else [])]
 
 
 def name_problem(row: pd.Series) -> Block:
@@ -211,21 +212,9 @@ def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
     rows = table[table["value"].isna() & (table["counted"] > counted)]
     if rows.empty:
         return []
-    tagged = listed([f"{row['blamed']} ({row['counted']:.0%} by labels alone)" for _, row in rows.iterrows()])
-    line = blocks.unknown(f"How many name {tagged} is not known: labels alone may be far off.", settle=READ_150)
+    themes = [say("problems.found", theme=row["blamed"], counted=row["counted"]) for _, row in rows.iterrows()]
+    line = blocks.unknown(say("problems.perhaps", themes=themes), settle=READ_150)
     return [opened(line, *map(blaming, rows["theme"]))]
-
-
-def _name_leaders(leaders: pd.DataFrame, *, figures: bool = False) -> str:
-    """Which theme is named most, or between which that cannot be told."""
-    names = [
-        f"{row['blamed']}{f', {figure_of(estimate_of(row))}' if figures else ''}"
-        for _, row in leaders.head(2).iterrows()
-    ]
-    if len(leaders) == 1:
-        return f"Named most is {names[0]}"
-    more = [f"{len(leaders) - 2} more"] if len(leaders) > 2 else []
-    return f"We cannot order those named most: {listed([*names, *more])}"
 
 
 def _recorded(story: Story) -> list[Block]:

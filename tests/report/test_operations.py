@@ -67,8 +67,10 @@ def test_cases_are_beyond_patience_until_the_customer_says_that_they_are_solved(
     answer = show_beyond_patience(story(contacts)).answer.data
     share = answer["evidence"][0]
     assert (share["value"], share["n"]) == (30 / 50, 50)  # forty old cases less ten confirmed; the new wait four hours
-    assert answer["sentence"].startswith("30 of 50 recent cases, 60 % (46–72), are beyond the customer's patience")
-    assert "Our own records call 10 of them closed and 20 open." in answer["sentence"]
+    assert answer["sentence"].startswith(
+        "20 open cases have waited longer than customers do. 10 more are closed by our"
+    )
+    assert "together 60 % (46–72) of 50 recent cases." in answer["sentence"]
 
 
 def test_promises_count_open_cases_past_the_time_and_about_to_pass_it(contacts):
@@ -81,7 +83,7 @@ def test_promises_count_open_cases_past_the_time_and_about_to_pass_it(contacts):
     shown = show_promises_at_risk(story(contacts, promises))
     rows = {row[0]: row[-2:] for row in shown.blocks[1].data["rows"]}
     assert rows == {"Solved in a day.": [30, 10], "Solved in a year.": [0, 0], "Always kind.": [None, None]}
-    assert "for 1 of 3 promises: 30 have, 10 will" in shown.answer.data["sentence"]
+    assert "30 cases have passed the time of 1 of 3 promises, and 10 will within" in shown.answer.data["sentence"]
     assert show_promises_at_risk(story(contacts)).answer.data["level"] == "unknown"
 
 
@@ -89,12 +91,10 @@ def test_the_silent_list_gives_its_size_and_no_customer(monkeypatch, contacts):
     now = pd.DataFrame({"customer_id": [f"c{i}" for i in range(40)], "perception_answered": [0.0] * 10 + [1.0] * 30})
     monkeypatch.setattr(tested, "leaving_study", lambda story: SimpleNamespace(calls=now.head(20), now=now))
     shown = show_silent_risk(story(contacts))
-    assert shown.answer.data["sentence"].startswith("20 customers are on the list of whom to call; 10 of them, 50 %")
+    assert shown.answer.data["sentence"].startswith("20 customers are worth a call; 10 of them, 50 %")
     assert "c0" not in str([block.data for block in shown.blocks])
     monkeypatch.setattr(tested, "leaving_study", lambda story: SimpleNamespace(calls=now.head(3), now=now))
-    assert show_silent_risk(story(contacts)).answer.data["sentence"] == (
-        "Fewer than 10 customers are on the list of whom to call."
-    )
+    assert show_silent_risk(story(contacts)).answer.data["sentence"] == ("Fewer than 10 customers are worth a call.")
 
 
 def surveys(missing_now):

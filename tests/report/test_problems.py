@@ -28,22 +28,27 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
         problem_table=table, critical=critical, writers={"people", "surveys"}, k=10,
         period=SimpleNamespace(label="May 2026"), unread=Unread(0, 200), confidence=0.95, theme_model="fast",
         new_themes=pd.DataFrame({"p_value": [], "people": [], "praise": []}),
-        facts={("cut",): 0.001}, themes=SHIPPED, shares_of=lambda labels, texts: dict.fromkeys(labels, unread),
+        facts={("cut",): 0.001}, themes=SHIPPED, months=2,
+        shares_of=lambda labels, texts: dict.fromkeys(labels, unread),
     )  # fmt: skip
     wrote = pd.DataFrame({"customer_id": range(200), "praised": [[]] * 200, "text": "", "sentiment": "neutral"})
     story.facts[facts.voices.__name__,] = wrote
     section = report.show_problems(story)
     sentence = section.answer.data["sentence"]
-    assert sentence.startswith("Of no theme can we say that more than 2 % of the 200 customers who wrote name it")
+    assert sentence.startswith("Bills and prices is named as a problem by 7 % (1–18) of the 200 customers who wrote:")
+    assert "1 to 18 a month, checked on texts of other organisations" in sentence and not section.answer.data["key"]
+    assert [block.data["sentence"] for block in section.further] == ["None is sure to be named by more than 2 %."]
     table["leads"] = [True, True, True]
-    pair = report.show_problems(story).answer.data["sentence"]
-    assert "We cannot order those named most: bills and prices, 7 % (1–18) and waiting, 1 % (0–5);" in pair
-    assert "Named most is bills and prices, 7 % (1–18); the shares are checked on texts of other" in sentence
+    (order,) = report.show_problems(story).further
+    assert order.data["sentence"].startswith("We cannot tell which is named most: bills and prices or waiting. None is")
     (chart,) = (block.data for block in section.blocks if block.kind == "figure")
     assert chart["caption"] == "What they blame." and "thank" not in chart["note"], "nobody read what they thank for"
     assert "Not known: the share of a problem not solved." in chart["note"]
     (larger,) = section.unknowns
-    assert "14 % by labels" in larger.data["sentence"] and larger.data["settle"]
+    assert (
+        "More may name a problem not solved (software finds it in 14 % of these texts)" in larger.data["sentence"]
+        and larger.data["settle"]
+    )
 
 
 def test_one_sentence_and_the_same_mistyped_are_no_two_quotes():
