@@ -171,6 +171,7 @@ def _deliver_one(settings: Config, report: str, folder: Path, resend: bool, paus
             versions.write_deliveries(folder, records)
 
         due = [to for to in addresses if to not in record.sent and to not in record.unknown]
+        versions.write_deliveries(folder, records)  # a disk that is full is noticed before a letter leaves
         try:
             letters = {to: _letter(_sender(settings), to, report, folder, version) for to in due}
             misses = _post(settings, letters, pauses, note)

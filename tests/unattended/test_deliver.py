@@ -2,6 +2,7 @@ import asyncio
 import base64
 import email
 import email.policy
+import errno
 import json
 import os
 import re
@@ -22,6 +23,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
 from analytics.__main__ import main
+from analytics.publish import versions
 from analytics.publish.run import FILES, build_report
 from analytics.publish.versions import version_of
 from analytics.unattended import mail
@@ -422,6 +424,19 @@ def test_a_copy_to_what_is_no_folder_fails_at_once(built, monkeypatch, place):
     (sent,) = deliver("small", organisation(built, [], f'copy_to = "{place}"\n'), pauses=(0.0, 60.0))
     assert sent.word == "failed" and place.partition("/")[0] in sent.detail
     assert (built.parent / "letter.txt").read_text() == "ours"
+
+
+def test_no_letter_leaves_that_cannot_be_written_down(built, post, monkeypatch):
+    postman = post()
+
+    def full(path, value):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(versions, "write_json", full)
+    with pytest.raises(OSError, match="No space left"):
+        deliver("small", organisation(built), pauses=TWICE)
+    monkeypatch.undo()
+    assert postman.letters == []
 
 
 def test_operators_are_told_the_cause_without_personal_data_or_secrets(built, post):
