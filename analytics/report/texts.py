@@ -173,7 +173,9 @@ class Texts:
         ratings = scored["comment_id"].map(given).where(scored["source"].eq("surveys"))
         read = self.readings[list(CLASSES)].reindex(scored.index).dropna()
         try:
-            return try_scores(scored.assign(text=self._texts["text"]), ratings, column, read.idxmax(axis=1))
+            return try_scores(
+                scored.assign(text=self._texts["text"].loc[scored.index]), ratings, column, read.idxmax(axis=1)
+            )
         except AdaptationRefused:
             return None
 
