@@ -64,8 +64,10 @@ def compile_pdf(blocks: Sequence[Json], path: Path, cover: Cover, *, paper: str 
     fonts = typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=paths)
     for charts_move in (True, False):  # to the next page, unless their places and those of the text then never settle
         inputs = {"report": json.dumps(_clean(report | {"charts_move": charts_move}), allow_nan=False)}
-        options = {"font_paths": fonts, "ignore_system_fonts": True, "sys_inputs": inputs, "pdf_standards": ["ua-1"]}
-        pdf, unsettled = typst.compile_with_warnings(TEMPLATE.read_bytes(), **options)
+        pdf, unsettled = typst.compile_with_warnings(
+            TEMPLATE.read_bytes(),
+            font_paths=fonts, ignore_system_fonts=True, sys_inputs=inputs, pdf_standards=["ua-1"],
+        )  # fmt: skip
         if not unsettled:
             break
     path.write_bytes(pdf)

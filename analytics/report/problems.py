@@ -78,8 +78,8 @@ def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
     sentence = say("problems.largest", name=capital(top["blamed"]), checked=describe_check(top), **facts)
     largest, order = _judged(top, sentence, keyed=bool(top["open"])), []
     if len(leaders) > 1:
-        *first, last = [*leaders["blamed"].head(2), *[f"one of {len(leaders) - 2} more"] * (len(leaders) > 2)]
-        order.append(say("problems.order", names=f"{', '.join(first)} or {last}"))
+        names: list[str] = [*leaders["blamed"].head(2), *[f"one of {len(leaders) - 2} more"] * (len(leaders) > 2)]
+        order.append(say("problems.order", names=f"{', '.join(names[:-1])} or {names[-1]}"))
     if not table["open"].any():
         order.append(say("problems.none", open=OPEN_SHARE))
     texts = [blaming(theme) for theme in leaders.head(2)["theme"]]

@@ -114,8 +114,8 @@ def find_origins(files: Sequence[Path], folder: Path) -> tuple[list[Origin], lis
     origins = []
     for alike in (part for same in found.values() for part in _joinable(same)):
         path = _name_files(list(dict.fromkeys(file for file, _, _ in alike)), folder)
-        sheet = _name_sheets(alike)
-        source = {"path": path} | ({"sheet": sheet} if sheet else {})
+        sheets = _name_sheets(alike)
+        source: dict[str, Any] = {"path": path} | ({"sheet": sheets} if sheets else {})
         parts, name = [(file, sheet) for file, sheet, _ in alike], path if isinstance(path, str) else ", ".join(path)
         whole = {n: _join([_reread(file, sheet, n) for file, sheet in parts], parts, name) for n in HEADER_ROWS}
         first = _join([raw for *_, raw in alike], parts, name)
