@@ -254,8 +254,10 @@ def write_whole(path: Path, text: str, mode: int = 0o600) -> None:
             file.write(text)
         Path(name).chmod(mode)
         Path(name).replace(path)
-    except BaseException:
+    except BaseException as fault:
         Path(name).unlink(missing_ok=True)
+        if isinstance(fault, OSError):  # a full disk does not say which file it was
+            raise OSError(fault.errno, fault.strerror, str(path)) from fault
         raise
 
 

@@ -93,11 +93,11 @@ def _judge(score: Score, recent: pd.DataFrame, config: Config, last: str, days: 
 
 
 def keep_new(alarms: Iterable[Alarm], config: Config, now: datetime) -> list[Alarm]:
-    """The alarms that were not told within the last window, and a note that they are told now."""
+    """The alarms that were not told within the last window, or by a clock since set back, and a note that they are."""
     file = config.derived(STATE)
     told = read_json(file) or {}
     since = (now - pd.Timedelta(days=DAYS[config.report.frequency])).isoformat()
-    fresh = [a for a in alarms if str(told.get(f"{a.score}:{a.word}", "")) < since]
+    fresh = [a for a in alarms if not since <= str(told.get(f"{a.score}:{a.word}", "")) <= now.isoformat()]
     if fresh:
         told |= {f"{alarm.score}:{alarm.word}": now.isoformat() for alarm in fresh}
         write_whole(file, json.dumps(told, indent=1) + "\n")

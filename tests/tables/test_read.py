@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from analytics.config import Config, load_config
 from analytics.tables import demo
-from analytics.tables.read import defuse, read_tables, refuse_absent
+from analytics.tables.read import defuse, read_tables, refuse_absent, write_whole
 from analytics.tables.schema import DataContractError, contract
 from tests.fuzz import fuzzed
 
@@ -424,3 +424,15 @@ def test_what_a_report_writes_is_never_read_as_data(tmp_path, path, output):
     file.write_text(file.read_text().replace(f'path = "{path}"', 'path = "in/*.parquet"'))
     refuse_absent(load_config(file))
     assert len(read_tables(load_config(file)).surveys) == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_full_disk_is_told_with_the_file_and_leaves_nothing_beside_the_old_one(tmp_path, monkeypatch):
+    write_whole(tmp_path / "a.csv", "old")
+    full = os.open("/dev/full", os.O_WRONLY)
+    draft = tmp_path / ".a.csv.draft"
+    draft.touch()
+    monkeypatch.setattr("tempfile.mkstemp", lambda **_: (full, str(draft)))
+    with pytest.raises(OSError, match="No space left on device: .*/a.csv"):
+        write_whole(tmp_path / "a.csv", "new")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.csv", "old")]

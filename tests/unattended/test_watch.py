@@ -43,6 +43,7 @@ def test_a_fall_is_told_once_for_as_long_as_a_period_lasts(tmp_path, seed):
     assert keep_new(alarms, config, TODAY) == alarms
     assert keep_new(alarms, config, TODAY + pd.Timedelta("1D")) == []
     assert keep_new(alarms, config, TODAY + pd.Timedelta("31D")) == alarms
+    assert keep_new(alarms, config, TODAY) == alarms  # told by a clock that was set back since
 
 
 def test_quiet_scores_raise_no_alarm(tmp_path):
