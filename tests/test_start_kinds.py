@@ -517,3 +517,14 @@ def test_a_sheet_of_employees_beside_one_of_customers_is_asked_about_and_left_ou
     asked, tables = start(tmp_path, book, names=["export.xlsx"], ask=choose("all but those in"))
     assert asked == []
     assert tables.surveys["nps"].tolist() == NPS[:20]
+
+
+@pytest.mark.parametrize("header", ["date", "published", "Wann"])
+def test_stamps_that_count_back_ask_for_the_day_they_were_read(tmp_path, header):
+    ages = [f"{1 + i % 6} months ago" if i % 2 else "a week ago" for i in range(N)]
+    (asked,), _ = start(tmp_path, pd.DataFrame({"id": IDS, header: ages, "csat": CSAT}))
+    assert "Say read_on" in asked
+    (tmp_path / "my.toml").unlink()
+    asked, tables = start(tmp_path, pd.DataFrame({"id": IDS, header: ages, "csat": CSAT}), ask=choose("read today"))
+    assert asked == []
+    assert tables.surveys["responded_at"].notna().all()

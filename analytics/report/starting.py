@@ -11,11 +11,12 @@ from typing import Any
 import pandas as pd
 
 from analytics.publish.template import render
+from analytics.tables.parts import label_parts
 from analytics.tables.propose import Draft
 from analytics.tables.questions import Question
 from analytics.tables.schema import FIELDS, TABLE_NAMES
 from analytics.tables.score_columns import without_period
-from analytics.tables.sources import Raw, find_files, label_parts, read_query, read_raw
+from analytics.tables.sources import Raw, find_files, read_query, read_raw
 from analytics.tables.start import answer_question, draft_map, has_clock
 from analytics.tables.workbook import WORKBOOKS, find_sheets, sheet_names
 from analytics.text.mood import doubt_checked

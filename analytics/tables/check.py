@@ -310,6 +310,7 @@ def _how_to_read(rule: Rule, piece: Piece, every: _Sources) -> Reading:
         epoch=rule.epoch,
         excel_serial=rule.excel_serial,
         workbook=source.endswith(WORKBOOKS),
+        read_on=layout.read_on,
         periods=every.table != "contacts",  # whose stamps are a clock
     )
 

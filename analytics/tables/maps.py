@@ -7,6 +7,7 @@ then mean is for `convert`, and files are read by `sources`.
 import difflib
 import tomllib
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -17,8 +18,9 @@ from analytics.config import Patterns, Section, Zone, open_questions, suggest
 from analytics.files import read_text
 from analytics.tables.headers import find_column, find_described, nearest, say_absent
 from analytics.tables.layout import tidy
+from analytics.tables.parts import PARTS
 from analytics.tables.schema import FIELDS, RESULTS, Kind
-from analytics.tables.sources import PARTS, Raw
+from analytics.tables.sources import Raw
 from analytics.tables.spelling import NO_VALUE
 
 Scalar = str | int | float | bool
@@ -169,6 +171,7 @@ class ExportMap(Section):
     day_first: bool | None = None
     decimal: str | None = Field(default=None, pattern=r"^[.,]$")
     zone: Zone | None = None
+    read_on: date | None = None
 
 
 def load_map(path: Path, name: str) -> ExportMap:

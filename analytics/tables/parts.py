@@ -1,15 +1,19 @@
 """Parts of a file that are compared and never averaged in silence: columns that group its rows, companies, brands."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import pandas as pd
 
 from analytics.tables.schema import FIELDS, TEXT_SCORES, Tables
+from analytics.tables.sources import Raw
 
 BRANDS = {"company": "companies", "brand": "brands", "organisation": "organisations", "organization": "organizations"}
 PERSONS = {"agent", "agent_name", "customer_name", "name", "supervisor", "manager", "author"}  # no group names a person
 MOST = 30  # values of a column that still groups
 LINKS = (("contacts", "contact_id"), ("contacts", "case_id"), ("customers", "customer_id"))  # whose columns rows share
+PARTS = ("sheet", "file")  # columns that name the part of a source that a row stands in
 DATED = ("surveys", "complaints", "contacts")
 
 
@@ -102,3 +106,12 @@ def link_columns(frame: pd.DataFrame, tables: Tables, columns: Sequence[str], ta
             values = first[column].reindex(frame[key]).set_axis(frame.index)
             cells[column] = cells[column].fillna(values) if column in cells else values
     return pd.DataFrame(cells, index=frame.index)
+
+
+def label_parts(raws: Sequence[Raw], parts: Sequence[tuple[Path, str | None]]) -> list[Raw]:
+    """Several sources of one table, each with the name of its sheet, or else of its file, in a column of its own."""
+    header = PARTS[0] if any(sheet for _, sheet in parts) else PARTS[1]
+    if len(raws) < 2 or any(header in raw.frame for raw in raws):
+        return list(raws)
+    labels = [sheet or file.stem for file, sheet in parts]
+    return [replace(r, frame=r.frame.assign(**{header: n})) for r, n in zip(raws, labels, strict=True)]

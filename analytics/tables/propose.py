@@ -12,12 +12,13 @@ from analytics.tables.headers import question_of, spell_out
 from analytics.tables.labels import pole
 from analytics.tables.maps import SCALES
 from analytics.tables.meaning import LABELS, ColumnProfile, Doubt, profile_column
+from analytics.tables.parts import PARTS
 from analytics.tables.questions import Choice, Question
 from analytics.tables.schema import FIELDS, Field
 from analytics.tables.score_columns import PROPOSED, READABLE, find_scores, reads_as, says, scale_words
-from analytics.tables.sources import PARTS, Raw
+from analytics.tables.sources import Raw
 from analytics.tables.spelling import filled_cells
-from analytics.tables.times import SERIAL_RANGE, read_periods
+from analytics.tables.times import SERIAL_RANGE, counts_back, read_periods
 from analytics.tables.workbook import WORKBOOKS
 
 LOOKED_AT = 20_000  # rows that a column is profiled by; the checks then read all
@@ -128,6 +129,8 @@ def _look_again(profile: ColumnProfile, values: pd.Series, workbook: bool) -> Co
         return profile
     if period := read_periods(filled_cells(values))[0]:
         return replace(profile, role="time" if period in ("week", "month") else "period")
+    if counts_back(filled_cells(values)).mean() > READABLE:
+        return replace(profile, role="time")
     dated = says("dated", profile.header)
     if profile.role == "number":
         counted = SERIAL_RANGE[0] <= profile.low <= profile.high <= SERIAL_RANGE[1]

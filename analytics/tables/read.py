@@ -14,8 +14,9 @@ from analytics.tables.check import Checked, Piece, Stop, check_table, list_stops
 from analytics.tables.layout import Place
 from analytics.tables.maps import ExportMap, load_map
 from analytics.tables.meaning import plain_map
+from analytics.tables.parts import label_parts
 from analytics.tables.schema import TABLE_NAMES, DataContractError, ReadLog, Tables, find_rows
-from analytics.tables.sources import Raw, find_files, label_parts, read_query, read_raw
+from analytics.tables.sources import Raw, find_files, read_query, read_raw
 from analytics.tables.workbook import find_sheets, name_sheet
 
 QUARANTINE = "quarantine"  # in the derived data

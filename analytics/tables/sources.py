@@ -30,7 +30,6 @@ from analytics.tables.workbook import WORKBOOKS, read_sheet
 
 SEPARATORS = (",", ";", "\t", "|")
 RAGGED_SHARE = 0.2  # above this share of rows with a wrong number of fields the file is not what it seems
-PARTS = ("sheet", "file")  # columns that name the part of a source that a row stands in
 _TOP = 1 << 20  # bytes from the top that show how a text file is laid out; more where its first line is longer
 _LONGEST_HEADER = 1 << 25
 _ONE_CELL = re.compile(rb'"(?:[^"]|"")*"\s*')
@@ -59,15 +58,6 @@ class Raw:
     repaired: tuple[tuple[int, str, str], ...] = ()
     zone: str | None = None
     remarks: tuple[str, ...] = ()
-
-
-def label_parts(raws: Sequence[Raw], parts: Sequence[tuple[Path, str | None]]) -> list[Raw]:
-    """Several sources of one table, each with the name of its sheet, or else of its file, in a column of its own."""
-    header = PARTS[0] if any(sheet for _, sheet in parts) else PARTS[1]
-    if len(raws) < 2 or any(header in raw.frame for raw in raws):
-        return list(raws)
-    labels = [sheet or file.stem for file, sheet in parts]
-    return [replace(r, frame=r.frame.assign(**{header: n})) for r, n in zip(raws, labels, strict=True)]
 
 
 def read_file(path: str | Path) -> pd.DataFrame:

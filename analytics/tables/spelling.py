@@ -4,6 +4,7 @@ import tomllib
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,7 +24,8 @@ class Reading:
     """How the cells of a column are to be read; see the keys of a column map.
 
     `decimal` and `day_first` are None where no map states them. `workbook` says that a spreadsheet wrote the cells,
-    `periods` that the first day may stand for a week, month, quarter or half a year.
+    `periods` that the first day may stand for a week, month, quarter or half a year. A cell such
+    as "2 days ago" counts back from `read_on`.
     """
 
     zone_in: str
@@ -36,6 +38,7 @@ class Reading:
     excel_serial: bool = False
     workbook: bool = False
     periods: bool = False
+    read_on: date | None = None
 
 
 def invert(names: Mapping[str, str]) -> dict[str, str]:

@@ -92,7 +92,9 @@ def find_questions(draft: Draft) -> list[Question]:
         except DataContractError as error:
             for row in error.failures.itertuples(index=False):
                 column = str(row.column)
-                asked.append(Question(f"{table}.{column}", str(row.reason), _choices(draft, table, column)))
+                asked.append(
+                    Question(f"{table}.{column}", str(row.reason), _choices(draft, table, column, str(row.reason)))
+                )
     return asked
 
 
@@ -116,7 +118,7 @@ def _check(draft: Draft) -> Draft:
     return replace(draft, questions=(*draft.questions, *wrong))
 
 
-def _choices(draft: Draft, table: str, column: str) -> tuple[Choice, ...]:
+def _choices(draft: Draft, table: str, column: str, reason: str = "") -> tuple[Choice, ...]:
     """What a map can say of a column that is in doubt."""
     content = draft.content
     rule = content.get(table, {}).get(column)
@@ -127,6 +129,9 @@ def _choices(draft: Draft, table: str, column: str) -> tuple[Choice, ...]:
     leave_out = Choice("leave this column out", (((table, column), None),))
     if column in SCALES:
         return (*_as_scores(draft, column, full), leave_out)
+    if spec.kind == "time" and "read_on" in reason:
+        today = f"{pd.Timestamp.now():%Y-%m-%d}"
+        return (Choice(f"they were read today, {today}", ((("read_on",), today),)), leave_out)
     if spec.kind == "time":
         day = Choice("the day comes first, 31/12", ((("day_first",), True),))
         month = Choice("the month comes first, 12/31", ((("day_first",), False),))

@@ -20,6 +20,7 @@ SERIAL_RANGE = (36_526, 73_051)  # days of 2000 to 2100 as a spreadsheet counts 
 RUN = 6  # dates of which the order is certain and that run in time: by chance once in 720
 MONTHS = {name: int(number) for name, number in invert(WORDS["months"]).items()}
 
+_SECONDS = invert(WORDS["seconds"])
 _HALVES = {half: "|".join(map(re.escape, words)) for half, words in WORDS["halves"].items()}
 _DATES, _CLOCK = WORDS["stamps"]["dates"], WORDS["stamps"]["clock"]
 _OFFSET = re.compile(r"(?:gmt|utc|z)? ?([+-]\d{1,2})(?::?(\d\d))?(?: ?\(.*)?")
@@ -63,7 +64,9 @@ def read_times(cells: pd.Series, codes: np.ndarray, written: Reading) -> Times:
         period, starts = read_periods(rest) if written.periods and not written.formats else ("", rest)
         notes += [f"each {period} was read as its first day"] if period else []
         present = text.notna()
-        parts = [counted, *([starts] if period else _parse(rest, codes, written, notes))]
+        back = _count_back(rest[:0] if period else rest, written, notes)
+        rest = rest.drop(back.index)
+        parts = [counted, back, *([starts] if period else _parse(rest, codes, written, notes))]
     read = pd.Series(pd.NaT, index=cells.index, dtype="datetime64[us, UTC]")
     shifted = np.zeros(len(cells), dtype=bool)
     for part in parts:
@@ -97,6 +100,54 @@ def read_periods(cells: pd.Series) -> tuple[str, pd.Series]:
         if not days.hasnans:
             return kind, pd.Series(days, cells.index)
     return "", cells[:0]
+
+
+def counts_back(cells: pd.Series) -> pd.Series:
+    """Whether each cell is a stamp such as "2 days ago" or "vor einem Monat", which counts back from a day.
+
+    Examples
+    --------
+    >>> counts_back(pd.Series(["2 days ago", "vor einem Monat", "2 days late"])).tolist()
+    [True, True, False]
+    """
+    folded = unify(cells).dropna().map(fold).astype("str")
+    fits = pd.Series(False, cells.index)
+    for pattern in WORDS["back"]["patterns"]:
+        parts = folded.str.extract(f"^{pattern}$").reindex(columns=["n", "unit", "word"])
+        units = parts["unit"].isin([*WORDS["back"]["months"], *_SECONDS])
+        fits[folded.index[parts["word"].notna() | units]] = True
+    return fits
+
+
+def _count_back(text: pd.Series, written: Reading, notes: list[str]) -> pd.Series:
+    """The day of each stamp that counts back from the day on which the source was read."""
+    relative = text[counts_back(text)]
+    if relative.empty:
+        return pd.Series(dtype="datetime64[us]")
+    if written.read_on is None:
+        raise ValueError(
+            f"stamps such as {relative.iloc[0]!r} count back from the day they were read. Say read_on = that day, such "
+            "as read_on = 2026-12-31, in the map."
+        )
+    notes.append(
+        f"{len(relative):,} stamps such as {relative.iloc[0]!r} were counted back from {written.read_on}, those in "
+        "months or years roughly"
+    )
+    day = pd.Timestamp(written.read_on)
+    return unify(relative).map(lambda cell: _day_before(fold(cell), day)).astype("datetime64[us]")
+
+
+def _day_before(cell: str, day: pd.Timestamp) -> pd.Timestamp:
+    """The day that a stamp such as "2 months ago" names, counted back from another."""
+    words = WORDS["back"]
+    match = next(filter(None, (re.fullmatch(pattern, cell) for pattern in words["patterns"])))
+    named = match.groupdict()
+    if named.get("word"):
+        return day - pd.Timedelta(days=int(named["word"] in words["yesterday"]))
+    n = 1 if named["n"] in words["one"] else int(named["n"])
+    if named["unit"] in words["months"]:
+        return day - pd.DateOffset(months=n * words["months"][named["unit"]])
+    return day - pd.Timedelta(days=n * int(_SECONDS[named["unit"]]) // 86_400)
 
 
 @cache

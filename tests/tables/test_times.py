@@ -1,5 +1,7 @@
 """Stamps: many spellings of one moment, orders of day and month, zones, counted stamps."""
 
+from datetime import date
+
 import pandas as pd
 import pytest
 from hypothesis import given
@@ -315,3 +317,29 @@ def test_a_period_is_read_as_its_first_day_and_it_is_said(cells, first):
 @pytest.mark.parametrize("cells", [["2026 Q1", "next spring"], ["2026 Q5"], ["2026-W54"], ["Foo 2026"], []])
 def test_what_names_no_period_in_every_cell_is_not_read_as_one(cells):
     assert read_periods(pd.Series(cells, dtype="str"))[0] == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "day"),
+    [
+        ("today", "2026-05-31"),
+        ("yesterday", "2026-05-30"),
+        ("5 hours ago", "2026-05-31"),
+        ("a day ago", "2026-05-30"),
+        ("2 weeks ago", "2026-05-17"),
+        ("3 months ago", "2026-02-28"),
+        ("a year ago", "2025-05-31"),
+        ("vor 3 Tagen", "2026-05-28"),
+        ("vor einem Monat", "2026-04-30"),
+        ("il y a 2 semaines", "2026-05-17"),
+        ("hace un año", "2025-05-31"),
+        ("2 settimane fa", "2026-05-17"),
+        ("3 dagen geleden", "2026-05-28"),
+        ("há 4 dias", "2026-05-27"),
+    ],
+)
+def test_a_stamp_that_counts_back_is_read_from_the_day_that_the_map_states(written, day):
+    stated = Reading("UTC", "UTC", read_on=date(2026, 5, 31))
+    assert times([written], stated) == [f"{day} 00:00:00+00:00"]
+    with pytest.raises(ValueError, match="Say read_on"):
+        times([written], UTC)
