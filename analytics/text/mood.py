@@ -14,9 +14,9 @@ from analytics.text.scored import clean_own
 from analytics.text.sentiment import load_sentiment_model
 from analytics.text.thread import read_own_words
 
-FEWEST = 16  # people with texts beside a score from which the two are compared
+FEWEST, FEW = 10, 50  # people with texts beside a score from which the two are compared, and whose words say much
 MOST = 400  # texts that are read, evenly over the file
-CHANCE = 0.005  # chance of so clear a contradiction were words and score unrelated
+CHANCE, CHANCE_OF_FEW = 0.005, 0.05  # chance of so clear a contradiction were words and score unrelated
 
 
 def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] | None = None) -> list[Doubt]:
@@ -32,7 +32,7 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
     Returns
     -------
     list of Doubt
-        At most one per score, from the mean of each person's answers; none where texts of fewer than 16 can be read.
+        At most one per score, from the mean of each person's answers; none where texts of fewer than 10 can be read.
 
     References
     ----------
@@ -62,7 +62,8 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
         both = both.groupby(people.reindex(both.index), sort=False).mean()
         if len(both) < FEWEST or (both.nunique() < 2).any():
             continue
-        if spearmanr(both.iloc[:, 0], both.iloc[:, 1], alternative="less").pvalue < CHANCE:
+        chance = CHANCE if len(both) >= FEW else CHANCE_OF_FEW
+        if spearmanr(both.iloc[:, 0], both.iloc[:, 1], alternative="less").pvalue < chance:
             low, high = (scales or {}).get(name, SCALES[name][0])
             doubts.append(Doubt(name, "direction", (
                 f"the lower the score, the better customers write of you ({len(both):,} who wrote, {low:g} to "

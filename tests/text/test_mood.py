@@ -40,6 +40,14 @@ def test_praise_beside_the_worst_mark_is_a_doubt_and_praise_beside_the_best_is_n
     assert doubt_mood(_surveys(seed, flip=False)) == []
 
 
+@pytest.mark.parametrize("n", [12, 16, 25])
+def test_a_few_people_whose_words_contradict_their_scores_are_noticed(n):
+    turned = sum(bool(doubt_mood(_surveys(seed, flip=True, n=n))) for seed in range(10))
+    right = sum(bool(doubt_mood(_surveys(seed, flip=False, n=n))) for seed in range(10))
+    assert turned >= 8
+    assert right == 0
+
+
 def test_words_that_have_nothing_to_do_with_the_score_raise_no_doubt():
     for seed in range(10):
         surveys = _surveys(seed, flip=False)
@@ -52,7 +60,7 @@ def test_many_equal_answers_of_one_person_count_once(each):
     """Unrelated words and scores, each given several times: as many doubts as chance allows, not one in ten."""
     doubts = 0
     for seed in range(60):
-        people = _surveys(seed, flip=False, n=30)
+        people = _surveys(seed, flip=False, n=60)
         mixed = people.assign(csat=people["csat"].sample(frac=1, random_state=seed).to_numpy())
         answers = mixed.assign(customer_id=people["response_id"]).loc[mixed.index.repeat(each)]
         doubts += len(doubt_mood(answers.reset_index(drop=True)))
