@@ -21,7 +21,7 @@ from analytics.tables.spelling import filled_cells
 from analytics.tables.times import SERIAL_RANGE, counts_back, read_periods
 from analytics.tables.workbook import WORKBOOKS
 
-LOOKED_AT = 20_000  # rows that a column is profiled by; the checks then read all
+LOOKED_AT, BEGINNING = 20_000, 1_000  # rows and characters that a column is profiled by; the checks then read all
 FEW_GROUPS = 15  # a column of at most so many words may serve as a group
 MOST_GROUPS = 8  # groups that a first map proposes
 SHORT_COMMENT = 1.5  # spaces in a comment on average, where its header calls it one
@@ -72,7 +72,8 @@ def propose(raw: Raw) -> Draft:
     looked = raw.frame.iloc[:LOOKED_AT]
     again = looked.astype("str").duplicated()
     looked = looked[~again]
-    columns = {str(c): looked[c] for c in looked.columns}
+    texts = looked.select_dtypes("str").apply(lambda cells: cells.str.slice(0, BEGINNING))
+    columns = {str(c): texts[c] if c in texts else looked[c] for c in looked.columns}
     workbook = raw.name.lower().endswith(WORKBOOKS)
     profiles = [profile_column(values, c, question_of(raw, c), columns) for c, values in columns.items()]
     profiles = [_look_again(profile, columns[profile.header], workbook) for profile in profiles]
@@ -127,9 +128,10 @@ def _look_again(profile: ColumnProfile, values: pd.Series, workbook: bool) -> Co
     """A column that is more than its values show: stamps in another spelling, and few or short comments."""
     if profile.role not in ("id", "category", "comment", "constant", "number"):
         return profile
-    if period := read_periods(filled_cells(values))[0]:
+    different = pd.Series(filled_cells(values).unique(), dtype="str")  # of a period few: the checks read them all
+    if period := read_periods(different)[0]:
         return replace(profile, role="time" if period in ("week", "month") else "period")
-    if counts_back(filled_cells(values)).mean() > READABLE:
+    if counts_back(different).mean() > READABLE:
         return replace(profile, role="time")
     dated = says("dated", profile.header)
     if profile.role == "number":
@@ -224,7 +226,7 @@ def _ask_rows(profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series
         if p.role != "comment" and not (p.role == "category" and says("status", p.header)):
             continue
         kind = "tried" if p.role == "comment" else "test"
-        tests = sorted({v for v in columns[p.header].astype("str").dropna() if says(kind, v)})
+        tests = sorted({v for v in filled_cells(columns[p.header]).unique() if len(v) < BEGINNING and says(kind, v)})
         if tests:
             asks = f"{p.header!r} holds {', '.join(map(repr, tests[:4]))}. Are these answers of customers?"
             out = Choice("no: leave them out", ((("surveys", "where_not", p.header), tests),))

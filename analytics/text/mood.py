@@ -15,7 +15,7 @@ from analytics.text.sentiment import load_sentiment_model
 from analytics.text.thread import read_own_words
 
 FEWEST, FEW = 10, 50  # people with texts beside a score from which the two are compared, and whose words say much
-MOST = 400  # texts that are read, evenly over the file
+MOST, BEGINNING = 400, 1_000  # texts that are read, evenly over the file, and characters of each
 CHANCE, CHANCE_OF_FEW = 0.005, 0.05  # chance of so clear a contradiction were words and score unrelated
 
 
@@ -51,9 +51,8 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
     beside = beside.iloc[:: max(1, len(beside) // MOST)]
     if len(beside) < FEWEST:
         return []
-    texts = pd.unique(beside["comment"])  # each is read once
-    valence = _valence(pd.Series(texts, dtype=object))
-    mood = beside["comment"].map(valence)
+    words = beside["comment"].astype("str").str.slice(0, BEGINNING)
+    mood = words.map(_valence(pd.Series(words.unique(), dtype=object)))  # each is read once
     rows = "row " + beside.index.to_series().astype("str")
     people = beside["customer_id"].fillna(rows) if "customer_id" in beside else rows
     doubts = []
