@@ -65,7 +65,7 @@ def convert(values: pd.Series, spec: Field, reading: Reading) -> Converted:
     elif spec.kind == "flag":
         read, reasons = _flags(uniques)
     elif spec.kind == "time":
-        times, reasons, shifted, notes = read_times(uniques, codes, reading)
+        times, reasons, shifted, notes = read_times(uniques, reading)
         read, moved = times.dt.tz_convert(reading.zone_out), int(shifted[codes[codes >= 0]].sum())
     elif spec.kind == "id":
         read, reasons = _ids(uniques, codes, reading.workbook)

@@ -72,7 +72,7 @@ def propose(raw: Raw) -> Draft:
     looked = raw.frame.iloc[:LOOKED_AT]
     again = looked.astype("str").duplicated()
     looked = looked[~again]
-    texts = looked.select_dtypes("str").apply(lambda cells: cells.str.slice(0, BEGINNING))
+    texts: pd.DataFrame = looked.select_dtypes("str").apply(lambda cells: cells.str.slice(0, BEGINNING))
     columns = {str(c): texts[c] if c in texts else looked[c] for c in looked.columns}
     workbook = raw.name.lower().endswith(WORKBOOKS)
     profiles = [profile_column(values, c, question_of(raw, c), columns) for c, values in columns.items()]

@@ -1,7 +1,6 @@
 """Stamps as programs and people write them: which moment a cell names, and in which order day and month stand.
 
-One column is read one way. Where its cells show two orders of day and month, the rows tell them apart if they run in
-time; otherwise nothing is read.
+One column is read one way. Where its cells show two orders of day and month, nothing is read.
 """
 
 import re
@@ -17,7 +16,7 @@ from analytics.tables.spelling import NO_VALUE, WORDS, Reading, as_text, fold, i
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 EPOCH_RANGE = (946_684_800, 4_102_444_800)  # seconds of 2000 to 2100
 SERIAL_RANGE = (36_526, 73_051)  # days of 2000 to 2100 as a spreadsheet counts them, from 30 December 1899
-RUN = 6  # dates of which the order is certain and that run in time: by chance once in 720
+YEARS = 6  # different two-digit numbers in the place of a year that may as well be days
 MONTHS = {name: int(number) for name, number in invert(WORDS["months"]).items()}
 
 _SECONDS = invert(WORDS["seconds"])
@@ -33,15 +32,13 @@ _AWARE = r":\d\d.*(?:Z|[+-]\d\d(?::?\d\d)?)$"
 Times = tuple[pd.Series, pd.Series, np.ndarray, tuple[str, ...]]
 
 
-def read_times(cells: pd.Series, codes: np.ndarray, written: Reading) -> Times:
+def read_times(cells: pd.Series, written: Reading) -> Times:
     """Read the stamps of a column.
 
     Parameters
     ----------
     cells
         Its values, text or stamps or numbers.
-    codes
-        Position in `cells` of each row of the column, in order; -1 where it is blank.
     written
         How they are written.
 
@@ -66,7 +63,7 @@ def read_times(cells: pd.Series, codes: np.ndarray, written: Reading) -> Times:
         present = text.notna()
         back = _count_back(rest[:0] if period else rest, written, notes)
         rest = rest.drop(back.index)
-        parts = [counted, back, *([starts] if period else _parse(rest, codes, written, notes))]
+        parts = [counted, back, *([starts] if period else _parse(rest, written))]
     read = pd.Series(pd.NaT, index=cells.index, dtype="datetime64[us, UTC]")
     shifted = np.zeros(len(cells), dtype=bool)
     for part in parts:
@@ -212,7 +209,7 @@ def _since_1899(days: pd.Series) -> pd.Series:
     return pd.Timestamp("1899-12-30") + pd.to_timedelta(milliseconds, unit="ms")
 
 
-def _parse(rest: pd.Series, codes: np.ndarray, written: Reading, notes: list[str]) -> list[pd.Series]:
+def _parse(rest: pd.Series, written: Reading) -> list[pd.Series]:
     """Parsed stamps, part by part: stated formats, ISO 8601, dates of numbers, dates with a month's name."""
     parts: list[pd.Series] = []
     for stated in written.formats:
@@ -239,7 +236,7 @@ def _parse(rest: pd.Series, codes: np.ndarray, written: Reading, notes: list[str
         parts.append(quick)
     elif shape:
         slow = _split(rest)
-    return parts + _assemble(_choose_order(slow, codes, written.day_first, notes), written.zone_in)
+    return parts + _assemble(_choose_order(slow, written.day_first), written.zone_in)
 
 
 def _shape(sample: str, day_first: bool) -> str | None:
@@ -296,15 +293,13 @@ def _dates(split: pd.DataFrame, day_first: bool) -> pd.Series:
     return pd.to_datetime(pd.DataFrame(parts), errors="coerce")
 
 
-def _choose_order(
-    split: pd.DataFrame, codes: np.ndarray, stated: bool | None, notes: list[str]
-) -> tuple[pd.DataFrame, pd.Series]:
+def _choose_order(split: pd.DataFrame, stated: bool | None) -> tuple[pd.DataFrame, pd.Series]:
     """The parts with the date of each: day first or month first as stated, else as the column proves.
 
     Raises
     ------
     ValueError
-        If nothing decides, or cells prove both orders and the rows do not run in time.
+        If nothing decides, or cells prove both orders.
     """
     by_day, by_month = _dates(split, True), _dates(split, False)
     open_ = split["first"].notna()
@@ -320,9 +315,12 @@ def _choose_order(
             f"dates such as {_sample(split[contrary])} can only begin with the {lead}, against {against}. Correct "
             "day_first in the map, or these dates."
         )
-    mixed = contrary.any() and agreeing.any() and (both_ways.any() or stated is None)
-    if mixed:
-        return split, _tell_apart(by_day, by_month, codes, split, notes)
+    if contrary.any() and agreeing.any() and (both_ways.any() or stated is None):
+        raise ValueError(
+            f"dates stand in two orders: {_sample(split[only_day])} can only begin with the day, "
+            f"{_sample(split[only_month])} only with the month, so the others can be read two ways. Export them in one "
+            "order, best as 2026-12-31."
+        )
     if stated is None and not (pointed or agreeing.any()) and both_ways.any():
         raise ValueError(
             f"dates such as {_sample(split[both_ways])} can be read two ways; the column does not tell. Say "
@@ -340,53 +338,9 @@ def _sample(split: pd.DataFrame) -> str:
 def _refuse_year_first(split: pd.DataFrame) -> None:
     """Raise if two-digit years may as well stand first: 26-05-02 to 26-05-31."""
     years, firsts = split["year"], split["first"]
-    if (years < 32).all() and years.max() >= 28 and years.nunique() >= RUN and firsts.nunique() <= 2:
+    if (years < 32).all() and years.max() >= 28 and years.nunique() >= YEARS and firsts.nunique() <= 2:
         shape = split["mark"].iloc[0].join(("%y", "%m", "%d"))
         raise ValueError(f"dates such as {_sample(split)} may begin with the year. Say formats = ['{shape}'] in a map.")
-
-
-def _tell_apart(
-    by_day: pd.Series, by_month: pd.Series, codes: np.ndarray, split: pd.DataFrame, notes: list[str]
-) -> pd.Series:
-    """Dates of a column that holds both orders, if only one choice per row makes its rows run in time."""
-    rows = codes[np.isin(codes, split.index)]
-    low, high = (pd.concat([by_day, by_month], axis=1).agg(end, axis=1) for end in ("min", "max"))
-    known = low.notna()
-    rows = rows[known.reindex(rows).to_numpy()]
-    lows, highs = (side.reindex(rows).to_numpy().astype("datetime64[D]").astype("int64") for side in (low, high))
-    certain = lows == highs
-    for step in (1, -1):
-        chosen = _run(lows[::step], highs[::step])
-        if chosen is not None and len(np.unique(lows[certain])) >= RUN:
-            days = pd.Series(chosen[::step], index=rows)
-            once = days.groupby(level=0).nunique()
-            if (once == 1).all():
-                dates = pd.to_datetime(days.groupby(level=0).first(), unit="D").reindex(split.index)
-                other = int((dates.reindex(rows) != by_day.reindex(rows)).sum())
-                share = f"{other:,} of {len(rows):,} dates"
-                notes.append(f"{share} were read month first and the others day first, as the rows run in time")
-                return dates.astype(by_day.dtype)
-    first, second = (split[a.notna() & b.isna()] for a, b in ((by_day, by_month), (by_month, by_day)))
-    raise ValueError(
-        f"dates stand in two orders: {_sample(first)} can only begin with the day, {_sample(second)} only with the "
-        "month, and the rows do not run in time, so the others can be read two ways. Export them in one order, "
-        "best as 2026-12-31."
-    )
-
-
-def _run(lows: np.ndarray, highs: np.ndarray) -> np.ndarray | None:
-    """The one choice of low or high per row that never falls; None if there is none or more than one."""
-    earliest, floor = lows.copy(), np.iinfo("int64").min
-    for i in range(len(lows)):
-        floor = int(lows[i]) if lows[i] >= floor else int(highs[i])
-        if i and floor < earliest[i - 1]:
-            return None
-        earliest[i] = floor
-    latest, ceiling = highs.copy(), np.iinfo("int64").max
-    for i in range(len(highs) - 1, -1, -1):
-        ceiling = int(highs[i]) if highs[i] <= ceiling else int(lows[i])
-        latest[i] = ceiling
-    return earliest if (earliest == latest).all() else None
 
 
 def _assemble(dated: tuple[pd.DataFrame, pd.Series], zone: str) -> list[pd.Series]:

@@ -208,18 +208,10 @@ def test_dates_with_points_are_day_first():
     assert times(["02.05.26", "3.5.2026"], UTC) == ["2026-05-02 00:00:00+00:00", "2026-05-03 00:00:00+00:00"]
 
 
-def test_two_orders_in_one_column_are_told_apart_where_the_rows_run_in_time():
-    days = pd.date_range("2026-04-20", periods=60)
-    written = [day.strftime("%m/%d/%Y" if i % 6 == 5 else "%d/%m/%Y") for i, day in enumerate(days)]
-    for order in (1, -1):
-        read = convert(pd.Series(written[::order]), TIME, DAY_FIRST)
-        assert read.values.dt.tz_localize(None).tolist() == days[::order].tolist()
-        assert "month first" in read.notes[0]
-
-
 @pytest.mark.parametrize("day_first", [True, False, None])
-def test_two_orders_in_one_column_are_refused_where_the_rows_do_not_run_in_time(day_first):
-    written = ["13/05/2026", "05/18/2026", "02/05/2026", "20/05/2026", "05/06/2026"] * 20
+@pytest.mark.parametrize("rows", [5, 100])
+def test_two_orders_in_one_column_are_refused(day_first, rows):
+    written = (["13/05/2026", "05/18/2026", "02/05/2026", "20/05/2026", "05/06/2026"] * 20)[:rows]
     with pytest.raises(
         ValueError, match="stand in two orders: 13/05/2026 can only begin with the day, 05/18/2026 only"
     ):
