@@ -14,10 +14,10 @@ from analytics.publish.template import render
 from analytics.tables.parts import label_parts
 from analytics.tables.propose import Draft
 from analytics.tables.questions import Question
-from analytics.tables.schema import FIELDS, TABLE_NAMES
+from analytics.tables.schema import FIELDS
 from analytics.tables.score_columns import without_period
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
-from analytics.tables.start import answer_question, draft_map, has_clock
+from analytics.tables.start import answer_question, draft_map, has_clock, leave_table, tables_of
 from analytics.tables.workbook import WORKBOOKS, find_sheets, sheet_names
 from analytics.text.mood import doubt_checked
 
@@ -70,14 +70,12 @@ def start_report(
         If two exports fill the same table, or one fills none.
     """
     drafts, skipped = _draft_all(origins)
+    drafts, left_out = _share_tables(drafts)
     sources: list[tuple[str, list[tuple[str, str | list[str]]]]] = []
     files, open_questions = [], []
     for number, (origin, proposed) in enumerate(drafts, 1):
         draft = proposed if ask is None else _answer(proposed, ask)
-        fills = [table for table in TABLE_NAMES if table in draft.content and table not in dict(sources)]
-        if not fills:
-            both = ", ".join(table for table in TABLE_NAMES if table in draft.content)
-            raise ValueError(f"{_called(origin)}: fills {both} as another export does. Start with one of the two.")
+        fills = [table for table in tables_of(draft) if table not in dict(sources)]
         file = folder / f"my_map{f'_{number}' if number > 1 else ''}.toml"
         sources.append((fills[0], [*origin.source.items(), ("map", file.name)]))
         file.write_text(write_map(draft), encoding="utf-8")
@@ -88,7 +86,7 @@ def start_report(
     values = {"organisation": name, "timezone": timezone or "UTC", "sources": sources, "questions": asked}
     settings.write_text(render(TEMPLATES / "settings.toml.j2", **values), encoding="utf-8")
     open_questions += [(settings.name, question) for question in asked]
-    return Started((settings, *files), tuple(open_questions), tuple(skipped))
+    return Started((settings, *files), tuple(open_questions), (*skipped, *left_out))
 
 
 def refuse_existing(folder: Path, force: bool) -> None:
@@ -211,6 +209,29 @@ def _draft_all(origins: Sequence[Origin]) -> tuple[list[tuple[Origin, Draft]], l
     if not drafts:
         raise ValueError("\n".join(faults))
     return drafts, faults
+
+
+def _share_tables(drafts: list[tuple[Origin, Draft]]) -> tuple[list[tuple[Origin, Draft]], list[str]]:
+    """Each draft without the tables that another export is there for, and what is not read so.
+
+    An export that fills one table, or asks less, goes first; one that fills several is the source of the first that
+    is left. A sheet about which questions are open gives way.
+    """
+    owners: dict[str, Origin] = {}
+    for origin, draft in sorted(drafts, key=lambda each: (len(tables_of(each[1])), len(each[1].questions))):
+        free = [table for table in tables_of(draft) if table not in owners]
+        if free:
+            owners[free[0]] = origin
+        elif "sheet" not in origin.source or not draft.questions:
+            both = ", ".join(tables_of(draft))
+            raise ValueError(f"{_called(origin)}: fills {both} as another export does. Start with one of the two.")
+    shared, left_out = [], []
+    for origin, draft in drafts:
+        for table in [t for t in tables_of(draft) if owners.get(t, origin) is not origin]:
+            left_out.append(f"{_called(origin)}: {table} are read from {_called(owners[table])} alone.")
+            draft = leave_table(draft, table)
+        shared += [(origin, draft)] if tables_of(draft) else []
+    return shared, left_out
 
 
 def _answer(draft: Draft, ask: Ask) -> Draft:

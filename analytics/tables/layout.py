@@ -18,6 +18,7 @@ Rows = Sequence[Sequence[str]]
 
 MAX_COLUMNS = 20_000  # a worksheet ends at 16,384; more is a table on its side or a wrong separator
 LOOKED_AT = 200  # rows from the top that show how a file is laid out
+FEW = 6  # filled rows below which nothing tells a second header from a first answer
 _ABOVE = 50  # rows from the top among which a header is looked for
 _ZONE = re.compile(r"""["']timeZone["']\s*:\s*["']([^"']+)["']""")
 _INVISIBLE = re.compile("[\ufeff\u200b-\u200f\u2060\u00ad]")
@@ -236,11 +237,24 @@ def _count_header_rows(rows: Rows, filled: Sequence[int], announced: int) -> int
         below = rows[filled[1]] if len(filled) > 2 else ()
         grouped = 2 * len(holes) >= len(top) > 2 and sum(bool(c.strip()) for c in top) > 1
         whole = len(below) >= len(top) and all(below[c].strip() for c in holes) and not any(map(is_value, below))
-        return 2 if grouped and whole and not _reads_as_answers(rows, filled, 1) else 1
+        grouped = grouped and whole and not _reads_as_answers(rows, filled, 1)
+        return 2 if grouped or _names_again(rows, filled) else 1
     for position in range(1, announced):
         if _reads_as_answers(rows, filled, position):
             return position
     return announced
+
+
+def _names_again(rows: Rows, filled: Sequence[int]) -> bool:
+    """Whether the row under a header names the columns once more: words in every cell, and above values."""
+    if len(filled) < FEW:
+        return False
+    top, second, later = rows[filled[0]], rows[filled[1]], [rows[i] for i in filled[2:]]
+    cells = [cell.strip() for cell in second]
+    below = [[r[c] for r in later if len(r) > c and r[c].strip()] for c in range(len(cells))]
+    valued = sum(sum(map(is_value, column)) >= 0.8 * len(column) > 0 for column in below)
+    whole = all(cells[c] for c, cell in enumerate(top[: len(cells)]) if cell.strip()) and len(cells) >= len(top)
+    return valued > 1 and whole and len({*cells}) == len(cells) and not any(map(is_value, cells))
 
 
 def _reads_as_answers(rows: Rows, filled: Sequence[int], position: int) -> bool:

@@ -28,7 +28,7 @@ FEW = 5  # texts from which a column of numbers is told from comments
 LONGEST_PART = 60  # characters of what a question asks about
 LABELS = 40  # a column with more distinct values than this has no labels
 
-_ASKED, _EFFORT, _TYPE_HEADER = (WORDS["questions"][part] for part in ("scores", "effort", "type"))
+_ASKED, _EFFORT, TYPE_HEADER = (WORDS["questions"][part] for part in ("scores", "effort", "type"))
 _PART, _RATED = WORDS["questions"]["parts"], r"(?:satisfaction|csat|ratings?|scores?|stars)"
 _NAMED = (
     rf"^({_PART}(?: {_PART})*)[ _:-]+{_RATED}\b",
@@ -286,7 +286,7 @@ def _doubt_type(name: str, values: pd.Series, source: Mapped) -> list[Doubt]:
     """Doubts from a column that says of each row what kind of survey it answers."""
     doubts = []
     for header in source.raw.frame.columns:
-        if not re.match(_TYPE_HEADER, str(header), re.IGNORECASE):
+        if not re.match(TYPE_HEADER, str(header), re.IGNORECASE):
             continue
         answered = values.astype("str").str.strip().fillna("").ne("")
         kinds = source.values(header)[answered].astype("str").str.strip().str.casefold().value_counts()
@@ -347,6 +347,8 @@ def _doubt_scale(name: str, rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
     if doubt := doubt_outside(name, values, inside, scale):
         return [doubt]
     doubts = _doubt_zero(rule, frame) if name == "nps" else []
+    if (rule.scale is None or rule.reverse is None) and (changed := _doubt_change(name, frame, inside)):
+        doubts.append(changed)
     if rule.scale or rule.values or inside.empty:
         return doubts
     if are_means(inside):
@@ -368,6 +370,24 @@ def _doubt_scale(name: str, rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
         reason = f"no answer below {inside.min():g} among {n:,}: are these all answers, or the best alone? {settle}"
         doubts.append(Doubt(name, "scale", reason))
     return doubts
+
+
+def _doubt_change(name: str, frame: pd.DataFrame, inside: pd.Series) -> Doubt | None:
+    """The upper end of a scale unused up to some day or from it on: two scales in one column."""
+    stamp = next((column for column in ("responded_at", "invited_at") if column in frame), None)
+    if stamp is None:
+        return None
+    above, least = _LEAST[name][0]
+    dated = frame.loc[inside.index].dropna(subset=[stamp]).sort_values(stamp, kind="stable")
+    high = dated[name].gt(above).to_numpy().nonzero()[0]
+    parts = ((dated[: high[0]], "until"), (dated[high[-1] + 1 :], "from")) if len(high) else ()
+    for part, side in parts:
+        if (1 - least) ** len(part) < CERTAIN:
+            day = part[stamp].iloc[-1 if side == "until" else 0]
+            found = f"no answer above {part[name].max():g} among {len(part):,} {side} {day:%-d %B %Y}, others up to "
+            asks = f"{dated[name].max():g}: has the scale changed? Export each as a column of its own, or say both "
+            return Doubt(name, "scale", f"{found}{asks}scale and reverse = false if it has not.")
+    return None
 
 
 def are_means(numbers: pd.Series) -> bool:

@@ -16,7 +16,7 @@ from analytics.tables.spelling import NO_VALUE, WORDS, Reading, as_text, fold, i
 UNITS = {name: float(seconds) for name, seconds in invert(WORDS["seconds"]).items()}
 DURATIONS = {"seconds": 1.0, "minutes": 60.0, "hours": 3600.0, "days": 86400.0}
 _EDGES = "()[]. "  # around a word
-_NO_ANSWER = frozenset(fold(words).strip(_EDGES) for words in WORDS["no_answer"])
+SILENT = frozenset(fold(words).strip(_EDGES) for words in WORDS["no_answer"])
 _STARS = frozenset(WORDS["stars"])
 _NOUNS = _STARS | {"points", "point", "pts", "pt", "punkte", "punkten", "puntos", "punti", "punten"}
 _OF = "|".join(map(re.escape, WORDS["of"]))
@@ -173,9 +173,9 @@ def _split_scores(
             labels.setdefault(part.label, set()).add(part.figure)
     if len(tops) > 1:
         raise ValueError(f"mixes scales: {', '.join(map(repr, tops.values()))}. Map one scale, or translate by values.")
-    shared = {label for label, numbers in labels.items() if len(numbers) > 1 and label not in _NO_ANSWER}
+    shared = {label for label, numbers in labels.items() if len(numbers) > 1 and label not in SILENT}
     why = [_SHARED if part.label in shared else part.reason for part in parts]
-    silent = pd.Series([part.label in _NO_ANSWER for part in parts], filled.index, dtype=bool)
+    silent = pd.Series([part.label in SILENT for part in parts], filled.index, dtype=bool)
     figures, causes = (
         pd.Series(values, filled.index, dtype="str").reindex(cells.index)
         for values in ([part.figure for part in parts], why)
@@ -199,7 +199,7 @@ def _split_score(cell: str, spec: Field) -> _Score:
     """One score cut into its parts."""
     high = spec.high or 0
     word = fold(cell).strip(_EDGES)
-    if word in _NO_ANSWER:
+    if word in SILENT:
         return _Score(None, word)
     if re.fullmatch(r"[+-]?\d+(?:[.,]\d+)? ?%", cell):
         return _Score(None, reason=f"is a percentage, not {spec.unit}")
@@ -218,7 +218,7 @@ def _split_score(cell: str, spec: Field) -> _Score:
             return _count_stars(match[1], 5, spec)
         if match[3]:
             return _Score(None) if label in UNITS else _Score(match[1], label)
-        return _Score(match[1], label if label in _NO_ANSWER else "")  # '9 - Great service': words of any kind
+        return _Score(match[1], label if label in SILENT else "")  # '9 - Great service': words of any kind
     if match := _LABEL_FIRST.fullmatch(cell):
         return _Score(match[2], fold(match[1]))
     return _Score(cell)

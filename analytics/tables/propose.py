@@ -13,9 +13,9 @@ from analytics.tables.labels import pole
 from analytics.tables.maps import SCALES
 from analytics.tables.meaning import LABELS, ColumnProfile, Doubt, profile_column
 from analytics.tables.parts import PARTS
-from analytics.tables.questions import Choice, Question
+from analytics.tables.questions import Choice, Question, ask, name_all
 from analytics.tables.schema import FIELDS, Field
-from analytics.tables.score_columns import PROPOSED, READABLE, find_scores, reads_as, says, scale_words
+from analytics.tables.score_columns import NPS_GROUPS, PROPOSED, READABLE, find_scores, reads_as, says, scale_words
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import filled_cells
 from analytics.tables.times import SERIAL_RANGE, counts_back, read_periods
@@ -29,7 +29,7 @@ REPEATS = 5  # answers for each different text, from which on few texts may be a
 FEW_REPEATS = 0.05  # share of rows that repeat another one with its words, which chance does not explain
 RIVAL = 0.2  # of the answers in the fullest column of comments, from which another one counts as much
 REPEATED = 0.5  # share of different ids from which an id that repeats may still be a row's own: versions, or halves
-COMMENT, ROWS, DATE, WEIGHT = (f"surveys, {what}" for what in ("comment", "rows", "date", "weight"))
+LONG = 7  # spaces in a text that hardly two customers write alike
 _STAMP = Field("stamp", "time", "")
 
 
@@ -81,17 +81,29 @@ def propose(raw: Raw) -> Draft:
     evidence: dict[tuple[str, str], str] = {}
     questions: list[Question] = []
     scores, asked = find_scores(profiles, columns)
-    for table in _choose_tables(profiles, bool(scores or asked or any(map(_tells_questions, profiles)))):
-        lines = _fill(table, profiles, {p.header for p in scores.values()} | {*asked})
+    tables = _choose_tables(profiles, bool(scores), bool(asked) or any(map(_tells_questions, profiles)))
+    taken = {p.header for p in scores.values()} | {*asked}
+    for table in tables:
+        lines = _fill(table, profiles, taken)
         if table == "surveys":
             lines |= scores
-            questions += [*asked.values(), *_ask_whose(raw, profiles, columns), *_ask_rows(profiles, columns)]
+            questions += [*asked.values(), *_ask_whose(raw, profiles, columns)]
+            questions += [*_ask_rows(profiles, columns), *_ask_who(profiles)]
+            told = [p for p in profiles if "contacts" in tables and _tells_contact(p)]
+            rated = lines.get("response_id")
+            if rated and re.search(PROPOSED["contact"], rated.question, re.IGNORECASE):
+                lines.setdefault("contact_id", rated)  # an answer for each contact
             for find in (_find_words, _find_date):
-                line, question = find(profiles, lines)
+                line, question = find([p for p in profiles if p not in told], lines)
                 lines |= line
                 questions += question
-            if "comment" in lines and "response_id" not in lines and again.mean() > FEW_REPEATS:
-                questions.append(_ask_once(int(again.sum()), len(again), [*columns]))
+            taken |= {lines["comment"].header} if "comment" in lines else set()
+            if "comment" in lines and "response_id" not in lines:
+                headers, texts = [p.header for p in lines.values()], lines["comment"].header
+                questions += _ask_once(raw.frame.iloc[:LOOKED_AT], again, headers, texts)
+        if table == "customers" and "left_at" not in lines:
+            ends = [p.header for p in profiles if p.role == "time" and says("ended", p.header)][:1]
+            questions += [ask("left", [((("customers", "left_at"), end),)], header=end) for end in ends]
         if "responded_at" in lines and lines["responded_at"].filled == 1:
             lines.pop("invited_at", None)  # an export of answers alone does not say who was asked
         section = {s.name: _rule_of(lines[s.name], columns, workbook) for s in FIELDS[table] if s.name in lines}
@@ -105,7 +117,7 @@ def propose(raw: Raw) -> Draft:
     first = next(iter(content))
     spare = [p for p in profiles if p.header not in used | {*asked}]
     ours = {spec.name for spec in FIELDS[first]}
-    groups = {_key(p.header): p for p in [p for p in spare if _is_group(p)][:MOST_GROUPS]}
+    groups = {_key(p.header): p for p in [p for p in spare if _is_group(p, columns[p.header])][:MOST_GROUPS]}
     groups = {f"{key}_group" if key in ours else key: p for key, p in groups.items()}
     if groups:
         content[first]["extra"] = {key: p.header for key, p in groups.items()}
@@ -153,7 +165,7 @@ def _find_words(
     """The column of customers' own words; a question where several are, or none is called so."""
     taken = {p.header for name, p in lines.items() if name not in SCALES}
     texts = [p for p in profiles if p.role == "comment" and p.header not in taken]
-    texts = [p for p in texts if not any(says(what, p.question) for what in ("other", "company", "thing"))]
+    texts = [p for p in texts if not _is_wordless(p)]
     most = max((p.n for p in texts), default=0)
     texts = sorted((p for p in texts if p.n >= RIVAL * most), key=lambda p: -p.n)
     named = [p for p in texts if says("words", p.question)]
@@ -166,10 +178,9 @@ def _find_words(
     if len(headers) > 1:
         choices.append(Choice("those in all of them, one after the other", ((place, {"columns": headers}),)))
     hold = "may hold" if not named else "hold" if len(headers) > 1 else "holds"
-    asks = f"which words are the customer's own? {', '.join(map(repr, headers))} {hold} them."
-    if chosen := [p for p in texts[:4] if _is_list(p)]:
-        asks += f" Only {chosen[0].distinct} different ones are among {chosen[0].n:,} in {chosen[0].header!r}."
-    return {}, [Question(COMMENT, asks, (*choices, Choice("none of them", ())), proposed=True)]
+    lists = [p for p in texts[:4] if _is_list(p)][:1]
+    told = "".join(f" Only {p.distinct} different ones are among {p.n:,} in {p.header!r}." for p in lists)
+    return {}, [ask("comment", choices=choices, headers=name_all(headers), hold=hold, lists=told)]
 
 
 def _find_date(
@@ -183,13 +194,15 @@ def _find_date(
         return {"responded_at": stamps[0]}, []
     vague = [p for p in profiles if says("period", p.header) and p.role in ("category", "number", "constant")]
     stamps += [p for p in profiles if p.role == "period"]
-    named = ", ".join(repr(p.header) for p in [*stamps, *vague][:4])
-    asks = f"which column dates the answers? There is {named}{'.' if stamps else ', which no day can be read from.'}"
+    if not stamps and not vague:
+        return {}, []
     first = ", by the first day of each quarter or half a year, for reports of quarters"
     means = {p.header: f"{p.header!r}{first if p.role == 'period' else ''}" for p in stamps[:4]}
     choices = [Choice(text, ((("surveys", "responded_at"), header),)) for header, text in means.items()]
-    none = Choice("none of them: report the whole file", ())
-    return {}, [Question(DATE, asks, (*choices, none), proposed=True)] if stamps or vague else []
+    headers = name_all([p.header for p in [*stamps, *vague][:4]])
+    return {}, [
+        ask("date", choices=choices, headers=headers, none="." if stamps else ", which no day can be read from.")
+    ]
 
 
 def _ask_whose(raw: Raw, profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series]) -> list[Question]:
@@ -200,11 +213,9 @@ def _ask_whose(raw: Raw, profiles: Iterable[ColumnProfile], columns: Mapping[str
     others = next((name for name in names if says("others", name)), "")
     if not others or (others not in parts and any(says("customers", name) for name in names)):
         return []
-    asks = f"{others!r} speaks of {says('others', others)!r} and not of customers. Are these answers of your customers?"
-    choices = [Choice("yes: each row is a customer of ours", ())]
-    if others in parts:
-        choices.append(Choice(f"all but those in {others!r}", ((("surveys", "where_not", header), [others]),)))
-    return [Question(ROWS, asks, tuple(choices), proposed=True)]
+    out = ((("surveys", "where_not", header), [others]),)
+    choices = [Choice(f"all but those in {others!r}", out)] if others in parts else []
+    return [ask("whose", choices=choices, others=others, of=says("others", others))]
 
 
 def _ask_rows(profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series]) -> list[Question]:
@@ -212,54 +223,62 @@ def _ask_rows(profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series
     asked = []
     for p in profiles:
         if p.role == "number" and p.whole and p.high > 1 and says("counted", p.header):
-            asks = f"{p.header!r} ({p.low:g} to {p.high:g}) may count answers. A report takes each row for one answer."
-            asked.append(Question(ROWS, asks, (Choice("each row is one answer", ()),), proposed=True))
+            asked.append(ask("counted", **vars(p)))
         if p.role in ("number", "id") and says("weighted", p.header):
-            asks = f"{p.header!r} ({p.low:g} to {p.high:g}) may be the survey's own weights, which scores then use."
-            weigh = Choice("they are", ((("surveys", "weight"), p.header),))
-            asked.append(Question(WEIGHT, asks, (weigh, Choice("something else: leave it out", ())), proposed=True))
+            asked.append(ask("weighted", [((("surveys", "weight"), p.header),)], **vars(p)))
         if _tells_questions(p):
-            asks = f"{p.header!r} tells {p.distinct} questions apart, so each row may answer one of them. Export a row "
-            asks += f"for each respondent, or say where = {{ {p.header!r} = [one of them] }} and what answers it."
-            whole = Choice("no: each row is a whole answer", ())
-            asked.append(Question(ROWS, asks, (whole,), proposed=True))
+            asked.append(ask("asked", **vars(p)))
         if p.role != "comment" and not (p.role == "category" and says("status", p.header)):
             continue
         kind = "tried" if p.role == "comment" else "test"
         tests = sorted({v for v in filled_cells(columns[p.header]).unique() if len(v) < BEGINNING and says(kind, v)})
         if tests:
-            asks = f"{p.header!r} holds {', '.join(map(repr, tests[:4]))}. Are these answers of customers?"
-            out = Choice("no: leave them out", ((("surveys", "where_not", p.header), tests),))
-            asked.append(Question(ROWS, asks, (out, Choice("yes: they count", ())), proposed=True))
+            out = ((("surveys", "where_not", p.header), tests),)
+            asked.append(ask("tests", [out], header=p.header, tests=name_all(tests[:4])))
     return asked
 
 
-def _ask_once(repeated: int, rows: int, headers: list[str]) -> Question:
+def _ask_once(rows: pd.DataFrame, again: pd.Series, headers: list[str], texts: str) -> list[Question]:
     """The question whether rows that repeat another one, with all its words, count."""
-    asks = (
-        f"{repeated:,} of {rows:,} rows repeat another one cell for cell, its words too. Is each an answer of its own?"
-    )
-    once = Choice("no: each counts once", ((("surveys", "response_id"), {"columns": headers}),))
-    return Question(ROWS, asks, (once, Choice("yes: each counts", ())), proposed=True)
+    if again.mean() > FEW_REPEATS:
+        once = ((("surveys", "response_id"), {"columns": [*rows.columns]}),)
+        return [ask("repeated", [once], count=int(again.sum()), n=len(again))]
+    long = rows.loc[rows[texts].astype("str").str.count(" ").ge(LONG), headers]
+    count = int(long.astype("str").duplicated().sum())
+    return [ask("joined", count=count, n=len(long))] if count > FEW_REPEATS * len(long) else []
 
 
-def _choose_tables(profiles: Iterable[ColumnProfile], scored: bool) -> list[str]:
+def _ask_who(profiles: Iterable[ColumnProfile]) -> list[Question]:
+    """The question who is a customer, where an export names companies and their people."""
+    ids = [p for p in profiles if p.role in ("id", "number", "category") and p.distinct > 1]
+    who = [p for what in ("account", "member") for p in [p for p in ids if says(what, p.header)][:1]]
+    if len(who) < 2 or who[0].distinct >= who[1].distinct:
+        return []
+    named = " and ".join(f"{p.header!r} ({p.distinct:,} different)" for p in who)
+    choices = [Choice(f"each {p.header!r}", ((("surveys", "customer_id"), p.header),)) for p in who]
+    return [ask("who", choices=choices, ids=named)]
+
+
+def _choose_tables(profiles: Iterable[ColumnProfile], scored: bool, asked: bool) -> list[str]:
     """The tables that an export can fill, the one that it is about first."""
     profiles = list(profiles)
     fills = {table: _fill(table, profiles, set()) for table in FIELDS}
     complete = {table for table, needs in PROPOSED["needs"].items() if {*needs} <= {*fills[table]}}
     company = {"channel", "team", "agent_id", "resolved_at", "first_response_at"} & {*fills["contacts"]}
-    tables = ["surveys"] if scored else []
-    if not scored and "complaints" in complete and any("complain" in p.header.casefold() for p in profiles):
+    tables = ["surveys"] if scored or asked else []
+    if not tables and "complaints" in complete and any("complain" in p.header.casefold() for p in profiles):
         return ["complaints"]
     about = fills["contacts"].get("contact_id")
-    helped = not scored and about is not None and re.search(PROPOSED["contact"], about.question, re.IGNORECASE)
-    if "contacts" in complete and (len(company) >= 2 or (helped and "text" in fills["contacts"])):
-        tables.append("contacts")
-    if not tables and any(p.role == "comment" and says("words", p.question) for p in profiles):
+    helped = not tables and about is not None and re.search(PROPOSED["contact"], about.question, re.IGNORECASE)
+    if "contacts" in complete and (len(company) >= 2 or helped):
+        return [*tables, "contacts"]
+    words = [p for p in profiles if p.role == "comment" and not _is_wordless(p)]
+    named = any(says("words", p.question) for p in words)
+    people = fills["customers"] if "customers" in complete and not scored and not named else {}
+    if people and (not asked or (_is_key(people["customer_id"]) and says("joined", people["joined_at"].header))):
+        return ["customers", *tables]
+    if not tables and words:
         return ["surveys"]
-    if not tables and "customers" in complete:
-        return ["customers"]
     if not tables:
         names = ", ".join(repr(p.header) for p in profiles[:20])
         raise ValueError(
@@ -292,11 +311,29 @@ def _fill(table: str, profiles: Iterable[ColumnProfile], taken: set[str]) -> dic
 def _fits(profile: ColumnProfile, spec: Field, primary: bool) -> bool:
     """Whether a column holds what a field asks for; a primary id tells every row from the others."""
     if spec.kind == "time":
-        return profile.role == "time" and not (spec.name == "responded_at" and says("undated", profile.header))
+        unlike = {"responded_at": "undated", "left_at": "another"}.get(spec.name, "")
+        return profile.role == "time" and not (unlike and says(unlike, profile.header))
     if primary:
-        return profile.role in ("id", "number") and profile.distinct == profile.n and profile.filled == 1
-    wordless = _is_list(profile) or any(says(what, profile.question) for what in ("company", "other", "thing"))
+        return profile.role in ("id", "number") and _is_key(profile)
+    wordless = _is_list(profile) or _is_wordless(profile)
     return profile.role in PROPOSED["roles"].get(spec.kind, []) and not (spec.kind == "text" and wordless)
+
+
+def _is_key(profile: ColumnProfile) -> bool:
+    """Whether a column tells every row from the others."""
+    return profile.distinct == profile.n and profile.filled == 1
+
+
+def _is_wordless(profile: ColumnProfile) -> bool:
+    """Whether the header of texts says that customers did not write them to the organisation."""
+    return any(says(what, profile.question) for what in ("company", "other", "thing"))
+
+
+def _tells_contact(profile: ColumnProfile) -> bool:
+    """Whether a column holds what was said in a contact, rather than of it."""
+    return profile.role == "comment" and bool(
+        re.search(PROPOSED["contacts"]["text"][0], profile.question, re.IGNORECASE)
+    )
 
 
 def _tells_questions(profile: ColumnProfile) -> bool:
@@ -310,17 +347,19 @@ def _is_list(profile: ColumnProfile) -> bool:
     return profile.distinct <= LABELS and profile.n >= REPEATS * profile.distinct
 
 
-def _is_group(profile: ColumnProfile) -> bool:
-    return (
-        profile.role == "category"
-        and 1 < profile.distinct <= FEW_GROUPS
-        and not says("personal", profile.question)
-        and not says("period", profile.header)
-    )
+def _is_group(profile: ColumnProfile, values: pd.Series) -> bool:
+    """Whether a column groups rows by something else than a person, a time or the score again."""
+    groups = profile.role == "category" and 1 < profile.distinct <= FEW_GROUPS and profile.filled >= FEW_REPEATS
+    no_group = ("personal", "restated")
+    if not groups or says("period", profile.header) or any(says(what, profile.question) for what in no_group):
+        return False
+    return not {str(v).casefold().removesuffix("s") for v in filled_cells(values).unique()} <= {*NPS_GROUPS}
 
 
 def _key(header: str) -> str:
-    """A header as a bare key of a map."""
+    """A header as a bare key of a map; of a brand or company, the name under which a report compares them."""
+    if says("brand", header) or says("company_name", header):
+        return "brand" if says("brand", header) else "company"
     return re.sub(r"\W+", "_", header.casefold(), flags=re.ASCII).strip("_")[:40] or "column"
 
 

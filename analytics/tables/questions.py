@@ -1,7 +1,13 @@
 """What the data of an export do not show: questions, and the keys of a map that each answer sets."""
 
+import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
 from typing import Any
+
+_TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
 Edits = tuple[tuple[tuple[str, ...], object], ...]
 
@@ -37,3 +43,25 @@ class Question:
     asks: str
     choices: tuple[Choice, ...] = ()
     proposed: bool = False
+
+
+def ask(name: str, edits: Sequence[Edits] = (), choices: Sequence[Choice] = (), **facts: object) -> Question:
+    """A question that no check would raise again, in the words of ``questions.toml``.
+
+    `choices` come before its own answers, of which the first ones make `edits` and the others none; `facts` fill its
+    words.
+    """
+    text = _TEXTS[name]
+    answers = [Choice(means, edit or ()) for means, edit in zip_longest(text["answers"], edits)]
+    return Question(text["place"], text["asks"].format(**facts), (*choices, *answers), proposed=True)
+
+
+def name_all(headers: Sequence[str]) -> str:
+    """Headers as a question names them.
+
+    Examples
+    --------
+    >>> name_all(["Q1", "Q2"])
+    "'Q1', 'Q2'"
+    """
+    return ", ".join(map(repr, headers))

@@ -15,12 +15,12 @@ from analytics.tables.labels import FACES, is_strong, parse_label, pole
 from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES
 from analytics.tables.meaning import ColumnProfile, are_means, asked_for
-from analytics.tables.questions import Choice, Question
+from analytics.tables.numbers import SILENT
+from analytics.tables.questions import Choice, Question, ask, name_all
 from analytics.tables.schema import FIELDS, Field
-from analytics.tables.spelling import WORDS, Reading, filled_cells
+from analytics.tables.spelling import WORDS, Reading, filled_cells, fold
 
 MAPS = Path(__file__).parents[1] / "maps"  # a link to data/maps in a checkout, a folder of its own once installed
-SCORE = "surveys, score"  # the place of a question which column is the score
 READABLE = 0.9  # share of a column's values that must read as what a header promises
 MOST_ASKED = 8  # columns of one export that are asked about
 SOME = 0.2  # share of texts that begin with a number, from which these may be scores
@@ -54,7 +54,7 @@ def find_scores(
     profiles = list(profiles)
     scores: dict[str, ColumnProfile] = {}
     asked: dict[str, tuple[str, Question]] = {}
-    second: dict[str, Question] = {}
+    rivals: dict[str, dict[str, object]] = {}
     typed = _stated_types(profiles, columns)
     for profile in profiles:
         values = columns[profile.header]
@@ -73,14 +73,16 @@ def find_scores(
             and not _runs_over(values, kind)
             and (profile.role == kind or words or reads_as(values, _SPECS[kind]))
         ):
-            if kind in scores:
-                second[profile.header] = _second(profile, kind, scores[kind], words)
+            rivals.setdefault(kind, {})[profile.header] = (
+                {"column": profile.header, "values": words} if words else profile.header
+            )
             scores.setdefault(kind, profile)
         elif _may_be_score(profile, values, kind):
             asks_for = kind or says("overall", profile.question) or _spanned(profile)
             asked[profile.header] = (asks_for, _which(profile, values, kind, means))
-    if question := _in_columns([*second, *(profile.header for profile in scores.values())]):
+    if question := _in_columns([header for rules in rivals.values() for header in rules]):
         return scores, {question.place: question}
+    second = {list(rules)[1]: _which_of(kind, rules) for kind, rules in rivals.items() if len(rules) > 1}
     if scores:
         return scores, second | {h: q for h, (kind, q) in asked.items() if kind and kind not in scores}
     return scores, {header: question for header, (_, question) in [*asked.items()][:MOST_ASKED]}
@@ -94,9 +96,7 @@ def _begin_with_numbers(profile: ColumnProfile, values: pd.Series) -> tuple[Colu
         return replace(profile, role="number", numbers=share, low=codes.min(), high=codes.max(), whole=True), None
     if share < SOME:
         return profile, None
-    asks = f"{codes.count():,} of {len(codes):,} texts of {profile.header!r} begin with a number. Are these scores?"
-    words = Choice("no: they belong to the words (if yes, export them as a column of their own)", ())
-    return profile, Question(SCORE, asks, (words,), proposed=True)
+    return profile, ask("begin", count=codes.count(), n=len(codes), header=profile.header)
 
 
 def _in_columns(headers: Iterable[str]) -> Question | None:
@@ -106,10 +106,7 @@ def _in_columns(headers: Iterable[str]) -> Question | None:
         if (rest := without_period(header)) != header.casefold():
             series.setdefault(rest, []).append(header)
     longest = max(series.values(), key=len, default=[])
-    if len(longest) < 3:
-        return None
-    asks = f"{', '.join(map(repr, longest[:3]))} hold one score of {len(longest)} periods. Make a row of each answer, "
-    return Question(SCORE, asks + "with its date and its score in one column, and start again.", proposed=True)
+    return ask("periods", headers=name_all(longest[:3]), count=len(longest)) if len(longest) > 2 else None
 
 
 def without_period(name: str) -> str:
@@ -192,24 +189,15 @@ def _is_worded(values: pd.Series, named: bool) -> bool:
 
 def _which(profile: ColumnProfile, values: pd.Series, kind: str, means: bool) -> Question:
     """The question whether a column is a score, and which, with what its numbers may be."""
-    name, low, high = repr(profile.header), profile.low, profile.high
-    out = Choice("no score: leave it out", ())
     other = says("another", profile.question)
     doubt = f" The header says {other!r}: is it what customers themselves answered, about your service?" * bool(other)
+    facts = vars(profile) | {"doubt": doubt}
     if profile.numbers <= READABLE:
-        common = filled_cells(values).value_counts().index
-        asks = (
-            f"{name} holds {profile.distinct} answers in words, such as {', '.join(map(repr, common[:5]))}. Is it a "
-            'score, scale and direction? Say csat = { column = …, values = { "its words" = 1 to 5 } }, or leave it out.'
-        )
-        return Question(SCORE, asks + doubt, (*_by_pole(profile.header, values, kind), out), proposed=True)
-    numbers = f"{'whole ' * profile.whole}numbers {low:g} to {high:g}"
-    if means:
-        asks = f"{name} holds {numbers}, which look like means or shares of several answers. Is each one answer?"
-    else:
-        asks = f"{name} holds {numbers} ({profile.n:,} answers). Which score is it, on which scale, in which direction?"
+        common = name_all(filled_cells(values).value_counts().index[:5].tolist())
+        return ask("words", choices=_by_pole(profile.header, values, kind), common=common, **facts)
+    numbers = f"{'whole ' * profile.whole}numbers {profile.low:g} to {profile.high:g}"
     choices = as_scores({"column": profile.header}, values, kind)
-    return Question(SCORE, asks + doubt, (*choices, out), proposed=True)
+    return ask("means" if means else "scale", choices=choices, **facts | {"numbers": numbers})
 
 
 def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -> list[Choice]:
@@ -249,7 +237,7 @@ def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -
 
 def _by_pole(header: str, values: pd.Series, kind: str) -> list[Choice]:
     """What a few words or faces are as a score, where each is good, bad or neither, and no two are so alike."""
-    words = filled_cells(values).unique()
+    words = [word for word in filled_cells(values).unique() if fold(word) not in SILENT]
     groups = {word: NPS_GROUPS.get(word.casefold().removesuffix("s"), -1) for word in words}
     strength = {word: 1 if len(words) > 3 and not is_strong(word) else 2 for word in words}
     name, numbers = "csat", {word: 3 + pole(word) * strength[word] for word in words}
@@ -263,9 +251,7 @@ def _by_pole(header: str, values: pd.Series, kind: str) -> list[Choice]:
     return [Choice(f"{name} ({_SPECS[name].meaning}): {text}", edits)]
 
 
-def _second(profile: ColumnProfile, kind: str, first: ColumnProfile, words: dict[str, float]) -> Question:
-    """The question which of two columns is a score."""
-    rule = {"column": profile.header, "values": words} if words else profile.header
-    asks = f"{profile.header!r} may be {kind} as well as {first.header!r}. Which of the two is the score?"
-    choices = (Choice("the first of them", ()), Choice("this one", ((("surveys", kind), rule),)))
-    return Question(SCORE, asks, choices, proposed=True)
+def _which_of(kind: str, rules: Mapping[str, object]) -> Question:
+    """The question which of several columns is a score."""
+    choices = [Choice(repr(header), ((("surveys", kind), rule),)) for header, rule in rules.items()]
+    return ask("rivals", choices=choices[:MOST_ASKED], headers=name_all([*rules]), kind=kind)

@@ -1,5 +1,6 @@
 """The first draft of a map: a shipped one where the headers are its tool's, else a proposal; what is open is asked."""
 
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -12,12 +13,13 @@ from analytics.tables.check import Checked, Piece, check_table
 from analytics.tables.doubles import version_header
 from analytics.tables.headers import find_column, find_described
 from analytics.tables.maps import SCALES, ExportMap, parse_map, translate
-from analytics.tables.meaning import Doubt
+from analytics.tables.meaning import TYPE_HEADER, Doubt
 from analytics.tables.propose import LOOKED_AT, Draft, header_of, propose
-from analytics.tables.questions import Choice, Question
+from analytics.tables.questions import Choice, Edits, Question
 from analytics.tables.schema import FIELDS, DataContractError
 from analytics.tables.score_columns import MAPS, READABLE, as_scores
 from analytics.tables.sources import Raw
+from analytics.tables.spelling import filled_cells
 
 RECOGNISED = 3  # headers of a shipped map that must be there before an export counts as its tool's
 
@@ -112,8 +114,24 @@ def has_clock(draft: Draft) -> dict[str, bool]:
     return {c: bool(t.str.contains(zoned, na=False).mean() > READABLE) for c, t in clocks.items() if len(t)}
 
 
+def leave_table(draft: Draft, table: str) -> Draft:
+    """The draft without one of its tables and what is asked of it, checked anew."""
+    content = {key: value for key, value in draft.content.items() if key != table}
+    rest = (q for q in draft.questions if q.proposed and not q.place.startswith(table))
+    return _check(replace(draft, content=content, questions=tuple(rest)))
+
+
+def tables_of(draft: Draft) -> list[str]:
+    """The tables that a draft fills, in the order in which tables are read."""
+    return [table for table in FIELDS if table in draft.content]
+
+
 def _check(draft: Draft) -> Draft:
     """The draft with what a read would refuse; while a score is open a check says little of a whole table."""
+    surveys, told = draft.content.get("surveys", {}), {"surveys, score", "surveys, comment"}
+    silent = surveys and not {*SCALES, "comment"} & {*surveys} and not told & {q.place for q in draft.questions}
+    if silent and len(tables_of(draft)) > 1:
+        return leave_table(draft, "surveys")  # what may have been a score is none
     wrong = [q for q in find_questions(draft) if q.choices or not draft.questions]
     return replace(draft, questions=(*draft.questions, *wrong))
 
@@ -137,7 +155,9 @@ def _choices(draft: Draft, table: str, column: str, reason: str = "") -> tuple[C
         month = Choice("the month comes first, 12/31", ((("day_first",), False),))
         return (day, month) if spec.required else (day, month, leave_out)
     if column == FIELDS[table][0].name:
-        own = Choice("each row stands for itself", (((table, column), {"row_number": "row-"}),))
+        own = Choice(
+            "each row stands for itself", (((table, column), {"row_number": "row-"}), *_keep_person(draft, rule))
+        )
         stamp = version_header(map(str, draft.raw.frame.columns))
         by = (((table, "updated_at"), stamp),) if stamp else ()
         latest = Choice("of several rows the last counts", (((table, "keep"), "latest"), *by))
@@ -146,6 +166,12 @@ def _choices(draft: Draft, table: str, column: str, reason: str = "") -> tuple[C
         alone = content[table][FIELDS[table][0].name]
         return (Choice("take each row for one customer of its own", (((table, column), alone),)),)
     return () if spec.required else (leave_out,)
+
+
+def _keep_person(draft: Draft, rule: object) -> Edits:
+    """Whose the rows are where an id that repeats was a respondent's, so that people are counted and not answers."""
+    named = isinstance(rule, str) and re.search("respond|person|participant", rule, re.IGNORECASE)
+    return ((("surveys", "customer_id"), rule),) if named and "customer_id" not in draft.content["surveys"] else ()
 
 
 def _as_scores(draft: Draft, column: str, full: dict[str, Any]) -> list[Choice]:
@@ -159,6 +185,10 @@ def _as_scores(draft: Draft, column: str, full: dict[str, Any]) -> list[Choice]:
         silent, zero = full | {"blank": ["", *rule.blank]}, full | {"values": {"": 0, **rule.values}}
         blanks = {"a blank is no answer": silent, "a blank is 0": zero}
         choices += [Choice(text, ((("surveys", column), stated),)) for text, stated in blanks.items()]
+    for beside in (c for c in map(str, draft.raw.frame.columns) if re.match(TYPE_HEADER, c, re.IGNORECASE)):
+        kinds = [k for k in filled_cells(draft.raw.frame[beside]).unique() if k.casefold() == column]
+        where = ((("surveys", "where", beside), kinds),)
+        choices += [Choice(f"this, of the rows whose {beside!r} is {kind!r}", where) for kind in kinds[:1]]
     return choices
 
 
