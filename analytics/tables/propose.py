@@ -17,8 +17,8 @@ from analytics.tables.questions import Choice, Question, ask, name_all
 from analytics.tables.schema import FIELDS, Field
 from analytics.tables.score_columns import NPS_GROUPS, PROPOSED, READABLE, find_scores, reads_as, says, scale_words
 from analytics.tables.sources import Raw
-from analytics.tables.spelling import filled_cells
-from analytics.tables.times import SERIAL_RANGE, counts_back, read_periods
+from analytics.tables.spelling import LONGEST_FIGURE, filled_cells
+from analytics.tables.times import SERIAL_RANGE, read_periods, steps_back
 from analytics.tables.workbook import WORKBOOKS
 
 LOOKED_AT, BEGINNING = 20_000, 1_000  # rows and characters that a column is profiled by; the checks then read all
@@ -143,7 +143,7 @@ def _look_again(profile: ColumnProfile, values: pd.Series, workbook: bool) -> Co
     different = pd.Series(filled_cells(values).unique(), dtype="str")  # of a period few: the checks read them all
     if period := read_periods(different)[0]:
         return replace(profile, role="time" if period in ("week", "month") else "period")
-    if counts_back(different).mean() > READABLE:
+    if different.str[:LONGEST_FIGURE].map(steps_back).notna().mean() > READABLE:
         return replace(profile, role="time")
     dated = says("dated", profile.header)
     if profile.role == "number":

@@ -99,52 +99,40 @@ def read_periods(cells: pd.Series) -> tuple[str, pd.Series]:
     return "", cells[:0]
 
 
-def counts_back(cells: pd.Series) -> pd.Series:
-    """Whether each cell is a stamp such as "2 days ago" or "vor einem Monat", which counts back from a day.
+def steps_back(cell: str) -> pd.DateOffset | None:
+    """How far a cell such as "2 days ago" or "vor einem Monat" counts back from a day; None where it does not.
 
     Examples
     --------
-    >>> counts_back(pd.Series(["2 days ago", "vor einem Monat", "2 days late"])).tolist()
-    [True, True, False]
+    >>> steps_back("2 weeks ago"), steps_back("2 days late")
+    (<DateOffset: days=14>, None)
     """
-    folded = unify(cells).dropna().map(fold).astype("str")
-    fits = pd.Series(False, cells.index)
-    for pattern in WORDS["back"]["patterns"]:
-        parts = folded.str.extract(f"^{pattern}$").reindex(columns=["n", "unit", "word"])
-        units = parts["unit"].isin([*WORDS["back"]["months"], *_SECONDS])
-        fits[folded.index[parts["word"].notna() | units]] = True
-    return fits
+    words = WORDS["back"]
+    match = next(filter(None, (re.fullmatch(pattern, fold(cell)) for pattern in words["patterns"])), None)
+    parts = match.groupdict() if match else {}
+    word, n, unit = (parts.get(part) or "" for part in ("word", "n", "unit"))
+    n = "1" if n in words["one"] else n
+    if word or not n.isdigit():
+        return pd.DateOffset(days=int(word in words["yesterday"])) if word else None
+    if unit in words["months"]:
+        return pd.DateOffset(months=int(n) * words["months"][unit])
+    return pd.DateOffset(days=int(n) * int(_SECONDS[unit]) // 86_400) if unit in _SECONDS else None
 
 
 def _count_back(text: pd.Series, written: Reading, notes: list[str]) -> pd.Series:
     """The day of each stamp that counts back from the day on which the source was read."""
-    relative = text[counts_back(text)]
-    if relative.empty:
+    steps = unify(text[text.str.contains("[^\\W\\d_]{2}")]).map(steps_back, na_action="ignore").dropna()
+    if steps.empty:
         return pd.Series(dtype="datetime64[us]")
+    sample = text[steps.index[0]]
     if written.read_on is None:
         raise ValueError(
-            f"stamps such as {relative.iloc[0]!r} count back from the day they were read. Say read_on = that day, such "
-            "as read_on = 2026-12-31, in the map."
+            f"stamps such as {sample!r} count back from the day they were read. Say read_on = that day, such as "
+            "read_on = 2026-12-31, in the map."
         )
-    notes.append(
-        f"{len(relative):,} stamps such as {relative.iloc[0]!r} were counted back from {written.read_on}, those in "
-        "months or years roughly"
-    )
     day = pd.Timestamp(written.read_on)
-    return unify(relative).map(lambda cell: _day_before(fold(cell), day)).astype("datetime64[us]")
-
-
-def _day_before(cell: str, day: pd.Timestamp) -> pd.Timestamp:
-    """The day that a stamp such as "2 months ago" names, counted back from another."""
-    words = WORDS["back"]
-    match = next(filter(None, (re.fullmatch(pattern, cell) for pattern in words["patterns"])))
-    named = match.groupdict()
-    if named.get("word"):
-        return day - pd.Timedelta(days=int(named["word"] in words["yesterday"]))
-    n = 1 if named["n"] in words["one"] else int(named["n"])
-    if named["unit"] in words["months"]:
-        return day - pd.DateOffset(months=n * words["months"][named["unit"]])
-    return day - pd.Timedelta(days=n * int(_SECONDS[named["unit"]]) // 86_400)
+    notes.append(f"{len(steps):,} stamps such as {sample!r} were counted back from {day:%Y-%m-%d}, months only roughly")
+    return steps.map(lambda step: day - step).astype("datetime64[us]")
 
 
 @cache

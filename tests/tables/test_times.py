@@ -335,3 +335,8 @@ def test_a_stamp_that_counts_back_is_read_from_the_day_that_the_map_states(writt
     assert times([written], stated) == [f"{day} 00:00:00+00:00"]
     with pytest.raises(ValueError, match="Say read_on"):
         times([written], UTC)
+
+
+def test_a_stamp_that_counts_back_by_no_number_or_unit_that_is_known_is_bad():
+    stated = Reading("UTC", "UTC", read_on=date(2026, 5, 31))
+    assert times(["some days ago", "vor kurzem", "2 moons ago", "2 days ago"], stated)[:3] == ["bad"] * 3
