@@ -131,7 +131,7 @@ def _reports(config: Config, own: Mapping[str, pd.DataFrame]) -> list[str]:
     by, counted = config.report.by, []
     for manifest in sorted(config.output.glob("*/*/manifest.json")):
         part = (read_json(manifest) or {}).get("part")
-        rows = {n: f[f[by].eq(part)] if part and by in f else f for n, f in own.items()}
+        rows = {n: f[f[by].eq(part)] for n, f in own.items() if by in f} if part and by else own  # as `only_part`
         try:
             period = parse_period(manifest.parent.name).localise(config.organisation.timezone)
         except ValueError:  # a folder of somebody else's

@@ -52,6 +52,7 @@ def _lines(folder: Path) -> Iterator[str]:
     for page in PdfReader(folder / "report.pdf").pages:
         yield from page.extract_text().splitlines()
     page = re.sub(r"<(?:style|defs).*?</(?:style|defs)>", "", (folder / "report.html").read_text(), flags=re.DOTALL)
+    yield from map(html.unescape, re.findall(r'\s(?:alt|title|aria-label|content|data-[\w-]+)="([^"]*)"', page))
     page = re.sub(r"</(?:tr|p|li|h\d|text|figcaption)>", "\n", page)
     yield from html.unescape(re.sub(r"<[^>]*>", "", page)).splitlines()
     for sheet in openpyxl.load_workbook(folder / "evidence.xlsx"):

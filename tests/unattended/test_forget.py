@@ -123,6 +123,12 @@ def test_the_reports_of_other_parts_did_not_count_them(config, tmp_path):
         (folder / "manifest.json").write_text(json.dumps({"part": part}))
     gone = forget_customer(load_config(tmp_path / "perception.toml"), "c2")
     assert gone.reports == ["leadership/2025-03", "leadership-south/2025-03"]
+    contacts = "contact_id,customer_id,started_at\nk1,c1,2025-03-10 09:00\n"  # of no company, so in no part's report
+    (tmp_path / "contacts.csv").write_text(contacts)
+    with (tmp_path / "perception.toml").open("a") as file:
+        file.write('[sources.contacts]\npath = "contacts.csv"\n')
+    gone = forget_customer(load_config(tmp_path / "perception.toml"), "c1")
+    assert gone.reports == ["leadership/2025-03", "leadership-north/2025-03"]
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o022])
