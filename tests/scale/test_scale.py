@@ -68,6 +68,10 @@ def client():
         yield client
 
 
+def test_the_scheduler_of_this_machine_is_reached_from_this_machine_alone(client):
+    assert client.scheduler.address.startswith("tcp://127.0.0.1:")
+
+
 def opened(folders: dict[str, Path], *names: str) -> dict:
     return {name: scale.read_parts([folders[name]]) for name in names or folders}
 
