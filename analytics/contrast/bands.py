@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.special import chdtrc, ndtr
+from scipy.special import chdtrc
 
 from analytics.contrast.diagnosis import measured_values
 from analytics.contrast.groups import (
@@ -21,7 +21,7 @@ from analytics.contrast.groups import (
     number_strata,
 )
 from analytics.contrast.ranks import stratified_trend
-from analytics.measures.discoveries import detectable, shrink
+from analytics.measures.discoveries import detectable
 from analytics.measures.intervals import z_score
 from analytics.measures.scores import perceived_points
 from analytics.measures.summarise import summarise
@@ -49,8 +49,7 @@ class Bands:
     frame
         One row per band, lowest first: `above` and `upto` (its ends; the lowest is above -inf), value, low, high, n,
         unit, source, `people`, and the `adjusted` difference from the end where customers are best off, among cases of
-        the same kind, shrunk where it is told because it is large, with its interval over all bands together; NaN for
-        that end itself.
+        the same kind, with its interval over all bands together and `adjusted_p`; NaN for that end itself.
     difference, low, high
         How far the score of the highest band lies from that of the lowest along the trend within cases of one kind, in
         points of `perceived_points`.
@@ -167,8 +166,6 @@ def contrast_bands(
     sides = [banded["band"].eq(band) for band in frame.index]
     gaps = pd.DataFrame([adjusted_difference(points, side, sides[best], strata, level) for side in sides])
     gaps.loc[best] = np.nan
-    spread = (gaps["adjusted_high"] - gaps["adjusted_low"]) / 2 / z_score(level)
-    gaps["adjusted"] = shrink(gaps["adjusted"], 2 * ndtr(-gaps["adjusted"].abs() / spread), 1 - level)
     frame = frame.join(gaps)
     alike = max(abs(difference - half), abs(difference + half)) <= MARGINS[outcome]
     return Bands(

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from analytics.contrast.clocks import name_groups
-from analytics.measures.discoveries import discovery_threshold, mark_differences, shrink
+from analytics.measures.discoveries import discovery_threshold, mark_differences
 from analytics.measures.estimate import Estimate
 from analytics.measures.intervals import Sample, difference_bounds, skewed_p_value, z_score
 from analytics.measures.scores import customer_effort, net_promoter_score, perceived_points, share, top_box_share
@@ -68,9 +69,8 @@ def contrast_groups(
     -------
     DataFrame
         One row per group: measure, value, low, high, n, unit, source; `difference` from the comparison with its
-        interval, `error` (its standard error), `p_value`, `differs`, `likely` (the difference, shrunk where it is told
-        because its test stands); `adjusted` difference among cases of
-        the same kind with its interval; `mix` where the two disagree: 'turns', 'vanishes', 'alone' (no such
+        interval, `error` (its standard error), `p_value`, `differs`; `adjusted` difference among cases of the same kind
+        with its interval and `adjusted_p`; `mix` where the two disagree: 'turns', 'vanishes', 'alone' (no such
         cases elsewhere) or ''; `people`; `withheld`, why the group is suppressed, or ''.
 
     Raises
@@ -114,9 +114,7 @@ def contrast_groups(
     frame = pd.concat([pd.DataFrame({by: groups}), tests, pd.DataFrame(figures)], axis=1)
     bounds = ("difference_low", "difference_high")
     frame = mark_differences(suppress(frame, minimum, by=[by]), cut, bounds=bounds)
-    low, high = (frame[bound] for bound in bounds)
-    likely = np.clip(shrink(frame["difference"], frame["p_value"], cut), low, high)
-    return frame.assign(likely=likely, mix="" if goal is not None else _mix(frame))
+    return frame.assign(mix="" if goal is not None else _mix(frame))
 
 
 def _sides(group: pd.Series, name: str, reference: list | None) -> tuple[pd.Series, pd.Series]:
@@ -205,13 +203,14 @@ def adjusted_difference(
     mine, theirs = (np.bincount(codes[side], values[side], len(m)) for side in sides)
     both = (m > 0) & (n > 0)
     if not both.any():
-        return dict.fromkeys(("adjusted", "adjusted_low", "adjusted_high"), np.nan)
+        return dict.fromkeys(("adjusted", "adjusted_low", "adjusted_high", "adjusted_p"), np.nan)
     m, n, mine, theirs = (array[both] for array in (m, n, mine, theirs))
     weight = m * n / (m + n)
     value = float((weight * (mine / m - theirs / n)).sum() / weight.sum())
     variance = float(points[inside | against].var(ddof=0)) / worth
-    half = z_score(confidence) * float(np.sqrt(variance / weight.sum()))
-    return {"adjusted": value, "adjusted_low": value - half, "adjusted_high": value + half}
+    error = float(np.sqrt(variance / weight.sum()))
+    half, p_value = z_score(confidence) * error, 2 * float(ndtr(-abs(value) / error)) if error else float(value == 0)
+    return {"adjusted": value, "adjusted_low": value - half, "adjusted_high": value + half, "adjusted_p": p_value}
 
 
 def number_strata(cases: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.Series, list[str]]:

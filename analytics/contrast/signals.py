@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtr, ndtri
 
-from analytics.measures.discoveries import shrink
+from analytics.measures.discoveries import POWER, shrink
 from analytics.measures.intervals import z_score
 
 ROSE, FELL, NO_CHANGE, CANNOT_TELL = "rose", "fell", "no change", "cannot tell yet"
@@ -20,13 +20,13 @@ RUN = 3  # latest periods that are set beside all earlier ones together
 TREND = 18  # latest periods through which a straight line is laid, where there are as many
 CHANCE = 0.005  # how often a quiet score may be said to have moved in a period, all rules together
 LIMITS = ["low limit", "high limit"]
-POWER = 0.8  # of a change that "would have been seen"
 UNUSUAL = 3.0  # standard deviations below its mean at which a response rate is unusually low
-WOBBLE = 0.0075  # true movement of a quiet score between periods, where it has any, as a share of its scale
-GROUP_WOBBLE = 0.003  # that of the share of one group among many, most of them small
+GROUP_WOBBLE = 0.003  # true movement between quiet periods of the share of one group among many, most of them small
 WOBBLES = np.r_[0.0, np.geomspace(0.05, 100, 40)]  # in typical ones
 LIKELY = np.gradient(WOBBLES) * (1 + WOBBLES**2 / 4) ** -2.5  # their prior: Student's t with four degrees,
 LIKELY = (LIKELY / LIKELY.sum() + (WOBBLES == 0)) / 2  # but as likely as not none at all
+MOVES = np.append(np.hypot(0.01, 0.00625 * WOBBLES), 0.0)  # of scores, in parts of their scale: this much or more,
+MAY_MOVE = np.append(0.6 * LIKELY, 0.4)  # but four in ten do not move
 
 
 class Rule(StrEnum):
@@ -56,17 +56,21 @@ class Change:
         Standard errors, and how likely each is.
     chance
         How often a quiet series may be said to have changed.
+    among
+        P-values of all tests that it was picked from; none: as many quiet ones as let one in twenty falsely in.
     """
 
     size: float
     errors: np.ndarray
     weights: np.ndarray
     chance: float = CHANCE
+    among: Sequence[float] | pd.Series = ()
 
     @property
     def likely(self) -> float:
-        """The size as it is told: shrunk where it is told because its test stands."""
-        return float(shrink(self.size, self.p_value, self.chance))
+        """The size as it is told: shrunk, as it is told because its test stands."""
+        quiet = [self.p_value, *np.arange(self.chance, 0.05, self.chance) / 0.05]
+        return float(shrink(self.size, self.p_value, self.among if len(self.among) else quiet))
 
     @property
     def p_value(self) -> float:
@@ -157,10 +161,11 @@ def detect_signals(
 
     A quiet period is the mean, plus the error of its sample, plus a true movement between periods. How large that is
     usually is not known: every size is weighed by a prior and by how well the earlier periods agree with it, and a
-    change is unusual by the mean over all sizes. Three rules share the chance of a false word: the period apart from
-    the earlier ones that were not apart themselves (four fifths of it); the last three periods together; a line
-    through the last eighteen. Without standard errors the scatter of the series is all that is known, and
-    limits are Student's. Fewer than four measured periods: cannot tell yet.
+    change is unusual by the mean over all sizes. Four scores in ten are taken not to move, the others by a hundredth of
+    their scale or more (two points of a Net Promoter Score), which few periods hardly tell apart. Three rules share the
+    chance of a false word: the period apart from the earlier ones that were not apart themselves (four fifths of it);
+    the last three periods together; a line through the last eighteen. Without standard errors the scatter of the series
+    is all that is known, and limits are Student's. Fewer than four measured periods: cannot tell yet.
 
     Parameters
     ----------
@@ -178,8 +183,8 @@ def detect_signals(
     scale
         Ends of the measure's scale.
     wobble
-        Typical true movement between quiet periods, of which half the series are taken to have none; None takes
-        0.75 % of the scale (1.5 points of a Net Promoter Score).
+        Typical true movement between quiet periods where that is not the usual one of scores; half the series are
+        taken to have none.
     back
         Earlier periods to compare the latest one with alone, such as 12 for the same month a year ago.
     chance
@@ -219,7 +224,8 @@ def detect_signals(
     values = pd.to_numeric(series).to_numpy(dtype=float)
     at = np.flatnonzero(np.isfinite(values))
     level = np.cumsum(series.index.isin(list(starts)))[at]
-    chart = _Chart(at, values[at], *_errors(series, n, se, at), wobble or WOBBLE * (scale[1] - scale[0]), chance, level)
+    moves, prior = (MOVES * (scale[1] - scale[0]), MAY_MOVE) if wobble is None else (wobble * WOBBLES, LIKELY)
+    chart = _Chart(at, values[at], *_errors(series, n, se, at), moves, prior, chance, level)
     points = pd.DataFrame(np.nan, index=series.index, columns=["value", "mean", *LIMITS])
     points["rule"] = ""
     calm, points.iloc[at, :4] = chart.walk()
@@ -309,7 +315,8 @@ class _Chart:
     values: np.ndarray
     error: np.ndarray | None
     widen: np.ndarray
-    wobble: float
+    moves: np.ndarray  # sizes that the true movement may have, and how likely each is before anything is seen
+    prior: np.ndarray
     chance: float
     level: np.ndarray  # which baseline each belongs to
 
@@ -365,7 +372,7 @@ class _Chart:
             scatter = np.sqrt(max(float(rest @ rest) / (len(y) - x.shape[1]), 1e-18 * float(y @ y), 1e-300))
             wobble, prior, error = scatter * np.geomspace(0.1, 300, 80), np.ones(80), 0.0
         else:
-            wobble, prior, error = self.wobble * WOBBLES, LIKELY, self.error[rows]
+            wobble, prior, error = self.moves, self.prior, self.error[rows]
         variance = error**2 + np.square(wobble[:, None] * widen)
         weighted = x.T / variance[:, None, :]
         squares = weighted @ x

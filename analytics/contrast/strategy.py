@@ -41,7 +41,7 @@ def judge_strategy(archetype: str, problems: pd.DataFrame) -> pd.DataFrame:
 
     References
     ----------
-    The archetypes are this project's own (METHODS.md, "Strategy").
+    The archetypes are this project's own.
 
     Examples
     --------

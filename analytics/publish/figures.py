@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from analytics.publish.format import FONTS, WORDS, covered, decimals, format_value, visible, write_estimate
+from analytics.publish.format import FONTS, WORDS, covered, decimals, factor_of, format_value, visible, write_estimate
 from analytics.publish.html import ACCENT, INK, MUTED, RULE
 
 if TYPE_CHECKING:
@@ -194,7 +194,7 @@ def plot_intervals(
     fig.drawn = frame[[by, "value", "low", "high", "n"]]  # type: ignore[attr-defined]
     ax.set_yticks(np.arange(len(rows)), [_clip(name) for name in rows[by]], color=INK)
     if reference is not None:
-        level = reference * (100 if unit == "share" else 1)
+        level = reference * factor_of(unit)
         ax.axvline(level, color=MIDDLE, linewidth=0.9, zorder=1)
         whole = write_estimate({"value": reference, "low": None, "high": None, "unit": unit})
         _write(ax, level, len(rows) - 0.4, f"{WORDS['whole']}: {whole}", MUTED, offset=(4, 0), size=7.5)
@@ -258,7 +258,7 @@ def plot_sides(frame: pd.DataFrame, *, heads: tuple[str, str]) -> Figure:
 
 def _scaled(frame: pd.DataFrame, unit: str, columns: Sequence[str] = ("value", "low", "high")) -> list[np.ndarray]:
     """Columns as the axis shows them: shares in percent."""
-    return [frame[c].astype(float).to_numpy() * (100 if unit == "share" else 1) for c in columns]
+    return [frame[c].astype(float).to_numpy() * factor_of(unit) for c in columns]
 
 
 def _axes(height: float) -> tuple[Figure, Axes]:

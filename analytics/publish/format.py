@@ -135,10 +135,15 @@ def decimals(width: float, unit: str) -> int:
     >>> decimals(0.08, "share"), decimals(0.01, "share"), decimals(0.3, "score")
     (0, 1, 1)
     """
-    wide = width * (100 if unit == "share" else 1)
+    wide = width * factor_of(unit)
     if math.isnan(wide):
         return 1 if unit == "score" else 0
     return 0 if wide >= 2 and unit != "score" else 1 if wide >= 0.2 or unit == "share" else 2
+
+
+def factor_of(unit: str) -> int:
+    """What a value is multiplied by where it is written: shares are written in percent."""
+    return 100 if unit == "share" else 1
 
 
 def stored(number: float) -> float:
@@ -178,7 +183,7 @@ def format_interval(
     if is_missing(value):
         return NOT_KNOWN, ""
     value, low, high = map(stored, (value, low, high))
-    scale = 100 if unit == "share" else 1
+    scale = factor_of(unit)
     bounded = not (is_missing(low) or is_missing(high))
     alike = places is not None and bounded and high > low and round(low * scale, places) == round(high * scale, places)
     if places is None or (alike and not exact):

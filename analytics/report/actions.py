@@ -9,6 +9,7 @@ from analytics.config import Action
 from analytics.measures.actions import Verdict
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish import blocks
+from analytics.publish.format import factor_of
 from analytics.report import tested
 from analytics.report.query import Query, opened
 from analytics.report.section import Section, section, section_of, unknowns_of
@@ -66,6 +67,6 @@ def _opened(told: blocks.Block, action: Action, story: Story) -> blocks.Block:
 
 def _step_of(row: pd.Series, said: bool) -> Estimate:
     """The step as an estimate: points of a share or score, or how many times as long."""
-    value, low, high = row[["value", "low", "high"]] * (100 if row["unit"] == "share" else 1)
+    value, low, high = row[["value", "low", "high"]] * factor_of(row["unit"])
     unit = {"share": "points", "ratio": "times"}.get(row["unit"], row["unit"])
     return Estimate(value, low, high, int(row["people"]), unit, SAID if said else OBSERVED)

@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 
@@ -12,7 +13,7 @@ from analytics.contrast.groups import PERCEIVED
 from analytics.measures.estimate import OBSERVED, SAID
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks
-from analytics.publish.format import address, write_interval
+from analytics.publish.format import address, factor_of, write_interval
 from analytics.report import tested, words
 from analytics.report.section import Stake, weigh
 from analytics.report.story import Story
@@ -20,14 +21,14 @@ from analytics.report.words import WORDS, capital, estimate_of, finding_of, leas
 
 TOLD = 3  # figures told one by one, the surest first
 PERIODS = ((24.0, "day"), (1.0, "hour"), (1 / 60, "minute"), (1 / 3600, "second"))  # hours, and what they are called
-SCALES = {"csat": (100, 0), "nps": (1, 0), "ces": (1, 1), "disputed": (100, 0)}  # to written points, and decimals
 
 
 def tell_bands(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
     """With which recorded figures a low score goes, the strongest drawn and weighed, and with which it does not."""
-    tables = tested.bands(story, tested.cut(story))
-    if not tables:
+    every = tested.bands(story, tested.cut(story))
+    if not every:
         return []
+    tables = [replace(table, frame=tested.likely(story, table.frame, "adjusted")) for table in every]
     problem, differing = tested.low_score(story), [table for table in tables if table.differs]
     facts = {"score": words.SCORE_WORDS[problem.name], "unhappy": story.asked[problem.name].unhappy}
     low = say("bands.low", share=problem.evidence, period=story.period.label, **facts)
@@ -47,7 +48,7 @@ def _finding(story: Story, table: Bands) -> blocks.Block:
     """The score at both ends of a recorded figure, and how far apart they are among cases of the same kind."""
     ends = table.frame.iloc[0], table.frame.iloc[-1]
     best, worst = ends if table.difference < 0 else ends[::-1]
-    told, by = write_gap(worst, table.outcome), listed(list(table.by))
+    told, by = write_gap(worst), listed(list(table.by))
     gap = say("bands.gap" if by else "bands.gap_of_all", gap=told, by=by) if told else ""
     figures = {"best": estimate_of(best), "worst": estimate_of(worst)}
     places = {"at_best": _where(story, table, best), "at_worst": _where(story, table, worst, "it")}
@@ -56,14 +57,18 @@ def _finding(story: Story, table: Bands) -> blocks.Block:
     return blocks.finding(sentence, [*figures.values()], key=f"bands:{table.measure}", people=people)
 
 
-def write_gap(row: pd.Series, outcome: str, of: str = "adjusted") -> str:
+def write_gap(row: pd.Series, of: str = "adjusted") -> str:
     """How far a row lies from those it is compared with: '30 points less (24–36)'; '' where that is not told apart."""
     gap, *ends = (row[f"{of}{end}"] for end in ("", "_low", "_high"))
     if not ends[0] * ends[1] > 0:
         return ""
-    scale, places = SCALES[outcome]
-    value, low, high = (f"{abs(points) * scale:.{places}f}" for points in (gap, *sorted(ends, key=abs)))
+    value, low, high = (_points(points, row["unit"]) for points in (gap, *sorted(ends, key=abs)))
     return f"{value} points {'less' if gap < 0 else 'more'} ({low}–{high})"
+
+
+def _points(size: float, unit: str) -> str:
+    """A size without its sign, as points are written."""
+    return f"{abs(size) * factor_of(unit):.{int(unit == 'score')}f}"
 
 
 def _called(story: Story, table: Bands) -> str:
@@ -124,9 +129,8 @@ def _others(story: Story, tables: list[Bands]) -> list[str]:
     kinds: dict[str, list[str]] = {"as_well": [], "opposed": [], "alike": [], "unclear": []}
     unseen = [table.seen for table in tables if not (table.opposed or table.differs or table.alike)]
     for table in tables:
-        scale, places = SCALES[table.outcome]
-        name, seen = _called(story, table), f"{table.seen * scale:.{places}f} points"
         unit, values = table.frame["unit"].iloc[0], sorted(table.frame["value"])
+        name, seen = _called(story, table), f"{_points(table.seen, unit)} points"
         least, most = (write_interval(value, math.nan, math.nan, unit) for value in (values[0], values[-1]))
         if table.opposed or table.differs:
             kinds["opposed" if table.opposed else "as_well"].append(name)
@@ -144,7 +148,7 @@ def _stakes(story: Story, table: Bands) -> list[Stake]:
     best = _where(story, table, table.frame.loc[table.frame["adjusted"].isna()].iloc[0], "it")
     for _, row in table.frame[table.frame["adjusted_high"] < 0].iterrows():
         inside = story.cases_now[values.gt(row["above"]) & values.le(row["upto"])]
-        facts = {"inside": _where(story, table, row), "best": best, "gap": write_gap(row, table.outcome)}
+        facts = {"inside": _where(story, table, row), "best": best, "gap": write_gap(row)}
         sentence = say("bands.stake", score=PERCEIVED[table.outcome][0], figure=estimate_of(row), **facts)
         finding = finding_of(row, sentence, key=f"band:{table.measure}")
         finding = blocks.tagged(finding, places=[address({"key": f"bands:{table.measure}"})])

@@ -23,6 +23,7 @@ from analytics.publish import blocks
 from analytics.publish.format import write_interval
 from analytics.report import tested, words
 from analytics.report.bands import TOLD, tell_bands, write_gap
+from analytics.report.facts import people_of
 from analytics.report.query import blaming, opened
 from analytics.report.score import DISPUTED
 from analytics.report.section import Section, Stake, gather, not_known, section, section_of, weigh
@@ -74,7 +75,7 @@ def _diagnosis(story: Story, key: str, earlier: list[str]) -> list[blocks.Block]
         sentence += f" {say('explanation.either', **alike) if alike['names'] in earlier else _unexplained(alike)}"
         earlier.append(alike["names"])
     head, account = blocks.prose(f"### {capital(name)}"), "\n".join(f"- {line}" for line in lines)
-    people = tested.people_of(story, problem)
+    people = people_of(story, problem)
     told = blocks.finding(sentence, evidence, people=people)
     told = opened(told, blaming(problem.key)) if problem.key in story.themes.names else told
     return [head, told, blocks.tagged(blocks.prose(account, evidence), appendix=bool(alike))]
@@ -148,12 +149,12 @@ def _relief(story: Story, stakes: list[Stake]) -> list[blocks.Block]:
     """Whether customers dispute answers with relief less often than those without."""
     groups = tested.relief(story, tested.cut(story))
     groups = groups.assign(relief=groups["remedy"].map(WORDS["relief"]).fillna(groups["remedy"]))
-    shown = groups.dropna(subset="value")
+    shown = tested.likely(story, groups.dropna(subset="value"), "adjusted")
     sentences = words.contrast_sentences(groups, "relief", before="")
     sentences = sentences[:1] if len(shown) == 2 else sentences  # of two groups one is the other's mirror
     for _, row in shown[shown["differs"] & (shown["adjusted_low"] > 0)].iterrows():
         now = story.cases_now[story.cases_now["remedy"].eq(row["remedy"]) & story.cases_now[DISPUTED.column].notna()]
-        gap = write_gap(row, DISPUTED.column)
+        gap = write_gap(row)
         sentence = say("explanation.relief", figure=estimate_of(row), relief=row["relief"], gap=gap)
         finding = words.finding_of(row, sentence, better="lower", key="disputes:relief")
         stakes.append(weigh(story, finding, now, DISPUTED.column, row, row["p_value"]))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import fisher_exact, norm
 
+from analytics.contrast.diagnosis import Problem
 from analytics.contrast.problems import OPEN_SHARE
 from analytics.contrast.signals import detect_group_signals
 from analytics.measures.estimate import OBSERVED
@@ -19,6 +20,7 @@ from analytics.measures.invitations import InvitationAudit, audit_invitations
 from analytics.measures.scores import share
 from analytics.measures.summarise import summarise
 from analytics.measures.suppress import count_people
+from analytics.report.score import DISPUTED
 from analytics.report.story import Story
 from analytics.report.words import people_by
 from analytics.tables.periods import period_of
@@ -50,6 +52,14 @@ def once(make: Callable[..., Any]) -> Callable[..., Any]:
 def asked(story: Story, level: float = RATE) -> InvitationAudit:
     """Who was asked of the period's cases, and who answered."""
     return audit_invitations(story.tables, since=story.period.start, confidence=story.confidence, cut=level)
+
+
+def people_of(story: Story, problem: Problem) -> int:
+    """How many people the share of a problem rests on."""
+    complaints = story.tables_now.complaints
+    if problem.key == DISPUTED.column and complaints is not None:
+        return count_people(complaints.dropna(subset=DISPUTED.column))
+    return count_people(story.critical)
 
 
 @once

@@ -73,10 +73,10 @@ def group_stakes(story: Story, lead: Score) -> list[Stake]:
     for grouping in (g for g in told if g.differs and g.column not in QUESTIONNAIRES):
         by = grouping.column
         rows = grouping.rows[grouping.rows["differs"] & grouping.rows[by].ne(NOT_STATED)]
-        rows = rows.assign(difference=rows["likely"])
+        rows = tested.likely(story, rows, "difference")
         for _, row in rows[rows["difference"] * worse > 0].iterrows():
             facts = {"name": lead.name, "figure": estimate_of(row), "column": grouping.name, "group": row[by]}
-            sentence = say("groups.stake", gap=write_gap(row, lead.column, "difference"), **facts)
+            sentence = say("groups.stake", gap=write_gap(row, "difference"), **facts)
             finding = finding_of(row, sentence, better=lead.better, key=f"group:{by}")
             inside = now[now[by].eq(row[by])]
             people = inside if contacts is None or by not in contacts else contacts[contacts[by].eq(row[by])]

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.config import DERIVED
+from analytics.measures.discoveries import detectable
 from analytics.measures.estimate import OBSERVED
 from analytics.measures.intervals import difference_bounds, z_score
 from analytics.measures.leaving import churn_views as views
@@ -37,7 +38,6 @@ from analytics.tables.schema import FIELDS, NotMeasured
 
 LISTED = 20  # customers shown of a call list
 NAMED = 3  # things after which customers leave oftener, named in a sentence
-POWER = 0.8416  # normal quantile of 80 % power
 
 
 @section
@@ -122,7 +122,7 @@ def _oftener(story: Story) -> Section:
     apart = table[(table["p_value"] <= tested.cut(story)) & (table["value"] > 1)]
     if apart.empty:
         error = np.log(table["high"] / table["low"]) / (2 * z_score(1 - tested.cut(story)))
-        seen = float(np.exp((z_score(story.confidence) + POWER) * error.median()))
+        seen = float(np.exp(detectable(error, tested.cut(story)).median()))
         return section_of([blocks.finding(say("leaving.no_event", n=len(table), seen=seen, days=HORIZON_DAYS))])
     apart = apart.sort_values("more_low", ascending=False, kind="stable")
     first = apart.head(NAMED)

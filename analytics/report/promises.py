@@ -114,7 +114,7 @@ def _stake(row: pd.Series, gap: pd.Series | None, story: Story) -> Stake:
 def _gaps(story: Story) -> dict[str, pd.Series]:
     """How much less customers say where each promise was broken, among cases alike; those only where that stands."""
     with suppressed(NotMeasured):
-        gaps = tested.promise_gaps(story, tested.cut(story))
+        gaps = tested.likely(story, tested.promise_gaps(story, tested.cut(story)), "adjusted")
         return {gap["promise"]: gap for _, gap in gaps[gaps["adjusted_high"] < 0].iterrows() if gap["differs"]}
     return {}
 
@@ -122,7 +122,7 @@ def _gaps(story: Story) -> dict[str, pd.Series]:
 def _gap_sentence(gap: pd.Series | None) -> str:
     if gap is None:
         return ""
-    return say("promises.gap", score=PERCEIVED[gap["measure"]][0], gap=write_gap(gap, gap["measure"]))
+    return say("promises.gap", score=PERCEIVED[gap["measure"]][0], gap=write_gap(gap))
 
 
 def _strategy(story: Story) -> list[blocks.Block]:

@@ -10,6 +10,7 @@ would let the same share of false ones in among the differences and movements, a
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ from analytics.measures.promises import BROKEN, KEPT, Verdict, judge_promise, sc
 from analytics.measures.recovery import Recovery, score_recovery
 from analytics.measures.suppress import count_people
 from analytics.report import movement
-from analytics.report.facts import RATE, asked, blame, categories, once, thanks_by_team
+from analytics.report.facts import RATE, asked, blame, categories, once, people_of, thanks_by_team
 from analytics.report.retest import figures_of, last_claims, retest
 from analytics.report.score import DISPUTED, Score
 from analytics.report.story import Story
@@ -72,6 +73,13 @@ def bar(story: Story) -> float:
     every = _every(story)
     standing = every[every <= cut(story)].groupby(level=0).size().clip(upper=ALIKE).sum()
     return RATE * (int(standing) + 1) / max(len(every), 1)
+
+
+def likely(story: Story, rows: pd.DataFrame, of: str) -> pd.DataFrame:
+    """Rows with sizes `of` differences as they are told where their tests stand: shrunk, inside their intervals."""
+    p_value = rows[f"{of}_p" if f"{of}_p" in rows else "p_value"]
+    told = np.clip(shrink(rows[of], p_value, _every(story)), rows[f"{of}_low"], rows[f"{of}_high"])
+    return rows.assign(**{of: told})
 
 
 @once
@@ -134,14 +142,6 @@ def disputes(story: Story) -> Problem | None:
         return None
     evidence = DISPUTED.measure(answers, confidence=story.confidence)
     return Problem(column, story.cases_recent.set_index("case_id")[column], evidence, key=column)
-
-
-def people_of(story: Story, problem: Problem) -> int:
-    """How many people the share of a problem rests on."""
-    complaints = story.tables_now.complaints
-    if problem.key == DISPUTED.column and complaints is not None:
-        return count_people(complaints.dropna(subset=DISPUTED.column))
-    return count_people(story.critical)
 
 
 def recorded(story: Story) -> list[str]:
@@ -335,8 +335,9 @@ def leaving_ratios(story: Story, level: float = RATE) -> pd.DataFrame:
     """How many times as often customers leave after each thing that happened to `k` people or more."""
     every = leaving_study(story).ratios.at(1 - level)
     table: pd.DataFrame = every[every["people"] >= story.k].reset_index(drop=True)
-    likely = np.exp(shrink(np.log(table["value"]), table["p_value"], level))
-    table["value"] = np.clip(likely, table["low"], table["high"])
+    if level != RATE:
+        told = np.exp(shrink(np.log(table["value"]), table["p_value"], _every(story)))
+        table["value"] = table["value"].where(table["p_value"] > level, np.clip(told, table["low"], table["high"]))
     if table.empty:
         raise NotMeasured("nothing recorded of enough customers", needed_for="leaving after something")
     return table
@@ -360,13 +361,15 @@ def movements(story: Story) -> dict[str, Signals]:
 
 def moved(story: Story, score: Score) -> Signals:
     """What may be said about a score's movement when all tests of the report are counted."""
-    return movement.measure_movement(story, score, min(CHANCE, bar(story)))
+    signal = movement.measure_movement(story, score, min(CHANCE, bar(story)))
+    return replace(signal, change=None if signal.change is None else replace(signal.change, among=_every(story)))
 
 
 def apart(story: Story, score: Score) -> dict[int, Change]:
     """The earlier periods, by how many back, from which a score's latest figure differs when all tests are counted."""
     against = movements(story)[score.name].against
-    return {back: change for back, change in against.items() if change.p_value <= min(cut(story), CHANCE)}
+    standing = {back: change for back, change in against.items() if change.p_value <= min(cut(story), CHANCE)}
+    return {back: replace(change, among=_every(story)) for back, change in standing.items()}
 
 
 def _of_movement(story: Story) -> list[float]:

@@ -14,7 +14,7 @@ from analytics.contrast.signals import RUN, SHORTEST, TREND, Change, Rule, Signa
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
-from analytics.publish.format import format_interval, write_interval
+from analytics.publish.format import factor_of, format_interval, write_interval
 from analytics.publish.people import People
 from analytics.report.cutoff import Coverage
 from analytics.report.texts import Unread
@@ -171,7 +171,7 @@ def size_of(change: Change, unit: str) -> str:
 
 def write_step(unit: str, size: float, *bounds: float) -> str:
     """A size without its sign, with its bounds where they are given: '9 points (7–11)'; shares in percentage points."""
-    scale = 100 if unit == "share" else 1
+    scale = factor_of(unit)
     low, high = sorted(abs(bound) * scale for bound in bounds) or (math.nan, math.nan)
     figure, within = format_interval(abs(size) * scale, low, high, "score" if unit == "score" else "")
     return f"{figure} points{f' ({within})' if within else ''}"
@@ -180,7 +180,7 @@ def write_step(unit: str, size: float, *bounds: float) -> str:
 def least_seen(size: float, unit: str) -> str:
     """The smallest change that would have been seen, rounded up: '14 points'."""
     finest, name = 10 if unit == "score" else 1, "hours" if unit == "hours" else "points"
-    return f"{math.ceil(size * (100 if unit == 'share' else 1) * finest - 1e-6) / finest:g} {name}"
+    return f"{math.ceil(size * factor_of(unit) * finest - 1e-6) / finest:g} {name}"
 
 
 def _who_answered(signal: Signals) -> str:
@@ -269,7 +269,7 @@ def contrast_sentences(groups: pd.DataFrame, by: str, before: str | None = None)
 
 def _difference(row: pd.Series) -> str:
     """How far a group's figure lies from that of all others."""
-    scale = 100 if row["unit"] == "share" else 1
+    scale = factor_of(row["unit"])
     low, high = (row[bound] * scale for bound in ("difference_low", "difference_high"))
     figure = counted(estimate_of(row), places=1 if row["unit"] == "score" else 0)
     apart = f"{abs(row['difference']) * scale:.0f} points {'above' if row['difference'] > 0 else 'below'} the others"

@@ -72,11 +72,10 @@ def fit_ratios(features: pd.DataFrame) -> "Ratios":
     months = rows["cutoff"].nunique() * HORIZON_DAYS / MONTH_DAYS
     gone = events[left].sum().to_numpy(float)
     table = pd.DataFrame(
-        {"event": events.columns, "value": np.exp(fit.slope), "low": np.nan, "high": np.nan,
-         "p_value": 2 * ndtr(-fit.apart), "n": events.sum().to_numpy(),
-         "people": [rows.loc[events[name], "customer_id"].nunique() for name in events], "left": gone.astype(int),
-         "touched": events.sum().to_numpy() / months, "more": gone * (1 - np.exp(-fit.slope)) / months,
-         "more_low": np.nan, "unit": "times", "source": OBSERVED}
+        {"event": events.columns, "value": np.exp(fit.slope), "p_value": 2 * ndtr(-fit.apart),
+         "n": events.sum().to_numpy(), "left": gone.astype(int), "touched": events.sum().to_numpy() / months,
+         "people": [rows.loc[events[name], "customer_id"].nunique() for name in events],
+         "more": gone * (1 - np.exp(-fit.slope)) / months, "unit": "times", "source": OBSERVED}
     )  # fmt: skip
     return Ratios(table, fit, months)
 
@@ -127,7 +126,7 @@ class _Fit(NamedTuple):
 
 
 class Ratios(NamedTuple):
-    """The table of `leaving_ratios` before its bounds, the fit that they come from, and the months that it covers."""
+    """The table of `leaving_ratios` without its bounds, the fit that they come from, and the months that it covers."""
 
     table: pd.DataFrame
     fit: _Fit
