@@ -17,6 +17,8 @@ from analytics.contrast.ranks import superiority
 from analytics.contrast.signals import CHANCE, detect_signals
 from analytics.measures.discoveries import discovery_threshold, shrink
 from analytics.measures.leaving.ratios import leaving_ratios
+from analytics.unattended.watch import CHANCE as WATCHED
+from analytics.unattended.watch import DAYS, WINDOWS
 
 LEVELS = (0.05, 0.005, 0.0005)
 TESTS, TOLD = 150, 4  # tests of a report, and findings of its page one
@@ -188,7 +190,44 @@ def explained(draws: int) -> None:
         tell(f"diagnosis, superiority {chance:.2f}: in {differs / draws:.0%}, holds in {inside / draws:.1%}")
 
 
-SIMULATIONS: tuple[Callable[[int], None], ...] = (movement, waves, picked, tails, leaving, odd_team, explained)
+def watch(draws: int) -> None:
+    """False alarms a year of a score that `perception watch` looks at every day, told once a window as there."""
+    window, years = DAYS["month"], draws / 40
+    for n, wobble in ((300, 0.0), (300, 2.0), (2_000, 0.0), (2_000, 2.0)):
+        rng = np.random.default_rng(0)
+        days = int(365 * years) + window * WINDOWS
+        level = rng.normal(0, wobble / 200, days // window + 1)[np.arange(days) // window]
+        marks = np.column_stack([0.45 + level, 0.25 - level, np.full(days, 0.3)])
+        counts = rng.multinomial(rng.poisson(n / window, days), marks).cumsum(axis=0)
+        sums = np.vstack([np.zeros((1, 3), dtype=int), counts])
+        ends = np.arange(window * WINDOWS, days)[:, None] - window * np.arange(WINDOWS)[::-1]
+        windows = sums[ends] - sums[ends - window]  # looks, windows and marks
+        size = windows.sum(axis=2)
+        score, high, low = (
+            100 * (windows[..., 0] - windows[..., 1]) / size,
+            *((windows[..., i] + 0.75) / (size + 3) for i in (0, 1)),
+        )
+        error = 100 * np.sqrt((high + low - (high - low) ** 2) / (size + 3))
+        looks = np.flatnonzero(_may_alarm(score, error))
+        alarms, told = 0, {"rose": -window, "fell": -window}
+        for look in looks:
+            facts = {"n": pd.Series(size[look]), "se": pd.Series(error[look]), "chance": WATCHED}
+            word = detect_signals(pd.Series(score[look]), **facts).word
+            if word in told and look - told[word] >= window:
+                alarms, told[word] = alarms + 1, look
+        tell(f"{n} answers a month, movement {wobble:g}: {alarms / years:.2f} false alarms a year, {years:g} years")
+
+
+def _may_alarm(score: np.ndarray, error: np.ndarray) -> np.ndarray:
+    """Looks that could raise an alarm: the latest, the last three or a line apart by the sampling error alone."""
+    calm, line = error.mean(axis=1), np.arange(18) - 8.5
+    last = (score[:, -1] - score[:, :-1].mean(axis=1)) / (calm * np.sqrt(1 + 1 / 24))
+    three = (score[:, -3:].mean(axis=1) - score[:, :-3].mean(axis=1)) / (calm * np.sqrt(1 / 3 + 1 / 22))
+    slope = score[:, -18:] @ line / (calm * np.sqrt((line**2).sum()))
+    return np.abs(np.column_stack([last, three, slope])).max(axis=1) > 3
+
+
+SIMULATIONS: tuple[Callable[[int], None], ...] = (movement, waves, picked, tails, leaving, odd_team, explained, watch)
 
 if __name__ == "__main__":
     name, draws = [*sys.argv[1:], "", ""][:2]

@@ -137,7 +137,7 @@ def describe_check(share: Any) -> str:  # noqa: ANN401
     alike = f"{share.alike:.0%} of this period's texts are like those"
     if share.method == "read":
         return f"checked by {texts}" + ("" if np.isnan(share.alike) else f": {alike}")
-    others = "checked on texts of other organisations, on none of these"
+    others = "checked on other organisations' texts, not on these"
     return f"{others}; the {texts} are too old: only {alike}" if share.alike < ALIKE else others
 
 

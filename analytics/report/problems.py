@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from math import nan
 from typing import Any, cast
 
+import numpy as np
 import pandas as pd
 
 from analytics.contrast.problems import OPEN_SHARE
@@ -21,7 +22,7 @@ from analytics.report.new_themes import name_new
 from analytics.report.query import Query, blaming, opened, recorded_as, thanking
 from analytics.report.section import Section, Stake, ids, not_known, section
 from analytics.report.story import Story
-from analytics.report.words import capital, estimate_of, figure_of, finding_of, listed, say
+from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, say
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import normalise
 from analytics.text.quotes import pick_quotes
@@ -52,7 +53,7 @@ def show_problems(story: Story) -> Section:
     if people < story.k:
         raise NotMeasured(f"fewer than {story.k} {words.name_writers(story.writers)} in {story.period.label}")
     named = table[table["open"]]
-    largest, *order = _blame(story, table, people)
+    largest, order = _blame(story, table, people)
     others = [name_problem(row) for _, row in named.iloc[1 : words.EXPLAINED].iterrows()]
     moved = [
         _judged(row, say("problems.moved", name=row["blamed"], x=row, usual=_usual(row)))
@@ -65,25 +66,46 @@ def show_problems(story: Story) -> Section:
     listing = blocks.tagged(_problem_table(table, n, story), appendix=True)
     chart, quoted = _chart(story, table, praise, n), _quotes(story, table, praise)
     new, weights = name_new(story)
-    parts = [largest, *order, *others, *moved, *new, *thanks, chart, *quoted, *open_ends, listing]
+    closed = [] if len(named) else [blocks.finding(say("problems.none", open=OPEN_SHARE))]
+    parts = [largest, *order, *closed, *others, *moved, *new, *thanks, chart, *quoted, *open_ends, listing]
     return Section(parts, largest, open_ends, order, [*_stakes(story, named), *weights])
 
 
-def _blame(story: Story, table: pd.DataFrame, people: int) -> list[Block]:
-    """The trait blamed most, and where the order does not hold, or none is open, a line that says so."""
-    top, leaders = table.iloc[0], table[table["leads"] & table["value"].notna()]
-    share, n = estimate_of(top), int(table["n"].max())
-    low, high = (round(bound * n / story.months) for bound in (share.low, share.high))
-    facts = {"share": share, "n": n, "who": words.name_writers(story.writers), "low": low, "high": high}
-    sentence = say("problems.largest", name=capital(top["blamed"]), checked=describe_check(top), **facts)
-    largest, order = _judged(top, sentence, keyed=bool(top["open"])), []
-    if len(leaders) > 1:
-        names: list[str] = [*leaders["blamed"].head(2), *[f"one of {len(leaders) - 2} more"] * (len(leaders) > 2)]
-        order.append(say("problems.order", names=f"{', '.join(names[:-1])} or {names[-1]}"))
+def _blame(story: Story, table: pd.DataFrame, people: int) -> tuple[Block, list[Block]]:
+    """The trait blamed most, and a line where the order does not hold; where none is open, what software counts."""
+    facts = {"n": int(table["n"].max()), "who": words.name_writers(story.writers)}
     if not table["open"].any():
-        order.append(say("problems.none", open=OPEN_SHARE))
-    texts = [blaming(theme) for theme in leaders.head(2)["theme"]]
-    return [largest, *([opened(blocks.finding(" ".join(order), people=people), *texts)] if order else [])]
+        return _counted(story, table, facts, people), []
+    top, leaders = table.iloc[0], table[table["leads"] & table["value"].notna()]
+    facts |= {"name": capital(top["blamed"]), "checked": describe_check(top), **_a_month(story, top)}
+    largest = _judged(top, say("problems.largest", **facts), keyed=True)
+    if len(leaders) < 2:
+        return largest, []
+    names: list[str] = [*leaders["blamed"].head(2), *[f"one of {len(leaders) - 2} more"] * (len(leaders) > 2)]
+    order = say("problems.order", names=f"{', '.join(names[:-1])} or {names[-1]}")
+    return largest, [opened(blocks.finding(order, people=people), *map(blaming, leaders["theme"].head(2)))]
+
+
+def _counted(story: Story, table: pd.DataFrame, facts: dict[str, Any], people: int) -> Block:
+    """The traits that most texts are labelled with, each with its share where that is known."""
+    texts = [story.critical[_naming(story.critical["negative_themes"], theme)] for theme in table["theme"]]
+    enough = table[[count_people(rows) >= story.k for rows in texts]]
+    top = enough.sort_values("counted", ascending=False, kind="stable").head(words.EXPLAINED)
+    if top.empty:
+        return blocks.finding(say("problems.few", k=story.k, **facts), people=people)
+    themes = [
+        say("problems.unchecked" if pd.isna(row["value"]) else "problems.known",
+            theme=row["blamed"], x=row, **_a_month(story, row))
+        for _, row in top.iterrows()
+    ]  # fmt: skip
+    sentence, known = say("problems.counted", themes=themes, **facts), top.dropna(subset="value")
+    return opened(blocks.finding(sentence, estimates_of(known), people=people), *map(blaming, top["theme"].head(2)))
+
+
+def _a_month(story: Story, row: pd.Series) -> dict[str, Any]:
+    """A share, and between how many people a month it lies."""
+    ends = {end: np.round(row[end] * row["n"] / story.months) for end in ("low", "high")}
+    return {"share": estimate_of(row), **ends}
 
 
 def name_problem(row: pd.Series) -> Block:
@@ -212,8 +234,7 @@ def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:
     rows = table[table["value"].isna() & (table["counted"] > counted)]
     if rows.empty:
         return []
-    themes = [say("problems.found", theme=row["blamed"], counted=row["counted"]) for _, row in rows.iterrows()]
-    line = blocks.unknown(say("problems.perhaps", themes=themes), settle=READ_150)
+    line = blocks.unknown(say("problems.perhaps", themes=rows["blamed"].tolist()), settle=READ_150)
     return [opened(line, *map(blaming, rows["theme"]))]
 
 

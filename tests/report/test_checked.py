@@ -56,7 +56,7 @@ def test_few_readings_of_its_own_leave_the_word_to_other_organisations():
     now = scored(np.random.default_rng(0), 0.1)
     checked = share(now, read(now[: FEWEST_READ - 1]))
     assert checked.method in ("corrected", "counted") and checked.read == 0
-    assert describe_check(checked) == "checked on texts of other organisations, on none of these"
+    assert describe_check(checked) == "checked on other organisations' texts, not on these"
 
 
 def test_earlier_readings_speak_while_the_texts_are_like_those_read():

@@ -45,7 +45,9 @@ def test_a_sentence_writes_an_estimate_with_its_interval_and_a_list_as_names():
     assert say("problems.team", team="North", share=share, elsewhere=0.5).startswith(
         "Team North is thanked most often: thanks stand in 62 % (58–66) of the 1,204 texts"
     )
-    assert say("bands.as_well", names=["cost", "waiting", "holds"]) == "It goes with cost, waiting and holds as well."
+    assert (
+        say("bands.as_well", names=["cost", "waiting", "holds"]) == "The score also goes with cost, waiting and holds."
+    )
 
 
 def test_a_table_without_one_of_its_columns_is_refused_unless_that_one_is_optional():
