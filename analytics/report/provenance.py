@@ -10,6 +10,7 @@ from analytics.report.story import Story
 from analytics.report.words import CUT_WORDS, people_by, say, table_of
 from analytics.tables.schema import NotMeasured
 from analytics.text.adapt import FEWEST
+from analytics.text.clean import LONG
 from analytics.text.own_model import FEWEST_READINGS
 from analytics.text.thread import count_cuts
 
@@ -31,6 +32,8 @@ def show_provenance(story: Story) -> Section:
         where, counts = story.narrowing.rows.where, story.narrowing.counts
         parts.append(table_of("where", counts, n=int(counts["kept"].sum()), people=blocks.RECORDS, where=where))
     with suppress(NotMeasured):
+        if story.texts_now["text"].str.len().gt(LONG).any():
+            parts.append(blocks.prose(say("provenance.long", most=LONG)))
         parts += [blocks.tagged(table, appendix=True) for table in table_cuts(story)]
     return Section(parts, line)
 

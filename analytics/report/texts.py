@@ -23,7 +23,7 @@ from analytics.report.where import Narrowing
 from analytics.tables.periods import Period, period_of
 from analytics.tables.schema import NotMeasured, ReadLog, Tables, find_rows
 from analytics.text.adapt import AdaptationRefused, MoodTrial, name_classes, try_scores
-from analytics.text.clean import LONG, normalise
+from analytics.text.clean import normalise
 from analytics.text.comments import collect_comments, complained_about, find_names, redact_comments, score_comments
 from analytics.text.linear import CLASSES, PROBABILITIES
 from analytics.text.new_themes import GROUPS, find_new_themes, keep_centres, read_centres
@@ -40,11 +40,10 @@ RECENT = 6  # periods that comparisons of groups and diagnoses look at, the repo
 
 
 class Unread(NamedTuple):
-    """How many of the period's texts no model could read, and of how many; whether some were read in part."""
+    """How many of the period's texts no model could read, and of how many."""
 
     unread: int
     total: int
-    in_part: bool = False
 
 
 @dataclass(frozen=True)
@@ -265,9 +264,8 @@ class Texts:
 
     @cached_property
     def unread(self) -> Unread:
-        """How many comments of the period could not be read, and whether some are too long to be read whole."""
-        long = self.current["text"].str.len().gt(LONG).any()
-        return Unread(int((self.current["sentiment"] == "unknown").sum()), len(self.current), bool(long))
+        """How many comments of the period could not be read."""
+        return Unread(int((self.current["sentiment"] == "unknown").sum()), len(self.current))
 
     @cached_property
     def problem_table(self) -> pd.DataFrame:

@@ -19,7 +19,6 @@ from analytics.publish.people import People
 from analytics.report.cutoff import Coverage
 from analytics.report.texts import Unread
 from analytics.tables.periods import parse_period
-from analytics.text.clean import LONG
 from analytics.text.own_themes import ThemeList
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
@@ -224,9 +223,8 @@ def coverage_sentence(coverage: Coverage, label: str) -> str:
 
 
 def unread_sentence(texts: Unread) -> str:
-    """How many texts no model could read, and that of very long ones only parts were."""
-    part = f" Of those over {LONG:,} characters, stretches at even places were read." if texts.in_part else ""
-    return f"{texts.unread:,} of {texts.total:,} texts could not be read (empty, no answer, another language).{part}"
+    """How many texts no model could read."""
+    return f"{texts.unread:,} of {texts.total:,} texts could not be read (empty, no answer, another language)."
 
 
 def name_writers(sources: Collection[str]) -> str:

@@ -8,10 +8,11 @@ import re
 import tomllib
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from html import unescape
 from importlib.resources import files
+from itertools import pairwise
 
 import numpy as np
 
@@ -99,23 +100,17 @@ def _even_places(text: str) -> str:
     return " ... ".join([first[0] or first[2], *parts])
 
 
-def rounds(texts: Sequence[str], characters: int) -> Iterator[slice]:
-    """Which texts to read at once so that memory stays bounded: about so many characters of them.
+def rounds(texts: Sequence[str], characters: int) -> list[slice]:
+    """Which texts to read at once so that memory stays bounded: about so many characters of them; one round at least.
 
     Examples
     --------
-    >>> list(rounds(["a", "b" * 400, "c"], 500))
-    [slice(0, 1, None), slice(1, 3, None)]
+    >>> rounds(["a", "b" * 400, "c"], 500), rounds([], 500)
+    ([slice(0, 1, None), slice(1, 3, None)], [slice(0, 0, None)])
     """
-    start, held = 0, 0
-    for place, text in enumerate(texts):
-        size = max(len(text), USUAL)
-        if held and held + size > characters:
-            yield slice(start, place)
-            start, held = place, 0
-        held += size
-    if held:
-        yield slice(start, len(texts))
+    turns = np.cumsum([max(len(text), USUAL) for text in texts]) // characters
+    edges = [0, *(np.flatnonzero(np.diff(turns)) + 1).tolist(), len(texts)]
+    return [slice(start, end) for start, end in pairwise(edges)]
 
 
 def _strip_markup(text: str) -> str:

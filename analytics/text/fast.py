@@ -212,8 +212,7 @@ class LinearModel(SentimentModel):
 
     def scores(self, texts: Sequence[str]) -> np.ndarray:
         """Return calibrated scores (log probabilities up to a constant) of normalised texts, shape (n, k)."""
-        every = [self._scores(texts[part]) for part in rounds(texts, ROUND)]
-        return np.concatenate(every) if every else np.empty((0, len(self.classes_)))
+        return np.concatenate([self._scores(texts[part]) for part in rounds(texts, ROUND)])
 
     def _scores(self, texts: Sequence[str]) -> np.ndarray:
         words, figures = self.vectoriser.split(texts)

@@ -222,13 +222,9 @@ def _rare(match: re.Match[str]) -> Span | None:
 
 def _unlisted(text: str) -> Iterator[Span]:
     """Names that no list holds, but for those that name a firm or a place anywhere in the text."""
-    named = [(span, _first_word(text, span)) for span in _people(text)]
+    named = [(span, text[slice(*span)].split()[0]) for span in _people(text)]
     firms = {word for (_, end), word in named if _SEARCH["firm"].match(text, end)}
     return (span for span, word in named if word not in firms)
-
-
-def _first_word(text: str, span: Span) -> str:
-    return text[slice(*span)].split()[0]
 
 
 def _people(text: str) -> Iterator[Span]:

@@ -121,7 +121,7 @@ def score_own_words(
     reader = Reader(pages, tuple(brands), themes=themes)
     plain, reasons = clean_own(different["text"].tolist(), different["no_answer"].tolist())
     reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
-    scores = [reader.score(plain[part], reasons[part]) for part in [*rounds(plain, ROUND)] or [slice(0)]]
+    scores = [reader.score(plain[part], reasons[part]) for part in rounds(plain, ROUND)]
     result = pd.concat(scores, ignore_index=True).take(codes).set_axis(own.index)
     result["themes"] = pd.Series([list(themes) for themes in result["themes"]], result.index, dtype=object)
     return result

@@ -313,7 +313,7 @@ def _kinds(texts: Sequence[str], model: str, encoder: Encoder | None = None) -> 
     """Probability of each of `KINDS` for normalised texts."""
     chosen, heads = _choose(model, texts), load_heads()
     every = (heads.predict_proba_normalised(texts[part], chosen, encoder) for part in rounds(texts, ROUND))
-    return np.concatenate([np.empty((0, len(HEADS))), *every])[:, len(THEMES) : len(THEMES) + len(KINDS)]
+    return np.concatenate(list(every))[:, len(THEMES) : len(THEMES) + len(KINDS)]
 
 
 def theme_errors(theme: str, model: Literal["accurate", "fast"] = "accurate") -> np.ndarray:

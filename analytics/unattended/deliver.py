@@ -240,10 +240,8 @@ def _copy(
 
 def _put(settings: Config, target: str, folder: Path) -> None:
     """Copy the files under another name, then give them the right one: the target is absent or whole."""
-    try:
-        from fsspec.core import url_to_fs
-    except ImportError:
-        raise ValueError("copy_to needs the package fsspec. Install it: pip install fsspec.") from None
+    from fsspec.core import url_to_fs
+
     address = str(settings.delivery.copy_to)
     storage, top = url_to_fs(address if "://" in address else str(settings.resolve(address)))
     whole, part = f"{top.rstrip('/')}/{target}", f"{top.rstrip('/')}/{target}.part"

@@ -154,8 +154,18 @@ def test_what_was_not_the_customers_own_stands_in_provenance_and_can_be_seen(tmp
     frame["comment"] = [quoted if i % 2 else "STOP" for i in frame.index]
     frame.loc[frame.index[:9], "comment"] = "n/a"  # of too few people to be listed
     story = load_story(organise(tmp_path, frame), "2026-05")
+    said = [block.data.get("text", "") for block in report.show_provenance(story).blocks]
+    assert not [text for text in said if "stretches" in text]
     table = report.show_provenance(story).blocks[1]
     assert [row[:2] for row in table.data["rows"]] == [["quoted mail", 36], ["opt-outs such as STOP: no answer", 35]]
     finding, _ = report.show_own_words(story).blocks
     assert finding.data["sentence"].startswith("36 of 80 texts held words")
     assert story.written["text"].unique().tolist() == ["Still cold, nobody came."]
+
+
+def test_that_very_long_texts_are_read_in_part_stands_in_provenance(tmp_path):
+    frame = answers(touchpoint={"Repair": 0.5, "Billing": 0.5})
+    frame["comment"] = ["The engineer never came, and nobody called. " * 300, *["He came."] * (len(frame) - 1)]
+    blocks = report.show_provenance(load_story(organise(tmp_path, frame), "2026-05")).blocks
+    said = " ".join(block.data.get("text", "") for block in blocks)
+    assert "Of texts over 10,000 characters, stretches at even places were read" in said

@@ -14,7 +14,6 @@ from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import RECORDS
 from analytics.publish.claims import check_claims
 from analytics.report import bands, words
-from analytics.report.texts import Unread
 from analytics.report.words import LACK_WORDS, SENTENCES, TABLES, say, table_of
 
 SOURCE = "\n".join(file.read_text(encoding="utf-8") for file in Path(report.__file__).parents[1].rglob("*.py"))
@@ -107,10 +106,3 @@ def test_a_step_of_earlier_months_is_dated_to_the_month_in_which_it_came(step, m
     level = pd.Series([20.0, 22, 19, 21, 20, 22, 21, 19, 20, 21, 20, 21], months)
     signal = detect_signals(level + np.where(months >= month, step, 0), se=pd.Series(2.0, months))
     assert words.movement_sentence(signal, "score").endswith(ending)
-
-
-def test_that_very_long_texts_were_read_in_part_is_said_only_where_there_are_some():
-    assert words.unread_sentence(Unread(1, 200)).endswith("another language).")
-    assert words.unread_sentence(Unread(1, 200, in_part=True)).endswith(
-        " Of those over 10,000 characters, stretches at even places were read."
-    )
