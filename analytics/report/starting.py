@@ -280,8 +280,9 @@ def _joinable(alike: list[Part]) -> list[list[Part]]:
 
 def _repeated(raws: Sequence[Raw]) -> pd.Series:
     """The share of each part's different rows that stand in another one."""
-    rows = pd.concat([raw.frame.astype("str").drop_duplicates().assign(_part=n) for n, raw in enumerate(raws)])
-    return rows.drop(columns="_part").duplicated(keep=False).groupby(rows["_part"]).mean()
+    texts = [raw.frame[list(raws[0].frame)].astype("str") for raw in raws]
+    rows = pd.concat({n: pd.util.hash_pandas_object(t, index=False).drop_duplicates() for n, t in enumerate(texts)})
+    return rows.duplicated(keep=False).groupby(level=0).mean()
 
 
 def _name_sheets(alike: Sequence[Part]) -> str | list[str] | None:

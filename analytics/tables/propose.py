@@ -120,7 +120,8 @@ def propose(raw: Raw) -> Draft:
     groups = {_key(p.header): p for p in [p for p in spare if _is_group(p, columns[p.header])][:MOST_GROUPS]}
     groups = {f"{key}_group" if key in ours else key: p for key, p in groups.items()}
     if groups:
-        content[first]["extra"] = {key: p.header for key, p in groups.items()}
+        parts = {p.header: {"column": p.header, "optional": True} for p in groups.values() if p.header in PARTS}
+        content[first]["extra"] = {key: parts.get(p.header, p.header) for key, p in groups.items()}
         evidence |= {(f"{first}.extra", key): _evidence(p) for key, p in groups.items()}
     unused = tuple(p for p in spare if p not in groups.values())
     return Draft(raw, content, evidence, unused, tuple(questions))
