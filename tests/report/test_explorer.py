@@ -302,7 +302,7 @@ def test_a_click_corrects_a_label_and_no_share_counts_it(story, monkeypatch):
     buttons = {
         b.description: b for row in rest if hasattr(row, "children") for b in row.children if hasattr(b, "click")
     }
-    next(button for words, button in buttons.items() if words.startswith("1 ")).click()
+    buttons[THEME_WORDS["waiting"]].click()
     buttons["Negative"].click()
     store = find_store(story.config)
     (row,) = store.read().to_dict("records")
