@@ -6,7 +6,6 @@ from typing import Any
 
 import pandas as pd
 
-from analytics.contrast.groups import PERCEIVED
 from analytics.measures.discoveries import detectable
 from analytics.measures.summarise import NOT_STATED
 from analytics.publish import blocks
