@@ -11,10 +11,12 @@ import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom, nct, norm, t
 
+from analytics.config import Config, Organisation, Source
 from analytics.contrast.bands import contrast_bands
 from analytics.contrast.groups import contrast_groups
 from analytics.contrast.ranks import superiority
 from analytics.contrast.signals import CHANCE, detect_signals
+from analytics.measures.actions import _step
 from analytics.measures.discoveries import discovery_threshold, shrink
 from analytics.measures.leaving.ratios import leaving_ratios
 from analytics.unattended.watch import CHANCE as WATCHED
@@ -153,6 +155,25 @@ def leaving(draws: int) -> None:
     _passes(f"{len(p)} tests, 95 % intervals hold {np.mean(held):.1%}", np.full(len(p), 1 / len(p)), p)
 
 
+def steps(draws: int) -> None:
+    """An action's step over months that depend on each other: coverage, false findings, and power in a report."""
+    config = Config(organisation=Organisation(name="Acme"), sources={"surveys": Source(path="s.csv")})
+    for (months, after), rho in product(((12, 3), (14, 5), (24, 6), (36, 12)), (0.0, 0.3, 0.6)):
+        rng, post = np.random.default_rng(0), np.arange(months) >= months - after
+        held, false, told = 0, np.zeros(len(LEVELS)), 0
+        for _ in range(draws):
+            series = [rng.normal()]
+            while len(series) < months:
+                series.append(rho * series[-1] + np.sqrt(1 - rho**2) * rng.normal())
+            row, moved = (_step(np.array(series) + size * post, post, False, "up", config) for size in (0.0, 5.0))
+            held += row["low"] <= 0 <= row["high"]
+            false += row["p_value"] <= np.array(LEVELS)
+            told += moved["p_value"] <= CUT
+        passes = ", ".join(f"{share:.2%}" for share in false / draws)
+        tell(f"{months} months, {after} after, dependence {rho}: held {held / draws:.1%}, false {passes} at "
+             f"{LEVELS}, a step of five standard deviations of a month told in {told / draws:.0%}")  # fmt: skip
+
+
 def odd_team(draws: int) -> None:
     """How often one odd team stands, and how often another one does beside it, at the threshold that reports have."""
     for teams, odd in product((4, 6), (0.45, 0.95)):
@@ -227,7 +248,17 @@ def _may_alarm(score: np.ndarray, error: np.ndarray) -> np.ndarray:
     return np.abs(np.column_stack([last, three, slope])).max(axis=1) > 3
 
 
-SIMULATIONS: tuple[Callable[[int], None], ...] = (movement, waves, picked, tails, leaving, odd_team, explained, watch)
+SIMULATIONS: tuple[Callable[[int], None], ...] = (
+    movement,
+    waves,
+    picked,
+    tails,
+    leaving,
+    steps,
+    odd_team,
+    explained,
+    watch,
+)
 
 if __name__ == "__main__":
     name, draws = [*sys.argv[1:], "", ""][:2]

@@ -51,7 +51,7 @@ class Change:
     Parameters
     ----------
     size
-        In the series' unit, or per period for a trend.
+        In the series' unit; of a trend, from the first to the last period of its line.
     errors, weights
         Standard errors, and how likely each is.
     chance
@@ -347,7 +347,8 @@ class _Chart:
         last = len(calm) - 1
         rows = self._baseline(calm, last)
         line = rows[-TREND:]
-        changes = {Rule.OUTSIDE: self.latest(calm, last), Rule.TREND: self._fit(line, self.at[line])}
+        way = (self.at[line] - self.at[line[0]]) / np.ptp(self.at[line])  # from its first period to its last
+        changes = {Rule.OUTSIDE: self.latest(calm, last), Rule.TREND: self._fit(line, way)}
         if len(rows) >= 2 * RUN:
             changes[Rule.SHIFT] = self._fit(rows, rows >= rows[-RUN])
         return changes

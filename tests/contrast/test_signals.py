@@ -99,6 +99,20 @@ def test_a_slow_fall_is_called_one_within_its_first_year_or_two(months):
     assert ROSE not in words
 
 
+@pytest.mark.parametrize(("slope", "word"), [(-1.0, FELL), (0.8, ROSE)])
+def test_the_size_of_a_slow_movement_is_that_of_its_whole_way_not_of_a_month(slope, word):
+    rng = np.random.default_rng(2)
+    whole = []
+    for _ in range(20):
+        values = pd.Series(30 + slope * np.arange(14) + rng.normal(0, 2.2, 14))
+        signal = detect_signals(values, se=values * 0 + 2.2)
+        if (signal.word, signal.rule) == (word, Rule.TREND):
+            whole.append((signal.change.size, *signal.change.bounds))
+    size, low, high = np.mean(whole, axis=0)
+    assert len(whole) >= 3 and low < 13 * slope < high
+    assert abs(size - 13 * slope) < 4
+
+
 def test_a_lasting_step_stays_a_change_against_the_old_level():
     assert word_of(*STEADY, *[v + 15 for v in STEADY]) == ROSE
 
