@@ -13,7 +13,7 @@ from analytics.contrast.groups import PERCEIVED
 from analytics.measures.estimate import OBSERVED, SAID
 from analytics.measures.suppress import count_people
 from analytics.publish import blocks
-from analytics.publish.format import address, factor_of, write_interval
+from analytics.publish.format import address, factor_of
 from analytics.report import tested, words
 from analytics.report.section import Stake, weigh
 from analytics.report.story import Story
@@ -129,13 +129,12 @@ def _others(story: Story, tables: list[Bands]) -> list[str]:
     kinds: dict[str, list[str]] = {"as_well": [], "opposed": [], "alike": [], "unclear": []}
     unseen = [table.seen for table in tables if not (table.opposed or table.differs or table.alike)]
     for table in tables:
-        unit, values = table.frame["unit"].iloc[0], sorted(table.frame["value"])
+        unit = table.frame["unit"].iloc[0]
         name, seen = _called(story, table), f"{_points(table.seen, unit)} points"
-        least, most = (write_interval(value, math.nan, math.nan, unit) for value in (values[0], values[-1]))
         if table.opposed or table.differs:
             kinds["opposed" if table.opposed else "as_well"].append(name)
         elif table.alike:
-            kinds["alike"].append(f"{name} ({least} to {most} in every band; {seen} would have been seen)")
+            kinds["alike"].append(f"{name} ({seen} would have been seen)")
         else:
             kinds["unclear"].append(name)
     facts = {"seen": least_seen(max(unseen, default=0.0), tables[0].frame["unit"].iloc[0]) if tables else ""}

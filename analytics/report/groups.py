@@ -55,7 +55,8 @@ def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     groupings = [g for g in compare_groups(story) if g.rows["value"].notna().any()]
     told = [g for g in groupings if g.differs or g.column in BRANDS][:TOLD]
     findings = [_finding(story, lead, g) for g in told]
-    shown = [_chart(lead, told[0])] if told else list[Block]()
+    note = "Groups of too few customers are withheld."
+    shown = [compare(g.rows.dropna(subset="value"), g.column, lead.name, by=g.name, note=note) for g in told[:1]]
     if further := [g.name for g in groupings if g.differs and g not in told]:
         shown.append(blocks.finding(say("groups.as_well", score=lead.name, names=further)))
     if alike := [g for g in groupings if not g.differs and g not in told and g.rows["error"].notna().any()]:
@@ -112,8 +113,3 @@ def _others(row: pd.Series) -> str:
     """What the groups have that a group is compared with."""
     places = 1 if row["unit"] == "score" else 0
     return f", where others have {write_interval(row['value'] - row['difference'], nan, nan, row['unit'], places)}"
-
-
-def _chart(lead: Score, grouping: Grouping) -> Block:
-    rows, note = grouping.rows.dropna(subset="value"), "Groups of too few customers are withheld."
-    return compare(rows, grouping.column, lead.name, by=grouping.name, note=note)

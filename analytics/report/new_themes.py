@@ -34,13 +34,13 @@ def name_new(story: Story) -> tuple[list[Block], list[Stake]]:
         share, facts = _share(story, group), _facts(story, group)
         marks: dict[str, Any] = {"better": "lower", "key": f"new:{group['group']}", "people": int(group["people"])}
         texts = Query(group=group["group"])
-        content.append(opened(blocks.finding(say("new.found", share=share, **facts), [share], "rose", **marks), texts))
+        finding = opened(blocks.finding(say("new.found", share=share, **facts), [share], "rose", **marks), texts)
         caption = f"In their words: {_phrases(group)}"
         quoted, n = pick_quotes(pd.Series(group["examples"]), QUOTED), int(group["n"])
-        content.append(opened(blocks.quotes(quoted, caption=caption, n=n, people=int(group["people"])), texts))
-        finding = blocks.finding(say("new.stake", share=share, **facts), [share], "rose", **marks)
+        quotes = blocks.quotes(quoted, caption=caption, n=n, people=int(group["people"]))
+        content += [finding, opened(quotes, texts)]
         people, touched = ids(story.comments.loc[group["members"]]), share.value * group["writers"] / story.months
-        stakes.append(Stake(opened(finding, texts), nan, nan, touched, group["p_value"], people=people))
+        stakes.append(Stake(finding, nan, nan, touched, group["p_value"], people=people))
     return content, stakes
 
 

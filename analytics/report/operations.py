@@ -14,7 +14,7 @@ from scipy.stats import false_discovery_control, fisher_exact
 
 from analytics.config import Promise
 from analytics.contrast.clocks import median_time, name_groups
-from analytics.contrast.signals import detect_signals
+from analytics.contrast.signals import FELL, ROSE, detect_signals
 from analytics.measures.estimate import OBSERVED, Estimate
 from analytics.measures.promises import Verdict, in_segment
 from analytics.measures.scores import share
@@ -172,14 +172,11 @@ def _row_counts(story: Story) -> list[blocks.Block]:
         filled = counts.loc[counts.first_valid_index() :].fillna(0).astype(float)
         word = detect_signals(filled, scale=(0, float(filled.max() or 1))).word
         usual = filled.iloc[:-1].median() if len(filled) > 1 else np.nan
-        rows.append({"table": name, "now": int(filled.iloc[-1]), "usual": usual, "word": word})
+        moved = f"; {word}" if word in (ROSE, FELL) else ""
+        rows.append(f"{name} {filled.iloc[-1]:,.0f} (usually {usual:,.0f}{moved})")
     if not rows:
         raise NotMeasured("no table carries dates", needed_for="how the data come in")
-    table = pd.DataFrame(rows)
-    usual_rows = listed([f"{row.table} {row.now:,} (usually {row.usual:,.0f})" for row in table.itertuples()])
-    answer = blocks.finding(f"Rows in {story.period.label}: {usual_rows}.", key="operations:rows")
-    listing = table_of("rows", table, n=int(table["now"].sum()), people=blocks.RECORDS)
-    return [answer, blocks.tagged(listing, appendix=True)]
+    return [blocks.finding(f"Rows in {story.period.label}: {listed(rows)}.", key="operations:rows")]
 
 
 def _missing_values(story: Story) -> list[blocks.Block]:

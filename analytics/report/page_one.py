@@ -40,11 +40,9 @@ def build_page_one(
     others
         Further sections, whose findings are ranked with those of all.
     """
-    numbers, notes = {}, {}
-    scores = _scores_or_none(story)
-    for score in scores[:3]:
-        numbers[score.name] = estimate_of(story.over_time(score).iloc[-1])
-        notes[score.name] = movement_note(moved(story, score))
+    scores = _scores_or_none(story)[:3]
+    numbers = {score.name: estimate_of(story.over_time(score).iloc[-1]) for score in scores}
+    notes = {score.name: movement_note(moved(story, score)) for score in scores}
     scored = next(block for block in perceive.blocks if block.kind == "finding")
     known = findings_of([hurts.answer, leaving.answer])
     headline = scored if findings_of([scored]) or not known else known[0]
@@ -167,10 +165,8 @@ def _known(part: Section) -> list[Block]:
 
 def trend_of(story: Story) -> Block | None:
     """The leading score over time, low enough for page one."""
-    scores = _scores_or_none(story)
-    if not scores or scores[0] is not story.scores[0]:
-        return None
-    return next(iter(score_chart(story, scores[0], height=1.3)), None)
+    leading = (score for score in _scores_or_none(story)[:1] if score is story.scores[0])
+    return next((chart for score in leading for chart in score_chart(story, score, height=1.3)), None)
 
 
 def _scores_or_none(story: Story) -> list[Score]:

@@ -66,8 +66,7 @@ def show_problems(story: Story) -> Section:
     listing = blocks.tagged(_problem_table(table, n, story), appendix=True)
     chart, quoted = _chart(story, table, praise, n), _quotes(story, table, praise)
     new, weights = name_new(story)
-    closed = [] if len(named) else [blocks.finding(say("problems.none", open=OPEN_SHARE))]
-    parts = [largest, *order, *closed, *others, *moved, *new, *thanks, chart, *quoted, *open_ends, listing]
+    parts = [largest, *order, *others, *moved, *new, *thanks, chart, *quoted, *open_ends, listing]
     return Section(parts, largest, open_ends, order, [*_stakes(story, named), *weights])
 
 
@@ -75,7 +74,7 @@ def _blame(story: Story, table: pd.DataFrame, people: int) -> tuple[Block, list[
     """The trait blamed most, and a line where the order does not hold; where none is open, what software counts."""
     facts = {"n": int(table["n"].max()), "who": words.name_writers(story.writers)}
     if not table["open"].any():
-        return _counted(story, table, facts, people), []
+        return _counted(story, table, facts, people), [blocks.finding(say("problems.none", open=OPEN_SHARE))]
     top, leaders = table.iloc[0], table[table["leads"] & table["value"].notna()]
     facts |= {"name": capital(top["blamed"]), "checked": describe_check(top), **_a_month(story, top)}
     largest = _judged(top, say("problems.largest", **facts), keyed=True)
@@ -249,15 +248,11 @@ def _recorded(story: Story) -> list[Block]:
         return []
     n = int(table["n"].max())
     first, moved = now.iloc[0], now["word"].isin([ROSE, FELL])
-    facts = {"n": n, "period": story.period.label, "share": estimate_of(first), "moved": ""}
-    if moved.iloc[0]:
-        facts["moved"] = say("problems.category_first", x=first, usual=_usual(first))
-    sentence, signal = say("problems.category", x=first, **facts), first["word"] if moved.iloc[0] else None
+    rose = say("problems.category_first", x=first, usual=_usual(first)) if moved.iloc[0] else ""
+    facts = {"n": n, "period": story.period.label, "share": estimate_of(first), "moved": rose}
+    sentence, signal = say("problems.category", x=first, **facts), first["word"] if rose else None
     findings = [finding_of(first, sentence, key="complaints:category", signal=signal)]
-    if len(now) > 1 and not moved.iloc[1]:
-        row = now.iloc[1]
-        findings.append(finding_of(row, f"“{row['category']}” follows with {figure_of(estimate_of(row))}."))
-    names = [*now["category"].head(len(findings))]
+    names = [first["category"]]
     for _, row in now.iloc[1:][moved.iloc[1:]].iterrows():
         sentence = say("problems.category_moved", share=estimate_of(row), x=row, usual=_usual(row))
         findings.append(finding_of(row, sentence, signal=row["word"]))
@@ -329,10 +324,8 @@ def _surest(named: pd.DataFrame, theme: str, polarity: str, story: Story) -> pd.
     plain = texts.map(normalise).tolist()
     mood = story.reader.sentiment(plain)[:, 0 if polarity == "negative" else 2]
     readings = zip(mood, story.reader.tags(plain), strict=True)
-    agreed = [p >= QUOTABLE and _certain(tags[:1], theme, polarity) for p, tags in readings]
+    agreed = [
+        p >= QUOTABLE and any(t == theme and t.polarity == polarity and t.probability >= QUOTABLE for t in tags[:1])
+        for p, tags in readings
+    ]
     return cast("pd.Series", texts[agreed])
-
-
-def _certain(tags: Sequence[Any], theme: str, polarity: str) -> bool:
-    """Whether one of some tags is surely of a theme and a polarity."""
-    return any(tag == theme and tag.polarity == polarity and tag.probability >= QUOTABLE for tag in tags)

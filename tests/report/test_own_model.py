@@ -124,7 +124,7 @@ def test_scores_set_the_mood_of_texts_where_those_who_read_them_agree_and_the_re
 
 
 def test_scores_do_not_set_the_mood_against_readers_or_without_them(scored):
-    assert "known once 50 texts drawn at random are read" in provenance(scored(0, ""))
+    assert "known once people have read 50 texts drawn at random" in provenance(scored(0, ""))
     story = scored(100, "neutral")
     assert "it stays as shipped" in provenance(story) and not story.comments["model"].str.endswith("scores").any()
 

@@ -4,11 +4,14 @@ from dataclasses import replace
 from itertools import permutations
 from types import SimpleNamespace
 
+import pandas as pd
 import pytest
 
 from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import finding, tagged
-from analytics.report.page_one import TOLD, _rank, rank_stakes
+from analytics.report import page_one
+from analytics.report.cutoff import Coverage
+from analytics.report.page_one import BLAME, MATTERS, TOLD, _rank, build_page_one, rank_stakes
 from analytics.report.section import Section, Stake, open_question, placed
 
 
@@ -102,6 +105,31 @@ def test_a_customer_who_leaves_counts_as_many_as_the_settings_say(weight, first)
     assert told[0].finding.data["key"].split(":")[0] == first
     leaving = "at least 20 more leave a month, counted as 200"
     assert told[0].finding.data["weight"] == {"waiting": "at least 50 more unhappy a month", "leaving": leaving}[first]
+
+
+@pytest.mark.parametrize("ranked", [[], ["team:north"], ["problem:waiting"]])
+def test_what_they_name_as_problems_stands_on_page_one_unless_a_finding_there_already_says_it(ranked, monkeypatch):
+    monkeypatch.setattr(page_one, "_scores_or_none", lambda story: [])
+    monkeypatch.setattr(page_one, "_rank", lambda *_: [stake(key, 50) for key in ranked])
+    log = SimpleNamespace(losses=pd.DataFrame({"matters": []}))
+    report = SimpleNamespace(leaver_counts_as=10)
+    story = SimpleNamespace(
+        coverage=Coverage(None, None),
+        period=SimpleNamespace(label="May"),
+        log=log,
+        config=SimpleNamespace(report=report),
+    )
+    named = finding("Waiting is named as a problem by 62 % (58–66).", [Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)])
+    order = finding("We cannot tell which is named most.")
+    score = Section([told := finding("No change is shown.", signal="no change", key="score:nps")], told)
+    open_end = open_question("Who leaves is not known.")
+    page = build_page_one(
+        story, score, Section([named, order], named, further=[order], place="problems"), open_end, open_end
+    )
+    lines = {answer["sentence"]: answer["question"] for answer in page.data["answers"]}
+    question = lines.get(named.data["sentence"])
+    assert question == {"": MATTERS, "team:north": BLAME, "problem:waiting": None}["".join(ranked)]
+    assert lines.get(order.data["sentence"]) == question and ("Nothing stands out" in str(lines)) == (not ranked)
 
 
 def test_good_news_of_a_kind_does_not_hide_the_bad():

@@ -438,7 +438,7 @@ def test_without_texts_complaints_are_shown_by_recorded_category(tmp_path):
     assert "80 complaints came in October 2026; 75 %" in problems.answer.data["sentence"]
     assert "recorded under “repairs”" in problems.answer.data["sentence"]
     assert [b.data["level"] for b in problems.unknowns] == ["unknown"]
-    assert "follows with" in problems.blocks[1].data["sentence"]
+    assert [row[0] for row in problems.blocks[1].data["rows"]] == ["repairs", "billing"]
 
 
 def test_recorded_categories_that_moved_stand_on_page_one(tmp_path):

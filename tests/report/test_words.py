@@ -50,9 +50,9 @@ def test_a_sentence_writes_an_estimate_with_its_interval_and_a_list_as_names():
 
 
 def test_a_table_without_one_of_its_columns_is_refused_unless_that_one_is_optional():
-    rows = pd.DataFrame({"table": ["surveys"], "now": [3], "usual": [2.0]})
+    rows = pd.DataFrame({"category": ["Bills"], "value": [0.5]})
     with pytest.raises(ValueError, match="no column 'word'"):
-        table_of("rows", rows, n=3, people=RECORDS)
+        table_of("categories", rows, n=3, people=RECORDS)
     clocks = pd.DataFrame({"group": ["all"], "n": [30], "confirmed": [0.5]})
     block = table_of("clocks", clocks, n=30, people=30, by="Team", span="last 6 months")
     assert [head["label"] for head in block.data["columns"]] == ["Team", "Cases", "Confirmed"]
