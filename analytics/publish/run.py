@@ -140,7 +140,6 @@ def build_report(
             **_provenance(blocks),
             "versions": _versions(),
             "seconds": round(time.monotonic() - started, 1),
-            "peak_memory_mib": _peak_memory(),
             "files": {path: digest(staged / path) for path in FILES if path != "manifest.json"},
         }
         write_json(staged / "manifest.json", manifest)
@@ -344,15 +343,6 @@ def _versions() -> dict[str, str]:
             with suppress(PackageNotFoundError):
                 versions[name] = version(name)
     return versions
-
-
-def _peak_memory() -> float:
-    """Largest resident memory so far of this process or a kernel it ran, in MiB."""
-    import resource
-
-    unit = 1 if sys.platform == "darwin" else 1024
-    peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    return round(max(peaks) * unit / 2**20, 1)
 
 
 # ---- publishing ------------------------------------------------------------------------------------------------------

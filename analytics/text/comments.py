@@ -99,13 +99,9 @@ def redact_comments(
 
 
 def score_and_redact(
-    texts: pd.Series,
-    brands: Sequence[str] = (),
-    names: Sequence[str] = (),
-    patterns: Sequence[str] = (),
-    model: str = "auto",
-    themes: ThemeList | None = None,
-) -> pd.DataFrame:
+    texts: pd.Series, brands: Sequence[str] = (), names: Sequence[str] = (), patterns: Sequence[str] = (),
+    model: str = "auto", themes: ThemeList | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Score texts for a file: the redacted text and flat columns of scores beside it, nothing else.
 
     Parameters

@@ -47,14 +47,10 @@ class Model(Protocol):
 
 
 def score_texts(
-    texts: Iterable[Any],
-    brands: Iterable[str] = (),
-    model: str | Model = "auto",
-    cache: str | Path | Pages | None = None,
-    *,
-    accurate_limit: int = ACCURATE_LIMIT,
-    themes: "ThemeList | None" = None,
-) -> pd.DataFrame:
+    texts: Iterable[Any], brands: Iterable[str] = (), model: str | Model = "auto",
+    cache: str | Path | Pages | None = None, *,
+    accurate_limit: int = ACCURATE_LIMIT, themes: "ThemeList | None" = None,
+) -> pd.DataFrame:  # fmt: skip
     """Score what customers wrote: sentiment, churn intent and themes, or why a text cannot be scored.
 
     Only the customer's own new words are read (see `own_words`): quoted mail, signatures, notices and other speakers
@@ -105,14 +101,10 @@ def score_texts(
 
 
 def score_own_words(
-    own: pd.DataFrame,
-    brands: Iterable[str] = (),
-    model: str | Model = "auto",
-    cache: str | Path | Pages | None = None,
-    *,
-    accurate_limit: int = ACCURATE_LIMIT,
-    themes: "ThemeList | None" = None,
-) -> pd.DataFrame:
+    own: pd.DataFrame, brands: Iterable[str] = (), model: str | Model = "auto",
+    cache: str | Path | Pages | None = None, *,
+    accurate_limit: int = ACCURATE_LIMIT, themes: "ThemeList | None" = None,
+) -> pd.DataFrame:  # fmt: skip
     """As `score_texts`, for own words that were read before: the columns text and no_answer of `read_own_words`."""
     words = own[["text", "no_answer"]]
     codes = words.groupby([*words], sort=False).ngroup().to_numpy()
@@ -194,8 +186,13 @@ class Reader:
         probabilities, intent = np.full((len(plain), 3), np.nan), np.full(len(plain), np.nan)
         probabilities[places] = self.sentiment(readable)
         intent[places] = self._intent(readable)
-        themes = _placed(places, self.tags(readable), pd.RangeIndex(len(plain)))
-        return _frame(reasons, probabilities, intent, themes, self.model.version)
+        tags = dict(zip(places, self.tags(readable), strict=True))
+        label = np.where(np.isnan(probabilities[:, 0]), "unknown", name_classes(np.nan_to_num(probabilities)))
+        frame = pd.DataFrame({"sentiment": label, "reason": pd.Series(reasons, dtype="str")})
+        frame["valence"] = probabilities[:, 2] - probabilities[:, 0]
+        frame[PROBABILITIES] = probabilities
+        frame["themes"] = pd.Series([tags.get(place, []) for place in range(len(plain))], dtype=object)
+        return frame.assign(churn_intent=intent, model=self.model.version)[COLUMNS]
 
     def unread(self, texts: list[str]) -> list[str]:
         """Texts whose sentiment this model has not read."""
@@ -210,11 +207,8 @@ class Reader:
         model = self.model
         if isinstance(model, AccurateModel):
             model = replace(model, encoder=self._encoder)
-        read = getattr(
-            model, "predict_proba_normalised", model.predict_proba
-        )  # a model of the user's own cleans itself
-        masked = [mask_brands(text, self.brands) for text in texts]
-        return self._fill(self._sentiment_part, texts, lambda new: read([masked[i] for i in new]))
+        read = getattr(model, "predict_proba_normalised", model.predict_proba)  # one of the user's own cleans itself
+        return self._fill(self._sentiment_part, texts, lambda new: read([mask_brands(t, self.brands) for t in new]))
 
     @property
     def _sentiment_part(self) -> Part:
@@ -224,11 +218,9 @@ class Reader:
     def _intent(self, texts: list[str]) -> np.ndarray:
         from analytics.text.churn_intent import load_churn_intent_model
 
-        def read(new: list[int]) -> np.ndarray:
-            chosen = [texts[i] for i in new]
-            return np.asarray(load_churn_intent_model().predict_proba_normalised(chosen, brands=list(self.brands)))[
-                :, None
-            ]
+        def read(new: list[str]) -> np.ndarray:
+            intent = load_churn_intent_model().predict_proba_normalised(new, brands=list(self.brands))
+            return np.asarray(intent)[:, None]
 
         return self._fill(Part("intent", _files_version("churn_intent.npz"), 1), texts, read)[:, 0]
 
@@ -254,9 +246,9 @@ class Reader:
         """Tags of some themes, most probable first; a page keeps probability and polarity of each, missing if none."""
         from analytics.text.themes import ThemeTag
 
-        def fill(new: list[int]) -> np.ndarray:
+        def fill(new: list[str]) -> np.ndarray:
             rows = np.full((len(new), 2, len(names)), np.nan)
-            for row, tags in zip(rows, read([texts[i] for i in new]), strict=True):
+            for row, tags in zip(rows, read(new), strict=True):
                 for tag in tags:
                     row[:, names.index(tag)] = tag.probability, CLASSES.index(tag.polarity)
             return rows.reshape(len(new), -1)
@@ -265,19 +257,14 @@ class Reader:
         for probability, polarity in self._fill(part, texts, fill).reshape(len(texts), 2, len(names)):
             named = np.flatnonzero(~np.isnan(probability))
             named = named[np.argsort(-probability[named].round(6), kind="stable")]
-            result.append(
-                [ThemeTag(names[i], CLASSES[int(polarity[i])], float(probability[i])) for i in map(int, named)]
-            )
+            tags = [ThemeTag(names[i], CLASSES[int(polarity[i])], float(probability[i])) for i in map(int, named)]
+            result.append(tags)
         return result
 
     def embed(self, texts: list[str]) -> np.ndarray:
         """Embeddings of normalised texts, to three digits."""
-
-        def read(new: list[int]) -> np.ndarray:
-            return self._encoder.embed_normalised([texts[i] for i in new], self.brands)
-
-        part = Part("clauses", self._encoder.version, self._encoder.width, "<f2")
-        return self._fill(part, texts, read).astype("<f2").astype(float)
+        part, read = Part("clauses", self._encoder.version, self._encoder.width, "<f2"), self._encoder.embed_normalised
+        return self._fill(part, texts, lambda new: read(new, self.brands)).astype("<f2").astype(float)
 
     def kinds(self, texts: list[str]) -> list[str]:
         """What complaints ask for, by the accurate heads: see `promise_kind_normalised`."""
@@ -285,9 +272,8 @@ class Reader:
 
         words = ("", "promise_broken", "not_offered")
 
-        def read(new: list[int]) -> np.ndarray:
-            chosen = [texts[i] for i in new]
-            kinds = promise_kind_normalised(chosen, "accurate", encoder=self._encoder)
+        def read(new: list[str]) -> np.ndarray:
+            kinds = promise_kind_normalised(new, "accurate", encoder=self._encoder)
             return np.array([[words.index(kind)] for kind in kinds])
 
         part = Part("kinds", _heads_version("accurate"), 1)
@@ -304,12 +290,12 @@ class Reader:
         salt = "\0".join(sorted(self.brands))
         return [key_of(salt, text) for text in texts]
 
-    def _fill(self, part: Part, texts: list[str], read: Callable[[list[int]], np.ndarray]) -> np.ndarray:
+    def _fill(self, part: Part, texts: list[str], read: Callable[[list[str]], np.ndarray]) -> np.ndarray:
         if not texts:
             return np.empty((0, part.width))
         if self.pages is None:
-            return read(list(range(len(texts))))
-        return self.pages.fill(part, self.keys(texts), read)
+            return read(texts)
+        return self.pages.fill(part, self.keys(texts), lambda new: read([texts[i] for i in new]))
 
 
 @lru_cache(maxsize=8)
@@ -321,20 +307,3 @@ def _files_version(*names: str) -> str:
 def _heads_version(model: str) -> str:
     """Version of the theme heads and of the models that they read through."""
     return _files_version("themes.npz", "themes.json", "fast.npz", *(["encoder.onnx"] if model == "accurate" else []))
-
-
-def _placed(places: "Sequence[int] | np.ndarray", tags: "list[list[ThemeTag]]", index: pd.Index) -> pd.Series:
-    """Tags at their places, and empty lists elsewhere."""
-    by_place = dict(zip(places, tags, strict=True))
-    return pd.Series([by_place.get(place, []) for place in range(len(index))], index, dtype=object)
-
-
-def _frame(
-    reasons: list[str], probabilities: np.ndarray, intent: np.ndarray, themes: pd.Series, version: str
-) -> pd.DataFrame:
-    scored = ~np.isnan(probabilities[:, 0])
-    label = np.where(scored, name_classes(np.nan_to_num(probabilities)), "unknown")
-    frame = pd.DataFrame({"sentiment": label, "reason": pd.Series(reasons, dtype="str")})
-    frame["valence"] = probabilities[:, 2] - probabilities[:, 0]
-    frame[PROBABILITIES] = probabilities
-    return frame.assign(churn_intent=intent, themes=themes, model=version)[COLUMNS]

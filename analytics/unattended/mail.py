@@ -261,9 +261,8 @@ def _session(server: MailServer) -> Iterator[smtplib.SMTP]:
 
 def is_lasting(fault: BaseException) -> bool:
     """Whether trying again is no use or may send twice: a refusal for good, a wrong setting, a lost last reply."""
-    settings = ssl.SSLCertVerificationError | smtplib.SMTPNotSupportedError | ValueError | PermissionError
-    places = FileExistsError | NotADirectoryError  # a pipe or a file where a folder is asked for
-    if isinstance(fault, settings | places | LostReplyError):
+    settings = ValueError | PermissionError | FileExistsError | NotADirectoryError
+    if isinstance(fault, settings | ssl.SSLCertVerificationError | smtplib.SMTPNotSupportedError | LostReplyError):
         return True
     if isinstance(fault, smtplib.SMTPRecipientsRefused):
         return all(code >= 500 for code, _ in fault.recipients.values())

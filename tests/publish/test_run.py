@@ -81,7 +81,6 @@ def test_the_manifest_says_what_the_report_was_made_from(published):
     assert manifest["inputs"] == [{"table": "surveys", "source": "perception.toml", "sha256": "ab" * 32, "rows": 1204}]
     assert manifest["title"] == "How customers see us"
     assert manifest["seconds"] > 0
-    assert 20 < manifest["peak_memory_mib"] < 20_000
     assert "pandas" in manifest["versions"]
     for name, digest in manifest["files"].items():
         assert hashlib.sha256((published.folder / name).read_bytes()).hexdigest() == digest
