@@ -34,6 +34,7 @@ _NAMED = (
     rf"^({_PART}(?: {_PART})*)[ _:-]+{_RATED}\b",
     rf"^{_RATED}[ _:-]+(?:for |of |with )?(?:the )?({_PART}(?: {_PART})*)$",
 )
+_PLAIN = re.compile(r"^[\w '’&+-]*")  # as far as no mark ends it
 _GROUPS = {"1": "detractor", "2": "passive", "3": "promoter"}
 # The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone;
 # and its lower part, below what only a choice of the best answers has.
@@ -168,13 +169,12 @@ def part_asked(score: str, question: str) -> str:
     >>> part_asked("csat", "How satisfied are you with the price? (1-5)"), part_asked("csat", "Satisfied with us?")
     ('the price', '')
     """
-    for text in question.split(" / "):
-        words = spell_out(text)
-        asked = (re.search(pattern, words, re.IGNORECASE) for pattern in WORDS["questions"]["of"][score])
-        named = (re.search(pattern, words, re.IGNORECASE) for pattern in _NAMED if score == "csat")
-        part = next((re.split(r"[?(:;,/|“”\"]|\. ", hit[1])[0].strip(" .'") for hit in (*asked, *named) if hit), "")
+    patterns = (*WORDS["questions"]["of"][score], *(_NAMED if score == "csat" else ()))
+    for text in map(spell_out, question.split(" / ")):
+        hits = filter(None, (re.search(pattern, text, re.IGNORECASE) for pattern in patterns))
+        part = next((_PLAIN.findall(hit[1])[0].strip(" '-") for hit in hits), "")[:LONGEST_PART]
         if part and not re.search(WORDS["questions"]["whole"], part, re.IGNORECASE):
-            return part[:LONGEST_PART] if score != "nps" or re.search(rf"\b{_PART}\b", part, re.IGNORECASE) else ""
+            return part if score != "nps" or re.search(rf"\b{_PART}\b", part, re.IGNORECASE) else ""
     return ""
 
 
