@@ -75,9 +75,8 @@ def start_report(
     files, open_questions = [], []
     for number, (origin, proposed) in enumerate(drafts, 1):
         draft = proposed if ask is None else _answer(proposed, ask)
-        fills = [table for table in tables_of(draft) if table not in dict(sources)]
         file = folder / f"my_map{f'_{number}' if number > 1 else ''}.toml"
-        sources.append((fills[0], [*origin.source.items(), ("map", file.name)]))
+        sources.append((tables_of(draft)[0], [*origin.source.items(), ("map", file.name)]))
         file.write_text(write_map(draft), encoding="utf-8")
         files.append(file)
         open_questions += [(file.name, _one_line(f"{q.place}: {q.asks}")) for q in draft.questions]

@@ -1,7 +1,7 @@
 """A map for an export that nobody has described: what columns hold and headers say, with the evidence of each line."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -87,16 +87,10 @@ def propose(raw: Raw) -> Draft:
         lines = _fill(table, profiles, taken)
         if table == "surveys":
             lines |= scores
-            questions += [*asked.values(), *_ask_whose(raw, profiles, columns)]
-            questions += [*_ask_rows(profiles, columns), *_ask_who(profiles)]
-            told = [p for p in profiles if "contacts" in tables and _tells_contact(p)]
-            rated = lines.get("response_id")
-            if rated and re.search(PROPOSED["contact"], rated.question, re.IGNORECASE):
-                lines.setdefault("contact_id", rated)  # an answer for each contact
-            for find in (_find_words, _find_date):
-                line, question = find([p for p in profiles if p not in told], lines)
-                lines |= line
-                questions += question
+            said = [p for p in profiles if "contacts" in tables and _tells_contact(p)]
+            found, more = _read_answers(raw, profiles, columns, lines, said)
+            lines |= found
+            questions += [*asked.values(), *more]
             taken |= {lines["comment"].header} if "comment" in lines else set()
             if "comment" in lines and "response_id" not in lines:
                 headers, texts = [p.header for p in lines.values()], lines["comment"].header
@@ -125,6 +119,22 @@ def propose(raw: Raw) -> Draft:
         evidence |= {(f"{first}.extra", key): _evidence(p) for key, p in groups.items()}
     unused = tuple(p for p in spare if p not in groups.values())
     return Draft(raw, content, evidence, unused, tuple(questions))
+
+
+def _read_answers(
+    raw: Raw, profiles: Sequence[ColumnProfile], columns: Mapping[str, pd.Series],
+    lines: Mapping[str, ColumnProfile], said: Sequence[ColumnProfile],
+) -> tuple[dict[str, ColumnProfile], list[Question]]:  # fmt: skip
+    """What words and dates answers have beside their scores and ids, and what is open; `said` are texts of contacts."""
+    questions = [*_ask_whose(raw, profiles, columns), *_ask_rows(profiles, columns), *_ask_who(profiles)]
+    rated, found = lines.get("response_id"), dict[str, ColumnProfile]()
+    if rated and "contact_id" not in lines and re.search(PROPOSED["contact"], rated.question, re.IGNORECASE):
+        found["contact_id"] = rated  # an answer for each contact
+    for find in (_find_words, _find_date):
+        line, question = find([p for p in profiles if p not in said], {**lines, **found})
+        found |= line
+        questions += question
+    return found, questions
 
 
 def _rule_of(profile: ColumnProfile, columns: Mapping[str, pd.Series], workbook: bool) -> object:
