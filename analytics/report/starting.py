@@ -213,11 +213,11 @@ def _draft_all(origins: Sequence[Origin]) -> tuple[list[tuple[Origin, Draft]], l
 def _share_tables(drafts: list[tuple[Origin, Draft]]) -> tuple[list[tuple[Origin, Draft]], list[str]]:
     """Each draft without the tables that another export is there for, and what is not read so.
 
-    An export that fills one table, or asks less, goes first; one that fills several is the source of the first that
-    is left. A sheet about which questions are open gives way.
+    An export that fills one table goes first, then one of more rows; one that fills several is the source of the first
+    that is left. A sheet about which questions are open gives way to a longer one.
     """
     owners: dict[str, Origin] = {}
-    for origin, draft in sorted(drafts, key=lambda each: (len(tables_of(each[1])), len(each[1].questions))):
+    for origin, draft in sorted(drafts, key=lambda each: (len(tables_of(each[1])), -len(each[0].raw.frame))):
         free = [table for table in tables_of(draft) if table not in owners]
         if free:
             owners[free[0]] = origin
