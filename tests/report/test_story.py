@@ -270,7 +270,7 @@ def leaving(story):
 
 
 def test_each_score_that_moved_is_told_with_its_own_rule_and_published(story, leaving):
-    for words in ({"nps": "fell"}, {"csat": "rose"}, {"ces": "fell"}, dict.fromkeys(("nps", "csat", "ces"), "fell")):
+    for words in ({"csat": "rose"}, dict.fromkeys(("nps", "csat", "ces"), "fell")):
         month = moved(story, words, seed=0)
         perceived = report.show_perception(month)
         signals = {block.data["sentence"].split(":")[0]: block.data["signal"] for block in perceived.answers}
