@@ -121,6 +121,9 @@ class LabelStore:
         except (OSError, ValueError) as error:
             message = f"{self.path}: is no CSV in UTF-8 ({error}). Restore the file from a copy, or move it away."
             raise ValueError(message) from None
+        if "label" in rows:  # as written by earlier versions
+            rows = rows.rename(columns={"label": "sentiment"}).assign(**dict.fromkeys(ABOUT[1:], ""))
+        rows = rows if OFFERED in rows else rows.assign(**{OFFERED: ""})
         if absent := [column for column in COLUMNS if column not in rows]:
             message = f"{self.path}: no column {', '.join(absent)}. Restore the file from a copy, or move it away."
             raise ValueError(message)

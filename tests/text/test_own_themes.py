@@ -225,11 +225,14 @@ def test_a_reader_who_was_not_offered_a_theme_did_not_say_no_to_it(tmp_path):
         row("five", now, blame=("transferred",))
 
 
-def test_a_theme_since_removed_is_no_fault_of_readings(tmp_path):
+def test_readings_of_earlier_versions_are_read_and_a_theme_since_removed_is_no_fault(tmp_path):
     store = LabelStore(tmp_path / "a.csv")
     late = ThemeList({"late": Theme(label="late", examples=TEN)})
     store.add(row("one", late, blame=("late",)))
     assert "late" not in flag_labels(store.read())
+    old = tmp_path / "old.csv"
+    pd.DataFrame([row("one", ThemeList(), blame=("waiting",))]).drop(columns="offered").to_csv(old, index=False)
+    assert flag_labels(LabelStore(old).read())["waiting"].tolist() == [1]
 
 
 def flagged(rng: np.random.Generator, n: int, share: float) -> pd.DataFrame:

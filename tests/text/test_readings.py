@@ -31,6 +31,7 @@ from analytics.text.readings import (
 )
 
 PERIOD = "2025-03"
+OLD = ["text_hash", "text", "label", "labeller", "labelled_at", "drawn", "period"]
 
 
 def row(text, sentiment="negative", labeller="Ann", period=PERIOD, drawn="random", **about):
@@ -82,6 +83,19 @@ def test_readings_come_back_as_they_were_given_and_no_text_is_kept(tmp_path):
     assert again["labeller"].tolist() == ["Ann", "@nn"]
     content = store.path.read_text(encoding="utf-8")
     assert "'@nn" in content and "1+1" not in content and "slow" not in content
+
+
+def test_a_file_of_moods_from_earlier_versions_is_read_and_loses_its_texts_with_the_next_click(tmp_path):
+    store = LabelStore(tmp_path / "a.csv")
+    old = (text_hash("slow"), "slow", "negative", "Ann", "2025-04-01", "random", PERIOD)
+    pd.DataFrame([old], columns=OLD).to_csv(store.path, index=False)
+    assert store.read()[["sentiment", "blame", "complaint"]].values.tolist() == [["negative", "", ""]]
+    texts = pd.DataFrame({"comment_id": ["a"], "period": [PERIOD], "text": ["slow"]})
+    labels = find_readings(store.read(), texts)
+    assert labels.loc[0, ["negative", "positive"]].tolist() == [1, 0]
+    assert labels.loc[0, ["waiting", "leaving", "complaint"]].isna().all()  # nobody was asked
+    store.add(row("new"))
+    assert "slow" not in store.path.read_text(encoding="utf-8") and len(store.read()) == 2
 
 
 def test_a_labeller_who_changes_their_mind_has_one_reading_per_text(tmp_path):
