@@ -16,7 +16,7 @@ from analytics.report.bands import write_gap
 from analytics.report.score import DISPUTED, Score
 from analytics.report.section import Stake, weigh
 from analytics.report.story import Story
-from analytics.report.words import capital, compare, estimate_of, estimates_of, figure_of, finding_of, least_seen, say
+from analytics.report.words import compare, estimate_of, estimates_of, figure_of, finding_of, least_seen, say
 from analytics.tables.parts import BRANDS, brand_columns
 
 QUESTIONNAIRES = {"survey", "survey_type", "survey_name", "questionnaire"}  # what was asked, not what happened
@@ -76,7 +76,7 @@ def group_stakes(story: Story, lead: Score) -> list[Stake]:
         rows = grouping.rows[grouping.rows["differs"] & grouping.rows[by].ne(NOT_STATED)]
         rows = tested.likely(story, rows, "difference")
         for _, row in rows[rows["difference"] * worse > 0].iterrows():
-            facts = {"name": lead.name, "figure": estimate_of(row), "column": capital(grouping.name), "group": row[by]}
+            facts = {"subject": lead.subject, "figure": estimate_of(row), "column": grouping.name, "group": row[by]}
             sentence = say("groups.stake", gap=write_gap(row, "difference"), **facts)
             finding = finding_of(row, sentence, better=lead.better, key=f"group:{by}")
             inside = now[now[by].eq(row[by])]
