@@ -12,6 +12,8 @@ import zipfile
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from analytics.config import load_config
 from analytics.tables.maps import load_map
@@ -75,6 +77,15 @@ def far(file: Path) -> Path:
     return workbook(file, SHEET.format(cells).encode())
 
 
+def nested(file: Path) -> Path:
+    """A column of lists of lists, a thousand deep."""
+    kind = pa.int64()
+    for _ in range(1_000):
+        kind = pa.list_(kind)
+    pq.write_table(pa.table({"a": pa.array([None], kind)}), file)
+    return file
+
+
 def source(file: Path) -> object:
     return read_raw(file, file.name)
 
@@ -106,6 +117,7 @@ KINDS = {
     "quotes": (source, lambda root: write(root / "quotes.csv", "a,b\n" + '"' * (1 << 25) + "\n")),
     "far": (source, lambda root: far(root / "far.xlsx")),
     "bomb": (source, lambda root: bomb(root / "bomb.xlsx")),
+    "nested Parquet": (source, lambda root: nested(root / "nested.parquet")),
     "nested map": (mapping, lambda root: write(root / "map.toml", TABLES + DEEP)),
     "nested tables": (mapping, lambda root: write(root / "keys.toml", "[surveys" + ".a" * 50_000 + "]\n")),
     "nested config": (load_config, lambda root: write(root / "deep.toml", "a = " + DEEP)),
