@@ -6,7 +6,7 @@ import pytest
 
 from analytics.config import Config
 from analytics.tables.labels import pole
-from analytics.tables.meaning import profile_column
+from analytics.tables.meaning import part_asked, profile_column
 from analytics.tables.read import read_tables
 from analytics.tables.schema import DataContractError
 
@@ -262,3 +262,11 @@ def test_one_number_beyond_the_scale_again_and_again_is_an_answer_and_no_slip(re
     values = [low + i % (high - low + 1) for i in range(196)] + [high + 1] * 4
     with pytest.raises(DataContractError, match=f"column {name}, scale: 4 of 200 values: is not .* such as {high + 1}"):
         read(pd.DataFrame({"id": range(200), "Q": values}), f'{ID}{name} = {{ column = "Q", scale = [{low}, {high}] }}')
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["rating_value", "Overall rating", "Soddisfazione del cliente", "Satisfaction Rating", "Satisfied with us?"],
+)
+def test_a_score_of_the_service_as_a_whole_is_not_called_by_a_part(header):
+    assert part_asked("csat", header) == ""
