@@ -168,3 +168,9 @@ def test_a_sheet_of_sums_gives_way_to_the_answers_and_any_other_sheet_stops_the_
     labels = pd.DataFrame({"What they say in feedback": WORDS[:8], "till": range(30, 38)})
     with pytest.raises(ValueError, match="sheet 'Labels' of export.xlsx: fills surveys as another export does"):
         start(tmp_path, sheets(tmp_path, Labels=labels, Answers=answers), names=["export.xlsx"])
+
+
+def test_an_answer_on_some_rows_leaves_what_else_is_asked_of_rows_open(tmp_path):
+    export = frame(NPS=NPS, status=["Test", *["Live"] * (N - 1)], comment=WORDS).drop(columns="id")
+    asked, _ = start(tmp_path, pd.concat([export, export[9:20]]), ask=choose("no: leave them out"))
+    assert ["repeat another one cell for cell" in question for question in asked] == [True]

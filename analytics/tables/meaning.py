@@ -24,6 +24,7 @@ SLIP = 0.05  # share of values that may be slips of the keyboard
 SLIPS, REPEATED = 2, 0.01  # times, and share of the values, that one number outside a scale may be a slip
 CERTAIN = 1e-4  # so unlikely must it be that slips alone explain the values outside a scale
 LEFT_EMPTY = 5  # answers in words without a score from which a blank may stand for zero
+CONFIRMED = 20  # confirmations that tell a system's from customers'
 FEW = 5  # texts from which a column of numbers is told from comments
 LONGEST_PART = 60  # characters of what a question asks about
 LABELS = 40  # a column with more distinct values than this has no labels
@@ -236,6 +237,8 @@ def check_meaning(table: str, frame: pd.DataFrame, sources: Sequence[Mapped]) ->
             doubts += _doubt_scale(name, rules[name], frame)
     if table == "surveys" and "comment" in frame:
         doubts += _doubt_comment(frame["comment"].dropna())
+    if table == "contacts" and {"resolved_at", "confirmed_at"} <= {*frame}:
+        doubts += _doubt_confirmed(frame["resolved_at"], frame["confirmed_at"])
     return list(dict.fromkeys(doubts))
 
 
@@ -441,3 +444,13 @@ def _doubt_comment(texts: pd.Series) -> list[Doubt]:
     sample = ", ".join(map(repr, texts.unique()[:3]))
     reason = f"{numbers:,} of {len(texts):,} texts are numbers, such as {sample}. Map the column that holds the words."
     return [Doubt("comment", "meaning", reason)]
+
+
+def _doubt_confirmed(resolved: pd.Series, confirmed: pd.Series) -> list[Doubt]:
+    """A doubt that customers confirmed anything, where nearly every confirmation bears the company's own stamp."""
+    clocked = confirmed[(confirmed != confirmed.dt.normalize()) & resolved.notna()].dropna()
+    same = int(clocked.eq(resolved.reindex(clocked.index)).sum())
+    if len(clocked) < CONFIRMED or same < (1 - SLIP) * len(clocked):
+        return []
+    reason = f"{same:,} of {len(clocked):,} confirmations bear the stamp resolved_at, so a system wrote them and no "
+    return [Doubt("confirmed_at", "meaning", reason + "customer. Leave confirmed_at out of the map.")]

@@ -21,6 +21,7 @@ from analytics.tables.score_columns import MAPS, READABLE, as_scores
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import filled_cells
 
+ROWS = "surveys, rows"  # of which several things are asked, each for itself
 RECOGNISED = 3  # headers of a shipped map that must be there before an export counts as its tool's
 
 
@@ -73,8 +74,8 @@ def draft_map(
 
 
 def answer_question(draft: Draft, question: Question, choice: Choice) -> Draft:
-    """The draft as an answer makes it, checked anew; what is chosen settles all that was asked of its place."""
-    settled = question.place if question.proposed and choice.edits else None
+    """The draft as an answer makes it, checked anew; it settles all that was asked of its place, but for rows."""
+    settled = question.place if question.proposed and choice.edits and question.place != ROWS else None
     waiting = [q for q in draft.questions if q.proposed and q is not question and q.place != settled]
     return _check(replace(draft, content=choice.edit(draft.content), questions=tuple(waiting)))
 

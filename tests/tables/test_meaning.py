@@ -270,3 +270,19 @@ def test_one_number_beyond_the_scale_again_and_again_is_an_answer_and_no_slip(re
 )
 def test_a_score_of_the_service_as_a_whole_is_not_called_by_a_part(header):
     assert part_asked("csat", header) == ""
+
+
+@pytest.mark.parametrize("hours", [0, 3])
+def test_confirmations_that_bear_the_companys_own_stamp_are_no_customers(tmp_path, hours):
+    start = pd.date_range("2026-05-01 09:00", periods=30, freq="h")
+    solved = start + pd.Timedelta(hours=5)
+    said = solved + pd.Timedelta(hours=hours)
+    ids = [f"c{i}" for i in range(30)]
+    contacts = pd.DataFrame({"contact_id": ids, "customer_id": ids, "started_at": start, "resolved_at": solved})
+    contacts.assign(confirmed_at=said).to_csv(tmp_path / "c.csv", index=False)
+    config = Config(organisation={"name": "Acme"}, sources={"contacts": {"path": "c.csv"}}, root=tmp_path)
+    if hours:
+        assert read_tables(config).contacts["confirmed_at"].notna().all()
+        return
+    with pytest.raises(DataContractError, match="column confirmed_at, meaning: 29 of 29 confirmations bear the stamp"):
+        read_tables(config)
