@@ -288,7 +288,8 @@ def test_what_was_made_to_hang_crash_or_fill_the_memory_is_a_clear_fault(tmp_pat
         "nested tables": "is not known here", "pattern": "is not a regular expression", "far": "reaches over",
         "quotes": "read", "pipe named Parquet": "is a pipe or a device", "pipe in a folder": "is a pipe or a device",
         "pipe of a map": "a pipe or a device", "device of settings": "a pipe or a device",
-        "pipe of readings": "a pipe or a device", "folder of readings": "is no CSV", "nested Parquet": "too deeply nested",
+        "pipe of readings": "a pipe or a device", "folder of readings": "is no CSV",
+        "nested Parquet": "too deeply nested",
     }  # fmt: skip
     assert {kind: wanted[kind] in message for kind, message in messages.items()} == dict.fromkeys(wanted, True)
     assert result["peak"] < 2048
