@@ -39,7 +39,7 @@ def contents(folder):
 
 def add_answers(config, count=10):
     with (config.parent / "surveys.csv").open("a") as file:
-        file.writelines(f"late{i},late{i},2025-03-20,2025-03-21,1\n" for i in range(count))
+        file.writelines(f"late{i},late{i},2025-03-20,2025-03-21,{1 if i % 10 else 5}\n" for i in range(count))
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="processes are listed under /proc on Linux only")
