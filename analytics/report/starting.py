@@ -289,16 +289,21 @@ def _name_sheets(alike: Sequence[Part]) -> str | list[str] | None:
     sheets = list(dict.fromkeys(sheet for _, sheet, _ in alike if sheet is not None))
     pattern = _fitting(sheets)
     meant = {(file, sheet) for file, *_ in alike for sheet in find_sheets(file, pattern)}
-    return pattern if meant == {(file, sheet) for file, sheet, _ in alike} else sheets
+    return pattern if meant == {(file, sheet) for file, sheet, _ in alike} else sheets or None
 
 
 def _fitting(names: Sequence[str]) -> str | None:
-    """The one name, or the pattern of several by what they begin and end with; None where there is none."""
+    """The one name, or the pattern of several that differ in nothing but a period or number; else None."""
     different = list(dict.fromkeys(names))
-    if len(different) < 2:
-        return next(iter(different), None)
+    if len({*map(_undated, different)}) != 1 or len(different) == 1:
+        return different[0] if len(different) == 1 else None
     start = os.path.commonprefix(different)
     return f"{start}*{os.path.commonprefix([name[len(start) :][::-1] for name in different])[::-1]}"
+
+
+def _undated(name: str) -> str:
+    """A name without the periods and numbers in it."""
+    return re.sub(r"[\W\d_]+", " ", without_period(name.replace("_", " ")))
 
 
 def _reread(file: Path, sheet: str | None, header_rows: int) -> Raw | None:
@@ -315,7 +320,7 @@ def _join(raws: Sequence[Raw | None], parts: Sequence[tuple[Path, str | None]], 
         return None
     if len(whole) == 1:
         return replace(whole[0], name=name)
-    kinds = {without_period(sheet or file.stem) for file, sheet in parts}
+    kinds = {_undated(sheet or file.stem) for file, sheet in parts}
     labelled = label_parts(whole, parts) if len(kinds) > 1 and not _repeated(whole).any() else whole
     frame = pd.concat([raw.frame for raw in labelled])
     return replace(whole[0], name=name, frame=frame.set_axis(range(1, len(frame) + 1)))
@@ -324,6 +329,7 @@ def _join(raws: Sequence[Raw | None], parts: Sequence[tuple[Path, str | None]], 
 def _name_files(files: Sequence[Path], folder: Path) -> str | list[str]:
     """The path of one file as a settings file in a folder names it, or the pattern or else the list of several."""
     paths = [os.path.relpath(file.absolute(), folder.absolute()) for file in files]
-    pattern = _fitting(paths) or ""
-    alone = len(files) == 1 or {*map(Path.resolve, find_files(pattern, folder))} == {*map(Path.resolve, files)}
-    return pattern if alone else paths
+    pattern = _fitting(paths)
+    if pattern is None or len(files) == 1:
+        return pattern or paths
+    return pattern if {*map(Path.resolve, find_files(pattern, folder))} == {*map(Path.resolve, files)} else paths
