@@ -42,7 +42,7 @@ def judge(claims: Claims) -> dict[str, bool | None]:
         "perception does not follow cost": by_words(
             claims, "Satisfied customers: no change is shown", "Satisfied customers: rose", "Satisfied customers: fell"
         ),
-        "cases not closed are never asked": by_words(claims, "Cases not closed are never asked"),
+        "cases not closed are hardly ever asked": by_words(claims, "Cases not closed are "),
         "the status code that leaks predicts nobody": by_words(claims, "", "account_status_code"),
     }
     kept = evidence(claims, "promise:callback", lambda rows: rows[0])

@@ -19,8 +19,11 @@ from analytics.contrast.signals import CHANCE, detect_signals
 from analytics.measures.actions import _step
 from analytics.measures.discoveries import discovery_threshold, shrink
 from analytics.measures.leaving.ratios import leaving_ratios
+from analytics.measures.promises import score_promises
+from analytics.tables.cases import build_cases
 from analytics.unattended.watch import CHANCE as WATCHED
 from analytics.unattended.watch import DAYS, WINDOWS
+from tests.measures.test_promises import SOLVED, operation
 
 LEVELS = (0.05, 0.005, 0.0005)
 TESTS, TOLD = 150, 4  # tests of a report, and findings of its page one
@@ -174,6 +177,20 @@ def steps(draws: int) -> None:
              f"{LEVELS}, a step of five standard deviations of a month told in {told / draws:.0%}")  # fmt: skip
 
 
+def promises(draws: int) -> None:
+    """Coverage and verdicts where promises are kept, and where they are broken and customers come back."""
+    for n, (kept, options) in product((150, 1_000), ((0.95, {}), (0.97, {"confirm": 0.9}), (0.7, {"back": 0.9}))):
+        rows = []
+        for seed in range(draws):
+            tables = operation(seed, kept=kept, n=n, **options)
+            vow = SOLVED.model_copy(update={"threshold": 48, "share": 0.9})
+            rows.append(score_promises([vow], tables, build_cases(tables, until="2026-04-01")).iloc[0])
+        table = pd.DataFrame(rows)
+        ours, theirs = ((table[f"{s}_low"].le(kept) & table[f"{s}_high"].ge(kept)).mean() for s in ("records", "view"))
+        broken = table["view_verdict"].eq("not kept").mean()
+        tell(f"{n} cases, {kept:.0%} kept: records hold it {ours:.0%}, their view {theirs:.0%}, not kept {broken:.0%}")
+
+
 def odd_team(draws: int) -> None:
     """How often one odd team stands, and how often another one does beside it, at the threshold that reports have."""
     for teams, odd in product((4, 6), (0.45, 0.95)):
@@ -255,6 +272,7 @@ SIMULATIONS: tuple[Callable[[int], None], ...] = (
     tails,
     leaving,
     steps,
+    promises,
     odd_team,
     explained,
     watch,
