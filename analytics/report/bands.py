@@ -129,8 +129,7 @@ def _others(story: Story, tables: list[Bands]) -> list[str]:
     kinds: dict[str, list[str]] = {"as_well": [], "opposed": [], "alike": [], "unclear": []}
     unseen = [table.seen for table in tables if not (table.opposed or table.differs or table.alike)]
     for table in tables:
-        unit = table.frame["unit"].iloc[0]
-        name, seen = _called(story, table), f"{_points(table.seen, unit)} points"
+        name, seen = _called(story, table), f"{_points(table.seen, table.frame['unit'].iloc[0])} points"
         if table.opposed or table.differs:
             kinds["opposed" if table.opposed else "as_well"].append(name)
         elif table.alike:

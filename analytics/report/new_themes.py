@@ -70,8 +70,7 @@ def show_new_themes(story: Story) -> Section:
     every = story.new_themes
     shown = every[every["people"] >= story.k]
     told = len(tested.new_themes(story))
-    sentence = say("new.counted", told=told, groups=len(every), k=story.k, shown=len(shown))
-    content = [blocks.finding(sentence)]
+    content = [blocks.finding(say("new.counted", told=told, groups=len(every), k=story.k, shown=len(shown)))]
     if shown.empty:
         return section_of(content)
     shares = [vars(_share(story, group)) for _, group in shown.iterrows()]

@@ -121,8 +121,7 @@ def show_promises_at_risk(story: Story) -> Section:
     counts = {name: int(table[name].sum()) for name in ("passed", "soon")}
     facts = {"frequency": story.period.frequency, "risky": len(risky), "of": len(table)}
     answer = blocks.finding(say("operations.at_risk", **facts, **counts))
-    frequency = story.period.frequency
-    listing = table_of("at_risk", table, n=len(open_now), people="people", frequency=frequency)
+    listing = table_of("at_risk", table, n=len(open_now), people="people", frequency=story.period.frequency)
     return section_of([answer, listing])
 
 
@@ -190,17 +189,16 @@ def _missing_values(story: Story) -> list[blocks.Block]:
     if not rows:
         raise NotMeasured("too few rows in this or the last period", needed_for="missing values")
     table = pd.DataFrame(rows)
-    changed = table[false_discovery_control(table["p"]) <= 1 - story.confidence].drop(columns="p")
-    frequency = story.period.frequency
-    head = say("operations.missing", n=len(changed), of=len(table), frequency=frequency)
+    changed = table[false_discovery_control(table["p"]) <= 1 - story.confidence]
+    changed = changed.sort_values("value", ascending=False, kind="stable").drop(columns="p")
+    facts: dict[str, Any] = {"n": len(changed), "frequency": story.period.frequency}
+    head = say("operations.missing", of=len(table), **facts)
     if changed.empty:
         return [blocks.finding(f"{head}, as far as the counts tell.")]
-    first = changed.head(3)
+    first, facts["n"] = changed.head(3), int(changed["n"].max())
     names = listed([f"{row['column']} ({row['table']})" for _, row in first.iterrows()])
-    facts: dict[str, Any] = {"n": int(changed["n"].max()), "false": 1 - story.confidence, "frequency": frequency}
-    listing = changed.sort_values("value", ascending=False, kind="stable")
-    most = blocks.finding(f"{head}; most: {names}.", estimates_of(first))
-    return [most, table_of("missing", listing, people=blocks.RECORDS, **facts)]
+    told = blocks.finding(f"{head}; most: {names}.", estimates_of(first))
+    return [told, table_of("missing", changed, people=blocks.RECORDS, false=1 - story.confidence, **facts)]
 
 
 def _stamped(tables: Tables) -> list[tuple[str, str, pd.DataFrame]]:

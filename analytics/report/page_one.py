@@ -58,8 +58,8 @@ def build_page_one(
         or [*blamed, *labels, blocks.finding(say(f"page_one.{nothing}", seen=_seen(story)))],
         MOVED: [*_moved(perceive.answers), *labels],
         BLAME: blamed,
-        THANKS: [block for block in _known(hurts) if block.data["key"].startswith(THANKED)],
-        LEAVING: _known(leaving)[:2] or placed(leaving.answers, leaving),
+        THANKS: [b for b in placed(findings_of(hurts.blocks), hurts) if b.data["key"].startswith(THANKED)],
+        LEAVING: placed(findings_of(leaving.blocks)[:2] or leaving.answers, leaving),
         UNKNOWN: placed(unknowns.answers, unknowns),
     }
     given = [headline.data["sentence"], *cautions]
@@ -156,11 +156,6 @@ def _seen(story: Story) -> str:
         return ""
     points = math.ceil(100 * POWER / math.sqrt(n))  # halves that answer yes and no alike often: the hardest case
     return say("page_one.seen", points=points)
-
-
-def _known(part: Section) -> list[Block]:
-    """What a section knows, in order, with its place."""
-    return placed(findings_of(part.blocks), part)
 
 
 def trend_of(story: Story) -> Block | None:
