@@ -23,6 +23,11 @@ def test_a_scale_that_changes_within_its_column_is_asked_about(tmp_path, late):
     assert start(tmp_path, many(nps=NPS * 4))[0] == []
 
 
+@pytest.mark.parametrize("left", [[0, 1, 2, 3], [1, 1], [1, 1, 1, 5]])
+def test_customers_who_all_turn_away_are_no_other_scale(tmp_path, left):
+    assert start(tmp_path, many(nps=[*NPS * 2, *(left * N)[: 2 * N]]))[0] == []
+
+
 def test_words_in_another_language_alone_leave_the_scores_to_be_told(tmp_path):
     words = [f"Die Lieferung kam {i} Tage zu spät und niemand hat sich gemeldet" for i in range(N)]
     start(tmp_path, frame(csat=CSAT, comment=words))

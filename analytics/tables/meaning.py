@@ -385,12 +385,17 @@ def _doubt_change(name: str, frame: pd.DataFrame, inside: pd.Series) -> Doubt | 
     high = dated[name].gt(above).to_numpy().nonzero()[0]
     parts = ((dated[: high[0]], "until"), (dated[high[-1] + 1 :], "from")) if len(high) else ()
     for part, side in parts:
-        if (1 - least) ** len(part) < CERTAIN:
+        if (1 - least) ** len(part) < CERTAIN and _fills(part[name], above):
             day = part[stamp].iloc[-1 if side == "until" else 0]
             found = f"no answer above {part[name].max():g} among {len(part):,} {side} {day:%-d %B %Y}, others up to "
             asks = f"{dated[name].max():g}: has the scale changed? Export each as a column of its own, or say both "
             return Doubt(name, "scale", f"{found}{asks}scale and reverse = false if it has not.")
     return None
+
+
+def _fills(values: pd.Series, high: int) -> bool:
+    """Whether answers are those of content customers from 1 to an end, not of ones who all turned away."""
+    return bool(values.max() == high and values.quantile(0.05) >= 1 and values.median() >= (1 + high) / 2)
 
 
 def are_means(numbers: pd.Series) -> bool:
