@@ -95,8 +95,9 @@ def test_companies_and_their_people_are_told_apart_by_whom_they_name(tmp_path):
     assert tables.surveys["customer_id"].nunique() == 20
 
 
-def test_an_id_of_a_customer_is_no_id_of_an_answer(tmp_path):
-    asked, tables = start(tmp_path, pd.DataFrame({"customer_id": IDS, "answered_at": DAYS, "nps": NPS}))
+@pytest.mark.parametrize("header", ["customer_id", "GuestID"])
+def test_an_id_of_a_customer_is_no_id_of_an_answer(tmp_path, header):
+    asked, tables = start(tmp_path, pd.DataFrame({header: IDS, "answered_at": DAYS, "nps": NPS}))
     assert asked == []
     assert tables.surveys["customer_id"].tolist() == IDS
 
