@@ -131,14 +131,14 @@ def _periods(past: pd.DataFrame, read: pd.Series) -> tuple[str, ...]:
 
 
 def describe_check(share: Any) -> str:  # noqa: ANN401
-    """Who checked a share (a `CheckedShare`, a row of problems): 'checked by 150 texts read in October 2026'."""
+    """Who checked a `CheckedShare` (or row of problems): 'checked by people who read 150 texts of October 2026'."""
     months = [parse_period(name).label for name in share.periods]
-    texts = f"{share.read:,} texts read in {' to '.join(dict.fromkeys([*months[:1], *months[-1:]]))}"
+    texts = f"{share.read:,} texts of {' to '.join(dict.fromkeys([*months[:1], *months[-1:]]))}"
     alike = f"{share.alike:.0%} of this period's texts are like those"
     if share.method == "read":
-        return f"checked by {texts}" + ("" if np.isnan(share.alike) else f": {alike}")
-    others = "checked on other organisations' texts, not on these"
-    return f"{others}; the {texts} are too old: only {alike}" if share.alike < ALIKE else others
+        return f"checked by people who read {texts}" + ("" if np.isnan(share.alike) else f": {alike}")
+    others = "by software checked on other organisations' texts, not on these"
+    return f"{others}; the {texts} that people read are too old: only {alike}" if share.alike < ALIKE else others
 
 
 def refuse_long(texts: pd.Series, figure: str) -> None:

@@ -143,7 +143,7 @@ def _rank(story: Story, sections: Sequence[Section], headline: Block) -> list[St
 def _weighty(stake: Stake, part: Section, counts: float) -> Block:
     """A finding with its place, and its weight in words where that is known and one customer a month or more."""
     kind = "better" if stake.good else "lost" if stake.lost else "worse"
-    numbers = {"n": math.floor(stake.low), "n_weighed": math.floor(stake.low * counts)} if stake.low >= 1 else {}
+    numbers = {"n": math.floor(stake.low), "n_weighed": math.floor(stake.low) * counts} if stake.low >= 1 else {}
     weight = say(f"page_one.{kind}", **numbers) if numbers else ""
     return blocks.tagged(placed([stake.finding], part)[0], weight=weight)
 

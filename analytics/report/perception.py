@@ -150,7 +150,7 @@ def score_chart(story: Story, score: Score, height: float = 2.6) -> list[Block]:
     usual = "; dashed lines hold the usual movement" if limits is not None else ""
     changes = declared_changes(story, score)
     if set(changes) & set(series["period"]):
-        usual += ", anew from what we changed (upright lines)"
+        usual += ", which begins anew at what we changed (upright lines)"
     chart = blocks.figure(
         figures.plot_series(series, unit=last.unit, label=score.name, limits=limits, height=height, marks=changes),
         alt=f"{score.name}, {len(series)} periods up to {story.period.label}; latest {figure_of(last)}.",

@@ -158,9 +158,9 @@ def movement_sentence(signal: Signals, unit: str, span: str = "month", *, worse:
         return f"We cannot tell whether it moved: {_who_answered(signal)}, which could {open_to}."
     if signal.rule == Rule.UNMEASURED:
         return f"We cannot tell yet whether it moved: nothing was measured in the latest {span}."
-    measured = f"{signal.measured} {span}{'s' * (signal.measured != 1)}"
     since = " since what we changed" if signal.rule == Rule.RENEWED else ""
-    return f"We cannot tell yet whether it moved: {measured} of {SHORTEST} needed are measured{since}."
+    measured = f"{signal.measured} {'is' if signal.measured == 1 else 'are'} measured{since}"
+    return f"We cannot tell yet whether it moved: that takes {SHORTEST} {span}s, and {measured}."
 
 
 def size_of(change: Change, unit: str) -> str:

@@ -91,7 +91,7 @@ def test_only_what_was_done_for_everybody_and_for_this_score_moves_its_baseline(
         {"2025-11": "Great booked call-back slots", "2025-12": ""} if moves else {}
     )
     (chart,) = score_chart(story, score)
-    assert ("anew from what we changed" in chart.data["note"]) is moves
+    assert ("anew at what we changed" in chart.data["note"]) is moves
     assert ("Great booked" in chart.data["svg"]) is moves
 
 

@@ -49,14 +49,14 @@ def test_readings_of_its_own_texts_take_the_model_s_error_out(seed):
     assert checked.estimate.n == 500 and math.isnan(checked.alike)
     assert checked.estimate.low > flag_texts(now, "waiting").mean()  # about 25 %
     assert abs(checked.estimate.value - 0.5) < 0.14
-    assert describe_check(checked) == "checked by 150 texts read in October 2026"
+    assert describe_check(checked) == "checked by people who read 150 texts of October 2026"
 
 
 def test_few_readings_of_its_own_leave_the_word_to_other_organisations():
     now = scored(np.random.default_rng(0), 0.1)
     checked = share(now, read(now[: FEWEST_READ - 1]))
     assert checked.method in ("corrected", "counted") and checked.read == 0
-    assert describe_check(checked) == "checked on other organisations' texts, not on these"
+    assert describe_check(checked) == "by software checked on other organisations' texts, not on these"
 
 
 def test_earlier_readings_speak_while_the_texts_are_like_those_read():
@@ -64,7 +64,9 @@ def test_earlier_readings_speak_while_the_texts_are_like_those_read():
     before, now = scored(rng, 0.5, period=BEFORE, start=1000), scored(rng, 0.5)
     checked = share(now, read(before[:150], now[:20]), before, label="waiting")
     assert (checked.read, checked.periods) == (170, (BEFORE, NOW)) and checked.alike > 0.9
-    words = "checked by 170 texts read in July 2026 to October 2026: 100% of this period's texts are like those"
+    words = (
+        "checked by people who read 170 texts of July 2026 to October 2026: 100% of this period's texts are like those"
+    )
     assert checked.alike < 1 or describe_check(checked) == words
     assert checked.estimate.low < 0.5 < checked.estimate.high
 
