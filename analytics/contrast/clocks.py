@@ -73,7 +73,7 @@ def median_time(
         band = unfinished.confidence_interval(confidence, method="log-log")
     open_share, rest = unfinished.probabilities, 1 - share
     reached = (open_share < rest - 1e-12, band.low.probabilities <= rest, band.high.probabilities < rest)
-    value, low, high = (next(iter(unfinished.quantiles[(open_share == 0) | by]), np.nan) for by in reached)
+    value, low, high = (float(next(iter(unfinished.quantiles[(open_share == 0) | by]), np.nan)) for by in reached)
     return Estimate(value, min(low, value) if value == value else low, high, len(times), "hours", source)
 
 
