@@ -77,7 +77,7 @@ def test_where_nothing_differs_no_internal_figure_explains_it(cases):
     found = diagnose(Problem("waiting", has, HAS), cases, ["handle_time_s"])
     (sentence,) = explanation._differences(found.frame)
     assert sentence.startswith(
-        "No internal figure explains it: no difference is shown in handle time per contact (one in"
+        "No internal figure explains it: no difference is shown in handle time per contact (a higher figure in"
     )
     assert "of 100 pairs would have been seen" in sentence
     assert explanation._company_says(replace(found, n=9, account=None)).endswith("no case has a closing stamp.")
