@@ -21,12 +21,11 @@ TREND = 18  # latest periods through which a straight line is laid, where there 
 CHANCE = 0.005  # how often a quiet score may be said to have moved in a period, all rules together
 LIMITS = ["low limit", "high limit"]
 UNUSUAL = 3.0  # standard deviations below its mean at which a response rate is unusually low
-GROUP_WOBBLE = 0.003  # true movement between quiet periods of the share of one group among many, most of them small
+WOBBLE = 0.0075  # true movement of a quiet score between periods, where it has any, as a share of its scale
+GROUP_WOBBLE = 0.003  # that of the share of one group among many, most of them small
 WOBBLES = np.r_[0.0, np.geomspace(0.05, 100, 40)]  # in typical ones
 LIKELY = np.gradient(WOBBLES) * (1 + WOBBLES**2 / 4) ** -2.5  # their prior: Student's t with four degrees,
 LIKELY = (LIKELY / LIKELY.sum() + (WOBBLES == 0)) / 2  # but as likely as not none at all
-MOVES = np.append(np.hypot(0.01, 0.00625 * WOBBLES), 0.0)  # of scores, in parts of their scale: this much or more,
-MAY_MOVE = np.append(0.6 * LIKELY, 0.4)  # but four in ten do not move
 
 
 class Rule(StrEnum):
@@ -161,11 +160,10 @@ def detect_signals(
 
     A quiet period is the mean, plus the error of its sample, plus a true movement between periods. How large that is
     usually is not known: every size is weighed by a prior and by how well the earlier periods agree with it, and a
-    change is unusual by the mean over all sizes. Four scores in ten are taken not to move, the others by a hundredth of
-    their scale or more (two points of a Net Promoter Score), which few periods hardly tell apart. Three rules share the
-    chance of a false word: the period apart from the earlier ones that were not apart themselves (four fifths of it);
-    the last three periods together; a line through the last eighteen. Without standard errors the scatter of the series
-    is all that is known, and limits are Student's. Fewer than four measured periods: cannot tell yet.
+    change is unusual by the mean over all sizes. Three rules share the chance of a false word: the period apart from
+    the earlier ones that were not apart themselves (four fifths of it); the last three periods together; a line
+    through the last eighteen. Without standard errors the scatter of the series is all that is known, and
+    limits are Student's. Fewer than four measured periods: cannot tell yet.
 
     Parameters
     ----------
@@ -183,8 +181,8 @@ def detect_signals(
     scale
         Ends of the measure's scale.
     wobble
-        Typical true movement between quiet periods where that is not the usual one of scores; half the series are
-        taken to have none.
+        Typical true movement between quiet periods, of which half the series are taken to have none; None takes
+        0.75 % of the scale (1.5 points of a Net Promoter Score).
     back
         Earlier periods to compare the latest one with alone, such as 12 for the same month a year ago.
     chance
@@ -224,8 +222,7 @@ def detect_signals(
     values = pd.to_numeric(series).to_numpy(dtype=float)
     at = np.flatnonzero(np.isfinite(values))
     level = np.cumsum(series.index.isin(list(starts)))[at]
-    moves, prior = (MOVES * (scale[1] - scale[0]), MAY_MOVE) if wobble is None else (wobble * WOBBLES, LIKELY)
-    chart = _Chart(at, values[at], *_errors(series, n, se, at), moves, prior, chance, level)
+    chart = _Chart(at, values[at], *_errors(series, n, se, at), wobble or WOBBLE * (scale[1] - scale[0]), chance, level)
     points = pd.DataFrame(np.nan, index=series.index, columns=["value", "mean", *LIMITS])
     points["rule"] = ""
     calm, points.iloc[at, :4] = chart.walk()
@@ -315,8 +312,7 @@ class _Chart:
     values: np.ndarray
     error: np.ndarray | None
     widen: np.ndarray
-    moves: np.ndarray  # sizes that the true movement may have, and how likely each is before anything is seen
-    prior: np.ndarray
+    wobble: float
     chance: float
     level: np.ndarray  # which baseline each belongs to
 
@@ -373,7 +369,7 @@ class _Chart:
             scatter = np.sqrt(max(float(rest @ rest) / (len(y) - x.shape[1]), 1e-18 * float(y @ y), 1e-300))
             wobble, prior, error = scatter * np.geomspace(0.1, 300, 80), np.ones(80), 0.0
         else:
-            wobble, prior, error = self.moves, self.prior, self.error[rows]
+            wobble, prior, error = self.wobble * WOBBLES, LIKELY, self.error[rows]
         variance = error**2 + np.square(wobble[:, None] * widen)
         weighted = x.T / variance[:, None, :]
         squares = weighted @ x

@@ -225,14 +225,12 @@ def judged(rng, n, months, fall=0.0):
 @pytest.mark.parametrize(
     ("n", "months"), [(n, months) for n in (60, 150, 600, 3_000) for months in (4, 15, 25) if (n, months) != (3_000, 4)]
 )
-def test_power_comes_within_ten_points_of_the_best_that_keeps_its_false_alarms_whether_scores_move_or_not(n, months):
-    """An oracle that knows the variance tells four in five; at 3,000 answers, 14 months .62 are the most possible."""
-    possible = {(3_000, 15): 0.62}.get((n, months), 0.8)
+def test_power_comes_within_ten_points_of_an_oracle_that_knows_the_variance(n, months):
     rng = np.random.default_rng([n, months])
     spread = 100 * np.sqrt((0.7 - 0.09) / n * (1 + 1 / (months - 1)))
-    fall = spread * (-ndtri(0.0025) + 0.84)
+    fall = spread * (-ndtri(0.0025) + 0.84)  # of which the oracle tells four in five
     words = [judged(rng, n, months, fall).word for _ in range(100)]
-    assert words.count(FELL) / 100 >= possible - 0.10 - 0.10  # two standard errors of 100 draws
+    assert words.count(FELL) / 100 >= 0.70 - 0.10  # two standard errors of 100 draws
     assert ROSE not in words
 
 
@@ -245,7 +243,7 @@ def test_a_quiet_score_with_sampling_errors_hardly_ever_moves(n, months):
 
 def test_a_fall_of_ten_points_at_3000_answers_is_called_with_three_months_before():
     rng = np.random.default_rng(31)  # a smaller one cannot be told from a score that moves by two points each month
-    assert sum(judged(rng, 3_000, 4, fall=10).word == FELL for _ in range(60)) >= 45
+    assert sum(judged(rng, 3_000, 4, fall=10).word == FELL for _ in range(60)) >= 50
 
 
 def test_limits_are_wider_where_earlier_months_scatter_by_more_than_chance():
@@ -255,14 +253,14 @@ def test_limits_are_wider_where_earlier_months_scatter_by_more_than_chance():
     assert detect_signals(quiet, se=quiet * 0 + 1.4).word == FELL
 
 
-@pytest.mark.parametrize("months", [9, 15])
+@pytest.mark.parametrize("months", [9, 25])
 def test_a_score_that_moves_by_two_points_each_month_hardly_ever_speaks(months):
     rng = np.random.default_rng([months, 2])
     words = []
-    for _ in range(300):
-        values, size, se = monthly(rng, 3_000, months)
+    for _ in range(150):
+        values, size, se = monthly(rng, 1_500, months)
         words.append(detect_signals(values + rng.normal(0, 2, months), size, se=se).word)
-    assert np.mean([word != NO_CHANGE for word in words]) <= 0.0125  # half a percent, and chance in 300 draws
+    assert np.mean([word != NO_CHANGE for word in words]) <= 0.03  # about one in a hundred, and chance in 150 draws
 
 
 @pytest.mark.parametrize("n", [150, 3_000])
