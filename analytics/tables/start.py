@@ -20,6 +20,7 @@ from analytics.tables.schema import FIELDS, DataContractError
 from analytics.tables.score_columns import MAPS, READABLE, as_scores
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import filled_cells
+from analytics.tables.times import all_steps_back
 
 ROWS = "surveys, rows"  # of which several things are asked, each for itself
 RECOGNISED = 3  # headers of a shipped map that must be there before an export counts as its tool's
@@ -95,9 +96,7 @@ def find_questions(draft: Draft) -> list[Question]:
         except DataContractError as error:
             for row in error.failures.itertuples(index=False):
                 column = str(row.column)
-                asked.append(
-                    Question(f"{table}.{column}", str(row.reason), _choices(draft, table, column, str(row.reason)))
-                )
+                asked.append(Question(f"{table}.{column}", str(row.reason), _choices(draft, table, column)))
     return asked
 
 
@@ -137,7 +136,7 @@ def _check(draft: Draft) -> Draft:
     return replace(draft, questions=(*draft.questions, *wrong))
 
 
-def _choices(draft: Draft, table: str, column: str, reason: str = "") -> tuple[Choice, ...]:
+def _choices(draft: Draft, table: str, column: str) -> tuple[Choice, ...]:
     """What a map can say of a column that is in doubt."""
     content = draft.content
     rule = content.get(table, {}).get(column)
@@ -148,7 +147,7 @@ def _choices(draft: Draft, table: str, column: str, reason: str = "") -> tuple[C
     leave_out = Choice("leave this column out", (((table, column), None),))
     if column in SCALES:
         return (*_as_scores(draft, column, full), leave_out)
-    if spec.kind == "time" and "read_on" in reason:
+    if spec.kind == "time" and _counts_back(draft, rule):
         today = f"{pd.Timestamp.now():%Y-%m-%d}"
         return (Choice(f"they were read today, {today}", ((("read_on",), today),)), leave_out)
     if spec.kind == "time":
@@ -167,6 +166,14 @@ def _choices(draft: Draft, table: str, column: str, reason: str = "") -> tuple[C
         alone = content[table][FIELDS[table][0].name]
         return (Choice("take each row for one customer of its own", (((table, column), alone),)),)
     return () if spec.required else (leave_out,)
+
+
+def _counts_back(draft: Draft, rule: object) -> bool:
+    """Whether stamps of a column count back from a day that is not said."""
+    header = header_of(rule)
+    if "read_on" in draft.content or not isinstance(header, str) or header not in draft.raw.frame:
+        return False
+    return not all_steps_back(pd.Series(filled_cells(draft.raw.frame[header]).unique(), dtype="str")).empty
 
 
 def _keep_person(draft: Draft, rule: object) -> Edits:

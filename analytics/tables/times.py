@@ -119,9 +119,14 @@ def steps_back(cell: str) -> pd.DateOffset | None:
     return pd.DateOffset(days=int(n) * int(_SECONDS[unit]) // 86_400) if unit in _SECONDS else None
 
 
+def all_steps_back(text: pd.Series) -> pd.Series:
+    """How far each cell that counts back does so, on its own row."""
+    return unify(text[text.str.contains("[^\\W\\d_]{2}")]).map(steps_back, na_action="ignore").dropna()
+
+
 def _count_back(text: pd.Series, written: Reading, notes: list[str]) -> pd.Series:
     """The day of each stamp that counts back from the day on which the source was read."""
-    steps = unify(text[text.str.contains("[^\\W\\d_]{2}")]).map(steps_back, na_action="ignore").dropna()
+    steps = all_steps_back(text)
     if steps.empty:
         return pd.Series(dtype="datetime64[us]")
     sample = text[steps.index[0]]
