@@ -10,12 +10,13 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from analytics.tables.asked import part_asked
 from analytics.tables.convert import convert
 from analytics.tables.doubles import Settled, settle_doubles
 from analytics.tables.headers import nearest, question_of
 from analytics.tables.loss import TEXTS, Loss, compare_loss
 from analytics.tables.maps import SCALES, ExportMap, Mapped, Rule, TableMap, apply_map
-from analytics.tables.meaning import SLIPS, check_meaning, doubt_outside, part_asked
+from analytics.tables.meaning import SLIPS, check_meaning, doubt_outside
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, ReadLog, contract, frame_of
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import Reading

@@ -11,7 +11,8 @@ from typing import Literal
 
 import pandas as pd
 
-from analytics.tables.headers import question_of, spell_out
+from analytics.tables.asked import asked_for
+from analytics.tables.headers import question_of
 from analytics.tables.labels import Label, find_labels, parse_label, pole
 from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES, Mapped, Rule, TableMap
@@ -26,16 +27,9 @@ CERTAIN = 1e-4  # so unlikely must it be that slips alone explain the values out
 LEFT_EMPTY = 5  # answers in words without a score from which a blank may stand for zero
 CONFIRMED = 20  # confirmations that tell a system's from customers'
 FEW = 5  # texts from which a column of numbers is told from comments
-LONGEST_PART = 60  # characters of what a question asks about
 LABELS = 40  # a column with more distinct values than this has no labels
 
-_ASKED, _EFFORT, TYPE_HEADER = (WORDS["questions"][part] for part in ("scores", "effort", "type"))
-_PART, _RATED = WORDS["questions"]["parts"], r"(?:satisfaction|csat|ratings?|scores?|stars)"
-_NAMED = (
-    rf"^({_PART}(?: {_PART})*)[ _:-]+{_RATED}\b",
-    rf"^{_RATED}[ _:-]+(?:for |of |with )?(?:the )?({_PART}(?: {_PART})*)$",
-)
-_PLAIN = re.compile(r"^[\w '’&+-]*")  # as far as no mark ends it
+_EFFORT, TYPE_HEADER = (WORDS["questions"][part] for part in ("effort", "type"))
 _GROUPS = {"1": "detractor", "2": "passive", "3": "promoter"}
 # The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone;
 # and its lower part, below what only a choice of the best answers has.
@@ -155,28 +149,6 @@ def _role(text: pd.Series, facts: ColumnProfile) -> Role:
         return "id"
     long = text[text.str.count(" ").ge(2)]
     return "comment" if len(long) > 0.3 * n and long.nunique() > min(LABELS, len(long) / 2) else "category"
-
-
-def asked_for(question: str) -> list[str]:
-    """Scores that the words of a question ask for."""
-    return [role for role, pattern in _ASKED.items() if re.search(pattern, spell_out(question), re.IGNORECASE)]
-
-
-def part_asked(score: str, question: str) -> str:
-    """The part of the service that a score was asked of, as its question calls it; '' for the service as a whole.
-
-    Examples
-    --------
-    >>> part_asked("csat", "How satisfied are you with the price? (1-5)"), part_asked("csat", "Satisfied with us?")
-    ('the price', '')
-    """
-    patterns = (*WORDS["questions"]["of"][score], *(_NAMED if score == "csat" else ()))
-    for text in map(spell_out, question.split(" / ")):
-        hits = filter(None, (re.search(pattern, text, re.IGNORECASE) for pattern in patterns))
-        part = next((_PLAIN.findall(hit[1])[0].strip(" '-") for hit in hits), "")[:LONGEST_PART]
-        if part and not re.search(WORDS["questions"]["whole"], part, re.IGNORECASE):
-            return part if score != "nps" or re.search(rf"\b{_PART}\b", part, re.IGNORECASE) else ""
-    return ""
 
 
 def plain_map(table: str, raw: Raw) -> TableMap:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from analytics.tables.asked import asked_for
 from analytics.tables.convert import convert
 from analytics.tables.headers import HELPERS, spell_out
 from analytics.tables.labels import FACES, is_strong, parse_label, pole
 from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES
-from analytics.tables.meaning import ColumnProfile, are_means, asked_for
+from analytics.tables.meaning import ColumnProfile, are_means
 from analytics.tables.numbers import SILENT
 from analytics.tables.questions import Choice, Question, ask, name_all
 from analytics.tables.schema import FIELDS, Field

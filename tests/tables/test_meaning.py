@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from analytics.config import Config
+from analytics.tables.asked import part_asked
 from analytics.tables.labels import pole
-from analytics.tables.meaning import part_asked, profile_column
+from analytics.tables.meaning import profile_column
 from analytics.tables.read import read_tables
 from analytics.tables.schema import DataContractError
 
