@@ -70,7 +70,7 @@ def workers(scheduler: str | None = None, count: int | None = None, memory: str 
         ) from None
     # the scheduler is put back at the end, whatever became of the client
     settings: dict[str, Any] = {"scheduler": None, "dataframe.convert-string": False}
-    limits = {"target": False, "spill": False, "pause": 0.85, "terminate": 0.97}
+    limits = {"target": False, "spill": False, "pause": False, "terminate": 0.97}  # a paused worker may wait for ever
     settings |= {f"distributed.worker.memory.{name}": value for name, value in limits.items()}
     # faults are said in our messages
     settings["distributed.nanny.pre-spawn-environ.DASK_LOGGING__DISTRIBUTED"] = "critical"

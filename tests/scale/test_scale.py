@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import dask
 import numpy as np
 import pandas as pd
+import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -212,7 +213,7 @@ def test_a_worker_killed_in_the_middle_of_scoring_loses_nothing(tables, tmp_path
 
 
 def test_a_dataset_larger_than_the_memory_of_all_workers_is_scored(tmp_path):
-    limit, parts, rows = 640 * 2**20, 22, 150_000
+    limit, parts, rows = 700 * 2**20, 24, 150_000
     line = "The engineer came late, nobody called me back and the line is still dead after three weeks of waiting. " * 2
     distinct = pa.array([f"{line}{i}" for i in range(8)])
     (tmp_path / "in").mkdir()
@@ -232,6 +233,27 @@ def test_a_dataset_larger_than_the_memory_of_all_workers_is_scored(tmp_path):
     assert sum(file.metadata.num_rows for file in written) == parts * rows
     first = written[0].read_row_group(0, columns=["comment", "sentiment"]).slice(0, 8).to_pandas()
     assert first["sentiment"].unique().tolist() == ["negative"]
+
+
+def test_a_worker_that_keeps_much_of_its_memory_goes_on(tmp_path):
+    """It is as full at the second part as after the first: a worker told to wait for room would wait for ever."""
+    for i in range(3):
+        pq.write_table(pa.table({"a": [i]}), tmp_path / f"{i}.parquet")
+    with scale.workers(count=1, memory=str(800 * 2**20)):
+        kept = scale.read_parts([tmp_path]).map_partitions(keep_memory, 800 * 2**20, meta={"a": "int64"}).compute()
+    assert kept["a"].tolist() == [0, 1, 2]
+
+
+def keep_memory(frame: pd.DataFrame, limit: int) -> pd.DataFrame:
+    """Fill this process up to nine tenths of its limit, and wait until its watch has seen that."""
+    free = int(0.9 * limit) - psutil.Process().memory_info().rss
+    if free > 0:
+        KEPT.append(b"x" * free)
+    time.sleep(0.5)
+    return frame
+
+
+KEPT: list[bytes] = []
 
 
 def test_workers_that_always_die_end_in_a_sentence_and_write_nothing(tmp_path, folders):
