@@ -105,9 +105,11 @@ def weigh(
 
 
 def ids(rows: pd.DataFrame) -> frozenset[str]:
-    """Whose rows these are; without customers' numbers, which answers or complaints."""
-    column = next((c for c in ("customer_id", "response_id", "complaint_id") if c in rows), None)
-    return frozenset(rows[column].dropna().astype(str)) if column else frozenset()
+    """Whose rows these are; without customers' numbers, which answers, complaints or cases, which are no customers."""
+    columns = ("customer_id", "response_id", "complaint_id", "case_id")
+    column = next((c for c in columns if c in rows and rows[c].notna().any()), None)
+    kind = "" if column == "customer_id" else "row "
+    return frozenset(kind + rows[column].dropna().astype(str)) if column else frozenset()
 
 
 def section(make: Callable[..., Section]) -> Callable[..., Section]:

@@ -17,6 +17,7 @@ from analytics.publish.claims import ClaimError
 from analytics.publish.collect import refuse_unfounded
 from analytics.report import retest, tested
 from analytics.report.cutoff import EmptyPeriodError
+from analytics.report.page_one import rank_stakes
 from analytics.report.story import load_story
 from analytics.report.words import coverage_sentence, name_blamed, name_thanked
 from analytics.tables.demo.simulate import write_demo
@@ -430,6 +431,18 @@ def test_where_no_survey_asks_disputed_answers_are_what_customers_perceive(tmp_p
     assert "Full relief: answers disputed" in lines and "points below the others" in lines
     sections = [perceived, report.show_problems(story), explained, report.show_recovery(story)]
     refuse_unfounded([b.as_json() for part in sections for b in part.blocks], story.k, story.period)
+
+
+def test_answers_that_one_column_calls_without_relief_and_another_by_their_letter_are_one_finding(tmp_path):
+    frame, story = complaints_only(tmp_path)
+    response = frame["remedy"].map({"none": "Closed with explanation", "full": "Closed with relief"})
+    complaints = story.tables.complaints.assign(response=response)
+    story = replace(story, tables=replace(story.tables, complaints=complaints))
+    parts = [report.show_perception(story), report.show_explanation(story)]
+    keys = {stake.finding.data["key"] for part in parts for stake in part.stakes}
+    assert {"group:response", "disputes:relief"} <= keys
+    stakes = rank_stakes([stake for part in parts for stake in part.stakes], cut=0.01)
+    assert len(stakes) == 1
 
 
 def test_without_texts_complaints_are_shown_by_recorded_category(tmp_path):
