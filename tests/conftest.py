@@ -25,8 +25,10 @@ from analytics.publish.run import Published, build_report
 from analytics.tables.cases import build_cases
 from analytics.tables.demo.simulate import Truth, simulate
 from analytics.tables.schema import TABLE_NAMES, Tables
+from tests.browsing import browser
 from tests.worlds.publishing import execute_here
 
+__all__ = ["browser"]  # a fixture
 PUBLISH = Path(__file__).parent / "publish"
 
 

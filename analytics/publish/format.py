@@ -19,7 +19,7 @@ from analytics.measures.estimate import span
 NOT_KNOWN = "not known"
 NOTHING = ("", "–", NOT_KNOWN, "too few")  # cells that show nothing
 WORDS = {"unknown": "We do not know", "settle": "What would settle it:", "page": "Page", "of": "of"}
-WORDS |= {"more": "more", "limits": "usual range", "whole": "no difference"}
+WORDS |= {"more": "more", "limits": "usual range", "whole": "no difference", "listed": "sort as before"}
 PROVENANCE = {"inputs": "Files and queries read", "rows": "Rows read, kept and set aside", "faults": "What was wrong"}
 # columns of the lists of what was read; the others by their own names
 PROVENANCE_HEADS = {"sha256": "SHA-256 (start)", "n": "Rows", "left_out": "Left out by the map"}

@@ -47,6 +47,7 @@ def _template() -> "Template":
 
     markdown = mistune.create_markdown(escape=True)
     names: dict[str, Any] = {"colours": COLOURS, "WORDS": fmt.WORDS, "markdown": lambda text: Markup(markdown(text))}
+    names["sorted_places"] = sorted_places
     names["base64"] = lambda text: base64.b64encode(text.encode()).decode()
     own = (origin, evidence_line, number_lines, written_rows, provenance_grids, fmt.address, fmt.join_answers)
     kept = Environment(autoescape=True, finalize=lambda x: x if isinstance(x, Markup) else Markup(escape(str(x))))
@@ -119,6 +120,26 @@ def written_rows(table: Mapping[str, Any]) -> list[list[str]]:
     """The cells of a table as text, row by row."""
     styles = [column["format"] for column in table["columns"]]
     return [[cell_text(v, style) for v, style in zip(row, styles, strict=True)] for row in table["rows"]]
+
+
+def sorted_places(rows: list[list[object]]) -> list[list[int]]:
+    """Where each row stands when sorted by each of its columns: numbers from the largest, words from A, unknowns last.
+
+    Examples
+    --------
+    >>> sorted_places([["Repair", 3], ["Billing", None], ["Visits", 7]])
+    [[2, 2], [1, 3], [3, 1]]
+    """
+    keys = [[_place(value) for value in column] for column in zip(*rows, strict=True)]
+    by_column = [sorted(range(len(rows)), key=column.__getitem__) for column in keys]
+    return [[order.index(row) + 1 for order in by_column] for row in range(len(rows))]
+
+
+def _place(value: object) -> tuple[int, float, str]:
+    value = value["value"] if isinstance(value, dict) else value
+    if isinstance(value, int | float):
+        return 0, -value, ""
+    return (2, 0, "") if value is None else (1, 0, str(value).casefold())
 
 
 def provenance_grids(block: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -255,3 +255,22 @@ def test_a_figure_at_the_edge_of_rounding_is_written_as_its_stored_value_is() ->
         cell = estimate_cell(whole)
         again = write_interval(cell["value"], cell["low"], cell["high"], cell["unit"])
         assert write_interval(whole.value, whole.low, whole.high, whole.unit) == again
+
+
+def test_a_table_is_sorted_by_a_click_on_a_column_without_a_script(browser, tmp_path):
+    shares = [Estimate(value, value - 0.1, value + 0.1, 120, "share", SAID) for value in (0.62, 0.2, 0.8)]
+    rows = pd.DataFrame({"team": ["Repair", "billing", "Visits"], "score": [3.0, None, 7.2], "share": shares})
+    shown = table(rows, caption="Teams", source=SAID, n=360, people=[120, 120, 120])
+    (tmp_path / "page.html").write_text("<!doctype html><meta charset='utf-8'>" + block_html(shown.as_json()))
+    browser.open(f"file://{tmp_path}/page.html")
+    seen = """return [...document.querySelectorAll('tbody tr')].map(row => row.cells[0])
+        .sort((a, b) => a.getBoundingClientRect().top - b.getBoundingClientRect().top).map(cell => cell.textContent)"""
+    listed, by_team, by_number = (
+        ["Repair", "billing", "Visits"],
+        ["billing", "Repair", "Visits"],
+        ["Visits", "Repair", "billing"],
+    )
+    assert browser.run(seen) == listed
+    for column, order in ((1, by_team), (2, by_number), (3, by_number), (0, listed)):
+        browser.run(f"document.querySelector('.by-{column}').parentElement.click()")
+        assert browser.run(seen) == order
