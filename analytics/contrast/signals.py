@@ -16,6 +16,7 @@ from analytics.measures.intervals import z_score
 
 ROSE, FELL, NO_CHANGE, CANNOT_TELL = "rose", "fell", "no change", "cannot tell yet"
 SHORTEST = 4  # measured periods before anything is said, the latest included
+FEWEST = 10  # of fewer a share is no part of what is usual: an export's first few rows are not its custom
 RUN = 3  # latest periods that are set beside all earlier ones together
 TREND = 18  # latest periods through which a straight line is laid, where there are as many
 CHANCE = 0.005  # how often a quiet score may be said to have moved in a period, all rules together
@@ -248,7 +249,8 @@ def detect_signals(
 def detect_group_signals(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Judge the shares of many groups at once; the caller counts their p-values with its other tests.
 
-    Each group's series is judged by `detect_signals`, with its n and the standard error implied by its interval.
+    Each group's series is judged by `detect_signals`, with its n and the standard error implied by its interval; a
+    period with an n below ten counts as not measured.
 
     Parameters
     ----------
@@ -260,7 +262,8 @@ def detect_group_signals(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame
     Returns
     -------
     DataFrame
-        One row per group: word, rule, p_value, unseen, and the latest value with its low limit and high limit.
+        One row per group: word, rule, p_value, unseen, the latest value with its low limit and high limit, and since
+        which earlier period it has stayed there ('' where it has not).
 
     Raises
     ------
@@ -279,10 +282,13 @@ def detect_group_signals(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame
     for key, group in table.groupby(list(by), dropna=False):
         series = group.set_index("period").sort_index()
         se = (series["high"] - series["low"]) / (2 * z_score(0.95))
-        signal = detect_signals(series["value"], series["n"], se=se, scale=(0, 1), wobble=GROUP_WOBBLE)
+        values = series["value"].where(series["n"] >= FEWEST)
+        signal = detect_signals(values, series["n"], se=se, scale=(0, 1), wobble=GROUP_WOBBLE)
         latest = signal.points[["value", *LIMITS]].iloc[-1]
-        rows.append((*key, signal.word, signal.rule, signal.p_value, signal.unseen, *latest))
-    return pd.DataFrame(rows, columns=[*by, "word", "rule", "p_value", "unseen", "latest", *LIMITS])
+        since = signal.since if signal.word in (ROSE, FELL) else latest.name
+        stays = "" if since == latest.name else since
+        rows.append((*key, signal.word, signal.rule, signal.p_value, signal.unseen, *latest, stays))
+    return pd.DataFrame(rows, columns=[*by, "word", "rule", "p_value", "unseen", "latest", *LIMITS, "since"])
 
 
 def _aligned(other: pd.Series, series: pd.Series) -> np.ndarray:

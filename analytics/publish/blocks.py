@@ -87,6 +87,7 @@ def finding(
     sentence: str, evidence: Sequence[Estimate] = (), signal: object = None,
     level: Literal["finding", "unknown"] = "finding", settle: str = "",
     better: Literal["higher", "lower"] | None = None, key: str = "", people: int | str | None = None,
+    of: Iterable[object] = (),
 ) -> Block:  # fmt: skip
     """One sentence that the report claims, with what carries it; both go to claims.json.
 
@@ -109,6 +110,9 @@ def finding(
     people
         Distinct people behind the smallest group that the sentence tells of, or `RECORDS`; None: the smallest n of its
         evidence.
+    of
+        Which group or event each piece of evidence is about, where the key leaves that open: figures of different ones
+        are never compared from report to report.
 
     Raises
     ------
@@ -127,7 +131,9 @@ def finding(
         raise ValueError(f"level is {level!r}. Expected 'finding' or 'unknown'.")
     if not str(sentence).strip():
         raise ValueError("a finding needs a sentence: found an empty one.")
-    data = {"sentence": worded(sentence), "evidence": [estimate_cell(e) for e in evidence], "signal": word}
+    cells, subjects = [estimate_cell(e) for e in evidence], [{"of": str(name)} for name in of]
+    cells = [cell | subject for cell, subject in zip(cells, subjects, strict=True)] if subjects else cells
+    data = {"sentence": worded(sentence), "evidence": cells, "signal": word}
     data |= {"level": level, "settle": worded(settle), "better": better, "key": key}
     return Block("finding", data if people is None else data | {"people": people if people == RECORDS else int(people)})
 

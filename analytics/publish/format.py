@@ -189,6 +189,9 @@ def format_interval(
     if places is None or (alike and not exact):
         # an interval is never written as if it had no width
         places = decimals(high - low if bounded else math.nan, unit)
+    if unit == "times" and bounded:  # a bound apart from once as often is never written as it
+        finer = (places + more for more in range(3))
+        places = next((p for p in finer if (low > 1, high < 1) == (round(low, p) > 1, round(high, p) < 1)), places)
     signed = "+" if unit == "points" else ""
     figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if bounded else (value,)))
     suffix = {"share": " %", "hours": " h", "points": "", "score": ""}.get(unit, f" {unit}" if unit else "")

@@ -130,7 +130,8 @@ def _bounded(story: Story, invited: pd.DataFrame, lead: Score) -> Block:
     sentence += f"; if they feel like those who complained, it is {like}." if like else "."
     if not bounds.open:
         return blocks.finding(sentence, [bounds.observed])
-    silent, margin = bounds.invited - bounds.answered, lead.range / 10  # of 96 answers, at most
+    silent = count_people(invited) - count_people(invited[invited[lead.column].notna()])
+    margin = lead.range / 10  # of 96 answers, at most
     settle = say("answers.reach", some=min(silent, 96), silent=silent, margin=write_step(unit, margin))
     return blocks.unknown(f"{sentence} What all the customers asked think is not known.", settle)
 

@@ -54,7 +54,9 @@ def _finding(story: Story, table: Bands) -> blocks.Block:
     places = {"at_best": _where(story, table, best), "at_worst": _where(story, table, worst, "it")}
     sentence = say("bands.ends", score=capital(PERCEIVED[table.outcome][0]), gap=gap, n=table.n, **figures, **places)
     people = int(table.frame["people"].min())
-    return blocks.finding(sentence, [*figures.values()], key=f"bands:{table.measure}", people=people)
+    return blocks.finding(
+        sentence, [*figures.values()], key=f"bands:{table.measure}", people=people, of=places.values()
+    )
 
 
 def write_gap(row: pd.Series, of: str = "adjusted") -> str:
@@ -95,7 +97,7 @@ def _ends(row: pd.Series, write: Callable[[float], str], whole: bool) -> str:
     if math.isinf(high):
         return f"at least {write(low + 1)}" if whole else f"more than {write(low)}"
     if math.isinf(low):
-        return f"{'' if high == 0 else 'up to '}{write(high)}"
+        return f"{('' if whole else 'at most ') if high == 0 else 'up to '}{write(high)}"
     return write(high) if whole and high == low + 1 else f"{write(low)} to {write(high)}"
 
 
@@ -148,7 +150,7 @@ def _stakes(story: Story, table: Bands) -> list[Stake]:
         inside = story.cases_now[values.gt(row["above"]) & values.le(row["upto"])]
         facts = {"inside": _where(story, table, row), "best": best, "gap": write_gap(row)}
         sentence = say("bands.stake", score=PERCEIVED[table.outcome][0], figure=estimate_of(row), **facts)
-        finding = finding_of(row, sentence, key=f"band:{table.measure}")
+        finding = finding_of(row, sentence, key=f"band:{table.measure}", of=[facts["inside"]])
         finding = blocks.tagged(finding, places=[address({"key": f"bands:{table.measure}"})])
         stakes.append(weigh(story, finding, inside, table.outcome, row, table.p_value, figure=table.measure))
     return sorted((stake for stake in stakes if stake.low >= 1), key=lambda stake: -round(stake.low, 6))[:1]

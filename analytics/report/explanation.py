@@ -197,9 +197,11 @@ def _watermelon(targets: pd.DataFrame, perception: str) -> blocks.Block:
 
 
 def _against(row: pd.Series, felt: Estimate) -> str:
-    """What a group is held against: 'elsewhere 81 %', 'the declared goal is 85 %'."""
+    """What a group is held against: 'in other teams that do not stand out 81 %', 'the declared goal is 85 %'."""
     other = write_interval(row["against"], math.nan, math.nan, felt.unit, int(felt.unit == "score"))
-    return f"{'the declared goal is' if row['declared'] else 'elsewhere'} {other}"
+    return (
+        f"the declared goal is {other}" if row["declared"] else f"in other {row['by']}s that do not stand out {other}"
+    )
 
 
 def _felt(row: pd.Series, perception: str) -> Estimate:
@@ -227,7 +229,7 @@ def _clocks(story: Story) -> list[blocks.Block]:
     if "company_clock_h" not in clocks or pd.isna(clocks["company_clock_h"]["n"]):
         return []
     company, customer = estimate_of(clocks["company_clock_h"]), clocks["customer_clock_h"]
-    sentence = say("explanation.clocks", company=company, customer=clock_cell(customer))
+    sentence = say("explanation.clocks", company=company, customer=clock_cell(customer), span=story.span)
     evidence = [company] if pd.isna(customer["value"]) else [company, estimate_of(customer)]
     return [blocks.finding(sentence, evidence, people=int(clocks["company_clock_h"]["people"]))]
 

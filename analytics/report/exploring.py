@@ -29,7 +29,6 @@ from analytics.report.provenance import table_cuts
 from analytics.report.query import Query, opened, scores_beside
 from analytics.report.section import Section, gather, section, section_of
 from analytics.report.story import Story
-from analytics.report.texts import RECENT
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, listed, people_by, say, table_of
 from analytics.tables.parts import link_columns
 from analytics.tables.schema import NotMeasured
@@ -129,7 +128,7 @@ def _group(story: Story, by: str) -> list[Block]:
         return []
     answered = story.cases_recent[story.cases_recent[lead.column].notna()]
     rows = rows.assign(people=rows[by].map(people_by(answered, by)).fillna(0))
-    note = f"Cases of the last {RECENT} periods; groups under {story.k} customers withheld."
+    note = f"Cases of the {story.span}; groups under {story.k} customers withheld."
     lines = "\n".join(f"- {capital(sentence)}" for sentence in words.contrast_sentences(groups, by))
     return [blocks.prose(lines, estimates_of(rows)), words.compare(rows, by, lead.name, by=by, note=note)]
 

@@ -55,8 +55,10 @@ def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     groupings = [g for g in compare_groups(story) if g.rows["value"].notna().any()]
     told = [g for g in groupings if g.differs or g.column in BRANDS][:TOLD]
     findings = [_finding(story, lead, g) for g in told]
-    note = "Groups of too few customers are withheld."
-    shown = [compare(g.rows.dropna(subset="value"), g.column, lead.name, by=g.name, note=note) for g in told[:1]]
+    shown = []
+    for g in told[:1]:
+        note = "Groups of too few customers are withheld." if g.rows["value"].isna().any() else ""
+        shown.append(compare(g.rows.dropna(subset="value"), g.column, lead.name, by=g.name, note=note))
     if further := [g.name for g in groupings if g.differs and g not in told]:
         shown.append(blocks.finding(say("groups.as_well", score=lead.name, names=further)))
     if alike := [g for g in groupings if not g.differs and g not in told and g.rows["error"].notna().any()]:
@@ -78,7 +80,7 @@ def group_stakes(story: Story, lead: Score) -> list[Stake]:
         for _, row in rows[rows["difference"] * worse > 0].iterrows():
             facts = {"subject": lead.subject, "figure": estimate_of(row), "column": grouping.name, "group": row[by]}
             sentence = say("groups.stake", gap=write_gap(row, "difference"), **facts)
-            finding = finding_of(row, sentence, better=lead.better, key=f"group:{by}")
+            finding = finding_of(row, sentence, better=lead.better, key=f"group:{by}", of=[row[by]])
             inside = now[now[by].eq(row[by])]
             people = inside if contacts is None or by not in contacts else contacts[contacts[by].eq(row[by])]
             marks: dict[str, Any] = {"of": "difference", "people": people}
@@ -106,7 +108,8 @@ def _finding(story: Story, lead: Score, grouping: Grouping) -> Block:
     others = _others(named.iloc[0]) if len(rows) < len(every) else ""
     sentence = f"By {grouping.name}{unweighted}: {', '.join(figures_named)}{further}{others}."
     people = int(named["people"].min())
-    return blocks.finding(sentence, evidence, better=lead.better, key=f"group:{grouping.column}", people=people)
+    marks: dict[str, Any] = {"key": f"group:{grouping.column}", "people": people, "of": named[grouping.column]}
+    return blocks.finding(sentence, evidence, better=lead.better, **marks)
 
 
 def _others(row: pd.Series) -> str:

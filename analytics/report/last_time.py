@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from analytics.measures.estimate import OBSERVED, SAID, Estimate
+from analytics.measures.estimate import OBSERVED, Estimate
 from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report.facts import RATE
@@ -22,7 +22,8 @@ def show_last_time(story: Story, *sections: Section) -> Section:
     if last is None:
         raise NotMeasured("no report of an earlier period is published", needed_for="what we said last time")
     back, previous, record = last
-    current = [block.data for part in sections for block in part.blocks if block.data.get("key")]
+    told = [block for part in sections for block in [*(stake.finding for stake in part.stakes), *part.blocks]]
+    current = [block.data for block in told if block.data.get("key")]
     chance = min(bar(story), RATE / max(len(previous), 1))  # figures of other sections are not among the tests counted
     table = retest(previous, [*figures_of(story), *current], figures_of(story, back), chance=chance)
     verdicts = table["verdict"].value_counts()
@@ -68,11 +69,11 @@ def _listing(table: pd.DataFrame) -> Block:
     shown = table[["said", "verdict", "n", "people"]].assign(
         now=pd.Series(now, table.index, dtype=object), seen=pd.Series(seen, table.index, dtype=object)
     )
-    listing = table_of("last_time", shown, source=SAID, n=int(table["n"].fillna(0).max()), people="people")
+    listing = table_of("last_time", shown, source=sorted({*table["source"]}), n=int(table["n"].max()), people="people")
     return blocks.tagged(listing, opens=[call for calls in table["opens"] for call in calls])
 
 
 def _now(row: pd.Series) -> Estimate | None:
     if pd.isna(row["now"]):
         return None
-    return Estimate(row["now"], row["now_low"], row["now_high"], int(row["n"]), row["unit"], SAID)
+    return Estimate(row["now"], row["now_low"], row["now_high"], int(row["n"]), row["unit"], row["source"])

@@ -130,7 +130,7 @@ def _oftener(story: Story) -> Section:
     named = [f"{event} ({x}, {span})" for event, (x, span) in zip(first["event"], figures_of, strict=True)]
     sentence = say("leaving.oftener", events=named, days=HORIZON_DAYS) + tested.leaving_study(story).drawn
     people = int(first["people"].min())
-    line = blocks.finding(sentence, estimates_of(first), key="leaving:oftener", people=people)
+    line = blocks.finding(sentence, estimates_of(first), key="leaving:oftener", people=people, of=first["key"])
     return section_of([line], stakes=[_stake(row, story) for _, row in apart.iterrows()])
 
 
@@ -200,7 +200,7 @@ def show_risk(story: Story) -> Section:
     unfit = blocks.unknown(fit, say("leaving.few_leavers_settle"))
     calibrated = blocks.finding(fit, [error], people=n) if model.calibrated_ else unfit
     ranked = blocks.finding(sentence, evidence, key="leaving:auc", people=n)
-    facts: dict[str, Any] = {"n": n, "date": model.cutoffs_["test"], "parts": capital(parts)}
+    facts: dict[str, Any] = {"n": n, "date": _judged_on(story, model), "parts": capital(parts)}
     listing = table_of("model", pd.DataFrame(rows), people=n, **facts)
     return section_of([ranked, listing, calibrated, table_of("calibration", model.calibration(), people="n", **facts)])
 
@@ -233,6 +233,11 @@ def show_said_against_silent(story: Story) -> Section:
     return section_of(*gather(lambda: _groups(story, "words"), lambda: _groups(story, "answers")))
 
 
+def _judged_on(story: Story, model: ChurnRiskModel) -> pd.Timestamp:
+    """The day on whose customers a model is judged, in the organisation's zone."""
+    return pd.Timestamp(model.cutoffs_["test"]).tz_convert(story.period.end.tz)
+
+
 def _groups(story: Story, by: str) -> list[blocks.Block]:
     """Groups of customers by what they had said, or by what had become of our surveys, set against each other."""
     study, silent = tested.leaving_study(story), tested.silent_leavers(story)
@@ -240,7 +245,7 @@ def _groups(story: Story, by: str) -> list[blocks.Block]:
     table = views.leaving_by(model, study.features, by).assign(label=lambda t: t["group"].map(WORDS[by]))
     shown = suppress(table, story.k, by=["group"], count="left").dropna(axis="columns", how="all")
     facts: dict[str, Any] = {"head": WORDS["label_heads"][by], "days": model.horizon_days}
-    facts |= {"date": model.cutoffs_["test"], "money": story.config.costs.currency}
+    facts |= {"date": _judged_on(story, model), "money": story.config.costs.currency}
     facts |= {"silent": silent.silent, "drawn": study.drawn}
     n = int(table["customers"].sum())
     return [table_of("leaving", shown, n=n, people=["customers", "left"], **facts)]

@@ -82,7 +82,7 @@ def show_beyond_patience(story: Story) -> Section:
     sides = {"open": waiting & ~closed, "closed": closed}
     late = share(waiting, source=OBSERVED, confidence=story.confidence)
     counts = {side: int(rows.sum()) for side, rows in sides.items()}
-    sentence, key = say("operations.waiting", share=late, **counts), "operations:beyond_patience"
+    sentence, key = say("operations.waiting", share=late, span=story.span, **counts), "operations:beyond_patience"
     answer = blocks.finding(sentence, [late], better="lower", key=key, people=count_people(cases))
     basis = blocks.finding(say("operations.patience", patience=patience), [patience])
     by = next((c for c in ("team", "channel", "reason") if c in cases and cases[c].notna().any()), None)
@@ -116,11 +116,13 @@ def show_promises_at_risk(story: Story) -> Section:
     ahead = (story.period.end - story.period.start).total_seconds() / 3600
     pairs = zip(story.config.promises, scored.drop_duplicates("promise").iterrows(), strict=True)
     rows = [_at_risk(promise, row, open_now, ahead, story.k) for promise, (_, row) in pairs]
-    table = pd.DataFrame(rows).astype({"passed": "Int64", "soon": "Int64"})
-    risky = table[table["passed"].fillna(0).add(table["soon"].fillna(0)) > 0]
-    counts = {name: int(table[name].sum()) for name in ("passed", "soon")}
-    facts = {"frequency": story.period.frequency, "risky": len(risky), "of": len(table)}
+    over, ending = (frozenset().union(*(row[name] for row in rows)) for name in ("passed", "soon"))
+    counts = {"passed": len(over), "soon": len(ending - over)}  # a case that waits for two promises is one case
+    risky = sum(bool(row["passed"] or row["soon"]) for row in rows)
+    facts = {"frequency": story.period.frequency, "risky": risky, "of": len(rows), "span": story.span}
     answer = blocks.finding(say("operations.at_risk", **facts, **counts))
+    table = pd.DataFrame([row | {name: row["clock"] and len(row[name]) for name in ("passed", "soon")} for row in rows])
+    table = table.drop(columns="clock").astype({"passed": "Int64", "soon": "Int64"})
     listing = table_of("at_risk", table, n=len(open_now), people="people", frequency=story.period.frequency)
     return section_of([answer, listing])
 
@@ -129,13 +131,14 @@ def _at_risk(promise: Promise, scored: pd.Series, open_now: pd.DataFrame, ahead:
     """One promise: both verdicts, and its open cases past the time or soon to be; nothing that rests on few people."""
     scope = in_segment(promise, open_now)
     groups = {"view": int(scored["view_n"]), "records": int(scored["n"]), "open": count_people(scope)}
-    row: dict[str, Any] = {"promise": promise.text, "passed": None, "soon": None}
+    row: dict[str, Any] = {"promise": promise.text, "clock": None, "passed": (), "soon": ()}
     for kind in ("view", "records"):
         row[kind] = VERDICTS[scored[f"{kind}_verdict"] if groups[kind] >= k else Verdict.UNKNOWN]
     if promise.measure in CLOCKS and promise.threshold is not None and groups["open"] >= k:
         hours = scope["customer_clock_h"]
         passed = hours > promise.threshold
-        row |= {"passed": int(passed.sum()), "soon": int((~passed & (hours > promise.threshold - ahead)).sum())}
+        soon = ~passed & (hours > promise.threshold - ahead)
+        row |= {"clock": True, "passed": {*scope.index[passed]}, "soon": {*scope.index[soon]}}
     return row | {"people": min((people for people in groups.values() if people >= k), default=None)}
 
 
@@ -171,7 +174,7 @@ def _row_counts(story: Story) -> list[blocks.Block]:
         filled = counts.loc[counts.first_valid_index() :].fillna(0).astype(float)
         word = detect_signals(filled, scale=(0, float(filled.max() or 1))).word
         usual = filled.iloc[:-1].median() if len(filled) > 1 else np.nan
-        moved = f"; {word}" if word in (ROSE, FELL) else ""
+        moved = f"; unusually {'many' if word == ROSE else 'few'}" if word in (ROSE, FELL) else ""
         rows.append(f"{name} {filled.iloc[-1]:,.0f} (usually {usual:,.0f}{moved})")
     if not rows:
         raise NotMeasured("no table carries dates", needed_for="how the data come in")

@@ -23,6 +23,7 @@ from analytics.report.query import Query, blaming, opened, recorded_as, thanking
 from analytics.report.section import Section, Stake, ids, not_known, section
 from analytics.report.story import Story
 from analytics.report.words import capital, estimate_of, estimates_of, figure_of, finding_of, listed, say
+from analytics.tables.periods import parse_period
 from analytics.tables.schema import NotMeasured
 from analytics.text.clean import normalise
 from analytics.text.quotes import pick_quotes
@@ -113,10 +114,11 @@ def name_problem(row: pd.Series) -> Block:
 
 
 def _usual(row: pd.Series) -> str:
-    """Between which ends a share usually lies; '' where it is written as one of these."""
+    """Between which ends a share lies usually, or lay before it moved; '' where it is written as one of these."""
     low, high, latest = max(row["low limit"], 0), min(row["high limit"], 1), row["latest"]
     apart = round(latest, 2) < round(low, 2) or round(latest, 2) > round(high, 2)  # as they are written
-    return say("problems.usual", low=low, high=high) if apart else ""
+    since = parse_period(row["since"]).label if row["since"] else ""
+    return say("problems.usual_before" if since else "problems.usual", low=low, high=high, since=since) if apart else ""
 
 
 def _judged(row: pd.Series, sentence: str, *, keyed: bool = False) -> Block:
@@ -215,17 +217,28 @@ def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> B
     wrote, facts = int(praise["n"].max()), {"who": words.name_writers(story.writers), "level": story.confidence}
     unknown = table.loc[table["value"].isna(), "blamed"].tolist()
     facts["unknown"] = say("problems.not_drawn", names=unknown) if unknown else ""
-    marks: dict[str, Any] = {"source": SAID, "people": min(n, wrote), "alt": f"Blamed most: {drawn.iloc[0]['blame']}."}
+    facts["top"] = say("problems.top", marks=_top_marks(story)) if "marks" in story.writers else ""
+    marks: dict[str, Any] = {
+        "source": SAID,
+        "people": min(n, wrote),
+        "alt": f"Largest known share of blame: {drawn.iloc[0]['blame']}.",
+    }
     if praise["value"].isna().all():
         drawing = figures.plot_intervals(drawn, by="blame", unit="share", label="share who blame", ordered=True)
         chart = blocks.figure(drawing, caption="What they blame.", n=n, note=say("problems.blamed", **facts), **marks)
         return opened(chart, blaming(drawn["theme"].iloc[0]))
     best = drawn.sort_values("value_thank", kind="stable").iloc[-1]
-    marks["alt"] += f" Thanked for most: {best['thank']}."
+    marks["alt"] += f" Largest share of thanks: {best['thank']}."
     drawing = figures.plot_sides(drawn[columns], heads=(f"blame, % of {n:,}", f"thanks, % of {wrote:,}"))
     caption, note = "What they blame, and what they thank us for.", say("problems.chart", **facts)
     chart = blocks.figure(drawing, caption=caption, n=wrote, note=note, **marks)
     return opened(chart, blaming(drawn["theme"].iloc[0]), thanking(best["theme"]))
+
+
+def _top_marks(story: Story) -> list[str]:
+    """From which answer on a score is a top mark: '9 or more of 10', '5 of 5'."""
+    shown = ((score.top, score.ends[1]) for column, score in story.asked.items() if column in story.answers)
+    return [f"{top:g} {'or more ' if top < best else ''}of {best:g}" for top, best in shown]
 
 
 def _perhaps_larger(table: pd.DataFrame, counted: float) -> list[Block]:

@@ -93,7 +93,7 @@ def _outcome_tables(recovery: Recovery, story: Story, outcomes: list[str]) -> li
         out = recovery.complainants - int(rows.loc[part["fixed"].notna(), "n"].sum())
         facts = {"who": WORDS["who_says"][recovery.fixed_source], "days": DAYS.get(outcome)}
         source, n = SAID if outcome == NEXT_SCORE else OBSERVED, int(rows["n"].sum())
-        facts |= {"left_out": out, "all": recovery.complainants}
+        facts |= {"left_out": out, "all": recovery.complainants, "k": story.k}
         tables.append(table_of(outcome, rows, source=source, n=n, people="people", **facts))
     return tables
 

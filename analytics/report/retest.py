@@ -96,9 +96,9 @@ def retest(
     Returns
     -------
     pandas.DataFrame
-        One row per earlier claim: key, said, then, now and again with their bounds, unit, n, people, old (most of the
-        data are the same), p_value, unseen (a difference of less would have been missed more than once in five), right
-        (whether the figure said holds what is known now; missing where that is not reckoned again) and verdict (a
+        One row per earlier claim: key, said, then, now and again with their bounds, unit, source, n, people, old (most
+        of the data are the same), p_value, unseen (a difference of less would have been missed more than once in five),
+        right (whether the figure said holds what is known now; missing where that is not reckoned again) and verdict (a
         `Verdict`). Figures of now are missing where the statement is not made again.
 
     References
@@ -117,7 +117,7 @@ def retest(
     figures, later = ({c["key"]: c for c in claims} for claims in (current, again))
     rows = [_row(claim, figures.get(claim["key"], {}), later.get(claim["key"], {}), chance) for claim in previous]
     bounds = [f"{time}{end}" for time in ("then", "now", "again") for end in ENDS]
-    tests = ["unit", "n", "people", "old", "p_value", "unseen", "right", "verdict"]
+    tests = ["unit", "source", "n", "people", "old", "p_value", "unseen", "right", "verdict"]
     return pd.DataFrame(rows, columns=["key", "said", *bounds, *tests])
 
 
@@ -130,7 +130,8 @@ def _row(claim: Mapping[str, Any], new: Mapping[str, Any], known: Mapping[str, A
     old = claim["key"].startswith(OVERLAPPING)
     tested = now.n >= MINIMUM_N and np.isfinite(error) and not old
     p = float(2 * ndtr(-abs(gap) / error)) if tested and error > 0 else np.nan
-    row = {"key": claim["key"], "said": claim["sentence"], "unit": unit, "p_value": p, "old": old}
+    row = {"key": claim["key"], "said": claim["sentence"], "unit": unit, "source": first.get("source", SAID)}
+    row |= {"p_value": p, "old": old}
     for time, e in (("then", then), ("now", now), ("again", again)):
         row |= {f"{time}{end}": getattr(e, name) for end, name in ENDS.items()}
     row |= {"n": now.n or np.nan, "people": (new.get("people") or now.n) or np.nan}
@@ -141,12 +142,13 @@ def _row(claim: Mapping[str, Any], new: Mapping[str, Any], known: Mapping[str, A
 
 
 def _figure(claim: Mapping[str, Any], like: Mapping[str, Any]) -> Estimate:
-    """The first figure of a claim in the unit, and by the source, of another; undefined where it has none."""
-    alike = [e for e in claim.get("evidence", ()) if all(e.get(name) == like.get(name) for name in ("unit", "source"))]
+    """The first figure of a claim in the unit, by the source and of the group of another; undefined without one."""
+    same = ("unit", "source", "of")
+    alike = [e for e in claim.get("evidence", ()) if all(e.get(name) == like.get(name) for name in same)]
     cell = next((e for e in alike if all(e.get(name) is not None for name in ENDS.values())), None)
     if cell is None:
         return Estimate(np.nan, np.nan, np.nan, 0, like["unit"], SAID)
-    return Estimate(cell["value"], cell["low"], cell["high"], cell["n"], cell["unit"], SAID)
+    return Estimate(cell["value"], cell["low"], cell["high"], cell["n"], cell["unit"], cell.get("source", SAID))
 
 
 def _verdict(

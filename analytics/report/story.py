@@ -61,8 +61,13 @@ class Story(Texts):
 
     @property
     def span(self) -> str:
-        """What comparisons of groups look at, in words: 'last 6 months', 'whole file'."""
-        return "whole file" if self.period.frequency == "all" else f"last {RECENT} {self.period.frequency}s"
+        """What comparisons of groups look at, in words: 'last 6 months', 'whole file'; fewer if cases begin later."""
+        frequency = self.period.frequency
+        if frequency == "all":
+            return "whole file"
+        began = period_of(self.cases_recent["started_at"], frequency)
+        looked_at = [period for period in self.history[-RECENT:] if period >= began.min()]
+        return f"last {len(looked_at)} {frequency}s" if len(looked_at) > 1 else f"latest {frequency}"
 
     @property
     def coverage(self) -> Coverage:

@@ -178,7 +178,7 @@ def write_step(unit: str, size: float, *bounds: float) -> str:
 
 def least_seen(size: float, unit: str) -> str:
     """The smallest change that would have been seen, rounded up: '14 points'."""
-    finest, name = 10 if unit == "score" else 1, "hours" if unit == "hours" else "points"
+    finest, name = 10 if unit in ("score", "times") else 1, unit if unit in ("hours", "times") else "points"
     return f"{math.ceil(size * factor_of(unit) * finest - 1e-6) / finest:g} {name}"
 
 
@@ -229,7 +229,7 @@ def unread_sentence(texts: Unread) -> str:
 
 def name_writers(sources: Collection[str]) -> str:
     """Whom shares of problems are about (`Story.writers`): 'customers who complained or wrote', or their texts."""
-    wrote = "wrote and gave less than the top mark" if "marks" in sources else "wrote"
+    wrote = "wrote and gave less than a top mark" if "marks" in sources else "wrote"
     words = {"complaints": "complained", "surveys": wrote, "contacts": "wrote to us"}
     who = "customers" if "people" in sources else "texts of customers"
     return f"{who} who " + " or ".join(phrase for source, phrase in words.items() if source in sources)

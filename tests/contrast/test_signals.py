@@ -16,6 +16,7 @@ from analytics.contrast.signals import (
     detect_signals,
 )
 from analytics.measures.discoveries import control_false_discoveries
+from analytics.measures.intervals import wilson_bounds
 
 STEADY = [30.0, 32, 31, 29, 30, 31, 30, 32, 31, 30, 29, 31]
 
@@ -321,6 +322,27 @@ def test_twenty_quiet_segments_raise_a_flag_in_at_most_five_per_cent_of_reports(
 def test_one_moved_segment_among_twenty_is_still_found():
     flagged = moved(np.random.default_rng(1), jump=0.25)
     assert flagged[flagged].index.tolist() == ["s00"]
+
+
+def first_rows(latest, early=1.0):
+    """An export that begins with a handful of rows a month, all of one group, then 400 a month at the latest share."""
+    n = np.array([3] * 8 + [400] * 6)
+    value = np.array([early] * 8 + latest)
+    low, high = wilson_bounds(value, n)
+    return pd.DataFrame({"theme": "a", "period": range(14), "value": value, "low": low, "high": high, "n": n})
+
+
+def test_the_first_handful_of_rows_of_an_export_is_not_what_is_usual():
+    steady = [0.2, 0.19, 0.21, 0.2, 0.22, 0.2]
+    assert detect_group_signals(first_rows(steady), ["theme"])["word"].tolist() == [NO_CHANGE]
+    nothing = first_rows(steady).assign(n=9)
+    assert detect_group_signals(nothing, ["theme"])["word"].tolist() == [CANNOT_TELL]
+
+
+@pytest.mark.parametrize(("latest", "since"), [([0.2] * 5 + [0.5], ""), ([0.2] * 4 + [0.5] * 2, 12)])
+def test_a_group_that_stays_where_it_moved_to_says_since_when(latest, since):
+    judged = detect_group_signals(first_rows(latest), ["theme"])
+    assert judged[["word", "since"]].to_numpy().tolist() == [[ROSE, since]]
 
 
 def test_a_group_with_a_period_twice_is_refused():

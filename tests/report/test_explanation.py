@@ -28,7 +28,8 @@ CAUSES = ("because", "cause", "due to", "leads to", "drives")
 def story(cases: pd.DataFrame, complaints: pd.DataFrame | None = None, **settings) -> Story:
     config = Config(organisation=Organisation(name="Acme"), sources={"contacts": Source(path="x.csv")}, **settings)
     built = Story(config, MONTH, Tables(complaints=complaints), ReadLog())
-    built.__dict__.update(cases=cases, cases_recent=cases)
+    dated = cases if "started_at" in cases else cases.assign(started_at=MONTH.start)
+    built.__dict__.update(cases=dated, cases_recent=dated)
     return built
 
 
@@ -58,7 +59,7 @@ def test_a_diagnosis_says_both_accounts_then_what_differs_then_what_does_not(cas
     world = story(cases, complaints)
     blocks = explanation._diagnosis(world, "disputed", [])
     text = told(blocks)
-    assert "Customers say: answers that customers dispute, 50 % (45–55) in March 2025." in text
+    assert "Customers say: answers that customers dispute, 50 % (45–55) of 400 in March 2025." in text
     assert "all 200 cases that have the problem are compared with 200 cases of the same reason whose" in text
     assert "100 % of them were solved, half of them within 3.0 hours; their customers have confirmed 100 %." in text
     assert "Number of times reopened differs: on average" in text
@@ -77,7 +78,7 @@ def test_where_nothing_differs_no_internal_figure_explains_it(cases):
     found = diagnose(Problem("waiting", has, HAS), cases, ["handle_time_s"])
     (sentence,) = explanation._differences(found.frame)
     assert sentence.startswith(
-        "No internal figure explains it: no difference is shown in handle time per contact (a higher figure in"
+        "No internal figure is shown to explain it: no difference is shown in handle time per contact (a higher figure"
     )
     assert "of 100 pairs would have been seen" in sentence
     assert explanation._company_says(replace(found, n=9, account=None)).endswith("no case has a closing stamp.")
@@ -126,7 +127,7 @@ def test_a_group_that_several_targets_call_alike_gets_one_sentence_that_names_th
     assert table["finding"].tolist() == [verdict, verdict]
     block = explanation._watermelon(table, "csat")
     sentence = block.data["sentence"]
-    assert sentence.count("Satisfied customers:") == 1 and ", elsewhere 50 %; " in sentence
+    assert sentence.count("Satisfied customers:") == 1 and ", in other teams that do not stand out 50 %; " in sentence
     met = "met" if inside else "missed"
     assert f"'Fast' is {met} (" in sentence and f"goal 80 %, n = 200); 'Low' is {met} (" in sentence
     assert sentence.endswith("Ask whether it is the right target.") == (not inside) and block.data["people"] == n

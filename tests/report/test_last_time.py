@@ -15,6 +15,7 @@ from analytics.report.last_time import show_last_time
 from analytics.report.perception import show_perception
 from analytics.report.retest import RECORD, Verdict, last_claims, retest
 from analytics.report.story import load_story
+from analytics.report.words import least_seen
 
 
 def claim(value, low, high, n=600, signal="no change", key="score:nps", unit="points"):
@@ -67,6 +68,23 @@ def test_a_claim_of_no_change_still_holds_only_where_the_two_figures_are_surely_
 )
 def test_a_claim_of_a_rise_holds_when_it_went_further_or_stayed(now, verdict):
     assert retest([THEN | {"signal": "rose"}], [now])["verdict"].tolist() == [verdict]
+
+
+def about(group, value, unit="points"):
+    made = claim(value, value - 5, value + 5, key="group:team", unit=unit)
+    return made | {"evidence": [made["evidence"][0] | {"of": group}]}
+
+
+def test_a_figure_of_one_group_is_never_set_beside_that_of_another():
+    north, south = about("North", 30.0), about("South", 60.0)
+    assert retest([north], [south])["now"].isna().all()
+    both = south | {"evidence": [*south["evidence"], *about("North", 31.0)["evidence"]]}
+    row = retest([north], [both]).iloc[0]
+    assert (row["now"], row["verdict"]) == (31.0, HELD)
+
+
+def test_how_many_times_as_often_is_seen_in_times():
+    assert least_seen(1.23, "times") == "1.3 times"
 
 
 def test_a_wide_interval_proves_little_and_says_what_it_would_have_seen():

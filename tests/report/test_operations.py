@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from analytics.config import Config, Organisation, Promise, ReportSettings, Source
+from analytics.publish.collect import refuse_unfounded
 from analytics.report import tested
 from analytics.report.operations import (
     measure_patience,
@@ -70,7 +71,7 @@ def test_cases_are_beyond_patience_until_the_customer_says_that_they_are_solved(
     assert answer["sentence"].startswith(
         "20 open cases have waited longer than customers do. 10 more are closed by our"
     )
-    assert "together 60 % (46–72) of 50 recent cases." in answer["sentence"]
+    assert "together 60 % (46–72) of the 50 cases of the latest week." in answer["sentence"]
 
 
 def test_promises_count_open_cases_past_the_time_and_about_to_pass_it(contacts):
@@ -83,8 +84,20 @@ def test_promises_count_open_cases_past_the_time_and_about_to_pass_it(contacts):
     shown = show_promises_at_risk(story(contacts, promises))
     rows = {row[0]: row[-2:] for row in shown.blocks[1].data["rows"]}
     assert rows == {"Solved in a day.": [30, 10], "Solved in a year.": [0, 0], "Always kind.": [None, None]}
-    assert "30 cases have passed the time of 1 of 3 promises, and 10 will within" in shown.answer.data["sentence"]
+    assert (
+        "30 cases of the latest week are past the time of 1 of 3 promises without the customer's word"
+        in shown.answer.data["sentence"]
+    )
     assert show_promises_at_risk(story(contacts)).answer.data["level"] == "unknown"
+
+
+def test_a_case_that_waits_for_two_promises_is_one_case(contacts):
+    vow = {"made_on": date(2025, 1, 1), "measure": "customer_clock_h"}
+    twice = [Promise(id=name, text=f"Solved {name}.", threshold=hours, **vow) for name, hours in (("a", 24), ("b", 30))]
+    shown = show_promises_at_risk(story(contacts, twice))
+    assert [row[-2:] for row in shown.blocks[1].data["rows"]] == [[30, 10], [30, 10]]
+    assert shown.answer.data["sentence"].startswith("30 cases of the latest week are past the time of 2 of 2 promises")
+    assert "and 10 more will be" in shown.answer.data["sentence"]
 
 
 def test_the_silent_list_gives_its_size_and_no_customer(monkeypatch, contacts):
@@ -130,4 +143,5 @@ def test_rows_are_set_beside_their_usual_number():
     frame = surveys(missing_now=0)
     halved = frame[(frame["invited_at"] < WEEK.start) | (np.arange(len(frame)) % 4 == 0)]
     shown = show_data_drift(story(surveys=halved))
-    assert shown.answer.data["sentence"] == "Rows in week of 3 March 2025: surveys 13 (usually 56; fell)."
+    assert shown.answer.data["sentence"] == "Rows in week of 3 March 2025: surveys 13 (usually 56; unusually few)."
+    refuse_unfounded([block.as_json() for block in shown.blocks])

@@ -104,7 +104,7 @@ def test_a_customer_who_leaves_counts_as_many_as_the_settings_say(weight, first)
     told = _rank(story, parts, finding("No change is shown.", signal="no change", key="score:nps"))
     assert told[0].finding.data["key"].split(":")[0] == first
     leaving = "at least 20 more leave a month, counted as 200"
-    assert told[0].finding.data["weight"] == {"waiting": "at least 50 more unhappy a month", "leaving": leaving}[first]
+    assert told[0].finding.data["weight"] == {"waiting": "at least 50 fewer content a month", "leaving": leaving}[first]
 
 
 @pytest.mark.parametrize("ranked", [[], ["team:north"], ["problem:waiting"]])

@@ -307,7 +307,7 @@ def test_a_whole_report_of_a_month_that_moved_is_published(story, leaving, monke
     told = [
         s
         for s in sentences
-        if s.startswith("Texts labelled “") and s.endswith(" to 30 %, where 10 % to 20 % is usual.")
+        if s.startswith("The share of texts labelled “") and s.endswith(" to 30 %, where 10 % to 20 % is usual.")
     ]
     assert {s.split("” ")[1].split()[0] for s in told} == {"rose", "fell"}
     refuse_unfounded(blocks, month.k, month.period)
@@ -463,7 +463,8 @@ def test_recorded_categories_that_moved_stand_on_page_one(tmp_path):
     told = [report.show_perception(story), report.show_problems(story), report.show_leaving(story)]
     page = report.build_page_one(story, *told, report.show_unknowns(story, *told))
     moved = {answer["sentence"]: answer["signal"] for answer in page.data["answers"] if answer["signal"]}
-    assert [signal for text, signal in moved.items() if "Complaints under “repairs” fell to 25 %" in text] == ["fell"]
+    share = "The share of complaints under “repairs” fell to 25 %"
+    assert [signal for text, signal in moved.items() if share in text] == ["fell"]
     assert any("Beside this, nothing stands out" in answer["sentence"] for answer in page.data["answers"])
     refuse_unfounded([b.as_json() for b in [page, *told[1].blocks]], story.k, story.period)
 

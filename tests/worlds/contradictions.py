@@ -22,7 +22,7 @@ SIGNED = re.compile(rf"\({NUMBER} to {NUMBER}\)")
 PAIRS = re.compile(rf"in {NUMBER} of 100 .*\({NUMBER}–{NUMBER}\)")
 COUNTED = re.compile(r"(\d[\d,]*) statements? of [^:]+: ([^.]*)\.")
 PARTS = re.compile(r"(\d[\d,]*) of the (\d[\d,]*) [^.;%]*, (\d+)\s%\s\(")
-USUAL = re.compile(r"\b(rose|fell) to (\d+)\s?%[^,]*, where (\d+)\s?% to (\d+)\s?% is usual")
+USUAL = re.compile(r"\b(rose|fell) to (\d+)\s?%[^,]*, where (\d+)\s?% to (\d+)\s?% (?:is|was) usual")
 MOVED = re.compile(r"\b[Ii]t (rose|fell) by")
 DENIED = {  # what denies the claims whose keys begin so
     "group:": "No difference by (.+) is shown", "leaving:oftener": "none is shown to go with leaving",

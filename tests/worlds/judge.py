@@ -289,5 +289,5 @@ def _silent(report: Report) -> float:
 
 def _theme_in(text: str) -> str:
     """The theme with which a sentence begins, or whose label it tells of."""
-    named = text.removeprefix("Texts labelled “").lower()
+    named = text.removeprefix("The share of texts labelled “").lower()
     return next((theme for theme, words in THEME_WORDS.items() if named.startswith(words.lower())), "")

@@ -15,6 +15,7 @@ from analytics.measures.leaving.features import HORIZON_DAYS, moment, span_of
 from analytics.tables.schema import NotMeasured, Tables, find_rows, require
 
 LOOK_BACK = pd.Timedelta(days=365)  # before leaving, in which a word counts
+SPOKEN = {"received_at": "complaints", "responded_at": "answers to surveys"}  # in what customers speak, by its stamp
 QUIET_DAYS = 7  # a record may begin this much later than the look-back: quiet ones do
 
 
@@ -100,8 +101,8 @@ def estimate_silent_leavers(
     people = people.set_index("customer_id")
     left = pd.to_datetime(people["left_at"], utc=True)
     words = _words(tables)
-    end = moment(span_of(tables)[1]) + pd.Timedelta(seconds=1) if end is None else pd.to_datetime(end, utc=True)
-    start = end - pd.Timedelta(days=HORIZON_DAYS) if start is None else pd.to_datetime(start, utc=True)
+    end = moment(span_of(tables)[1]) + pd.Timedelta(seconds=1) if end is None else _zoned(end)
+    start = end - pd.Timedelta(days=HORIZON_DAYS) if start is None else _zoned(start)
     _refuse_short(words, start - LOOK_BACK)
     leavers = (left.ge(start) & left.lt(end)).to_numpy(bool)
     if not leavers.any():
@@ -131,13 +132,18 @@ def _words(tables: Tables) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
+def _zoned(when: pd.Timestamp) -> pd.Timestamp:
+    """A moment in its own zone, whose days are told; UTC where it has none."""
+    return when.tz_localize("UTC") if when.tzinfo is None else when
+
+
 def _refuse_short(words: pd.DataFrame, needed: pd.Timestamp) -> None:
     """Stop where a record of words begins too late: its length, not the customers' silence, would be measured."""
-    for _, at in words.groupby("table")["at"]:
+    for table, at in words.groupby("table")["at"]:
         usual_gap = (at.max() - at.min()) / len(at)
         if at.min() > needed + max(pd.Timedelta(days=QUIET_DAYS), 3 * usual_gap):
             raise NotMeasured(
-                f"what customers said is on record from {at.min():%-d %B %Y} on, and the twelve months before those "
-                f"who left begin on {needed:%-d %B %Y}",
+                f"{SPOKEN[str(table)]} are on record from {at.min().tz_convert(needed.tz):%-d %B %Y} on, and the "
+                f"twelve months before those who left begin on {needed:%-d %B %Y}",
                 needed_for="silent leavers",
             )

@@ -85,7 +85,7 @@ def test_the_length_of_the_export_does_not_move_the_figure(seed):
         assert whole.share.low <= part.share.value <= whole.share.high, months
         assert abs(part.silent - whole.silent) <= 1  # who was asked before the cut, and answered after it
     for months in (12, 3):
-        with pytest.raises(NotMeasured, match="what customers said is on record from"):
+        with pytest.raises(NotMeasured, match="complaints are on record from"):
             estimate_silent_leavers(cut(tables, months))
 
 
