@@ -7,14 +7,16 @@ import math
 import re
 import tomllib
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from html import unescape
 from importlib.resources import files
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
+
+from analytics.text.linear import read_arrays
 
 BRAND = "brandname"
 """What a brand or an @handle becomes: a word that no lexicon knows and no model has a weight for."""
@@ -27,6 +29,7 @@ RANKS = 20_000  # words of a language whose frequency is known
 COMMON, CUSTOMERS = 300, 5000  # rank of listed words of a language known by few, and of words of English customers
 BORROWED, STRAY = 0.03, 0.003  # words of another language's texts that are English, and of English texts that are its
 ENGLISH, UNCLEAR = -1.0, -2.5  # log odds from which words are English; where English has all, or none is listed
+SPELLINGS = Path(__file__).parent / "data" / "letter_sequences.npz"
 SEQUENCES, SPELT = (3, 4), 0.5  # letters by which a rare word is told, and their weight, as sequences overlap
 _UNSEEN = math.log(6 * RANKS)  # logarithm of the rank of any other word
 
@@ -237,7 +240,7 @@ def _is_foreign(words: Sequence[str]) -> bool:
     if len(words) > SHORT and english < len(sample) / 7 and (len(sample) >= 6 or 3 * accented >= len(sample)):
         return True
     odds = np.sum([_log_odds(word) for word in sample], axis=0)
-    lists = list(_log_ranks().values())
+    lists = list(log_ranks().values())
     unclear = all(w in lists[0] for w in sample) or not any(w in ranks for ranks in lists for w in sample)
     return bool(odds[0] - odds[1:].max() < (UNCLEAR if unclear else ENGLISH))
 
@@ -250,7 +253,7 @@ def _log_odds(word: str) -> np.ndarray:
     so one word that is English, or is not, settles little.
     """
     spelling = _spell(word)
-    known = np.array([ranks.get(word, np.inf) for ranks in _log_ranks().values()])
+    known = np.array([ranks.get(word, np.inf) for ranks in log_ranks().values()])
     if np.isfinite(known).any():
         spelling = np.minimum(spelling, 0.0)
     own = np.where(np.isfinite(known), -known, spelling - _UNSEEN)
@@ -261,31 +264,33 @@ def _log_odds(word: str) -> np.ndarray:
 
 def _spell(word: str) -> np.ndarray:
     """Log odds of a word's spelling, language by language; 0 for those known by few words."""
-    counts, sizes = _sequences()
-    seen = np.array([counts.get(sequence, [0] * len(sizes)) for sequence in _cut(word)])
+    rows, counts, sizes = _sequences()
+    seen = counts[[rows.get(sequence, -1) for sequence in sequences_of(word)]]
     odds = SPELT * (np.log(seen + 0.5) - np.log(sizes / sizes.mean())).sum(axis=0)
     odds += math.log(len(sizes)) - np.logaddexp.reduce(odds)
-    return np.append(odds, np.zeros(len(_log_ranks()) - len(sizes)))
+    return np.append(odds, np.zeros(len(log_ranks()) - len(sizes)))
 
 
-def _cut(word: str) -> list[str]:
-    """The sequences of letters of a word, with its ends."""
+def sequences_of(word: str) -> list[str]:
+    """Return the sequences of letters of a word, with its ends."""
     whole = f"^{word}$"
     return [whole[i : i + n] for n in SEQUENCES for i in range(len(whole) - n + 1)]
 
 
 @cache
-def _sequences() -> tuple[dict[str, list[int]], np.ndarray]:
-    """How many words of each language hold a sequence, and the sum over all (Cavnar, Trenkle 1994, SDAIR, 161-175)."""
-    frequent = [ranks for ranks in _log_ranks().values() if len(ranks) > CUSTOMERS]
-    counted = [Counter(sequence for word in ranks for sequence in _cut(word)) for ranks in frequent]
-    table = {sequence: [count[sequence] for count in counted] for sequence in set().union(*counted)}
-    return table, np.array([count.total() for count in counted], dtype="float64")
+def _sequences() -> tuple[dict[str, int], np.ndarray, np.ndarray]:
+    """Row of each sequence, the last of any other, how often words of each language hold it, and the sum over all.
+
+    Cavnar, Trenkle (1994), SDAIR, 161-175; written by `analytics.training.words`.
+    """
+    stored = read_arrays(SPELLINGS)
+    counts = np.vstack([stored["counts"], np.zeros(stored["counts"].shape[1])])
+    return {sequence: row for row, sequence in enumerate(stored["sequences"])}, counts, counts.sum(axis=0)
 
 
 @cache
-def _log_ranks() -> dict[str, dict[str, float]]:
-    """Logarithm of the rank of each frequent word, English first: by Zipf's law the less its log probability."""
+def log_ranks() -> dict[str, dict[str, float]]:
+    """Return the logarithm of each frequent word's rank, English first: by Zipf's law the less its log probability."""
     lines = (line.split(": ") for line in data_text("frequent_words.txt").splitlines())
     ranks = {code: {w: math.log(10 + rank) for rank, w in enumerate(words.split())} for code, words in lines}
     least = math.log(CUSTOMERS)
@@ -309,7 +314,7 @@ def _customers_english() -> frozenset[str]:
 @cache
 def all_foreign() -> frozenset[str]:
     """Return common words of other languages that are not frequent English ones."""
-    english, *others = _log_ranks().values()
+    english, *others = log_ranks().values()
     common = {word for ranks in others for word, rank in ranks.items() if rank <= math.log(COMMON)}
     return frozenset(common - english.keys())
 

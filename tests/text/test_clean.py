@@ -1,10 +1,13 @@
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from analytics.text.clean import BRAND, abstain_reason, mask_brands, normalise
+from analytics.text.clean import BRAND, SPELLINGS, abstain_reason, mask_brands, normalise
+from analytics.text.linear import read_arrays
+from analytics.training.words import count_sequences
 
 ENGLISH_SETS = {
     "nhs-feedback/phase1_trusts.csv": "feedback",
@@ -178,6 +181,12 @@ def test_an_english_word_in_a_foreign_text_does_not_make_it_english(text: str) -
 @pytest.mark.parametrize("text", ["Lumpy bed", "Trainer motivating", "Sofa sagging", "Excelent service", "Abrupt"])
 def test_an_english_word_on_no_list_is_told_by_its_spelling(text: str) -> None:
     assert abstain_reason(text) == ""
+
+
+def test_the_shipped_sequences_of_letters_are_those_of_the_shipped_words() -> None:
+    counted = count_sequences()
+    shipped = read_arrays(SPELLINGS)
+    assert shipped["sequences"] == counted["sequences"] and np.array_equal(shipped["counts"], counted["counts"])
 
 
 def test_plain_english_never_asks_for_the_spelling_of_other_languages(monkeypatch: pytest.MonkeyPatch) -> None:
