@@ -17,7 +17,6 @@ from analytics.contrast.groups import (
     WITHIN,
     adjusted_difference,
     check_score,
-    number_people,
     number_strata,
 )
 from analytics.contrast.ranks import stratified_trend
@@ -25,7 +24,7 @@ from analytics.measures.discoveries import detectable
 from analytics.measures.intervals import z_score
 from analytics.measures.scores import perceived_points
 from analytics.measures.summarise import summarise
-from analytics.measures.suppress import count_people
+from analytics.measures.suppress import count_people, number_people
 from analytics.tables.schema import NotMeasured, require
 
 QUANTILES = (0.2, 0.4, 0.6, 0.8, 0.95)  # where a figure is cut: fifths, and the worst twentieth of the highest

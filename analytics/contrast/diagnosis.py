@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analytics.contrast.groups import WITHIN, number_people, number_strata
+from analytics.contrast.groups import WITHIN, number_strata
 from analytics.contrast.ranks import superiority
 from analytics.measures.discoveries import discovery_threshold, mark_differences
 from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.suppress import count_people
+from analytics.measures.suppress import count_people, number_people
 from analytics.tables.schema import NotMeasured, require
 
 PER_CONTACT = ("handle_time_s", "hold_time_s", "wait_time_s")  # more contacts are a measure of their own

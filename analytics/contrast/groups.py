@@ -14,7 +14,7 @@ from analytics.measures.discoveries import discovery_threshold, mark_differences
 from analytics.measures.estimate import Estimate
 from analytics.measures.intervals import Sample, difference_bounds, skewed_p_value, z_score
 from analytics.measures.scores import customer_effort, net_promoter_score, perceived_points, share, top_box_share
-from analytics.measures.suppress import count_people, suppress
+from analytics.measures.suppress import count_people, number_people, suppress
 from analytics.tables.schema import require
 
 PERCEIVED: dict[str, tuple[str, Callable[..., Estimate]]] = {  # column: what it says, its measure
@@ -102,6 +102,7 @@ def contrast_groups(
     answered = answered.assign(_group=_bands(answered[by]), _points=perceived_points(answered[measure]))
     groups = sorted(answered["_group"].unique(), key=str)
     strata = number_strata(answered, [column for column in within if column != by])[0]
+    answered = answered.filter([measure, "customer_id", "_group", "_points"])
     reference = None if goal is not None else _typical(answered, minimum)
     sides = [_sides(answered["_group"], g, reference) for g in groups]
     tests = pd.DataFrame([_test(answered, *side, goal) for side in sides])
@@ -218,14 +219,6 @@ def number_strata(cases: pd.DataFrame, columns: Sequence[str]) -> tuple[pd.Serie
     present = [column for column in columns if column in cases and cases[column].notna().any()]
     kinds = cases.groupby(present, dropna=False, sort=False).ngroup() if present else pd.Series(0, index=cases.index)
     return kinds, present
-
-
-def number_people(rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows with numbers for their customers, which are faster to tell apart than words; missing ones stay so."""
-    if "customer_id" not in rows:
-        return rows
-    numbers = pd.Series(pd.factorize(rows["customer_id"])[0], rows.index)
-    return rows.assign(customer_id=numbers.where(numbers >= 0))
 
 
 def _bands(column: pd.Series) -> pd.Series:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.scores import NoAnswersError
-from analytics.measures.suppress import count_people, suppress
+from analytics.measures.suppress import count_people, number_people, suppress
 
 Measure = Callable[..., Estimate] | partial
 
@@ -80,6 +80,7 @@ def summarise(
     needed = [*by, column, *([weights] if weights else [])]
     if absent := [c for c in needed if c not in frame.columns]:
         raise ValueError(f"summarise needs columns {absent}, which the frame lacks. Found: {list(frame.columns)}.")
+    frame = number_people(frame.filter([*dict.fromkeys([*needed, people])]), people)
     clustered = people in frame and "clusters" in signature(measure).parameters and "clusters" not in options
     rows, heads = [], []
     for key, group in _groups(frame, by):

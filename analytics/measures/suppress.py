@@ -30,6 +30,14 @@ def count_people(frame: pd.DataFrame, people: str = "customer_id") -> int:
     return int(frame[people].nunique() + frame[people].isna().sum())
 
 
+def number_people(rows: pd.DataFrame, people: str = "customer_id") -> pd.DataFrame:
+    """Rows with numbers for their people, which are faster to tell apart than words; missing ones stay so."""
+    if people not in rows:
+        return rows
+    numbers = pd.Series(pd.factorize(rows[people])[0], rows.index)
+    return rows.assign(**{people: numbers.where(numbers >= 0)})
+
+
 def names_people(frame: pd.DataFrame, people: str = "customer_id") -> bool:
     """Whether rows say whose they are: then figures count customers, otherwise answers."""
     return people in frame.columns and bool(frame[people].notna().any())

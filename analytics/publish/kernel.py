@@ -124,7 +124,10 @@ def _remove(folder: Path, handle: int) -> None:
 
 
 def _load_writers() -> None:
-    """Import what writes the pages; a fault of it shows where the pages are written."""
+    """Import what writes the pages, and write an empty one; a fault of it shows where the pages are written."""
     with suppress(Exception):
-        import nbconvert  # noqa: F401
+        import matplotlib  # noqa: F401
         import typst  # noqa: F401
+        from nbconvert import HTMLExporter
+
+        HTMLExporter(template_name="basic").from_notebook_node(load_library("nbformat").v4.new_notebook())

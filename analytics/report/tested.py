@@ -305,17 +305,20 @@ def promise_verdicts(story: Story) -> pd.DataFrame:
 @once
 def promise_gaps(story: Story, level: float = RATE) -> pd.DataFrame:
     """What customers say where each `promise` was broken, beside cases alike in which it was kept."""
-    comments, gaps = story.comments if story.has_texts else None, []
     options: dict[str, Any] = {"minimum": story.k, "confidence": story.confidence, "cut": level}
-    for promise in (p for p in story.config.promises if p.measure is not None):
-        met = judge_promise(promise, story.tables, story.cases_recent, comments)["met"]
-        met = met[met.isin([KEPT, BROKEN])]
-        cases = story.cases_recent.loc[met.index].assign(met=met)
-        sides = contrast_groups(cases, perceived(story), "met", **options)
-        gaps.append(sides[sides["met"].eq(BROKEN)].assign(promise=promise.id))
-    if not gaps:
+    sides = {id_: contrast_groups(cases, perceived(story), "met", **options) for id_, cases in _judged(story).items()}
+    if not sides:
         raise NotMeasured("no promise with a measure is declared", needed_for="promises")
-    return pd.concat(gaps)
+    return pd.concat([side[side["met"].eq(BROKEN)].assign(promise=id_) for id_, side in sides.items()])
+
+
+@once
+def _judged(story: Story) -> dict[str, pd.DataFrame]:
+    """The recent cases in which each promise with a measure was kept or broken, by its id."""
+    comments, cases = story.comments if story.has_texts else None, story.cases_recent
+    vows = (promise for promise in story.config.promises if promise.measure is not None)
+    met = {vow.id: judge_promise(vow, story.tables, cases, comments)["met"] for vow in vows}
+    return {id_: cases.loc[each.index].assign(met=each)[each.isin([KEPT, BROKEN])] for id_, each in met.items()}
 
 
 @once
@@ -359,6 +362,7 @@ def movements(story: Story) -> dict[str, Signals]:
     return signals | ({COMPLAINTS: counts} if (counts := movement.count_complaints(story)) is not None else {})
 
 
+@once
 def moved(story: Story, score: Score) -> Signals:
     """What may be said about a score's movement when all tests of the report are counted."""
     signal = movement.measure_movement(story, score, min(CHANCE, bar(story)))

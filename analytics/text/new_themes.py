@@ -196,13 +196,13 @@ def _history(frame: pd.DataFrame, clauses: pd.DataFrame) -> pd.DataFrame:
         "share_now": named[latest] / wrote[latest],
         "share_before": named[past.index].sum(axis=1) / past.sum() if len(past) else np.nan,
         "first_period": wrote.index.to_numpy()[-run.to_numpy(int)],
-        "p_value": [_p_value(row[latest], wrote[latest], row[past.index], past) for _, row in named.iterrows()],
+        "p_value": [_p_value(row[-1], wrote[latest], row[:-1], past.to_numpy()) for row in named.to_numpy()],
     })  # fmt: skip
 
 
-def _p_value(now: float, writers: float, before: pd.Series, wrote: pd.Series) -> float:
+def _p_value(now: float, writers: float, before: np.ndarray, wrote: np.ndarray) -> float:
     """Chance of so many now, were they no more than before; the latter two by period."""
-    if wrote.empty:
+    if not len(wrote):
         return float("nan")
     past, named = wrote.sum(), now + before.sum()
     exact = float(hypergeom.sf(now - 1, past + writers, named, writers))
@@ -229,8 +229,8 @@ def _describe(
 ) -> pd.DataFrame:
     """Groups with their texts of the latest period, and their phrases and examples, redacted."""
     distinct = clauses.drop_duplicates("clause").set_index("clause")["text"]
-    alone, whole = redact(distinct.index.tolist(), names, patterns), redact(distinct.map(normalise), names, patterns)
-    pairs = zip(distinct.index, alone, whole, strict=True)
+    texts = pd.Series({text: redact(normalise(text), names, patterns) for text in distinct.unique()}, dtype=object)
+    pairs = zip(distinct.index, redact(distinct.index.tolist(), names, patterns), distinct.map(texts), strict=True)
     redacted = clauses["clause"].map({clause: _in_context(clause, one, text) for clause, one, text in pairs})
     alike = redacted.str.lower().str.replace(r"\W+", " ", regex=True).str.strip()
     different = clauses.assign(redacted=redacted, alike=alike).drop_duplicates(["label", "alike"])
