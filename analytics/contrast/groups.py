@@ -14,6 +14,7 @@ from analytics.measures.discoveries import discovery_threshold, mark_differences
 from analytics.measures.estimate import Estimate
 from analytics.measures.intervals import Sample, difference_bounds, skewed_p_value, z_score
 from analytics.measures.scores import customer_effort, net_promoter_score, perceived_points, share, top_box_share
+from analytics.measures.summarise import NOT_STATED
 from analytics.measures.suppress import count_people, number_people, suppress
 from analytics.tables.schema import require
 
@@ -51,7 +52,8 @@ def contrast_groups(
         What customers say: 'csat', 'nps', 'ces' or 'disputed'.
     by
         Group column: team, site, channel, loyalty ('new' or 'loyal') and so on; a numeric column with many
-        values, such as value_per_year, is cut into thirds. A missing group is 'not stated'.
+        values, such as value_per_year, is cut into thirds. A missing group is 'not stated', and none of the others
+        that a named group is compared with where there are two named ones.
     goal
         A declared figure to compare with instead, in the measure's unit.
     within
@@ -103,8 +105,10 @@ def contrast_groups(
     groups = sorted(answered["_group"].unique(), key=str)
     strata = number_strata(answered, [column for column in within if column != by])[0]
     answered = answered.filter([measure, "customer_id", "_group", "_points"])
-    reference = None if goal is not None else _typical(answered, minimum)
-    sides = [_sides(answered["_group"], g, reference) for g in groups]
+    named = answered["_group"].ne(NOT_STATED)
+    named |= answered.loc[named, "_group"].nunique() < 2
+    reference = None if goal is not None else _typical(answered[named], minimum)
+    sides = [_sides(answered["_group"], g, reference, named) for g in groups]
     tests = pd.DataFrame([_test(answered, *side, goal) for side in sides])
     tests["people"] = [count_people(answered[inside]) for inside, _ in sides]
     if cut is None:
@@ -118,11 +122,13 @@ def contrast_groups(
     return frame.assign(mix="" if goal is not None else _mix(frame))
 
 
-def _sides(group: pd.Series, name: str, reference: list | None) -> tuple[pd.Series, pd.Series]:
-    """Which rows are of a group, and which it is compared with: all others where the reference is few of them."""
+def _sides(
+    group: pd.Series, name: str, reference: list | None, named: pd.Series
+) -> tuple[pd.Series, pd.Series]:  # fmt: skip
+    """Which rows are of a group, and with which it is compared: all others named where the reference is few of them."""
     inside = group.eq(name)
-    beside = group.isin(reference or []) & ~inside
-    return inside, beside if reference is None or beside.sum() >= (~inside).sum() / 2 else ~inside
+    others, beside = named & ~inside, group.isin(reference or []) & ~inside
+    return inside, beside if reference is None or beside.sum() >= others.sum() / 2 else others
 
 
 def check_score(perception: str) -> None:

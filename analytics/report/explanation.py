@@ -239,7 +239,7 @@ def clock_cell(row: pd.Series) -> str:
     if pd.isna(row["n"]):
         return "too few"
     if pd.notna(row["quarter"]):
-        return f"not known; a quarter within {row['quarter']:,.0f} h"
+        return f"a quarter within {row['quarter']:,.0f} h, half not known"
     return figure_of(estimate_of(row))
 
 

@@ -81,7 +81,8 @@ def _said(story: Story) -> Section:
         return open_question(say("leaving.said_open", counted=counted, n=len(written)), READ_150)
     who = "customers who wrote" if named else "texts"
     aside = ", complaints aside," if story.has_both else ""
-    facts = {"who": who, "aside": aside, "period": story.period.label}
+    they = "they" if named else "those who wrote them"
+    facts = {"who": who, "they": they, "aside": aside, "period": story.period.label}
     sentence = say("leaving.said", share=share, checked=describe_check(check), **facts)
     line = blocks.finding(sentence, [share], key="leaving:said", better="lower", people=people)
     return section_of([opened(line, Query(leaving=True, among="written"))])

@@ -19,6 +19,7 @@ from analytics.tables.schema import NotMeasured
 from analytics.text.quotes import pick_quotes
 from analytics.theme_settings import write_theme
 
+NEW = "new:"  # how the key of a new theme begins
 TOLD, QUOTED = 2, 2  # new themes that a report tells, and quotes of each
 
 
@@ -32,7 +33,7 @@ def name_new(story: Story) -> tuple[list[Block], list[Stake]]:
     stakes: list[Stake] = []
     for _, group in groups.iterrows():
         share, facts = _share(story, group), _facts(story, group)
-        marks: dict[str, Any] = {"better": "lower", "key": f"new:{group['group']}", "people": int(group["people"])}
+        marks: dict[str, Any] = {"better": "lower", "key": f"{NEW}{group['group']}", "people": int(group["people"])}
         texts = Query(group=group["group"])
         finding = opened(blocks.finding(say("new.found", share=share, **facts), [share], "rose", **marks), texts)
         caption = f"In their words: {_phrases(group)}"
@@ -51,10 +52,10 @@ def _share(story: Story, group: pd.Series) -> Estimate:
 def _facts(story: Story, group: pd.Series) -> dict[str, object]:
     """What the sentences about a new theme are filled with."""
     since = parse_period(group["first_period"]).label
-    lead = "New this" if group["first_period"] == story.period.name else f"New since {since}, named more this"
+    lead = f"New this {story.period.frequency}" if group["first_period"] == story.period.name else f"New since {since}"
     before = share_of(group["share_before"]) if group["share_before"] else "nobody"
     return {
-        "lead": f"{lead} {story.period.frequency}", "phrases": _phrases(group), "before": before, "x": group,
+        "lead": lead, "phrases": _phrases(group), "before": before, "x": group,
         "who": name_writers(story.writers),
     }  # fmt: skip
 

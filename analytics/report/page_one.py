@@ -8,9 +8,10 @@ from analytics.publish import blocks
 from analytics.publish.blocks import Block
 from analytics.report import tested
 from analytics.report.movement import shown_scores
-from analytics.report.perception import score_chart
+from analytics.report.new_themes import NEW
+from analytics.report.perception import knows_asked, score_chart
 from analytics.report.problems import THANKED
-from analytics.report.score import Score
+from analytics.report.score import DISPUTED, Score
 from analytics.report.section import Section, Stake, findings_of, placed
 from analytics.report.story import Story
 from analytics.report.tested import moved
@@ -47,9 +48,12 @@ def build_page_one(
     known = findings_of([hurts.answer, leaving.answer])
     headline = scored if findings_of([scored]) or not known else known[0]
     cautions = [coverage_sentence(story.coverage, story.period.label), *loss_sentences(story.log.losses)]
+    if scores and scores[0] is not DISPUTED and not knows_asked(story):
+        cautions.append(say("page_one.asked"))
     labels = placed([block for block in _moved(hurts.blocks) if not block.data["key"]][: TOLD - 1], hurts)
     ranked = _rank(story, [perceive, hurts, leaving, *others], headline)
     blamed = [] if any(_kind(stake) == "problem" for stake in ranked) else placed(findings_of(hurts.answers), hurts)
+    new = placed([block for block in findings_of(hurts.blocks) if block.data["key"].startswith(NEW)], hurts)
     nothing = "nothing_else" if _moved([headline, *labels]) else "nothing"
     last = say("page_one.last") if any(math.isnan(stake.low) for stake in ranked) else ""
     order = say("page_one.order", weight=story.config.report.leaver_counts_as, last=last)
@@ -57,7 +61,7 @@ def build_page_one(
         MATTERS: [stake.finding for stake in ranked]
         or [*blamed, *labels, blocks.finding(say(f"page_one.{nothing}", seen=_seen(story)))],
         MOVED: [*_moved(perceive.answers), *labels],
-        BLAME: blamed,
+        BLAME: [*blamed, *new],
         THANKS: [b for b in placed(findings_of(hurts.blocks), hurts) if b.data["key"].startswith(THANKED)],
         LEAVING: placed(findings_of(leaving.blocks)[:2] or leaving.answers, leaving),
         UNKNOWN: placed(unknowns.answers, unknowns),

@@ -122,10 +122,18 @@ def _basis(story: Story, lead: Score, n: int) -> str:
 
 
 def _of_those_asked(story: Story) -> str:
-    try:
-        return f"; {story.invitations['responded_at'].notna().mean():.0%} of those asked then have answered"
-    except NotMeasured:
+    if not knows_asked(story):
         return ""
+    return f"; {story.invitations['responded_at'].notna().mean():.0%} of those asked then have answered"
+
+
+def knows_asked(story: Story) -> bool:
+    """Whether it is recorded who was asked: invitations are dated, and not every one in the data is answered."""
+    surveys = story.tables.surveys
+    try:
+        return surveys is not None and not story.invitations.empty and bool(surveys["responded_at"].isna().any())
+    except NotMeasured:
+        return False
 
 
 def _moved(story: Story, lead: Score, signal: Signals) -> str:

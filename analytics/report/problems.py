@@ -81,8 +81,7 @@ def _blame(story: Story, table: pd.DataFrame, people: int) -> tuple[Block, list[
     largest = _judged(top, say("problems.largest", **facts), keyed=True)
     if len(leaders) < 2:
         return largest, []
-    names: list[str] = [*leaders["blamed"].head(2), *[f"one of {len(leaders) - 2} more"] * (len(leaders) > 2)]
-    order = say("problems.order", names=f"{', '.join(names[:-1])} or {names[-1]}")
+    order = say("problems.order", n=len(leaders))
     return largest, [opened(blocks.finding(order, people=people), *map(blaming, leaders["theme"].head(2)))]
 
 

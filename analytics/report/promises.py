@@ -89,11 +89,11 @@ def _promise(row: pd.Series, gap: pd.Series | None) -> blocks.Block:
     """One promise in a sentence, from both sides."""
     records, view = (_estimate(row, side) for side in ("records", "view"))
     ours, theirs = (VERDICTS[Verdict(row[f"{side}_verdict"])] for side in ("records", "view"))
-    of = f"of {row['n']:,.0f} cases due where {row['promised']} is promised"
-    ours = f"by our records {ours}, {figure_of(records)} {of}" if records.n else f"our records say nothing {of}"
-    theirs = f"in the customers' view {theirs}, {row['between']}" if view.n else "too few customers have said"
+    of = f"of {row['n']:,.0f} cases due, where {row['promised']} is promised"
+    ours = f"by our records {ours}: it was in {figure_of(records)}" if records.n else "our records say nothing"
+    theirs = f"in the customers' view {theirs}: it was in {row['between']}" if view.n else "too few customers have said"
     evidence, key = [e for e in (view, records) if e.n], f"promise:{row['promise']}"
-    sentence = f"{row['quoted']}: {ours}; {theirs}.{_gap_sentence(gap)}"
+    sentence = f"{row['quoted']}: {ours} {of}; {theirs}.{_gap_sentence(gap)}"
     told = blocks.finding(sentence, evidence, key=key, people=int(row["people"]))
     return opened(told, BROKEN) if view.n else told
 

@@ -138,6 +138,8 @@ def share_of(value: float) -> str:
 
 def movement_note(signal: Signals) -> str:
     """The movement in two or three words, for beside a number."""
+    if signal.word in ("rose", "fell") and _stays(signal):
+        return f"{'up' if signal.word == 'rose' else 'down'} since {parse_period(str(signal.since)).label}"
     notes = {"rose": "it rose", "fell": "it fell", "no change": "no change is shown"}
     return notes.get(signal.word, "we cannot tell yet")
 
@@ -145,7 +147,7 @@ def movement_note(signal: Signals) -> str:
 def movement_sentence(signal: Signals, unit: str, span: str = "month", *, worse: str = "fall") -> str:
     """The movement in a sentence: by how much, or what would not have been seen; `worse` is the way that hurts."""
     if signal.word in ("rose", "fell") and signal.change is not None:
-        stays = signal.rule == Rule.OUTSIDE and signal.since != signal.points.index[-1]
+        stays = _stays(signal)
         words = {"span": span, "run": RUN, "line": min(TREND, signal.measured)}
         if stays:
             words |= {"since": parse_period(str(signal.since)).label, "side": "up" if signal.word == "rose" else "down"}
@@ -161,6 +163,11 @@ def movement_sentence(signal: Signals, unit: str, span: str = "month", *, worse:
     since = " since what we changed" if signal.rule == Rule.RENEWED else ""
     measured = f"{signal.measured} {'is' if signal.measured == 1 else 'are'} measured{since}"
     return f"We cannot tell yet whether it moved: that takes {SHORTEST} {span}s, and {measured}."
+
+
+def _stays(signal: Signals) -> bool:
+    """Whether the latest period is not the first that lies outside what was usual."""
+    return signal.rule == Rule.OUTSIDE and signal.since != signal.points.index[-1]
 
 
 def size_of(change: Change, unit: str) -> str:

@@ -69,7 +69,9 @@ def test_nobody_has_said_anything_is_an_honest_line():
     silent = story(**solved(("home", 40), confirmed=0))
     assert show_views_apart(silent).answer.data["level"] == "unknown"
     (sentence, unknown) = sentences(show_promises(silent))
-    assert sentence.startswith("“Solved in a day”: by our records kept, 100 % (91–100) of 40 cases due where 90 %")
+    assert sentence.startswith(
+        "“Solved in a day”: by our records kept: it was in 100 % (91–100) of 40 cases due, where 90 %"
+    )
     assert sentence.endswith("too few customers have said.") and unknown.startswith("Whether customers see")
 
 
@@ -79,7 +81,7 @@ def test_a_promise_that_customers_contradict_is_a_stake_without_a_weight_where_n
     assert "“Solved in a day” is kept in at most 57 % of cases" in stake.finding.data["sentence"]
     assert len(stake.finding.data["sentence"].split()) <= 25
     assert np.isnan(stake.low) and stake.touched == pytest.approx(100 / MONTHS) and len(stake.people) == 100
-    assert "view not kept, 24 % to 57 %" in shown.answer.data["sentence"], "the broken promise comes first"
+    assert "view not kept: it was in 24 % to 57 %" in shown.answer.data["sentence"], "the broken promise comes first"
     assert [unknown.data["sentence"] for unknown in shown.unknowns] == [
         "Whether customers see “Always kind” as kept is not known."
     ]

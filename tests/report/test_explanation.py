@@ -61,7 +61,10 @@ def test_a_diagnosis_says_both_accounts_then_what_differs_then_what_does_not(cas
     text = told(blocks)
     assert "Customers say: answers that customers dispute, 50 % (45–55) of 400 in March 2025." in text
     assert "all 200 cases that have the problem are compared with 200 cases of the same reason whose" in text
-    assert "100 % of them were solved, half of them within 3.0 hours; their customers have confirmed 100 %." in text
+    assert (
+        "100 % of the cases that have the problem were solved, half of these within 3.0 hours; their customers have confirmed 100 %."
+        in text
+    )
     assert "Number of times reopened differs: on average" in text
     assert "No difference is shown in handle time per contact" in text
     assert "Not measured: time to the first answer" in text
@@ -83,7 +86,7 @@ def test_where_nothing_differs_no_internal_figure_explains_it(cases):
     assert "of 100 pairs would have been seen" in sentence
     assert explanation._company_says(replace(found, n=9, account=None)).endswith("no case has a closing stamp.")
     account = Account(0.5, 2.25, 0.25)
-    assert "half of them within 2.2 hours" in explanation._company_says(replace(found, n=9, account=account))
+    assert "half of these within 2.2 hours" in explanation._company_says(replace(found, n=9, account=account))
 
 
 def test_disputes_of_few_people_are_no_problem_however_many_their_complaints(cases, complaints):

@@ -38,9 +38,9 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
     sentence = section.answer.data["sentence"]
     assert sentence == (
         "As software reads them, the 200 customers who wrote name most often: a problem not solved (how many name "
-        "it is not known) and bills and prices, 7 % (1–18), 1 to 18 a month."
+        "it is not known) and bills and prices, 7 % (1–18)."
     )
-    assert "We cannot say of any problem that more than 2 % name it." in [
+    assert "The counts are too rough to say of any problem that more than 2 % name it." in [
         block.data.get("sentence") for block in section.blocks
     ]
     assert not section.answer.data["key"], "what is not open is no problem that the next report judges again"
