@@ -54,9 +54,7 @@ def _finding(story: Story, table: Bands) -> blocks.Block:
     places = {"at_best": _where(story, table, best), "at_worst": _where(story, table, worst, "it")}
     sentence = say("bands.ends", score=capital(PERCEIVED[table.outcome][0]), gap=gap, n=table.n, **figures, **places)
     people = int(table.frame["people"].min())
-    return blocks.finding(
-        sentence, [*figures.values()], key=f"bands:{table.measure}", people=people, of=places.values()
-    )
+    return blocks.finding(sentence, [*figures.values()], key=f"bands:{table.measure}", people=people)
 
 
 def write_gap(row: pd.Series, of: str = "adjusted") -> str:
@@ -150,7 +148,7 @@ def _stakes(story: Story, table: Bands) -> list[Stake]:
         inside = story.cases_now[values.gt(row["above"]) & values.le(row["upto"])]
         facts = {"inside": _where(story, table, row), "best": best, "gap": write_gap(row)}
         sentence = say("bands.stake", score=PERCEIVED[table.outcome][0], figure=estimate_of(row), **facts)
-        finding = finding_of(row, sentence, key=f"band:{table.measure}", of=[facts["inside"]])
+        finding = finding_of(row, sentence, key=f"band:{table.measure}")
         finding = blocks.tagged(finding, places=[address({"key": f"bands:{table.measure}"})])
         stakes.append(weigh(story, finding, inside, table.outcome, row, table.p_value, figure=table.measure))
     return sorted((stake for stake in stakes if stake.low >= 1), key=lambda stake: -round(stake.low, 6))[:1]

@@ -17,7 +17,7 @@ from analytics.report.score import DISPUTED, Score
 from analytics.report.section import Stake, weigh
 from analytics.report.story import Story
 from analytics.report.words import compare, estimate_of, estimates_of, figure_of, finding_of, least_seen, say
-from analytics.tables.parts import BRANDS, brand_columns
+from analytics.tables.parts import BRANDS
 
 QUESTIONNAIRES = {"survey", "survey_type", "survey_name", "questionnaire"}  # what was asked, not what happened
 NAMED, TOLD = 4, 3  # groups named in a sentence, and columns told of one by one
@@ -89,10 +89,10 @@ def group_stakes(story: Story, lead: Score) -> list[Stake]:
 
 
 def pooled_sentence(story: Story) -> str:
-    """That a figure is of several companies or brands together; '' where it is of one."""
-    for column, names in brand_columns(story.tables).items():
-        return f" The figure is of {len(names)} {BRANDS[column]} together."
-    return ""
+    """That the period's figure is of several companies or brands together; '' where it is of one."""
+    rows = tested.answers_now(story)[0]
+    counts = {many: rows[column].nunique() for column, many in BRANDS.items() if column in rows}
+    return next((f" The figure is of {n} {many} together." for many, n in counts.items() if n > 1), "")
 
 
 def _finding(story: Story, lead: Score, grouping: Grouping) -> Block:

@@ -131,7 +131,7 @@ def _oftener(story: Story) -> Section:
     named = [f"{event} ({x}, {span})" for event, (x, span) in zip(first["event"], figures_of, strict=True)]
     sentence = say("leaving.oftener", events=named, days=HORIZON_DAYS) + tested.leaving_study(story).drawn
     people = int(first["people"].min())
-    line = blocks.finding(sentence, estimates_of(first), key="leaving:oftener", people=people, of=first["key"])
+    line = blocks.finding(sentence, estimates_of(first), key="leaving:oftener", people=people)
     return section_of([line], stakes=[_stake(row, story) for _, row in apart.iterrows()])
 
 

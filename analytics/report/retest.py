@@ -28,7 +28,10 @@ ENDS = {"": "value", "_low": "low", "_high": "high"}
 MINIMUM_N = 30  # answers below which a new figure settles nothing
 OPPOSITE = {"rose": "fell", "fell": "rose"}
 ALIKE = {"share": 0.05, "points": 10.0, "score": 0.5}  # figures that surely lie no further apart still hold
-OVERLAPPING = ("leaving:silent", "leaving:auc", "leaving:listening")  # of a year: a month later eleven months are old
+OVERLAPPING = (  # of six periods or more: one period later most of what is counted is the same
+    "leaving:silent", "leaving:auc", "leaving:listening", "leaving:oftener", "leaving:after", "recovery:", "bands:",
+    "band:", "target:", "disputes:",
+)  # fmt: skip
 
 
 class Verdict(StrEnum):

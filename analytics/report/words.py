@@ -185,7 +185,7 @@ def write_step(unit: str, size: float, *bounds: float) -> str:
 
 def least_seen(size: float, unit: str) -> str:
     """The smallest change that would have been seen, rounded up: '14 points'."""
-    finest, name = 10 if unit in ("score", "times") else 1, unit if unit in ("hours", "times") else "points"
+    finest, name = 10 if unit == "score" else 1, "hours" if unit == "hours" else "points"
     return f"{math.ceil(size * factor_of(unit) * finest - 1e-6) / finest:g} {name}"
 
 

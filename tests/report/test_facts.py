@@ -120,3 +120,12 @@ def test_the_days_of_a_window_are_those_of_the_organisations_zone():
     window = {"start": end - pd.Timedelta(days=90), "end": end}
     leavers = estimate_silent_leavers(Tables(customers=left, complaints=words), **window)
     assert "in the 90 days to 30 September 2026 had neither" in silent_sentence(leavers)
+
+
+def test_a_figure_is_of_the_companies_that_the_period_holds_and_not_of_all_in_the_file():
+    answered = pd.DataFrame({"response_id": [str(i) for i in range(90)], "csat": 5.0, "responded_at": DAY})
+    answered["company"] = [f"maker {i % 3}" for i in range(90)]
+    before = answered.assign(responded_at=DAY - pd.Timedelta(days=60), company=[f"maker {i}" for i in range(90)])
+    before["response_id"] = "before " + before["response_id"]
+    made = story(surveys=pd.concat([answered, before], ignore_index=True))
+    assert report.show_perception(made).blocks[0].data["sentence"].endswith("The figure is of 3 companies together.")
