@@ -9,14 +9,16 @@ import pandas as pd
 from analytics.tables.check import Checked
 from analytics.tables.maps import SCALES
 from analytics.tables.meaning import Doubt
-from analytics.tables.schema import DataContractError, ReadLog, Tables
+from analytics.tables.schema import FIELDS, DataContractError, ReadLog, Tables
 from analytics.text.scored import clean_own
 from analytics.text.sentiment import load_sentiment_model
 from analytics.text.thread import read_own_words
 
 FEWEST, FEW = 10, 50  # people with texts beside a score from which the two are compared, and whose words say much
+MOST_GROUPS = 15  # different words of a column that groups answers
 MOST, BEGINNING = 400, 1_000  # texts that are read, evenly over the file, and characters of each
 CHANCE, CHANCE_OF_FEW = 0.005, 0.05  # chance of so clear a contradiction were words and score unrelated
+CHANCE_OF_PARTS = 0.001  # and of one in any part of a table, of which there are many
 
 
 def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] | None = None) -> list[Doubt]:
@@ -44,8 +46,6 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
     >>> [d.aspect for d in doubt_mood(pd.DataFrame({"csat": [1.0] * 8 + [5.0] * 8, "comment": words}))]
     ['direction']
     """
-    from scipy.stats import spearmanr
-
     scored = [name for name in SCALES if {name, "comment"} <= {*surveys}]
     beside = surveys[surveys["comment"].notna() & surveys[scored].notna().any(axis=1)] if scored else surveys.iloc[:0]
     beside = beside.iloc[:: max(1, len(beside) // MOST)]
@@ -53,22 +53,50 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
         return []
     words = beside["comment"].astype("str").str.slice(0, BEGINNING)
     mood = words.map(_valence(pd.Series(words.unique(), dtype=object)))  # each is read once
-    rows = "row " + beside.index.to_series().astype("str")
-    people = beside["customer_id"].fillna(rows) if "customer_id" in beside else rows
+    own = "row " + beside.index.to_series().astype("str")
+    people = beside["customer_id"].fillna(own) if "customer_id" in beside else own
     doubts = []
     for name in scored:
-        both = pd.concat([beside[name].astype("float64"), mood], axis=1).dropna()
-        both = both.groupby(people.reindex(both.index), sort=False).mean()
-        if len(both) < FEWEST or (both.nunique() < 2).any():
-            continue
-        chance = CHANCE if len(both) >= FEW else CHANCE_OF_FEW
-        if spearmanr(both.iloc[:, 0], both.iloc[:, 1], alternative="less").pvalue < chance:
-            low, high = (scales or {}).get(name, SCALES[name][0])
-            doubts.append(Doubt(name, "direction", (
-                f"the lower the score, the better customers write of you ({len(both):,} who wrote, {low:g} to "
-                f"{high:g}). Say reverse = true if the low end is the good one, reverse = false if it is not."
-            )))  # fmt: skip
+        low, high = (scales or {}).get(name, SCALES[name][0])
+        both = pd.DataFrame({"score": beside[name].astype("float64"), "mood": mood, "person": people}).dropna()
+        settle = "Say reverse = true if the low end is the good one, reverse = false if it is not."
+        parts = _parts(both["score"], beside, (low + high) / 2)
+        wrong = [("", both)] if _contradicted(both) else []
+        if not wrong:
+            settle = "Stored the other way round there, or filled in? Mend the export, leave the rows out by where_not "
+            settle += "or blank, or say reverse = false if they are right."
+            wrong = [(part, both[here]) for part, here in parts if _contradicted(both[here], len(parts))][:1]
+        for part, rows in wrong:
+            reason = f"{part}the lower the score, the better customers write of you ({rows['person'].nunique():,} who "
+            doubts.append(Doubt(name, "direction", f"{reason}wrote, {low:g} to {high:g}). {settle}"))
     return doubts
+
+
+def _parts(scores: pd.Series, beside: pd.DataFrame, middle: float) -> list[tuple[str, pd.Series]]:
+    """The parts of a table in which a score may be stored another way: either half of its scale, and each group."""
+    ours = {spec.name for spec in FIELDS["surveys"]}
+    groups = [column for column in beside if column not in ours and 1 < beside[column].nunique() <= MOST_GROUPS]
+    return [
+        (f"of scores below {middle:g}, ", scores < middle),
+        (f"of scores above {middle:g}, ", scores > middle),
+        *(
+            (f"where {column} is {value!r}, ", beside[column].reindex(scores.index) == value)
+            for column in groups
+            for value in beside[column].dropna().unique()
+        ),
+    ]
+
+
+def _contradicted(rows: pd.DataFrame, tests: int = 0) -> bool:
+    """Whether people write the better, the lower they score: more clearly than by chance in one of some tests."""
+    from scipy.stats import pearsonr, spearmanr
+
+    both = rows.groupby("person", sort=False)[["score", "mood"]].mean()
+    if len(both) < FEWEST or (both.nunique() < 2).any():
+        return False
+    chance = CHANCE_OF_PARTS / tests if tests else CHANCE if len(both) >= FEW else CHANCE_OF_FEW
+    relation = pearsonr if tests else spearmanr  # a part holds few different scores, of which ranks say little
+    return bool(relation(both["score"], both["mood"], alternative="less").pvalue < chance)
 
 
 def _valence(texts: pd.Series) -> pd.Series:

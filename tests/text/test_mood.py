@@ -74,6 +74,24 @@ def test_a_turned_scale_is_noticed_where_people_answer_several_times(each):
     assert [d.aspect for d in doubt_mood(answers)] == ["direction"]
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_scale_turned_round_for_one_group_alone_is_noticed(seed):
+    right, turned = _surveys(seed, flip=False, n=200), _surveys(seed + 9, flip=True, n=60)
+    both = pd.concat([right.assign(channel="Phone"), turned.assign(channel="Web")], ignore_index=True)
+    (doubt,) = doubt_mood(both)
+    assert doubt.reason.startswith("where channel is 'Web', the lower the score")
+    assert doubt_mood(right.assign(channel=["Phone", "Web"] * 100)) == []
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_lowest_mark_that_stands_for_no_answer_is_noticed(seed):
+    surveys = _surveys(seed, flip=False, n=300)
+    nps = (surveys["csat"] - 1) * 2.5  # 0, 2.5, 7.5 and 10
+    filled = surveys.assign(nps=nps.where(surveys.index % 3 > 0, 0.0)).drop(columns="csat")
+    assert [doubt.reason[:19] for doubt in doubt_mood(filled)] == ["of scores below 5, "]
+    assert doubt_mood(filled.assign(nps=nps)) == []
+
+
 def test_a_contradicted_score_stops_the_run_and_a_stated_one_is_warned_of():
     tables = Tables(surveys=_surveys(0, flip=True))
     with pytest.raises(DataContractError, match="column csat, direction"):
