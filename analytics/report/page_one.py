@@ -16,7 +16,7 @@ from analytics.report.section import Section, Stake, findings_of, placed
 from analytics.report.story import Story
 from analytics.report.tested import moved
 from analytics.report.unknowns import UNSET
-from analytics.report.words import coverage_sentence, estimate_of, loss_sentences, movement_note, say
+from analytics.report.words import coverage_sentence, estimate_of, loss_sentences, movement_note, rate_of, say
 from analytics.tables.schema import NotMeasured
 
 MATTERS, MOVED = "What matters most", "What else moved"
@@ -56,7 +56,8 @@ def build_page_one(
     new = placed([block for block in findings_of(hurts.blocks) if block.data["key"].startswith(NEW)], hurts)
     nothing = "nothing_else" if _moved([headline, *labels]) else "nothing"
     last = say("page_one.last") if any(math.isnan(stake.low) for stake in ranked) else ""
-    order = say("page_one.order", weight=story.config.report.leaver_counts_as, last=last)
+    rate = rate_of(story.period)
+    order = say("page_one.order", weight=story.config.report.leaver_counts_as, last=last, rate=rate)
     answers = {
         MATTERS: [stake.finding for stake in ranked]
         or [*blamed, *labels, blocks.finding(say(f"page_one.{nothing}", seen=_seen(story)))],
@@ -136,19 +137,19 @@ def _moved(content: Sequence[Block]) -> list[Block]:
 
 def _rank(story: Story, sections: Sequence[Section], headline: Block) -> list[Stake]:
     """The findings that matter most beside the headline, each with its place; customers who leave weigh more."""
-    weights = {True: story.config.report.leaver_counts_as, False: 1.0}
+    weights, rate = {True: story.config.report.leaver_counts_as, False: 1.0}, rate_of(story.period)
     stakes = [
-        replace(stake, finding=_weighty(stake, part, weights[stake.lost]), low=stake.low * weights[stake.lost])
+        replace(stake, finding=_weighty(stake, part, weights[stake.lost], rate), low=stake.low * weights[stake.lost])
         for part in sections for stake in part.stakes if stake.finding.data["key"] != (headline.data["key"] or None)
     ]  # fmt: skip
     return rank_stakes(stakes, tested.cut(story))
 
 
-def _weighty(stake: Stake, part: Section, counts: float) -> Block:
+def _weighty(stake: Stake, part: Section, counts: float, rate: str) -> Block:
     """A finding with its place, and its weight in words where that is known and one customer a month or more."""
     kind = "better" if stake.good else "lost" if stake.lost else "worse"
     numbers = {"n": math.floor(stake.low), "n_weighed": math.floor(stake.low) * counts} if stake.low >= 1 else {}
-    weight = say(f"page_one.{kind}", **numbers) if numbers else ""
+    weight = say(f"page_one.{kind}", rate=rate, **numbers) if numbers else ""
     return blocks.tagged(placed([stake.finding], part)[0], weight=weight)
 
 

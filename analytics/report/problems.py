@@ -104,7 +104,7 @@ def _counted(story: Story, table: pd.DataFrame, facts: dict[str, Any], people: i
 def _a_month(story: Story, row: pd.Series) -> dict[str, Any]:
     """A share, and between how many people a month it lies."""
     ends = {end: np.round(row[end] * row["n"] / story.months) for end in ("low", "high")}
-    return {"share": estimate_of(row), **ends}
+    return {"share": estimate_of(row), "rate": words.rate_of(story.period), **ends}
 
 
 def name_problem(row: pd.Series) -> Block:

@@ -73,8 +73,10 @@ class Texts:
 
     @property
     def months(self) -> float:
-        """Length of the period, a day at least."""
-        return float(max((self.period.end - self.period.start) / MONTH, 1 / 30))
+        """Length of the period, a day at least; 1 of a whole file, where no month is told."""
+        return (
+            1.0 if self.period.frequency == "all" else float(max((self.period.end - self.period.start) / MONTH, 1 / 30))
+        )
 
     @property
     def k(self) -> int:

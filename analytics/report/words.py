@@ -18,7 +18,7 @@ from analytics.publish.format import factor_of, format_interval, write_interval
 from analytics.publish.people import People
 from analytics.report.cutoff import Coverage
 from analytics.report.texts import Unread
-from analytics.tables.periods import parse_period
+from analytics.tables.periods import Period, parse_period
 from analytics.text.own_themes import ThemeList
 
 EXPLAINED = 3  # open problems that are quoted and diagnosed, the most named first
@@ -44,6 +44,11 @@ def say(sentence: str, **facts: object) -> str:
     """One of `sentences.toml`, by 'table.name', its facts filled in."""
     table, name = sentence.split(".")
     return _fill(SENTENCES[table][name], facts)
+
+
+def rate_of(period: Period) -> str:
+    """How numbers of customers are told: 'a month', and of a whole file without it."""
+    return "" if period.frequency == "all" else " a month"
 
 
 def _fill(template: str, facts: Mapping[str, object]) -> str:

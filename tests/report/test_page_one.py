@@ -98,7 +98,9 @@ def test_what_is_not_set_up_is_pointed_to_where_the_report_lists_it():
 @pytest.mark.parametrize(("weight", "first"), [(1, "waiting"), (10, "leaving")])
 def test_a_customer_who_leaves_counts_as_many_as_the_settings_say(weight, first):
     report = SimpleNamespace(leaver_counts_as=weight)
-    story = SimpleNamespace(config=SimpleNamespace(report=report), facts={("cut",): 0.01})
+    story = SimpleNamespace(
+        period=SimpleNamespace(frequency="month"), config=SimpleNamespace(report=report), facts={("cut",): 0.01}
+    )
     leaves = replace(stake("leaving:after", 20, people="ab"), lost=True)
     parts = [Section([], each.finding, stakes=[each]) for each in (stake("waiting:long", 50, people="cd"), leaves)]
     told = _rank(story, parts, finding("No change is shown.", signal="no change", key="score:nps"))
@@ -115,7 +117,7 @@ def test_what_they_name_as_problems_stands_on_page_one_unless_a_finding_there_al
     report = SimpleNamespace(leaver_counts_as=10)
     story = SimpleNamespace(
         coverage=Coverage(None, None),
-        period=SimpleNamespace(label="May"),
+        period=SimpleNamespace(label="May", frequency="month"),
         log=log,
         config=SimpleNamespace(report=report),
     )
