@@ -16,9 +16,19 @@ NPS = [(7 * i + i // 11) % 11 for i in range(N)]
 CSAT = [1 + (3 * i + i // 5) % 5 for i in range(N)]
 GOOD, BAD = "Quick and friendly help with order {}", "Nobody rang me back about bill {}, terrible"
 WORDS = [(GOOD if score > 6 else BAD).format(i) for i, score in enumerate(NPS)]
+KNOWN = [None if v == 3 else v for v in CSAT]
 DAYS = [f"2026-05-{1 + i % 28:02d}" for i in range(N)]
 LABELS = ["Very good", "Good", "Fair", "Poor", "Very poor", "Cannot say"]
 IDS = [f"R{i}" for i in range(N)]
+OPTIONS = [
+    "Good value for money",
+    "Close to my home",
+    "Somebody told me",
+    "The choice of food",
+    "Opening hours",
+    "Staff",
+]
+CHOSEN = [", ".join(option for k, option in enumerate(OPTIONS) if (i + 1) >> k & 1) for i in range(N)]
 
 
 def start(folder, *exports, names=None, ask=None):
@@ -138,10 +148,33 @@ def test_a_stamp_of_something_else_dates_no_answer_unasked(tmp_path, header):
         ("Zeer ontevreden|Ontevreden|Neutraal|Tevreden|Zeer tevreden", "Hoe tevreden bent u?"),
     ],
 )
-def test_a_scale_in_words_is_offered_with_their_numbers(tmp_path, words, header):
+def test_five_words_of_satisfaction_are_a_score_in_any_language(tmp_path, words, header):
     values = [words.split("|")[score - 1] for score in CSAT]
-    asked, tables = start(tmp_path, frame(**{header: values}), ask=choose("csat (satisfied): "))
+    asked, tables = start(tmp_path, frame(**{header: values}))
     assert (asked, tables.surveys["csat"].tolist()) == ([], CSAT)
+
+
+@pytest.mark.parametrize("middle", ["Ist mir entfallen", "Weder noch"])
+def test_words_beside_a_scale_are_no_middle_of_it(tmp_path, middle):
+    words = ["Sehr unzufrieden", "Unzufrieden", middle, "Zufrieden", "Sehr zufrieden"]
+    asked, _ = start(tmp_path, frame(**{"Wie zufrieden sind Sie?": [words[score - 1] for score in CSAT]}))
+    assert bool(asked) == (middle == "Ist mir entfallen")
+
+
+def test_a_scale_of_other_words_is_offered_with_their_numbers(tmp_path):
+    words = ["Muy deficiente", "Deficiente", "Regular", "Buena", "Muy buena"]
+    values = [words[score - 1] for score in CSAT]
+    asked, tables = start(tmp_path, frame(puntaje=values), ask=choose("csat (satisfied): "))
+    assert (asked, tables.surveys["csat"].tolist()) == ([], CSAT)
+
+
+def test_a_score_that_many_do_not_know_is_the_score_of_the_others(tmp_path):
+    header, unsure = "How likely are you to recommend us?", [i % 3 == 0 for i in range(N)]
+    values = [unsure[i] and "Don't know" or str(score) for i, score in enumerate(NPS)]
+    asked, tables = start(tmp_path, frame(**{header: values, "comment": WORDS}))
+    scores = [float("nan") if unsure[i] else score for i, score in enumerate(NPS)]
+    assert asked == []
+    pd.testing.assert_series_equal(tables.surveys["nps"], pd.Series(scores), check_names=False, check_dtype=False)
 
 
 def test_groups_of_the_net_promoter_score_give_the_score_itself(tmp_path):
@@ -163,6 +196,10 @@ QUESTIONS = ["How likely are you to recommend us?", "How satisfied are you?"]
             "'Weight' (0.5 to 1.47917) may be the survey's own weights",
         ),
         (frame(NPS=NPS, comment=["test test", *WORDS[1:]]), "'comment' holds 'test test'"),
+        (frame(NPS=NPS, **{"Respondent type": ["Internal", *["Customer"] * (N - 1)]}), "holds 'Internal'"),
+        (frame(NPS=NPS, nps_imputed=[1, 1, 1, *[0] * (N - 3)]), "'nps_imputed' holds '1'"),
+        (frame(NPS=NPS, **{"Reasons (select all that apply)": CHOSEN}), "Only 6 different ones"),
+        (frame(csat=[round(3 + i / 30, 2) for i in range(N)]), "look like means or shares of several answers"),
         (
             frame(NPS=NPS, Feedback=["Staff was the topic", "The room itself", "Food and drinks"] * 16),
             "Only 3 different ones",
@@ -187,6 +224,17 @@ def test_of_rows_that_repeat_one_another_each_counts_once_where_the_answer_says_
     doubled = frame(NPS=NPS, comment=WORDS).loc[[*range(N), *range(9)]].drop(columns="id")
     asked, tables = start(tmp_path, doubled, ask=choose("each counts once"))
     assert (asked, tables.surveys["nps"].tolist()) == ([], NPS)
+
+
+def test_a_question_whose_answer_is_testing_is_no_test(tmp_path):
+    topics = {"Which other topics would you like us to cover in the next lesson?": ["Testing", *WORDS[1:]]}
+    assert start(tmp_path, frame(nps=NPS, comment=WORDS, **topics))[0] == []
+
+
+def test_an_export_cut_off_within_a_cell_is_refused(tmp_path):
+    rows = frame(nps=NPS, comment=[f"{words}, and more" for words in WORDS]).to_csv(index=False).encode()
+    with pytest.raises(ValueError, match="row 48 is never closed: the file was cut off there"):
+        start(tmp_path, rows[:-9])
 
 
 def test_lines_that_an_editor_quoted_whole_are_read_as_cells(tmp_path):
@@ -233,6 +281,8 @@ def choose(*wanted):
         ("Rating", [["👎", "👍"][v % 2] for v in NPS], "csat", "csat", [1 + 4 * (v % 2) for v in NPS]),
         ("nps", CSAT, "csat (satisfied), 1 to 5, 5 is best", "csat", CSAT),
         ("ces", CSAT, "1 to 5, 5 is best", "ces", CSAT),
+        ("Stars", [v - 0.5 for v in CSAT], "0.5 counts as 1, 5 is best", "csat", [max(1, v - 0.5) for v in CSAT]),
+        ("CSAT", [3.47 if v == 3 else v for v in CSAT], "3.47 is no answer, 5 is best", "csat", KNOWN),
         ("nps", [v if v > 2 else None for v in NPS], "a blank is 0", "nps", [v if v > 2 else 0 for v in NPS]),
         (
             "Rate us",

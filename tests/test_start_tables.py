@@ -116,6 +116,44 @@ def test_rows_that_a_join_repeated_are_asked_about(tmp_path):
     assert any("96 of 144 long texts repeat another one" in question for question in asked), asked
 
 
+@pytest.mark.parametrize("header", ["What do you think of our service al cliente?", "Email consent", "Tipo de cliente"])
+def test_few_answers_to_a_question_are_no_customers(tmp_path, header):
+    _, tables = start(tmp_path, frame(nps=NPS, comment=WORDS, **{header: ["Yes", "No"] * (N // 2)}))
+    assert "customer_id" not in tables.surveys
+
+
+@pytest.mark.parametrize("header", ["Kundennummer", "id_cliente", "Klant", "Recipient ID", "Caller ID"])
+def test_a_column_of_people_by_any_name_is_the_customer(tmp_path, header):
+    _, tables = start(tmp_path, frame(nps=NPS, comment=WORDS, **{header: [f"K{i % 20}" for i in range(N)]}))
+    assert tables.surveys["customer_id"].nunique() == 20
+
+
+@pytest.mark.parametrize("word", ["Anonymous", "n/a", "Unbekannt", "-"])
+def test_people_of_whom_nothing_is_known_are_not_one_customer(tmp_path, word):
+    ids = [word if i % 3 == 0 else f"K{i}" for i in range(N)]
+    _, tables = start(tmp_path, frame(nps=NPS, comment=WORDS, customer_id=ids))
+    assert tables.surveys["customer_id"].isna().sum() == N // 3
+
+
+def test_a_count_of_complaints_is_no_complaint(tmp_path):
+    with pytest.raises(ValueError, match="no column looks like"):
+        start(tmp_path, frame(complaints=[i % 4 for i in range(N)]).drop(columns="id"))
+
+
+def test_of_several_net_promoter_scores_the_chosen_one_is_told_by_its_name(tmp_path):
+    scores = {"Mobile NPS": NPS, "Broadband NPS": NPS[::-1]}
+    _, tables = start(tmp_path, frame(**scores, comment=WORDS), ask=choose("'Mobile NPS'"))
+    assert tables.log.about == {"nps": "Mobile"}
+
+
+@pytest.mark.parametrize("answer", [None, "'Quarter'"])
+def test_answers_of_quarters_are_reported_by_the_quarter(tmp_path, answer):
+    quarters = [f"2026-Q{1 + i % 4}" for i in range(N)]
+    export = frame(nps=NPS, comment=WORDS, Quarter=quarters).drop(columns="date")
+    start(tmp_path, export, ask=choose(answer) if answer else None)
+    assert 'frequency = "quarter"' in (tmp_path / "my.toml").read_text(encoding="utf-8")
+
+
 def test_several_scores_of_one_kind_are_one_question(tmp_path):
     parts = {f"{part}_satisfaction": CSAT for part in ("room", "desk", "breakfast")}
     assert [q.count("_satisfaction'") for q in start(tmp_path, frame(**parts))[0]] == [3]

@@ -91,6 +91,8 @@ def describe_incoming(tables: Tables, config: Config, now: pd.Timestamp) -> Inco
     empty = [(part["heading"], part["fill"]) for part in _PARTS if not filled & {*part["needs"]}]
     lacks_all = not filled & {*_PARTS[0]["needs"], *_PARTS[3]["needs"]}
     days = pd.concat([f[c].dropna() for t, f in frames.items() for c in STAMPS.get(t, ()) if c in f] or [pd.Series()])
+    later = int((days > now).sum())
+    future = f"{later:,} of {len(days):,} stamps lie in the future: no report counts what they date until then."
     frequency = config.report.frequency
     counts = period_of(days, frequency).value_counts().sort_index() if len(days) else pd.Series(dtype="int64")
     enough = counts[counts >= config.organisation.minimum_group]
@@ -103,7 +105,7 @@ def describe_incoming(tables: Tables, config: Config, now: pd.Timestamp) -> Inco
         log.absent,
         log.losses[["table", "why", "measure", "lost", "kept", "difference", "low", "high"]],
         pd.DataFrame(empty, columns=["part", "fill"]),
-        (*log.warnings, *undated(tables), *several_brands(tables, config.report.by)),
+        (*log.warnings, *undated(tables), *several_brands(tables, config.report.by), *[future][:later]),
         "no score and no words of a customer came in: map a score, a comment or a complaint's text." * lacks_all,
         min(period, last_complete_period(frequency, now).name) if period else "",
     )

@@ -17,7 +17,7 @@ from analytics.tables.questions import Question
 from analytics.tables.schema import FIELDS
 from analytics.tables.score_columns import without_period
 from analytics.tables.sources import Raw, find_files, read_query, read_raw
-from analytics.tables.start import answer_question, draft_map, has_clock, leave_table, tables_of
+from analytics.tables.start import answer_question, dates_quarters, draft_map, has_clock, leave_table, tables_of
 from analytics.tables.workbook import WORKBOOKS, find_sheets, sheet_names
 from analytics.text.mood import doubt_checked
 
@@ -71,10 +71,10 @@ def start_report(
     """
     drafts, skipped = _draft_all(origins)
     drafts, left_out = _share_tables(drafts)
+    drafts = [(origin, draft if ask is None else _answer(draft, ask)) for origin, draft in drafts]
     sources: list[tuple[str, list[tuple[str, str | list[str]]]]] = []
     files, open_questions = [], []
-    for number, (origin, proposed) in enumerate(drafts, 1):
-        draft = proposed if ask is None else _answer(proposed, ask)
+    for number, (origin, draft) in enumerate(drafts, 1):
         file = folder / f"my_map{f'_{number}' if number > 1 else ''}.toml"
         sources.append((tables_of(draft)[0], [*origin.source.items(), ("map", file.name)]))
         file.write_text(write_map(draft), encoding="utf-8")
@@ -83,7 +83,8 @@ def start_report(
     asked = [] if timezone else _ask_zone([draft for _, draft in drafts])
     settings = folder / "my.toml"
     values = {"organisation": name, "timezone": timezone or "UTC", "sources": sources, "questions": asked}
-    settings.write_text(render(TEMPLATES / "settings.toml.j2", **values), encoding="utf-8")
+    quarterly = any(dates_quarters(draft) for _, draft in drafts)
+    settings.write_text(render(TEMPLATES / "settings.toml.j2", quarterly=quarterly, **values), encoding="utf-8")
     open_questions += [(settings.name, question) for question in asked]
     return Started((settings, *files), tuple(open_questions), (*skipped, *left_out))
 

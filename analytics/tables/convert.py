@@ -10,7 +10,7 @@ import pandas as pd
 
 from analytics.tables.numbers import read_numbers
 from analytics.tables.schema import Field
-from analytics.tables.spelling import NO_ID, NO_VALUE, Reading, as_text, is_one_of
+from analytics.tables.spelling import NO_ID, NO_VALUE, WORDS, Reading, as_text, fold, is_one_of
 from analytics.tables.times import read_times
 
 LONGEST_CELL = 1_000_000  # characters; a longer cell is an export gone wrong, not an answer
@@ -19,6 +19,7 @@ FALSE = {"no", "n", "false", "f", "0", "0.0"}
 EXACT = 2**53  # above it a float holds only some whole numbers
 CHANCE = {"text": 1e-3, "workbook": 0.1}  # that all of so many sound ids look rounded; a workbook holds floats
 DAMAGED_SHARE = 0.2  # more damaged ids than this and the column is refused
+_NOBODY = {*NO_VALUE, *WORDS["no_answer"], *WORDS["no_person"]}  # an id that stands for people of whom none is known
 DAMAGED = "is a damaged id: a spreadsheet or a float rounded it"
 _SCIENTIFIC = r"[-+]?\d(?:[.,]\d+)?[eE]\+\d+|[-+]?\d[.,]\d+[eE]\d+"
 
@@ -111,6 +112,7 @@ def _ids(uniques: pd.Series, codes: np.ndarray, workbook: bool) -> tuple[pd.Seri
         damaged |= uniques.abs() >= EXACT
         uniques = uniques.mask(damaged)
     text, reasons = _texts(uniques, "id")
+    text = text.mask(text.map(fold, na_action="ignore").isin(_NOBODY))
     damaged |= text.str.fullmatch(_SCIENTIFIC).fillna(False) | _is_rounded(text, workbook)
     if text.str.endswith(".0").any() and text.dropna().str.fullmatch(r"\d+\.0").all():
         text = text.str.removesuffix(".0")  # whole numbers that a missing value elsewhere turned into decimals

@@ -37,13 +37,18 @@ def pole(words: str) -> int:
     [1, -1, 0, 0, -1]
     """
     tokens = _TOKEN.findall(words.casefold())
-    if {*tokens} & {*_NEITHER}:
+    if is_neither(words):
         return 0
     sides = [(i, 1 if t in _GOOD else -1) for i, t in enumerate(tokens) if t in _GOOD + _BAD]
     if not sides:
         return 0
     last, side = sides[-1]
     return -side if {*tokens[:last]} & {*_POLES["negation"]} else side
+
+
+def is_neither(words: str) -> bool:
+    """Whether the words of a label say the middle of a scale: 'Neither easy nor difficult'."""
+    return bool({*_TOKEN.findall(words.casefold())} & {*_NEITHER})
 
 
 def is_strong(words: str) -> bool:

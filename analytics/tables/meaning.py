@@ -16,9 +16,10 @@ from analytics.tables.headers import question_of
 from analytics.tables.labels import Label, find_labels, parse_label, pole
 from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES, Mapped, Rule, TableMap
+from analytics.tables.numbers import SILENT
 from analytics.tables.schema import FIELDS, Kind
 from analytics.tables.sources import Raw
-from analytics.tables.spelling import WORDS, filled_cells
+from analytics.tables.spelling import WORDS, filled_cells, fold
 
 CHANCE = 0.01  # what would happen more rarely than this, were the map right, is doubted
 SLIP = 0.05  # share of values that may be slips of the keyboard
@@ -117,7 +118,8 @@ def profile_column(
     labels = tuple(sorted(words, key=lambda label: (label.code, label.words)))
     named = text.map({cell: label.code for cell, label in cells.items() if label}).astype("float64")
     codes = pd.to_numeric(text, errors="coerce").fillna(named).astype("float64")
-    low, high, share = float(codes.min()), float(codes.max()), float(codes.notna().mean()) if len(text) else 0.0
+    spoken = codes[~text.isin([cell for cell in cells if fold(cell) in SILENT])]
+    low, high, share = float(codes.min()), float(codes.max()), float(spoken.notna().mean()) if len(spoken) else 0.0
     profile = ColumnProfile(
         header, question or header, len(text), len(text) / len(values) if len(values) else 0.0, distinct, low, high,
         bool((codes.dropna() % 1 == 0).all()), share, labels, "empty",

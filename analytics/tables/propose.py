@@ -25,12 +25,19 @@ LOOKED_AT, BEGINNING = 20_000, 1_000  # rows and characters that a column is pro
 FEW_GROUPS = 15  # a column of at most so many words may serve as a group
 MOST_GROUPS = 8  # groups that a first map proposes
 SHORT_COMMENT = 1.5  # spaces in a comment on average, where its header calls it one
+FEWEST_PEOPLE = 4  # different ones in a column of ids, not of yes and no
 REPEATS = 5  # answers for each different text, from which on few texts may be a list to choose from
 FEW_REPEATS = 0.05  # share of rows that repeat another one with its words, which chance does not explain
 RIVAL = 0.2  # of the answers in the fullest column of comments, from which another one counts as much
 REPEATED = 0.5  # share of different ids from which an id that repeats may still be a row's own: versions, or halves
 LONG = 7  # spaces in a text that hardly two customers write alike
 _STAMP = Field("stamp", "time", "")
+_JOINED = r"[,;|]"  # between answers chosen from a list
+_SPOILT = {
+    "imputed": "true",
+    "respondents": "insider",
+    "status": "test",
+}  # column: its values where no customer answered
 
 
 @dataclass(frozen=True)
@@ -166,6 +173,9 @@ def _look_again(profile: ColumnProfile, values: pd.Series, workbook: bool) -> Co
     if profile.role == "constant" or pole(profile.header):
         return profile
     filled = pd.Series(values.dropna().astype("str").unique())
+    if profile.role == "comment" and filled.str.contains(_JOINED).mean() > RIVAL:  # several of a list in a cell
+        options = pd.Series(filled_cells(values).unique()).str.split(_JOINED).explode().str.strip()
+        return replace(profile, distinct=options.nunique()) if options.nunique() <= LABELS else profile
     asked = says("words", profile.question) and filled.str.count(" ").mean() >= SHORT_COMMENT
     return replace(profile, role="comment") if asked or says("comment", profile.header) else profile
 
@@ -239,9 +249,11 @@ def _ask_rows(profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series
             asked.append(ask("weighted", [((("surveys", "weight"), p.header),)], **vars(p)))
         if _tells_questions(p):
             asked.append(ask("asked", **vars(p)))
-        if p.role != "comment" and not (p.role == "category" and says("status", p.header)):
+        topic = p.question.endswith("?") and not says("words", p.question)  # where 'testing' is an answer
+        said = "tried" if p.role == "comment" and not topic else ""
+        kind = said or next((value for header, value in _SPOILT.items() if says(header, p.header)), "")
+        if not kind or p.role in ("time", "id"):
             continue
-        kind = "tried" if p.role == "comment" else "test"
         tests = sorted({v for v in filled_cells(columns[p.header]).unique() if len(v) < BEGINNING and says(kind, v)})
         if tests:
             out = ((("surveys", "where_not", p.header), tests),)
@@ -277,7 +289,9 @@ def _choose_tables(profiles: Iterable[ColumnProfile], scored: bool, asked: bool)
     complete = {table for table, needs in PROPOSED["needs"].items() if {*needs} <= {*fills[table]}}
     company = {"channel", "team", "agent_id", "resolved_at", "first_response_at"} & {*fills["contacts"]}
     tables = ["surveys"] if scored or asked else []
-    if not tables and "complaints" in complete and any("complain" in p.header.casefold() for p in profiles):
+    counts = [p.header for p in profiles if p.role == "number" and not _is_key(p)]
+    named = any("complain" in p.header.casefold() and p.header not in counts for p in profiles)
+    if not tables and "complaints" in complete and named:
         return ["complaints"]
     about = fills["contacts"].get("contact_id")
     helped = not tables and about is not None and re.search(PROPOSED["contact"], about.question, re.IGNORECASE)
@@ -327,6 +341,8 @@ def _fits(profile: ColumnProfile, spec: Field, primary: bool) -> bool:
     if primary:
         return profile.role in ("id", "number") and _is_key(profile)
     wordless = _is_list(profile) or _is_wordless(profile)
+    if spec.kind == "id" and profile.distinct < min(FEWEST_PEOPLE, profile.n / 2):
+        return False
     return profile.role in PROPOSED["roles"].get(spec.kind, []) and not (spec.kind == "text" and wordless)
 
 

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from analytics.tables.asked import asked_for
+from analytics.tables.asked import LONGEST_PART, asked_for, part_asked
 from analytics.tables.convert import convert
 from analytics.tables.headers import HELPERS, spell_out
-from analytics.tables.labels import FACES, is_strong, parse_label, pole
+from analytics.tables.labels import FACES, is_neither, is_strong, parse_label, pole
 from analytics.tables.layout import tidy
 from analytics.tables.maps import SCALES
 from analytics.tables.meaning import ColumnProfile, are_means
 from analytics.tables.numbers import SILENT
 from analytics.tables.questions import Choice, Question, ask, name_all
 from analytics.tables.schema import FIELDS, Field
-from analytics.tables.spelling import WORDS, Reading, filled_cells, fold
+from analytics.tables.spelling import LONGEST_FIGURE, WORDS, Reading, filled_cells, fold
 
 MAPS = Path(__file__).parents[1] / "maps"  # a link to data/maps in a checkout, a folder of its own once installed
 READABLE = 0.9  # share of a column's values that must read as what a header promises
@@ -117,7 +117,8 @@ def without_period(name: str) -> str:
 
 def reads_as(values: pd.Series, spec: Field, workbook: bool = False) -> bool:
     """Whether nearly all filled values of a column read as a field asks, or could be read in two ways."""
-    filled = values[filled_cells(values).index].iloc[:1000]
+    text = filled_cells(values).iloc[:1000]
+    filled = values[text[~text.str[:LONGEST_FIGURE].map(fold).isin(SILENT)].index]
     try:
         read = convert(filled, spec, Reading("UTC", "UTC", workbook=workbook))
     except ValueError:
@@ -126,10 +127,25 @@ def reads_as(values: pd.Series, spec: Field, workbook: bool = False) -> bool:
 
 
 def scale_words(values: pd.Series) -> dict[str, float]:
-    """Numbers of a scale of satisfaction in words, where every answer is one of those that the generic map knows."""
-    words = list(filled_cells(values).unique()[:MOST_VALUES])
-    fits = 1 < len(words) <= len(_known_words()) and all(word.casefold() in _known_words() for word in words)
-    return {word: _known_words()[word.casefold()] for word in words} if fits else {}
+    """Numbers of a scale of satisfaction in words: those of the generic map, or five that say it in any language."""
+    words = _spoken(values)
+    if 1 < len(words) <= len(_known_words()) and all(word.casefold() in _known_words() for word in words):
+        return {word: _known_words()[word.casefold()] for word in words}
+    if len(words) != 5 or not all(is_neither(word) or asked_for(word) == ["csat"] for word in words):
+        return {}
+    numbers = _by_strength(words)
+    return numbers if {*numbers.values()} == {1, 2, 3, 4, 5} else {}
+
+
+def _spoken(values: pd.Series) -> list[str]:
+    """The different answers of a column, without what says that there is none."""
+    return [word for word in filled_cells(values).unique()[:MOST_VALUES] if fold(word) not in SILENT]
+
+
+def _by_strength(words: Iterable[str]) -> dict[str, float]:
+    """Words of a scale as numbers from 1 to 5: good, bad or neither, and of more than three how strongly."""
+    words = list(words)
+    return {word: 3.0 + pole(word) * (1 if len(words) > 3 and not is_strong(word) else 2) for word in words}
 
 
 @cache
@@ -169,7 +185,8 @@ def _may_be_score(profile: ColumnProfile, values: pd.Series, kind: str) -> bool:
     if profile.distinct > 1 and ((scaled and (named or numbered or _spanned(profile))) or _is_worded(values, named)):
         return True
     called = (kind or says("rated", profile.question)) and not says("other", profile.question)
-    return bool(called) and 1 < profile.distinct <= min(MOST_VALUES, profile.n - 1)
+    few = profile.distinct <= min(MOST_VALUES, profile.n - 1)
+    return bool(called) and profile.distinct > 1 and (few or bool(kind and profile.numbers > READABLE))
 
 
 def _spanned(profile: ColumnProfile) -> str:
@@ -220,8 +237,12 @@ def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -
     choices = []
     scales = [(name, *scale) for name in sorted(SCALES, key=lambda name: name != mapped) for scale in SCALES[name]]
     for name, low, high in scales:
-        inside, beyond = codes[codes.between(low, high)], codes[~codes.between(low, high)].dropna().sort_values()
-        allowed = {*beyond} <= NO_ANSWER | {low - 1, high + 1}
+        half, beyond = codes[codes == low - 0.5], codes[~codes.between(low - 0.5, high)].dropna().sort_values()
+        inside = codes[codes.between(low, high)]
+        between = inside[inside * 2 % 1 != 0]
+        if len(between) == 1:  # a mean that was filled in where no answer was
+            beyond, inside = pd.concat([beyond, between]), inside.drop(between.index)
+        allowed = {*beyond} <= NO_ANSWER | {low - 1, high + 1, *between}
         if name != mapped and (inside.empty or inside.max() <= high / 2 or not allowed):
             continue
         stated = {**rule, "scale": [low, high]} | ({"reverse": False} if name == mapped else {})
@@ -230,6 +251,9 @@ def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -
             none = labels[beyond.index].isna()
             stated["blank"] = [*beyond[none], *cells[beyond.index][~none]]
             text += f", {', '.join(f'{b:g}' for b in beyond.unique())} is no answer"
+        if len(half):
+            stated["values"] = dict.fromkeys(cells[half.index], low)
+            text += f", {low - 0.5:g} counts as {low:g}"
         away = ((("surveys", mapped), None),) if mapped not in ("", name) else ()
         choices.append(Choice(f"{text}, {high:g} is best", (*away, (("surveys", name), stated))))
         choices.append(Choice(f"{text}, {low:g} is best", (*away, (("surveys", name), stated | {"reverse": True}))))
@@ -238,21 +262,26 @@ def as_scores(rule: Mapping[str, object], values: pd.Series, mapped: str = "") -
 
 def _by_pole(header: str, values: pd.Series, kind: str) -> list[Choice]:
     """What a few words or faces are as a score, where each is good, bad or neither, and no two are so alike."""
-    words = [word for word in filled_cells(values).unique() if fold(word) not in SILENT]
-    groups = {word: NPS_GROUPS.get(word.casefold().removesuffix("s"), -1) for word in words}
-    strength = {word: 1 if len(words) > 3 and not is_strong(word) else 2 for word in words}
-    name, numbers = "csat", {word: 3 + pole(word) * strength[word] for word in words}
+    words = _spoken(values)
+    name, numbers = "csat", _by_strength(words)
     if kind == "nps":
-        name, numbers = kind, {word: number for word, number in groups.items() if number >= 0}
+        groups = {word: word.casefold().removesuffix("s") for word in words}
+        name, numbers = kind, {word: NPS_GROUPS[group] for word, group in groups.items() if group in NPS_GROUPS}
     if not 1 < len(words) == len({*numbers.values()}) or max(numbers.values()) - min(numbers.values()) < 4:
         return []
     numbers = dict(sorted(numbers.items(), key=lambda item: item[1]))
-    text = ", ".join(f"{word!r} is {number}" for word, number in numbers.items())
+    text = ", ".join(f"{word!r} is {number:g}" for word, number in numbers.items())
     edits = ((("surveys", name), {"column": header, "values": numbers}),)
     return [Choice(f"{name} ({_SPECS[name].meaning}): {text}", edits)]
 
 
 def _which_of(kind: str, rules: Mapping[str, object]) -> Question:
     """The question which of several columns is a score."""
-    choices = [Choice(repr(header), ((("surveys", kind), rule),)) for header, rule in rules.items()]
+    alike = set.intersection(*({*spell_out(header).casefold().split()} for header in rules))
+    choices = []
+    for header, rule in rules.items():
+        own = " ".join(word for word in spell_out(header).split() if word.casefold() not in alike)[:LONGEST_PART]
+        if kind != "csat" and own and not part_asked(kind, header) and not says("overall", own):
+            rule = {**(rule if isinstance(rule, dict) else {"column": rule}), "about": own}
+        choices.append(Choice(repr(header), ((("surveys", kind), rule),)))
     return ask("rivals", choices=choices[:MOST_ASKED], headers=name_all([*rules]), kind=kind)

@@ -315,9 +315,12 @@ def _ragged_reason(fields: int, width: int) -> str:
 
 def _refuse_open_quote(data: bytes, last: str, where: str) -> None:
     """Raise if the last row holds a quote that is never closed and so swallowed the lines after it."""
-    if "\n" in last.strip() and data.count(b'"') % 2 and not data.rstrip().endswith(b'"'):
-        lines = last.strip().count("\n")
+    if data.count(b'"') % 2 == 0 or data.rstrip().endswith(b'"'):
+        return
+    if lines := last.strip().count("\n"):
         raise ValueError(f"{where} is never closed and swallows {lines} lines. Close it, or export the file again.")
+    if re.search(rb'[,;\t|]"(?:[^"]|"")*$', data.rstrip()[-4 * len(last) - 100 :]):
+        raise ValueError(f"{where} is never closed: the file was cut off there. Export it again.")
 
 
 def _read_parquet(path: Path, name: str) -> Raw:
