@@ -19,7 +19,7 @@ from analytics.contrast.ranks import superiority
 from analytics.measures.discoveries import discovery_threshold, mark_differences
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.suppress import count_people, number_people
-from analytics.tables.schema import NotMeasured, require
+from analytics.tables.schema import NotMeasured, plain, require
 
 PER_CONTACT = ("handle_time_s", "hold_time_s", "wait_time_s")  # more contacts are a measure of their own
 COUNTS = ("transfers", "reopens", "contacts", "channels", "abandoned", "timely")
@@ -201,7 +201,7 @@ def diagnose(
     """
     _check(problem)
     require(cases, ["case_id"], f"the diagnosis of {problem.name!r}")
-    cases = cases.reset_index(drop=True)
+    cases = plain(cases).reset_index(drop=True)
     has = cases["case_id"].map(problem.has.astype("boolean"))
     heard = cases[has.notna()].assign(_has=has[has.notna()].astype(bool))
     heard["_stratum"], present = number_strata(heard, by)
@@ -246,6 +246,8 @@ def _check(problem: Problem) -> None:
         )
     if e.n == 0 or not e.value > 0:
         raise ValueError(f"no customer names {name!r} (value {e.value}, n = {e.n}): there is nothing to diagnose.")
+    if problem.has.index.has_duplicates:
+        raise ValueError(f"{name!r} is given twice for one case_id: give each case one answer.")
     if not problem.is_open:
         raise ValueError(f"{name!r} is not open now; an internal figure would explain a problem that nobody has.")
 

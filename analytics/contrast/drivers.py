@@ -101,7 +101,7 @@ def rank_drivers(
     >>> rank_drivers(cases, "csat", ["noise", "reopened"])["sign"].to_dict()
     {'reopened': -1, 'noise': 0}
     """
-    drivers = list(drivers)
+    drivers = [drivers] if isinstance(drivers, str) else list(drivers)
     wanted = [outcome, *drivers, *([by] if by else [])]
     if absent := [c for c in wanted if c not in frame.columns]:
         raise ValueError(f"rank_drivers needs columns {absent}, which the frame lacks. Found: {list(frame.columns)}.")
@@ -155,7 +155,7 @@ def _design(rows: pd.DataFrame, drivers: list[str], y: np.ndarray) -> _Design:
 
 def _is_words(s: pd.Series) -> bool:
     """Whether a driver is dummy-coded: words, or categories without an order."""
-    return isinstance(s.dtype, pd.CategoricalDtype) and not s.cat.ordered or s.dtype in ("str", "object")
+    return isinstance(s.dtype, pd.CategoricalDtype) and not s.cat.ordered or pd.api.types.is_string_dtype(s.dtype)
 
 
 def _columns(s: pd.Series) -> np.ndarray:
@@ -187,6 +187,7 @@ def _standard(values: np.ndarray) -> np.ndarray:
 def _rank(design: _Design, *, confidence: float, bootstraps: int, rng: np.random.Generator) -> pd.DataFrame:
     """Importance, direction and interval of every driver of one design."""
     data = np.column_stack([_standard(design.x), _standard(design.y[:, None])])
+    data = data[np.lexsort(data.T)]  # the bootstrap draws row by row: no order of theirs may move it
     correlation = data.T @ data / len(data)
     flat = np.diag(correlation) == 0
     alive = np.array([not flat[columns].all() for columns in design.groups])

@@ -216,6 +216,9 @@ def detect_signals(
     >>> jump.word, str(jump.rule)
     ('rose', 'outside')
     """
+    series = pd.Series(series)
+    if not 0 < chance < 1 or min(back, default=1) < 1:
+        raise ValueError(f"chance is {chance}, back {list(back)}: expected between 0 and 1, and 1 period or more.")
     if series.empty:
         raise ValueError("detect_signals was given an empty series: expected one value per period, the latest last.")
     if not series.index.is_monotonic_increasing:
@@ -295,7 +298,10 @@ def _aligned(other: pd.Series, series: pd.Series) -> np.ndarray:
     """Values of a companion series, refused when it belongs to other periods."""
     if not pd.Index(other.index).equals(series.index):
         raise ValueError("n, se and answered must cover the same periods as the series, in the same order.")
-    return pd.to_numeric(other).to_numpy(dtype=float)
+    values = pd.to_numeric(other).to_numpy(dtype=float)
+    if (values < 0).any():
+        raise ValueError("n, se and answered are zero or more.")
+    return values
 
 
 def _errors(

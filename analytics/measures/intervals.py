@@ -85,9 +85,8 @@ def clustered_n(points: np.ndarray, w: np.ndarray, clusters: np.ndarray, confide
     by_correlation = total**2 / (w @ w + _intraclass(points, clusters, sizes) * (squares - w @ w))
     off = np.bincount(clusters, weights=w * (points - mean)) / np.maximum(total - within, total / 20)
     jackknife = off @ off * (len(sizes) - 1) / len(sizes)
-    by_jackknife = (
-        variance / jackknife * _few_clusters(max(total**2 / squares - 1, 1), confidence) if jackknife else most
-    )
+    allowance = _few_clusters(max(total**2 / squares - 1, 1), confidence)
+    by_jackknife = variance / jackknife * allowance if jackknife else most
     return float(max(min(most, by_correlation, by_jackknife), 1))
 
 

@@ -169,6 +169,7 @@ def share_alike(now: pd.Series, before: pd.Series) -> float:
 
 def _checked(pred: pd.Series, read: pd.Series) -> tuple[pd.Series, pd.Series]:
     """Readings and predictions as numbers, missing ones left out; ValueError where they do not fit together."""
+    pred, read = pd.Series(pred), pd.Series(read)
     if pred.index.has_duplicates or read.index.has_duplicates:
         raise ValueError("share_with_readings: an index occurs twice. Give each text one row, by its own id.")
     everyone, labels = pred.dropna().astype(float), read.dropna().astype(float)

@@ -154,6 +154,8 @@ def score_recovery(
             "no column remedy or confirmed_fixed (table complaints)", table="complaints",
             columns=["remedy", "confirmed_fixed"], needed_for="remedy and goodwill",
         )  # fmt: skip
+    if complaints.empty:
+        raise NotMeasured("no complaint is recorded", table="complaints", needed_for="remedy and goodwill")
     until = complaints["received_at"].max() if until is None else until
     fixed, source = _fixed_by(complaints)
     complaints = complaints.assign(fixed=fixed, gesture=_gestures_made(complaints))

@@ -116,7 +116,7 @@ def weight_responses(frame: pd.DataFrame, by: Sequence[str], *, method: str = "r
     >>> weight_responses(asked, ["channel"]).weights.dropna().to_list()
     [0.625, 0.625, 0.625, 0.625, 2.5]
     """
-    by = list(by)
+    by = [by] if isinstance(by, str) else list(by)
     if method not in ("raking", "propensity"):
         raise ValueError(f"method is {method!r}. Expected 'raking' or 'propensity'.")
     if absent := [c for c in [*by, "responded_at"] if c not in frame.columns]:
@@ -187,7 +187,7 @@ def bound_score(
     ends = [measure(s.fillna(end), confidence=confidence) for end in scale]
     worst, best = sorted(ends, key=attrgetter("value"))
     silent = float(s.isna().mean())
-    complained = complainers is not None and complainers.notna().any()
+    complained = complainers is not None and pd.notna(complainers).any()
     like = (1 - silent) * observed.value + silent * measure(complainers).value if complained else np.nan
     undecided = worst.low <= against <= best.high
     return ScoreBounds(observed, worst.value, best.value, like, len(s), observed.n, undecided)

@@ -376,6 +376,8 @@ def _answers(
 ) -> tuple[np.ndarray, Sample]:
     """Non-missing answers as floats, range checked, and how they were sampled."""
     s = pd.Series(s)
+    if pd.api.types.is_bool_dtype(s) or pd.api.types.is_complex_dtype(s):
+        raise ValueError(f"answers are numbers on a scale; found values of type {s.dtype}.")
     values = pd.to_numeric(s).astype("float64")
     keep = values.notna().to_numpy()
     answers = values.to_numpy()[keep]
@@ -390,10 +392,10 @@ def _answers(
     w = np.ones(len(answers)) if weights is None else _weights(s, weights)[keep]
     if not w.sum() > 0:
         raise NoAnswersError("the weights of all answers are zero: nothing to measure.")
-    return answers, Sample.of(w, None if clusters is None else _beside(s, clusters, "clusters")[keep])
+    return answers, Sample.of(w, None if clusters is None else beside(s, clusters, "clusters")[keep])
 
 
-def _beside(s: pd.Series, other: pd.Series, name: str) -> pd.Series:
+def beside(s: pd.Series, other: pd.Series, name: str) -> pd.Series:
     """What is known of each answer, refused where it belongs to other answers."""
     if isinstance(other, pd.Series) and not other.index.equals(s.index):
         raise ValueError(f"{name} have another index than the answers: give both from the same frame.")
@@ -404,10 +406,10 @@ def _beside(s: pd.Series, other: pd.Series, name: str) -> pd.Series:
 
 def _weights(s: pd.Series, weights: pd.Series) -> np.ndarray:
     """Weights as floats, checked against the series that they weigh."""
-    w = _beside(s, weights, "weights").to_numpy(dtype=float)
+    w = beside(s, weights, "weights").to_numpy(dtype=float)
     if not (w >= 0).all() or not np.isfinite(w).all():
         raise ValueError(f"weights must be {len(s)} finite numbers of zero or more, one for each answer.")
-    return w
+    return np.asarray(np.ldexp(w, 1 - np.frexp(w.max(initial=0))[1]))  # ratios count, squares fit
 
 
 def _net_share(for_it: np.ndarray, against: np.ndarray, sample: Sample, confidence: float) -> Estimate:

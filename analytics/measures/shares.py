@@ -9,6 +9,7 @@ import pandas as pd
 
 from analytics.measures.estimate import SAID, Estimate
 from analytics.measures.intervals import Sample, wilson_bounds
+from analytics.measures.scores import beside
 
 CLIPPED = 1e-6  # a share this near to 0 or 1 was cut off there by the least squares
 WHOLE = 1e4  # weight of the equation that shares sum to 1 beside those of the predicted shares
@@ -67,13 +68,15 @@ def corrected_share(
     """
     classes = _classes(errors, label)
     tested = errors.loc[classes, classes].to_numpy(float)
-    known = pred[pred.isin(classes)]
+    pred = pd.Series(pred)
+    known = pred[counted := pred.isin(classes).to_numpy()]
     counts = known.value_counts().reindex(classes, fill_value=0).to_numpy(float)
     if not counts.sum():
         raise ValueError(
             f"corrected_share: no predicted label is one of {', '.join(classes)}: there is nothing to count."
         )
-    sample = Sample.of(np.ones(len(known)), None if clusters is None else clusters.loc[known.index])
+    people = None if clusters is None else beside(pred, clusters, "clusters")[counted]
+    sample = Sample.of(np.ones(len(known)), people)
     n = sample.size(known.eq(label).to_numpy(float), confidence)
     counts *= n / counts.sum()
     rates = tested / tested.sum(axis=1, keepdims=True)

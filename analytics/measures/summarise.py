@@ -72,7 +72,7 @@ def summarise(
     0    a    0.0  2
     1    b    NaN  0
     """
-    by = [by] if isinstance(by, str) else list(by)
+    by, frame = [by] if isinstance(by, str) else list(by), pd.DataFrame(frame).reset_index(drop=True)
     name = measure.func.__name__ if isinstance(measure, partial) else measure.__name__
     column = column or COLUMNS.get(name)
     if column is None:

@@ -169,7 +169,7 @@ def good_side(estimate: Estimate) -> Literal["higher", "lower"]:
 def _as_evidence(item: object) -> Evidence:
     if isinstance(item, Evidence):
         return item
-    if isinstance(item, dict):
+    if isinstance(item, dict) and item.keys() >= Estimate.__dataclass_fields__.keys():
         item = read_estimate(item)
     if isinstance(item, Estimate):
         return Evidence(item, better=good_side(item))

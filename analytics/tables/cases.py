@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.config import WEEKDAYS, OfficeHours
-from analytics.tables.schema import FIELDS, REMEDIES, TEXT_SCORES, NotMeasured, Tables, find_rows
+from analytics.tables.schema import FIELDS, REMEDIES, TEXT_SCORES, NotMeasured, Tables, find_rows, require
 
 SUMS = ("transfers", "handle_time_s", "hold_time_s", "wait_time_s", "cost")  # added up over a case's contacts
 SCORES = ("nps", "csat", "ces")  # the last answer of a case counts
@@ -81,8 +81,8 @@ def build_cases(
     >>> cases[["customer_clock_h", "company_clock_h", "gap_h"]].to_numpy().tolist()
     [[64.0, 1.0, 63.0]]
     """
-    zone = timezone or _zone_of(tables)
     links, names = _number_cases(case_ids(tables))
+    zone = timezone or _zone_of(tables)
     events = _events(tables, links, zone)
     surveys = _surveys(tables.surveys, links.get("surveys"), zone)
     complaints = _complaints(tables.complaints, links.get("complaints"), zone)
@@ -138,6 +138,8 @@ def case_ids(tables: Tables) -> dict[str, pd.Series]:
     contacts, surveys, complaints = tables.contacts, tables.surveys, tables.complaints
     if contacts is None and complaints is None:
         raise NotMeasured(table="contacts", needed_for="cases")
+    for table, columns in ((contacts, ["contact_id", "started_at"]), (complaints, ["complaint_id", "received_at"])):
+        require(pd.DataFrame(columns=columns) if table is None else table[:0], columns, "cases")
     links = {}
     if contacts is not None:
         _check_unique(contacts, "contact_id", "contacts")
@@ -394,11 +396,7 @@ def _instants(stamps: pd.Series, zone: Zone) -> pd.Series:
     if stamps.dt.tz is None and zone is not None:
         first = np.ones(len(stamps), dtype=bool)
         stamps = stamps.dt.tz_localize(zone, ambiguous=first, nonexistent="shift_forward")
-    return (
-        stamps.dt.tz_convert(None).astype("datetime64[us]")
-        if stamps.dt.tz is not None
-        else stamps.astype("datetime64[us]")
-    )
+    return (stamps if stamps.dt.tz is None else stamps.dt.tz_convert(None)).astype("datetime64[us]")
 
 
 def _moment(stamp: str | pd.Timestamp, zone: Zone) -> pd.Timestamp:

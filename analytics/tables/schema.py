@@ -199,6 +199,42 @@ class Tables:
     customers: pd.DataFrame | None = None
     log: ReadLog | None = None
 
+    def __post_init__(self) -> None:
+        """Hold every table in plain types: an analysis meets what reading gives, whoever made the frame."""
+        for name in TABLE_NAMES:
+            if (frame := getattr(self, name)) is not None:
+                object.__setattr__(self, name, plain(frame))
+
+
+def plain(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with its columns in pandas' default types: no pyarrow, nullable numbers, categories or bare objects.
+
+    Raises
+    ------
+    TypeError
+        If it is no DataFrame.
+
+    Examples
+    --------
+    >>> plain(pd.DataFrame({"csat": pd.array([4, None], "int64[pyarrow]")})).dtypes.tolist()
+    [dtype('float64')]
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise TypeError(f"a table is a pandas DataFrame; found {type(frame).__name__}.")
+    usual = (np.dtype, pd.DatetimeTZDtype, pd.BooleanDtype)
+    odd = [c for c, kind in frame.dtypes.items() if kind == "object" or not (isinstance(kind, usual) or kind == "str")]
+    whole = frame.copy(deep=False) if odd else frame
+    for column in odd:
+        whole[column] = _plain(whole[column])
+    return whole
+
+
+def _plain(values: pd.Series) -> pd.Series:
+    """A column in pandas' default type of what it holds; the contract's own for flags, which may be missing."""
+    if pd.api.types.is_bool_dtype(values.dtype):
+        return values.astype("boolean")
+    return values.astype(object).where(values.notna(), None).infer_objects()
+
 
 def find_rows(ids: pd.Series, keys: pd.Series) -> np.ndarray:
     """Position in `keys`, which do not repeat, of each id; -1 where it is missing or not among them.

@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from analytics.text.clean import choice_of, data_text, english_words, normalise, word_lists
+from analytics.text.clean import choice_of, data_text, english_words, normalise, one_or_more, word_lists
 from analytics.text.linear import MODELS, read_arrays, sigmoid
 
 _TARGET, _OTHER, _QUIT = "xtarget", "xother", "xquit"
@@ -218,7 +218,8 @@ class ChurnIntentModel:
 
     def predict_proba_normalised(self, texts: Iterable[str], brands: Sequence[str] = ()) -> np.ndarray:
         """As `predict_proba`, for texts that `clean.normalise` has cleaned; names are not masked."""
-        scores = np.array([self._score(features(text, brands)) for text in texts], dtype=float)
+        names = one_or_more(brands)
+        scores = np.array([self._score(features(text, names)) for text in texts], dtype=float)
         return sigmoid(self.slope * scores + self.offset)
 
     def _score(self, names: list[str]) -> float:

@@ -80,10 +80,12 @@ def normalise(text: str) -> str:
     >>> normalise("<p>Ｇｒｅａｔ &amp; fast 👍</p> https://x.example/a")
     'Great & fast :)'
     """
+    if not isinstance(text, str):
+        raise TypeError(f"a text is a str; found {type(text).__name__}. Leave missing ones out, or use `score_texts`.")
     if "&" in text:
         text = unescape(unescape(text))  # many exports escape what was escaped before
     if not text.isascii():
-        text = unicodedata.normalize("NFKC", text.translate(_characters()))
+        text = unicodedata.normalize("NFKC", mend_surrogates(text).translate(_characters()))
         text = _REPEAT.sub(r"\1\1", text.replace("  ", " "))
     if "<" in text:
         text = _strip_markup(text)
@@ -92,6 +94,28 @@ def normalise(text: str) -> str:
     text = " ".join(text.split())
     text = text if text.isprintable() else " ".join(text.translate(_characters()).split())
     return text if len(text) <= LONG else _even_places(text)
+
+
+def mend_surrogates(text: str) -> str:
+    r"""Halves of a character put together, a lone one replaced: no encoder takes them, and some exports hold them.
+
+    Examples
+    --------
+    >>> mend_surrogates("\ud83d\ude00 \ud83d") == "\N{GRINNING FACE} \N{REPLACEMENT CHARACTER}"
+    True
+    """
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def one_or_more(names: str | Iterable[str]) -> tuple[str, ...]:
+    """Names as a tuple; a single string is one name, not its letters.
+
+    Examples
+    --------
+    >>> one_or_more("Acme"), one_or_more(["Acme", "Brio"])
+    (('Acme',), ('Acme', 'Brio'))
+    """
+    return (names,) if isinstance(names, str) else tuple(name for name in names if isinstance(name, str))
 
 
 def _even_places(text: str) -> str:
@@ -151,7 +175,7 @@ def mask_brands(text: str, brands: Iterable[str]) -> str:
         text = _HANDLE.sub(BRAND, text)
     if not brands:
         return text
-    always, ordinary = _brand_patterns(tuple(brands))
+    always, ordinary = _brand_patterns(one_or_more(brands))
     if always:
         text = always.sub(BRAND, text)
     if ordinary:

@@ -15,7 +15,7 @@ from typing import TypeVar, cast
 
 import pandas as pd
 
-from analytics.text.clean import data_text, english_words
+from analytics.text.clean import data_text, english_words, one_or_more
 from analytics.text.regexes import read_patterns
 
 Texts = TypeVar("Texts", str, list, pd.Series)
@@ -83,8 +83,7 @@ def redact(texts: Texts, names: Iterable[str] = (), patterns: Iterable[str] = ()
     >>> redact("3 weeks, £1,250.00 on 12/05/2024 at 09:30")
     '3 weeks, £1,250.00 on 12/05/2024 at 09:30'
     """
-    people = _Names(tuple(name for name in names if isinstance(name, str)))
-    own = _compile(tuple(patterns))
+    people, own = _Names(one_or_more(names)), _compile(one_or_more(patterns))
 
     def one(text: object) -> object:
         return _redact(text, people, own) if isinstance(text, str) else text

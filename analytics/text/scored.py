@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.text.adapt import name_classes
-from analytics.text.clean import LONGEST, mask_brands, normalise, reason_to_abstain, rounds
+from analytics.text.clean import LONGEST, mask_brands, normalise, one_or_more, reason_to_abstain, rounds
 from analytics.text.encoder import ACCURATE_LIMIT, effort
 from analytics.text.linear import CLASSES, MODELS, PROBABILITIES
 from analytics.text.pages import Pages, Part, key_of
@@ -96,6 +96,8 @@ def score_texts(
     >>> scores[["sentiment", "reason"]].to_numpy().tolist()
     [['positive', ''], ['unknown', 'empty'], ['negative', '']]
     """
+    if isinstance(texts, str):
+        raise TypeError("score_texts takes a list or a Series of texts; found one str. Put it into a list.")
     series = texts if isinstance(texts, pd.Series) else pd.Series(list(texts), dtype=object)
     return score_own_words(read_own_words(series), brands, model, cache, accurate_limit=accurate_limit, themes=themes)
 
@@ -110,7 +112,7 @@ def score_own_words(
     codes = words.groupby([*words], sort=False).ngroup().to_numpy()
     different = words.drop_duplicates()
     pages = Pages(Path(cache)) if isinstance(cache, str | Path) else cache
-    reader = Reader(pages, tuple(brands), themes=themes)
+    reader = Reader(pages, one_or_more(brands), themes=themes)
     plain, reasons = clean_own(different["text"].tolist(), different["no_answer"].tolist())
     reader = replace(reader, model=_choose(model, plain, reasons, reader, accurate_limit))
     scores = [reader.score(plain[part], reasons[part]) for part in rounds(plain, ROUND)]

@@ -8,10 +8,12 @@ from functools import cache
 from typing import Any, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
 from analytics.text.accurate import AccurateModel
-from analytics.text.clean import mask_brands, normalise
+from analytics.text.clean import mask_brands, normalise, one_or_more
 from analytics.text.fast import LinearModel, fit_linear, load_fast_model
 
 
@@ -55,6 +57,8 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         texts, labels = self._plain(X), np.asarray(y)
         if len(texts) != len(labels):
             raise ValueError(f"SentimentClassifier.fit got {len(texts)} texts but {len(labels)} labels.")
+        if pd.isna(pd.Series(y, dtype=object)).any():
+            raise ValueError("SentimentClassifier.fit: a label is missing. Leave its text out.")
         classes = np.unique(labels)
         if len(classes) < 2:
             raise ValueError(
@@ -67,19 +71,18 @@ class SentimentClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def predict_proba(self, X: Iterable[str]) -> np.ndarray:
         """Return calibrated probabilities, one column per class of ``classes_``."""
-        from sklearn.utils.validation import check_is_fitted
-
-        check_is_fitted(self, "model_")
+        check_is_fitted(self)
         return self.model_.predict_proba_normalised(self._plain(X))
 
     def predict(self, X: Iterable[str]) -> np.ndarray:
         """Return the most probable class of each text."""
-        return np.asarray(self.classes_[self.predict_proba(X).argmax(axis=1)])
+        best = self.predict_proba(X).argmax(axis=1)
+        return np.asarray(self.classes_[best])
 
     def _plain(self, texts: Iterable[Any]) -> list[str]:
         if isinstance(texts, str):
             raise ValueError("SentimentClassifier takes a list of texts, not one string. Put it in a list: [text].")
-        names = tuple(self.brands)
+        names = one_or_more(self.brands)
         return [mask_brands(normalise(text), names) if isinstance(text, str) else "" for text in np.ravel(list(texts))]
 
 

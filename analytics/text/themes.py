@@ -226,7 +226,8 @@ def tag_themes(texts: Iterable[str], model: Model = "auto", *, encoder: Encoder 
     >>> [(tag.theme, tag.polarity) for tag in tag_themes(["I was on hold for fifty minutes."], model="fast")[0]]
     [('waiting', 'negative')]
     """
-    return tag_themes_normalised([normalise(text) for text in texts], model, encoder=encoder)
+    plain = [normalise(text) if isinstance(text, str) else "" for text in texts]
+    return tag_themes_normalised(plain, model, encoder=encoder)
 
 
 def tag_themes_normalised(

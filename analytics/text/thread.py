@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
-from analytics.text.clean import LONGEST, SHORT, abstain_reason, all_foreign
+from analytics.text.clean import LONGEST, SHORT, abstain_reason, all_foreign, mend_surrogates
 
 if TYPE_CHECKING:
     from selectolax.lexbor import LexborHTMLParser
@@ -119,7 +119,8 @@ def read_own_words(texts: pd.Series) -> pd.DataFrame:
     >>> read_own_words(pd.Series(["Late again\n> So sorry!", "n/a", None]))[["text", "no_answer"]].values.tolist()
     [['Late again', ''], ['n/a', 'non-answer'], ['', '']]
     """
-    codes, different = pd.factorize(texts.fillna("").astype(str), use_na_sentinel=False)
+    whole = [mend_surrogates(str(text)) for text in texts.fillna("")]
+    codes, different = pd.factorize(pd.Series(whole, dtype="str"), use_na_sentinel=False)
     own = [own_words(text) if len(text) <= LONGEST else OwnWords(text, {}) for text in different]
     columns = {"text": [o.text for o in own], "no_answer": [o.reason for o in own]}
     frame = pd.DataFrame(columns, dtype="str")

@@ -324,3 +324,12 @@ def test_the_planted_truths_of_the_demo_are_found(demo_cases):
     assert "updates" in {driver for driver, _ in standing(by_segment)}
     assert by_segment.loc[("home", "updates"), "sign"] == 1
     assert by_segment.loc[("business", "updates"), "sign"] == -1
+
+
+def test_neither_the_order_of_rows_nor_what_holds_the_columns_moves_a_ranking():
+    rng = np.random.default_rng(4)
+    frame = pd.DataFrame({"late": rng.integers(0, 2, 200), "plan": rng.choice(["a", "b"], 200)})
+    frame["csat"] = 3 - frame["late"] + rng.normal(size=200)
+    ranked = rank_drivers(frame, "csat", ["late", "plan"])
+    for other in (frame.sample(frac=1, random_state=1), frame.convert_dtypes(dtype_backend="pyarrow")):
+        pd.testing.assert_frame_equal(rank_drivers(other, "csat", ["late", "plan"]), ranked)

@@ -379,3 +379,19 @@ def test_the_input_stays_unchanged():
     before = s.copy()
     detect_signals(s, s * 10, answered=s)
     pd.testing.assert_series_equal(s, before)
+
+
+@pytest.mark.parametrize(
+    ("options", "fault"),
+    [({"chance": 0}, "chance is 0"), ({"chance": 2}, "chance is 2"), ({"back": [0]}, r"back \[0\]")],
+)
+def test_a_chance_or_a_step_back_that_cannot_be_is_refused(options, fault):
+    with pytest.raises(ValueError, match=fault):
+        detect_signals(series(*range(12)), **options)
+
+
+@pytest.mark.parametrize("name", ["n", "se", "answered"])
+def test_a_negative_error_or_count_is_refused(name):
+    values = series(*range(12))
+    with pytest.raises(ValueError, match="zero or more"):
+        detect_signals(values, **{name: -values - 1})

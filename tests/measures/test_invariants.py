@@ -12,6 +12,7 @@ from statsmodels.duration.survfunc import SurvfuncRight
 
 from analytics.config import Promise
 from analytics.measures.estimate import SAID
+from analytics.measures.invitations import audit_invitations
 from analytics.measures.promises import BROKEN, KEPT, UNKNOWN, judge_promise, score_promises
 from analytics.measures.recovery import LEAVE_DAYS, LEFT, NEXT_SCORE, REPEAT_DAYS, REPEATED, score_recovery
 from analytics.measures.response import bound_score
@@ -159,3 +160,38 @@ def test_the_record_of_earlier_claims_adds_up_from_report_to_report(reports):
         assert [e["value"] for e in told["evidence"]] == (list(sums) if sums.any() else [])
         assert all(e["n"] == sums.sum() for e in told["evidence"])
         record = {verdict: int(e["value"]) for verdict, e in zip(Verdict, told["evidence"], strict=False)}
+
+
+HOLDERS = {
+    "nullable": lambda frame: frame.convert_dtypes(),
+    "pyarrow": lambda frame: frame.convert_dtypes(dtype_backend="pyarrow"),
+    "objects": lambda frame: frame.astype(object),
+    "categories": lambda frame: frame.astype({c: "category" for c in frame if frame[c].dtype == "str"}),
+    "one index": lambda frame: frame.set_axis([0] * len(frame)),
+}
+
+
+@pytest.mark.parametrize("held", HOLDERS)
+def test_no_figure_depends_on_what_holds_the_columns(held):
+    rng = np.random.default_rng(8)
+    rows, words = contacts(rng, 60), complaints(rng, 40)
+    people = customers(rng, np.append(rows["customer_id"], words["customer_id"]))
+    people["left_at"] = pd.Series(UNTIL - 20 * DAY, people.index).where(rng.random(len(people)) < 0.5)
+    answers = pd.DataFrame({"response_id": rows["contact_id"], "contact_id": rows["contact_id"]})
+    answers = answers.assign(customer_id=rows["customer_id"], csat=rng.integers(1, 6, len(rows)).astype(float))
+    answers["invited_at"] = answers["responded_at"] = rows["started_at"] + DAY
+    frames = {"contacts": rows, "surveys": answers, "complaints": words, "customers": people}
+    vow = Promise(id="vow", text="Soon.", made_on=date(2026, 1, 1), measure="callback_late_h", threshold=0)
+
+    def figures(tables):
+        cases, recovery = build_cases(tables, until=UNTIL), score_recovery(tables, UNTIL)
+        asked = audit_invitations(tables).table
+        return [cases, score_promises([vow], tables, cases), recovery.groups, recovery.accounts, asked]
+
+    plain = figures(Tables(**frames))
+    other = {name: HOLDERS[held](frame) for name, frame in frames.items()}
+    copies = {name: frame.copy() for name, frame in other.items()}
+    for mine, theirs in zip(plain, figures(Tables(**other)), strict=True):
+        pd.testing.assert_frame_equal(mine, theirs, check_dtype=False)
+    for name, frame in other.items():
+        pd.testing.assert_frame_equal(frame, copies[name])

@@ -338,3 +338,16 @@ def test_a_person_whose_answers_are_all_there_is_proves_as_little_as_one_answer(
 def test_clusters_of_another_index_are_refused():
     with pytest.raises(ValueError, match="another index"):
         share(pd.Series([True, False]), clusters=pd.Series(["a", "b"], index=[4, 5]))
+
+
+@pytest.mark.parametrize("size", [1e-200, 1e200])
+def test_only_the_ratios_of_weights_count(size):
+    answers, w = pd.Series([10.0, 9, 3, 7, 0]), pd.Series([1.0, 2, 1, 0, 3])
+    plain, scaled = (net_promoter_score(answers, weights=weights) for weights in (w, w * size))
+    assert scaled.low == pytest.approx(plain.low)
+
+
+@pytest.mark.parametrize("measure", [net_promoter_score, top_box_share, customer_effort])
+def test_true_and_false_are_no_answers_on_a_scale(measure):
+    with pytest.raises(ValueError, match="answers are numbers on a scale"):
+        measure(pd.Series([True, False, True]))

@@ -270,3 +270,8 @@ def test_a_hundred_thousand_contacts_take_seconds():
     cases = build_cases(Tables(contacts=frame), OfficeHours())
     assert (pd.Timestamp.now() - began).total_seconds() < 5  # about 0.5 s here; 1,000,000 in about 10 s
     assert cases["contacts"].sum() == count
+
+
+def test_contacts_without_a_start_are_not_measured():
+    with pytest.raises(NotMeasured, match="no column started_at"):
+        build_cases(Tables(contacts=pd.DataFrame({"contact_id": ["1"], "customer_id": ["a"]})))

@@ -9,7 +9,7 @@ from pandera.errors import SchemaErrors
 
 from analytics.config import TABLES
 from analytics.tables import schema
-from analytics.tables.schema import FIELDS, DataContractError, NotMeasured, Tables, contract, require
+from analytics.tables.schema import FIELDS, DataContractError, NotMeasured, Tables, contract, plain, require
 
 
 def test_tables_are_those_of_the_configuration():
@@ -95,3 +95,17 @@ def test_the_contract_lets_further_columns_pass_and_asks_for_required_ones():
     assert list(contract("customers", "UTC").validate(good)) == ["customer_id", "shoe_size"]
     with pytest.raises(SchemaErrors, match="customer_id"):
         contract("customers", "UTC").validate(good.drop(columns="customer_id"), lazy=True)
+
+
+def test_a_table_is_a_frame():
+    with pytest.raises(TypeError, match="a table is a pandas DataFrame; found dict"):
+        Tables(contacts={"contact_id": ["a"]})
+
+
+def test_plain_columns_keep_their_values_and_plain_frames_are_left_alone():
+    stamps = pd.to_datetime(["2026-03-29 00:30", None]).tz_localize("Europe/London")
+    frame = pd.DataFrame({"id": [1, 2], "at": stamps, "flag": pd.array([True, None], dtype="boolean")})
+    assert plain(frame) is frame
+    odd = frame.convert_dtypes(dtype_backend="pyarrow").assign(word=pd.Categorical(["a", None]), mixed=["a", 1])
+    wanted = frame.assign(word=pd.Series(["a", None], dtype="str"), mixed=pd.Series(["a", 1], dtype=object))
+    pd.testing.assert_frame_equal(plain(odd), wanted)

@@ -228,3 +228,16 @@ def test_long_texts_are_read_a_few_at_a_time_and_score_as_alone(monkeypatch) -> 
     pd.testing.assert_frame_equal(score_texts(texts, model="fast"), together)
     assert len(read) > 3 and max(read) < 40_000
     assert score_texts([], model="fast").empty
+
+
+def test_one_brand_may_be_given_as_a_string() -> None:
+    texts = ["I am leaving Acme for good"]
+    listed, alone = (score_texts(texts, brands=brands, model="fast") for brands in (["Acme"], "Acme"))
+    pd.testing.assert_frame_equal(listed, alone)
+    with pytest.raises(TypeError, match="found one str"):
+        score_texts(texts[0])
+
+
+def test_halves_of_a_character_are_read_like_any_text() -> None:
+    scores = score_texts(["\ud83d Awful service, never again", "Awful service, never again"], model="fast")
+    assert scores["sentiment"].tolist() == ["negative", "negative"]

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import GridSearchCV, cross_val_predict
 from sklearn.pipeline import make_pipeline
@@ -176,3 +177,10 @@ def test_training_is_reproducible_and_its_card_quotes_its_figures(
     card = json.loads((tmp_path / "a" / "fast.json").read_text())
     assert f"{card['sets'][0]['auc']:.3f}" in fast_card(card)
     assert sum(map(sum, card["errors"])) == 320
+
+
+def test_an_estimator_that_learnt_nothing_says_so_and_a_missing_label_is_refused() -> None:
+    with pytest.raises(NotFittedError):
+        SentimentClassifier().predict(["late"])
+    with pytest.raises(ValueError, match="a label is missing"):
+        SentimentClassifier().fit(["a", "b", "c"], ["bad", "good", np.nan])

@@ -15,13 +15,14 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
 
 from analytics.files import read_text
 from analytics.measures.estimate import Estimate
 from analytics.measures.leaving.discrimination import DECIMALS, calibration_table, evaluate_risk
 from analytics.measures.leaving.features import GROUPS, HORIZON_DAYS, feature_columns
 from analytics.measures.leaving.leakage import LeakageError, leakage_report, moments_of
-from analytics.tables.schema import NotMeasured
+from analytics.tables.schema import NotMeasured, plain
 
 __all__ = ["ChurnRiskModel", "LeakageError", "TooFewLeaversError", "leakage_report"]
 
@@ -137,6 +138,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         """
         if cutoff is None and "cutoff" not in features:
             raise ValueError("fit needs each row's cut-off, as cutoff= or a column 'cutoff': the split is by time.")
+        features = plain(features)
         moments = moments_of(features, "cutoff" if cutoff is None else cutoff)
         outcome = _outcome(features, left, moments, self.horizon_days)
         labelled = outcome.notna().to_numpy()
@@ -171,7 +173,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
         ndarray
             Rows in the order of `features`; each sums to 1.
         """
-        risk = expit(self.intercept_ + self._weighed(features).sum(axis=1).to_numpy())
+        risk = expit(self._weighed(features).sum(axis=1).to_numpy() + self.intercept_)
         return np.column_stack([1 - risk, risk])
 
     def contributions(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -296,6 +298,7 @@ class ChurnRiskModel(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # s
 
     def _weighed(self, features: pd.DataFrame) -> pd.DataFrame:
         """What each part of each feature adds to the log odds of an average customer; a missing number adds nothing."""
+        check_is_fitted(self)
         return ((self._matrix(features) - self.weights_["mean"]) * self.weights_["weight"]).fillna(0.0)
 
     def _fit_parts(self, matrix: pd.DataFrame, y: np.ndarray) -> None:
@@ -336,7 +339,8 @@ def _outcome(features: pd.DataFrame, left: ArrayLike | None, moments: pd.Series,
     """Whether each row's customer left within the horizon: True, False or missing."""
     if left is None and "left_within" not in features:
         raise ValueError("fit needs to know who left, as left= or a column 'left_within'.")
-    values = pd.Series(features["left_within"] if left is None else left).set_axis(features.index)
+    given = pd.DataFrame({"left": features["left_within"] if left is None else pd.Series(left).to_numpy()})
+    values = plain(given)["left"].set_axis(features.index)
     if pd.api.types.is_datetime64_any_dtype(values):
         gone = pd.to_datetime(values, utc=True)
         values = (gone > moments) & (gone <= moments + pd.Timedelta(days=days))

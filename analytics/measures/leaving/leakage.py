@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from analytics.tables.schema import plain
+
 # Empirical: on two public churn files the strongest honest column has an AUC of .74 and the weakest leak .94.
 NEAR_PERFECT = 0.90
 PURITY = 50  # one side of a value is empty when the other outcome is this many times rarer than among all
@@ -91,6 +93,7 @@ def leakage_report(
     >>> leakage_report(frame, "left")[["column", "reason"]].values.tolist()
     [['exit_survey', 'filled_in_for_leavers']]
     """
+    frame = plain(frame)
     left = _outcome(frame, outcome)
     moments = None if cutoff is None else moments_of(frame, cutoff).to_numpy("datetime64[us]")
     rows = np.flatnonzero(left.notna())

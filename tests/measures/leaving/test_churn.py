@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 
 from analytics.config import Costs
 from analytics.measures.leaving import churn
@@ -348,3 +349,14 @@ def test_a_file_of_types_that_would_run_a_command_is_refused_before_it_runs(tmp_
     with pytest.raises(ValueError, match="not a whole model of leaving"):
         ChurnRiskModel.load(tmp_path / "crafted.skops")
     assert not ran.exists()
+
+
+def test_a_model_that_learnt_nothing_says_so(features):
+    with pytest.raises(NotFittedError):
+        ChurnRiskModel().predict(features)
+
+
+@pytest.mark.parametrize("held", ["bool[pyarrow]", object])
+def test_whatever_holds_the_outcome_it_is_read(features, model, held):
+    again = ChurnRiskModel().fit(features, features["left_within"].astype(held))
+    np.testing.assert_array_equal(again.predict_proba(features), model.predict_proba(features))
