@@ -11,14 +11,7 @@ import pandas as pd
 from scipy.special import chdtrc
 
 from analytics.contrast.diagnosis import measured_values
-from analytics.contrast.groups import (
-    MARGINS,
-    PERCEIVED,
-    WITHIN,
-    adjusted_difference,
-    check_score,
-    number_strata,
-)
+from analytics.contrast.groups import MARGINS, PERCEIVED, WITHIN, adjusted_difference, check_score, number_strata
 from analytics.contrast.ranks import stratified_trend
 from analytics.measures.discoveries import detectable
 from analytics.measures.intervals import z_score

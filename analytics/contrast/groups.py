@@ -134,9 +134,7 @@ def _sides(
 def check_score(perception: str) -> None:
     """Refuse a perception that is no score of the customers' own."""
     if perception not in PERCEPTIONS:
-        raise ValueError(
-            f"perception {perception!r} is not a score that customers give. Expected 'csat', 'nps' or 'ces'."
-        )
+        raise ValueError(f"perception {perception!r} is no score that customers give. Expected 'csat', 'nps' or 'ces'.")
 
 
 def _typical(answered: pd.DataFrame, minimum: int) -> list[object]:

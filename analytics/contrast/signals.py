@@ -288,9 +288,8 @@ def detect_group_signals(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame
         values = series["value"].where(series["n"] >= FEWEST)
         signal = detect_signals(values, series["n"], se=se, scale=(0, 1), wobble=GROUP_WOBBLE)
         latest = signal.points[["value", *LIMITS]].iloc[-1]
-        since = signal.since if signal.word in (ROSE, FELL) else latest.name
-        stays = "" if since == latest.name else since
-        rows.append((*key, signal.word, signal.rule, signal.p_value, signal.unseen, *latest, stays))
+        since = signal.since if signal.word in (ROSE, FELL) and signal.since != latest.name else ""
+        rows.append((*key, signal.word, signal.rule, signal.p_value, signal.unseen, *latest, since))
     return pd.DataFrame(rows, columns=[*by, "word", "rule", "p_value", "unseen", "latest", *LIMITS, "since"])
 
 

@@ -210,9 +210,8 @@ def _row(promise: Promise, segment: str | None, judged: pd.DataFrame, confidence
     kept, broken = int(recorded["records"].eq(KEPT).sum()), int(judged["view"].eq(BROKEN).sum())
     records = _share(recorded, recorded["records"].eq(KEPT), ASSERTED, confidence)
     said = judged if len(heard) else heard
-    confirmed, possible = (
-        _share(said, flags, SAID, confidence) for flags in (said["view"].eq(KEPT), said["view"].ne(BROKEN))
-    )
+    ends = said["view"].eq(KEPT), said["view"].ne(BROKEN)
+    confirmed, possible = (_share(said, flags, SAID, confidence) for flags in ends)
     view_verdict = verdict(confirmed.low, possible.high, goal)
     lack = Lack.ANSWERS if view_verdict == Verdict.UNKNOWN else Lack.NOTHING
     if n == 0:

@@ -109,9 +109,8 @@ def tables_at(tables: Tables, end: pd.Timestamp) -> Tables:
 
 def known_at(frame: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
     """Rows without the stamps, and the answers, that came at an aware moment or after it."""
-    later = {
-        c: frame[c] >= (moment if frame[c].dt.tz is not None else moment.tz_localize(None)) for c in times_of(frame)
-    }
+    naive = moment.tz_localize(None)
+    later = {c: frame[c] >= (naive if frame[c].dt.tz is None else moment) for c in times_of(frame)}
     blank = {c: c for c in later}
     if "responded_at" in later:
         blank |= {c: "responded_at" for c in SAID_LATER if c in frame}

@@ -181,13 +181,11 @@ def _watermelon(targets: pd.DataFrame, perception: str) -> blocks.Block:
     """One finding for a group that one or more targets call green, or red, alike."""
     row = targets.iloc[0]
     felt = _felt(row, perception)
-    met = [
-        f"'{t['target']}' is {'met' if row['finding'] == WATERMELON else 'missed'} ({share_of(t['inside'])}, "
-        f"goal {t['goal']:.0%}, n = {t['inside_n']:,.0f})"
-        for t in targets.to_dict("records")
-    ]
+    kind, word = ("watermelon", "met") if row["finding"] == WATERMELON else ("reverse", "missed")
+    rows = [t | {"is": word, "in": share_of(t["inside"])} for t in targets.to_dict("records")]
+    met = [say("explanation.target", x=t) for t in rows]
     sentence = say(
-        "explanation.watermelon" if row["finding"] == WATERMELON else "explanation.reverse",
+        f"explanation.{kind}",
         by=row["by"].capitalize(), group=row["group"], targets="; ".join(met),
         felt=f"{capital(PERCEIVED[perception][0])}: {counted(felt, int(felt.unit == 'score'))}",
         against=_against(row, felt),
@@ -199,9 +197,8 @@ def _watermelon(targets: pd.DataFrame, perception: str) -> blocks.Block:
 def _against(row: pd.Series, felt: Estimate) -> str:
     """What a group is held against: 'in other teams that do not stand out 81 %', 'the declared goal is 85 %'."""
     other = write_interval(row["against"], math.nan, math.nan, felt.unit, int(felt.unit == "score"))
-    return (
-        f"the declared goal is {other}" if row["declared"] else f"in other {row['by']}s that do not stand out {other}"
-    )
+    held = "the declared goal is" if row["declared"] else f"in other {row['by']}s that do not stand out"
+    return f"{held} {other}"
 
 
 def _felt(row: pd.Series, perception: str) -> Estimate:

@@ -248,10 +248,8 @@ def _refusal(disagreements: pd.DataFrame, names: dict[str, str]) -> str:
     if standing.empty:
         return ""
     kinds = standing.groupby("kind", sort=False)["driver"].unique().items()
-    reasons = [
-        f"{words.WORDS['disagreement'][kind]} ({listed([name_measure(name, names)[0] for name in drivers])})"
-        for kind, drivers in kinds
-    ]
+    why = words.WORDS["disagreement"]
+    reasons = [f"{why[kind]} ({listed([name_measure(name, names)[0] for name in drivers])})" for kind, drivers in kinds]
     return say("drivers.refusal", reasons="; ".join(reasons))
 
 

@@ -103,9 +103,8 @@ def blame(story: Story) -> pd.DataFrame:
     gap, z = angle["value"] - np.arcsin(np.sqrt(OPEN_SHARE)), z_score(story.confidence)
     ends = {"above": (angle["value"] - angle["low"]) / z, "below": (angle["high"] - angle["value"]) / z}
     errors = pd.DataFrame({side: error.where(error > 0) for side, error in ends.items()})
-    return pd.DataFrame(
-        {"above": norm.sf(gap / errors["above"]), "below": norm.cdf(gap / errors["below"])}, table.index
-    )
+    above, below = norm.sf(gap / errors["above"]), norm.cdf(gap / errors["below"])
+    return pd.DataFrame({"above": above, "below": below}, table.index)
 
 
 @once

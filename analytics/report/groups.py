@@ -55,10 +55,8 @@ def name_groups(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     groupings = [g for g in compare_groups(story) if g.rows["value"].notna().any()]
     told = [g for g in groupings if g.differs or g.column in BRANDS][:TOLD]
     findings = [_finding(story, lead, g) for g in told]
-    shown = []
-    for g in told[:1]:
-        note = "Groups of too few customers are withheld." if g.rows["value"].isna().any() else ""
-        shown.append(compare(g.rows.dropna(subset="value"), g.column, lead.name, by=g.name, note=note))
+    note = "Groups of too few customers are withheld." if told and told[0].rows["value"].isna().any() else ""
+    shown = [compare(g.rows.dropna(subset="value"), g.column, lead.name, by=g.name, note=note) for g in told[:1]]
     if further := [g.name for g in groupings if g.differs and g not in told]:
         shown.append(blocks.finding(say("groups.as_well", score=lead.name, names=further)))
     if alike := [g for g in groupings if not g.differs and g not in told and g.rows["error"].notna().any()]:

@@ -64,16 +64,8 @@ def _true_then(table: pd.DataFrame) -> list[Block]:
 
 
 def _listing(table: pd.DataFrame) -> Block:
-    now = [_now(row) for _, row in table.iterrows()]
+    now = [Estimate(*figure) for figure in table[["now", "now_low", "now_high", "n", "unit", "source"]].to_numpy()]
     seen = [None if pd.isna(u) else least_seen(u, unit) for u, unit in zip(table["unseen"], table["unit"], strict=True)]
-    shown = table[["said", "verdict", "n", "people"]].assign(
-        now=pd.Series(now, table.index, dtype=object), seen=pd.Series(seen, table.index, dtype=object)
-    )
+    shown = table[["said", "verdict", "n", "people"]].assign(**pd.DataFrame({"now": now, "seen": seen}, table.index))
     listing = table_of("last_time", shown, source=sorted({*table["source"]}), n=int(table["n"].max()), people="people")
     return blocks.tagged(listing, opens=[call for calls in table["opens"] for call in calls])
-
-
-def _now(row: pd.Series) -> Estimate | None:
-    if pd.isna(row["now"]):
-        return None
-    return Estimate(row["now"], row["now_low"], row["now_high"], int(row["n"]), row["unit"], row["source"])

@@ -52,14 +52,13 @@ def measure_movement(story: Story, score: Score, chance: float = CHANCE) -> Sign
     """The movement of a score over the history, sampling error and response rate taken into account."""
     series = story.over_time(score)
     indexed, rates = series.set_index("period"), story.response_rates
-    signal = detect_signals(
-        indexed["value"], indexed["n"], se=(indexed["high"] - indexed["low"]) / (2 * z_score(story.confidence)),
-        answered=None if rates is None else rates.reindex(indexed.index), scale=scale_of(series, score),
+    enough = people_over_time(story, score).reindex(indexed.index) >= story.k  # of fewer no period is usual
+    error = (indexed["high"] - indexed["low"]) / (2 * z_score(story.confidence))
+    return detect_signals(
+        indexed["value"].where(enough), indexed["n"], se=error, scale=scale_of(series, score),
+        answered=None if rates is None else rates.reindex(indexed.index),
         back=BACK[story.period.frequency], chance=chance, starts=declared_changes(story, score),
     )  # fmt: skip
-    enough = people_over_time(story, score).iloc[::-1].to_numpy() >= story.k
-    against = {back: change for back, change in signal.against.items() if enough[back]}
-    return replace(signal, against=against)
 
 
 def not_unhappy(lead: Score) -> Score:

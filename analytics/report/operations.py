@@ -116,13 +116,13 @@ def show_promises_at_risk(story: Story) -> Section:
     ahead = (story.period.end - story.period.start).total_seconds() / 3600
     pairs = zip(story.config.promises, scored.drop_duplicates("promise").iterrows(), strict=True)
     rows = [_at_risk(promise, row, open_now, ahead, story.k) for promise, (_, row) in pairs]
-    over, ending = (frozenset().union(*(row[name] for row in rows)) for name in ("passed", "soon"))
+    over, ending = (frozenset().union(*(row[name] or () for row in rows)) for name in ("passed", "soon"))
     counts = {"passed": len(over), "soon": len(ending - over)}  # a case that waits for two promises is one case
     risky = sum(bool(row["passed"] or row["soon"]) for row in rows)
     facts = {"frequency": story.period.frequency, "risky": risky, "of": len(rows), "span": story.span}
     answer = blocks.finding(say("operations.at_risk", **facts, **counts))
-    table = pd.DataFrame([row | {name: row["clock"] and len(row[name]) for name in ("passed", "soon")} for row in rows])
-    table = table.drop(columns="clock").astype({"passed": "Int64", "soon": "Int64"})
+    table = pd.DataFrame(rows)
+    table[["passed", "soon"]] = table[["passed", "soon"]].map(len, na_action="ignore").astype("Int64")
     listing = table_of("at_risk", table, n=len(open_now), people="people", frequency=story.period.frequency)
     return section_of([answer, listing])
 
@@ -131,14 +131,14 @@ def _at_risk(promise: Promise, scored: pd.Series, open_now: pd.DataFrame, ahead:
     """One promise: both verdicts, and its open cases past the time or soon to be; nothing that rests on few people."""
     scope = in_segment(promise, open_now)
     groups = {"view": int(scored["view_n"]), "records": int(scored["n"]), "open": count_people(scope)}
-    row: dict[str, Any] = {"promise": promise.text, "clock": None, "passed": (), "soon": ()}
+    row: dict[str, Any] = {"promise": promise.text, "passed": None, "soon": None}
     for kind in ("view", "records"):
         row[kind] = VERDICTS[scored[f"{kind}_verdict"] if groups[kind] >= k else Verdict.UNKNOWN]
     if promise.measure in CLOCKS and promise.threshold is not None and groups["open"] >= k:
         hours = scope["customer_clock_h"]
         passed = hours > promise.threshold
         soon = ~passed & (hours > promise.threshold - ahead)
-        row |= {"clock": True, "passed": {*scope.index[passed]}, "soon": {*scope.index[soon]}}
+        row |= {"passed": {*scope.index[passed]}, "soon": {*scope.index[soon]}}
     return row | {"people": min((people for people in groups.values() if people >= k), default=None)}
 
 

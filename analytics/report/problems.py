@@ -159,10 +159,8 @@ def measure_praise(story: Story) -> pd.DataFrame:
     labels = [PRAISE + theme for theme in names]
     for label, told in story.shares_of(labels, texts).items():
         theme = label.removeprefix(PRAISE)
-        with_thanks = texts[_naming(texts["praised"], theme)]
-        rows.append(
-            {"theme": theme, "thanked": names[theme], **vars(told.estimate), "people": count_people(with_thanks)}
-        )
+        people = count_people(texts[_naming(texts["praised"], theme)])
+        rows.append({"theme": theme, "thanked": names[theme], **vars(told.estimate), "people": people})
     return pd.DataFrame(rows).sort_values("value", key=lambda v: -v.round(9), kind="stable", ignore_index=True)
 
 
@@ -217,11 +215,8 @@ def _chart(story: Story, table: pd.DataFrame, praise: pd.DataFrame, n: int) -> B
     unknown = table.loc[table["value"].isna(), "blamed"].tolist()
     facts["unknown"] = say("problems.not_drawn", names=unknown) if unknown else ""
     facts["top"] = say("problems.top", marks=_top_marks(story)) if "marks" in story.writers else ""
-    marks: dict[str, Any] = {
-        "source": SAID,
-        "people": min(n, wrote),
-        "alt": f"Largest known share of blame: {drawn.iloc[0]['blame']}.",
-    }
+    alt = f"Largest known share of blame: {drawn.iloc[0]['blame']}."
+    marks: dict[str, Any] = {"source": SAID, "people": min(n, wrote), "alt": alt}
     if praise["value"].isna().all():
         drawing = figures.plot_intervals(drawn, by="blame", unit="share", label="share who blame", ordered=True)
         chart = blocks.figure(drawing, caption="What they blame.", n=n, note=say("problems.blamed", **facts), **marks)

@@ -36,9 +36,8 @@ def show_promises(story: Story) -> Section:
     gaps = _gaps(story)
     findings = [_promise(row, gaps.get(row["promise"])) for _, row in due.iterrows()]
     unseen = overall.loc[overall["view_verdict"].eq(Verdict.UNKNOWN)].groupby("lack", sort=False)["quoted"]
-    unknowns = [
-        blocks.unknown(say("promises.unseen", texts=list(texts)), WORDS["promise_lack"][lack]) for lack, texts in unseen
-    ]
+    settles = WORDS["promise_lack"]
+    unknowns = [blocks.unknown(say("promises.unseen", texts=[*texts]), settles[lack]) for lack, texts in unseen]
     table = [blocks.tagged(_table("promises", due), appendix=True)] if findings else []
     content = [*findings, *table, *unknowns, *_strategy(story)]
     stakes = [_stake(row, gaps.get(row["promise"]), story) for _, row in due[due["broken"]].iterrows()]

@@ -30,7 +30,7 @@ OPPOSITE = {"rose": "fell", "fell": "rose"}
 ALIKE = {"share": 0.05, "points": 10.0, "score": 0.5}  # figures that surely lie no further apart still hold
 OVERLAPPING = (  # of six periods or more: one period later most of what is counted is the same
     "leaving:silent", "leaving:auc", "leaving:listening", "leaving:oftener", "leaving:after", "recovery:", "bands:",
-    "band:", "target:", "disputes:",
+    "band:", "target:", "disputes:", "action:",
 )  # fmt: skip
 
 

@@ -82,9 +82,7 @@ DISPUTED = Score(  # what customers say of our answers, where no survey asks the
 
 def asked_scores(log: ReadLog) -> dict[str, Score]:
     """What surveys may ask, each on the scale on which it was asked and of the part of the service that it names."""
-    scales = {
-        column: score.on(log.scales[column]) if column in log.scales else score for column, score in SCORES.items()
-    }
+    scales = {c: score.on(log.scales[c]) if c in log.scales else score for c, score in SCORES.items()}
     return {column: score.of(log.about[column]) if column in log.about else score for column, score in scales.items()}
 
 

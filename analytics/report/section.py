@@ -176,10 +176,8 @@ def placed(sentences: Sequence[Block], part: Section) -> list[Block]:
     standing = _standing(part.blocks)
     there = {address(block.data) for block in standing if block.kind == "finding"} | {part.place if standing else ""}
     ways = [(*block.data.get("places", [address(block.data)]), part.place) for block in sentences]
-    return [
-        blocks.tagged(block, places=[place for place in way if place in there - {""}] or [CLOSING])
-        for block, way in zip(sentences, ways, strict=True)
-    ]
+    places = ([place for place in way if place in there - {""}] or [CLOSING] for way in ways)
+    return [blocks.tagged(block, places=way) for block, way in zip(sentences, places, strict=True)]
 
 
 def _standing(content: Sequence[Block]) -> list[Block]:

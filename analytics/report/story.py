@@ -62,12 +62,11 @@ class Story(Texts):
     @property
     def span(self) -> str:
         """What comparisons of groups look at, in words: 'last 6 months', 'whole file'; fewer if cases begin later."""
-        frequency = self.period.frequency
-        if frequency == "all":
+        if (frequency := self.period.frequency) == "all":
             return "whole file"
-        began = period_of(self.cases_recent["started_at"], frequency)
-        looked_at = [period for period in self.history[-RECENT:] if period >= began.min()]
-        return f"last {len(looked_at)} {frequency}s" if len(looked_at) > 1 else f"latest {frequency}"
+        began = period_of(self.cases_recent["started_at"], frequency).min()
+        periods = sum(period >= began for period in self.history[-RECENT:])
+        return f"last {periods} {frequency}s" if periods > 1 else f"latest {frequency}"
 
     @property
     def coverage(self) -> Coverage:
@@ -109,10 +108,8 @@ class Story(Texts):
 
     def _measure_over_time(self, score: Score) -> pd.DataFrame:
         frame = self.answers.assign(period=pd.Categorical(self.answers["period"], self.history, ordered=True))
-        weights = "weight" if self.weighted else None
-        series = summarise(
-            frame, score.measure, by=["period"], column=score.column, weights=weights, confidence=self.confidence
-        )
+        options: dict[str, Any] = {"weights": "weight" if self.weighted else None, "confidence": self.confidence}
+        series = summarise(frame, score.measure, by=["period"], column=score.column, **options)
         series["period"] = series["period"].astype(str)
         first = series["n"].gt(0).idxmax() if series["n"].gt(0).any() else len(series) - 1
         return series.loc[first:].reset_index(drop=True)

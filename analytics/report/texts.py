@@ -174,9 +174,8 @@ class Texts:
         ratings = scored["comment_id"].map(given).where(scored["source"].eq("surveys"))
         read = self.readings[list(CLASSES)].reindex(scored.index).dropna()
         try:
-            return try_scores(
-                scored.assign(text=self._texts["text"].loc[scored.index]), ratings, column, read.idxmax(axis=1)
-            )
+            texts = scored.assign(text=self._texts["text"].loc[scored.index])
+            return try_scores(texts, ratings, column, read.idxmax(axis=1))
         except AdaptationRefused:
             return None
 

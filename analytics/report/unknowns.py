@@ -34,10 +34,8 @@ def show_unknowns(story: Story, *sections: Section) -> Section:
 def _settle_once(lines: list[blocks.Block]) -> list[blocks.Block]:
     """What would settle several in a row is told under the last of them."""
     following = [*(line.data["settle"] for line in lines[1:]), None]
-    return [
-        blocks.tagged(b, settle="") if b.data["settle"] == later else b
-        for b, later in zip(lines, following, strict=True)
-    ]
+    pairs = zip(lines, following, strict=True)
+    return [blocks.tagged(b, settle="") if b.data["settle"] == later else b for b, later in pairs]
 
 
 def _list_lacks(lacks: list[dict[str, Any]]) -> list[blocks.Block]:

@@ -73,9 +73,8 @@ def table_of(
 ) -> Block:  # fmt: skip
     """One of `tables.toml`, its words filled in; its optional columns are shown where the rows have them."""
     spec = TABLES[name]
-    heads = {
-        c: _fill(head, facts) for c, head in spec["columns"].items() if c in rows or c not in spec.get("optional", ())
-    }
+    optional = spec.get("optional", ())
+    heads = {c: _fill(head, facts) for c, head in spec["columns"].items() if c in rows or c not in optional}
     formats = {c: style for c, style in spec.get("formats", {}).items() if c in heads}
     caption, note = (_fill(spec.get(words, ""), facts) for words in ("caption", "note"))
     return blocks.table(

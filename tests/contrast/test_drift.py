@@ -99,7 +99,7 @@ def test_what_is_not_measured_is_said_and_internal_scores_are_refused():
     cases = operation(0, 0)
     with pytest.raises(NotMeasured, match="no column cost"):
         find_drift(cases, "cost")
-    with pytest.raises(ValueError, match="perception 'qa_score' is not a score that customers give"):
+    with pytest.raises(ValueError, match="perception 'qa_score' is no score that customers give"):
         find_drift(cases, perception="qa_score")
 
 

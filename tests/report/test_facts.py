@@ -129,3 +129,14 @@ def test_a_figure_is_of_the_companies_that_the_period_holds_and_not_of_all_in_th
     before["response_id"] = "before " + before["response_id"]
     made = story(surveys=pd.concat([answered, before], ignore_index=True))
     assert report.show_perception(made).blocks[0].data["sentence"].endswith("The figure is of 3 companies together.")
+
+
+def test_a_handful_of_early_answers_is_not_what_a_score_usually_is():
+    """Three promoters a month at first, then sixty answers a month of which half are promoters."""
+    months = pd.date_range("2025-09-01", periods=14, freq="MS", tz="UTC") + pd.Timedelta(days=4)
+    sizes = [3] * 8 + [60] * 6
+    rows = pd.DataFrame({"responded_at": months.repeat(sizes), "nps": 10.0})
+    full = rows["responded_at"] >= months[8]
+    rows["nps"] = rows["nps"].where(~full | (np.arange(len(rows)) % 2 == 0), 3.0)
+    headline = report.show_perception(story(surveys=rows.assign(response_id=rows.index.astype(str)))).blocks[0]
+    assert headline.data["signal"] == "no change"
