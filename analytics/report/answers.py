@@ -51,7 +51,8 @@ def who_answered(story: Story, lead: Score) -> tuple[list[Block], list[Block]]:
     people = count_people(invited)
     asked = f"{people:,} customers were asked" if names_people(invited) else f"{len(invited):,} invitations were sent"
     times = f" {len(invited):,} times" if people < len(invited) else ""
-    sentence = f"{asked}{times} in {story.period.label}; {figure_of(rate)} answered."
+    of = " of the times they" if times else ""
+    sentence = f"{asked}{times} in {story.period.label}; {figure_of(rate)}{of} answered."
     answers = [blocks.finding(sentence, [rate], key="response", people=people)]
     if lead is not DISPUTED and invited[lead.column].isna().any():
         answers.append(_bounded(story, invited, lead))

@@ -64,7 +64,8 @@ def _diagnosis(story: Story, key: str, earlier: list[str]) -> list[blocks.Block]
     name = "answers that customers dispute" if disputed else words.name_blamed(story.themes)[problem.key]
     like = f" of the same {listed(list(diagnosis.by))}" if diagnosis.by else ""
     part = f"all {diagnosis.n:,}" if diagnosis.compared == diagnosis.n else f"{diagnosis.compared:,} of {diagnosis.n:,}"
-    facts = {"part": part, "like": like, "company": _company_says(diagnosis)}
+    marked = say("explanation.disputed_so" if disputed else "explanation.read_so")
+    facts = {"part": part, "marked": marked, "like": like, "company": _company_says(diagnosis)}
     compared = say("explanation.compared", span=story.span, x=diagnosis, **facts)
     lines = [compared, *_differences(frame)]
     if disputed and frame.loc[frame["measure"].eq("timely"), "p_value"].notna().any():

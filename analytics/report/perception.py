@@ -124,7 +124,7 @@ def _basis(story: Story, lead: Score, n: int) -> str:
 def _of_those_asked(story: Story) -> str:
     if not knows_asked(story):
         return ""
-    return f"; {story.invitations['responded_at'].notna().mean():.0%} of those asked then have answered"
+    return f"; {story.invitations['responded_at'].notna().mean():.0%} of the invitations sent then are answered"
 
 
 def knows_asked(story: Story) -> bool:

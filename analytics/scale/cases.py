@@ -117,7 +117,7 @@ def _link(tables: "dict[str, dd.DataFrame]", scratch: Path) -> "dict[str, dd.Dat
 
 def _own_case(frame: pd.DataFrame, table: str = "contacts", beside_contacts: bool = True) -> pd.DataFrame:
     frame = frame.sort_values(ORDER, ignore_index=True)
-    none = pd.DataFrame({"contact_id": pd.Series(dtype="str")}) if beside_contacts else None
+    none = pd.DataFrame(columns=["contact_id", "started_at"], dtype="str") if beside_contacts else None
     case = case_ids(Tables(contacts=frame) if table == "contacts" else Tables(contacts=none, complaints=frame))[table]
     return _keyed(frame.assign(**{CASE: case.astype("str")}), CASE)  # type: ignore[no-any-return]
 

@@ -60,9 +60,9 @@ def test_a_diagnosis_says_both_accounts_then_what_differs_then_what_does_not(cas
     blocks = explanation._diagnosis(world, "disputed", [])
     text = told(blocks)
     assert "Customers say: answers that customers dispute, 50 % (45–55) of 400 in March 2025." in text
-    assert "all 200 cases that have the problem are compared with 200 cases of the same reason whose" in text
+    assert "all 200 cases that customers dispute are compared with 200 cases of the same reason whose" in text
     assert (
-        "100 % of the cases that have the problem were solved, half of these within 3.0 hours; "
+        "100 % of the former were solved, half of these within 3.0 hours; "
         "their customers have confirmed 100 %." in text
     )
     assert "Number of times reopened differs: on average" in text

@@ -40,6 +40,8 @@ def test_the_silent_are_people_who_said_nothing_and_not_invitations():
     findings, _ = who_answered(made, made.scores[0])
     settle = next(block.data["settle"] for block in findings if block.data["settle"])
     assert "reaching 40 of the 40 silent" in settle
+    asked = "60 customers were asked 120 times in October 2026; 17 % (11–24) of the times they answered."
+    assert sentences(findings)[0] == asked
 
 
 @pytest.mark.parametrize(
