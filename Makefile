@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DATASETS ?= ../shared/datasets
+# compiled once, not by each of some hundred processes
+export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help report test lab check audit sbom kills fuzz worlds lint type bench sample train lock format clean

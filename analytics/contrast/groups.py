@@ -99,8 +99,8 @@ def contrast_groups(
             "figure belongs to diagnose(), for a problem that customers named."
         )
     require(cases, [measure, by], f"{PERCEIVED[measure][0]} by {by}")
-    needed = dict.fromkeys([measure, by, "customer_id", *within])  # each group is a copy of all of them
-    answered = number_people(cases.filter([*needed])[cases[measure].notna()].reset_index(drop=True))
+    columns = [*dict.fromkeys([measure, by, "customer_id", *within])]
+    answered = number_people(cases.filter(columns)[cases[measure].notna()].reset_index(drop=True))
     answered = answered.assign(_group=_bands(answered[by]), _points=perceived_points(answered[measure]))
     groups = sorted(answered["_group"].unique(), key=str)
     strata = number_strata(answered, [column for column in within if column != by])[0]

@@ -127,7 +127,6 @@ def _load_writers() -> None:
     """Import what writes the pages, and write an empty one; a fault of it shows where the pages are written."""
     with suppress(Exception):
         import matplotlib  # noqa: F401
-        import typst  # noqa: F401
         from nbconvert import HTMLExporter
 
         HTMLExporter(template_name="basic").from_notebook_node(load_library("nbformat").v4.new_notebook())

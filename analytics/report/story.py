@@ -97,22 +97,19 @@ class Story(Texts):
         """A score by period over the history: period, value, low, high, n; periods without an answer are NaN."""
         key = "over time", score.name
         if key not in self.facts:
-            self.facts[key] = self._measure_over_time(score)
-        frame: pd.DataFrame = self.facts[key].copy()
-        return frame
+            frame = self.answers.assign(period=pd.Categorical(self.answers["period"], self.history, ordered=True))
+            weights, level = "weight" if self.weighted else None, self.confidence
+            every = summarise(frame, score.measure, ["period"], column=score.column, weights=weights, confidence=level)
+            every["period"] = every["period"].astype(str)
+            first = every["n"].gt(0).idxmax() if every["n"].gt(0).any() else len(every) - 1
+            self.facts[key] = every.loc[first:].reset_index(drop=True)
+        series: pd.DataFrame = self.facts[key].copy()
+        return series
 
     @cached_property
     def facts(self) -> dict[tuple[object, ...], Any]:
         """What sections have found so far, by name (`facts.once`)."""
         return {}
-
-    def _measure_over_time(self, score: Score) -> pd.DataFrame:
-        frame = self.answers.assign(period=pd.Categorical(self.answers["period"], self.history, ordered=True))
-        options: dict[str, Any] = {"weights": "weight" if self.weighted else None, "confidence": self.confidence}
-        series = summarise(frame, score.measure, by=["period"], column=score.column, **options)
-        series["period"] = series["period"].astype(str)
-        first = series["n"].gt(0).idxmax() if series["n"].gt(0).any() else len(series) - 1
-        return series.loc[first:].reset_index(drop=True)
 
     @cached_property
     def invitations(self) -> pd.DataFrame:
