@@ -44,6 +44,7 @@ def datasets() -> Path:
 LONGEST = (  # files that take longest, dealt out first, so that no process is left with one of them at the end
     "worlds/test_worlds.py", "report/test_story.py", "acceptance/test_real_reports.py", "report/test_plain_language.py",
     "test_cli.py", "test_same_everywhere.py", "scale/test_scale.py", "report/test_leaving.py", "publish/test_faults.py",
+    "text/test_label_browser.py", "report/test_reconstruction.py", "tables/test_sources.py",
 )  # fmt: skip
 
 
