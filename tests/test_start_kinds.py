@@ -520,6 +520,14 @@ def test_a_score_asked_of_a_part_of_the_service_is_called_by_it(tmp_path, header
     assert subject in first_sentence(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("header", "about"), [("Cabin Staff", {"csat": "Cabin Staff"}), ("Q7", {}), ("How was it?", {}), ("Overall", {})]
+)
+def test_a_column_taken_for_a_score_is_told_by_its_header_where_that_names_a_part(tmp_path, header, about):
+    _, tables = start(tmp_path, frame(**{header: CSAT}), ask=choose("csat (satisfied), 1 to 5, 5 is best"))
+    assert tables.log.about == about
+
+
 def test_a_map_says_what_a_score_was_asked_of_where_its_header_does_not(tmp_path):
     start(tmp_path, frame(csat=CSAT))
     file = tmp_path / "my_map.toml"

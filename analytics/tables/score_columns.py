@@ -36,6 +36,7 @@ HEADER = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in PROPOSED
 _FIRST = r"^(10|\d)\s*[-–—:|]\s+[^\W\d]"  # a score before the words that go with it
 _MONTHS = "|".join(sorted({name for names in WORDS["months"].values() for name in names.split()}, key=len)[::-1])
 _PERIOD = re.compile(rf"\b(?:{_MONTHS}|q[1-4]|\d+)\b|(?<=\D)\d{{4}}\b")
+_OF_ALL = ("score", "rated", "overall", "numbered")  # what a header says that names no part of the service
 _SPECS = {spec.name: spec for spec in FIELDS["surveys"]}
 
 
@@ -214,7 +215,10 @@ def _which(profile: ColumnProfile, values: pd.Series, kind: str, means: bool) ->
         common = name_all(filled_cells(values).value_counts().index[:5].tolist())
         return ask("words", choices=_by_pole(profile.header, values, kind), common=common, **facts)
     numbers = f"{'whole ' * profile.whole}numbers {profile.low:g} to {profile.high:g}"
-    choices = as_scores({"column": profile.header}, values, kind)
+    rule = {"column": profile.header}
+    if not kind and not profile.question.endswith("?") and not any(says(w, profile.question) for w in _OF_ALL):
+        rule["about"] = profile.header[:LONGEST_PART]  # such as 'Cabin staff': no more than that was judged
+    choices = as_scores(rule, values, kind)
     return ask("means" if means else "scale", choices=choices, **facts | {"numbers": numbers})
 
 

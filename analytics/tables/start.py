@@ -20,7 +20,7 @@ from analytics.tables.schema import FIELDS, DataContractError
 from analytics.tables.score_columns import MAPS, READABLE, as_scores
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import filled_cells
-from analytics.tables.times import all_steps_back, read_periods
+from analytics.tables.times import all_steps_back
 
 ROWS = "surveys, rows"  # of which several things are asked, each for itself
 RECOGNISED = 3  # headers of a shipped map that must be there before an export counts as its tool's
@@ -116,10 +116,8 @@ def has_clock(draft: Draft) -> dict[str, bool]:
 
 def dates_quarters(draft: Draft) -> bool:
     """Whether answers name no more of their day than its quarter or half a year; of any column if none is mapped."""
-    mapped = header_of(draft.content.get("surveys", {}).get("responded_at"))
-    columns = [mapped] if isinstance(mapped, str) else [*draft.raw.frame]
-    cells = [pd.Series(filled_cells(draft.raw.frame[c]).unique(), dtype="str") for c in columns if c in draft.raw.frame]
-    return any(read_periods(different)[0] in ("quarter", "half") for different in cells if len(different))
+    dated = header_of(draft.content.get("surveys", {}).get("responded_at"))
+    return any(column.role == "period" and dated in (None, column.header) for column in draft.unused)
 
 
 def leave_table(draft: Draft, table: str) -> Draft:

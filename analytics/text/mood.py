@@ -61,8 +61,7 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
         both = pd.DataFrame({"score": beside[name].astype("float64"), "mood": mood, "person": people}).dropna()
         settle = "Say reverse = true if the low end is the good one, reverse = false if it is not."
         parts = _parts(both["score"], beside, (low + high) / 2)
-        wrong = [("", both)] if _contradicted(both) else []
-        if not wrong:
+        if not (wrong := [("", both)] if _contradicted(both) else []):
             settle = "Stored the other way round there, or filled in? Mend the export, leave the rows out by where_not "
             settle += "or blank, or say reverse = false if they are right."
             wrong = [(part, both[here]) for part, here in parts if _contradicted(both[here], len(parts))][:1]
@@ -74,17 +73,12 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
 
 def _parts(scores: pd.Series, beside: pd.DataFrame, middle: float) -> list[tuple[str, pd.Series]]:
     """The parts of a table in which a score may be stored another way: either half of its scale, and each group."""
-    ours = {spec.name for spec in FIELDS["surveys"]}
-    groups = [column for column in beside if column not in ours and 1 < beside[column].nunique() <= MOST_GROUPS]
-    return [
-        (f"of scores below {middle:g}, ", scores < middle),
-        (f"of scores above {middle:g}, ", scores > middle),
-        *(
-            (f"where {column} is {value!r}, ", beside[column].reindex(scores.index) == value)
-            for column in groups
-            for value in beside[column].dropna().unique()
-        ),
-    ]
+    ours = [spec.name for spec in FIELDS["surveys"]]
+    groups = beside.drop(columns=ours, errors="ignore").reindex(scores.index)
+    groups = groups.loc[:, groups.nunique().between(2, MOST_GROUPS)]
+    groups = groups.assign(**{"the score": np.where(scores < middle, f"below {middle:g}", f"{middle:g} or more")})
+    words = [(column, value) for column in groups for value in groups[column].dropna().unique()]
+    return [(f"where {column} is {value!r}, ", groups[column] == value) for column, value in words]
 
 
 def _contradicted(rows: pd.DataFrame, tests: int = 0) -> bool:
