@@ -54,6 +54,8 @@ def build_page_one(
     ranked = _rank(story, [perceive, hurts, leaving, *others], headline)
     blamed = [] if any(_kind(stake) == "problem" for stake in ranked) else placed(findings_of(hurts.answers), hurts)
     new = placed([block for block in findings_of(hurts.blocks) if block.data["key"].startswith(NEW)], hurts)
+    above = [cell for stake in ranked for cell in stake.finding.data["evidence"]]
+    leavers = [b for b in findings_of(leaving.blocks) if not all(cell in above for cell in b.data["evidence"] or [b])]
     nothing = "nothing_else" if _moved([headline, *labels]) else "nothing"
     last = say("page_one.last") if any(math.isnan(stake.low) for stake in ranked) else ""
     rate = rate_of(story.period)
@@ -64,7 +66,7 @@ def build_page_one(
         MOVED: [*_moved(perceive.answers), *labels],
         BLAME: [*blamed, *new],
         THANKS: [b for b in placed(findings_of(hurts.blocks), hurts) if b.data["key"].startswith(THANKED)],
-        LEAVING: placed(findings_of(leaving.blocks)[:2] or leaving.answers, leaving),
+        LEAVING: placed(leavers[:2] or leaving.answers, leaving),
         UNKNOWN: placed(unknowns.answers, unknowns),
     }
     given = [headline.data["sentence"], *cautions]

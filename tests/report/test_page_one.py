@@ -11,7 +11,7 @@ from analytics.measures.estimate import SAID, Estimate
 from analytics.publish.blocks import finding, tagged
 from analytics.report import page_one
 from analytics.report.cutoff import Coverage
-from analytics.report.page_one import BLAME, MATTERS, TOLD, _rank, build_page_one, rank_stakes
+from analytics.report.page_one import BLAME, LEAVING, MATTERS, TOLD, _rank, build_page_one, rank_stakes
 from analytics.report.section import Section, Stake, open_question, placed
 
 
@@ -109,26 +109,41 @@ def test_a_customer_who_leaves_counts_as_many_as_the_settings_say(weight, first)
     assert told[0].finding.data["weight"] == {"waiting": "at least 50 fewer content a month", "leaving": leaving}[first]
 
 
-@pytest.mark.parametrize("ranked", [[], ["team:north"], ["problem:waiting"]])
-def test_what_they_name_as_problems_stands_on_page_one_unless_a_finding_there_already_says_it(ranked, monkeypatch):
+def page_of(monkeypatch, ranked, **sections):
+    """Page one of a month without a score, of some findings that weigh and some sections."""
     monkeypatch.setattr(page_one, "_scores_or_none", lambda story: [])
-    monkeypatch.setattr(page_one, "_rank", lambda *_: [stake(key, 50) for key in ranked])
-    log = SimpleNamespace(losses=pd.DataFrame({"matters": []}))
-    report = SimpleNamespace(leaver_counts_as=10)
+    monkeypatch.setattr(page_one, "_rank", lambda *_: ranked)
     story = SimpleNamespace(
         coverage=Coverage(None, None),
         period=SimpleNamespace(label="May", frequency="month"),
-        log=log,
-        config=SimpleNamespace(report=report),
+        log=SimpleNamespace(losses=pd.DataFrame({"matters": []})),
+        config=SimpleNamespace(report=SimpleNamespace(leaver_counts_as=10)),
     )
+    score = Section([told := finding("No change is shown.", signal="no change", key="score:nps")], told)
+    parts = {name: open_question("It is not known.") for name in ("hurts", "leaving", "unknowns")} | sections
+    page = build_page_one(story, score, parts["hurts"], parts["leaving"], parts["unknowns"])
+    return {answer["sentence"]: answer["question"] for answer in page.data["answers"]}
+
+
+def test_a_figure_of_what_matters_most_is_not_told_again_under_who_may_leave(monkeypatch):
+    said = finding("3 % (0–16) say that they leave.", [Estimate(0.03, 0, 0.16, 40, "share", SAID)], key="leaving:said")
+    late = Estimate(2.5, 1.2, 6.5, 182, "times", "observed")
+    oftener = finding("Those leave more often who were passed on (2.5 times, 1.2–6.5).", [late], key="leaving:oftener")
+    above = Stake(finding("Passed on, 2.5 times (1.2–6.5) as many leave.", [late], key="leaving:after:on"), 9, 4, 9, 0)
+    leaving = Section([said, oftener], said)
+    for ranked, told in (([above], [said]), ([], [said, oftener])):
+        lines = page_of(monkeypatch, ranked, leaving=leaving)
+        assert [sentence for sentence, question in lines.items() if question == LEAVING] == [
+            block.data["sentence"] for block in told
+        ]
+
+
+@pytest.mark.parametrize("ranked", [[], ["team:north"], ["problem:waiting"]])
+def test_what_they_name_as_problems_stands_on_page_one_unless_a_finding_there_already_says_it(ranked, monkeypatch):
     named = finding("Waiting is named as a problem by 62 % (58–66).", [Estimate(0.62, 0.58, 0.66, 1204, "share", SAID)])
     order = finding("We cannot tell which is named most.")
-    score = Section([told := finding("No change is shown.", signal="no change", key="score:nps")], told)
-    open_end = open_question("Who leaves is not known.")
-    page = build_page_one(
-        story, score, Section([named, order], named, further=[order], place="problems"), open_end, open_end
-    )
-    lines = {answer["sentence"]: answer["question"] for answer in page.data["answers"]}
+    hurts = Section([named, order], named, further=[order], place="problems")
+    lines = page_of(monkeypatch, [stake(key, 50) for key in ranked], hurts=hurts)
     question = lines.get(named.data["sentence"])
     assert question == {"": MATTERS, "team:north": BLAME, "problem:waiting": None}["".join(ranked)]
     assert lines.get(order.data["sentence"]) == question and ("Nothing stands out" in str(lines)) == (not ranked)
