@@ -198,7 +198,7 @@ QUESTIONS = ["How likely are you to recommend us?", "How satisfied are you?"]
         (frame(NPS=NPS, comment=["test test", *WORDS[1:]]), "'comment' holds 'test test'"),
         (frame(NPS=NPS, **{"Respondent type": ["Internal", *["Customer"] * (N - 1)]}), "holds 'Internal'"),
         (frame(NPS=NPS, nps_imputed=[1, 1, 1, *[0] * (N - 3)]), "'nps_imputed' holds '1'"),
-        (frame(NPS=NPS, **{"Reasons (select all that apply)": CHOSEN}), "Only 6 different ones"),
+        (frame(NPS=NPS, **{"Reasons (select all that apply)": CHOSEN}), "Only 6 different ones are among"),
         (frame(csat=[round(3 + i / 30, 2) for i in range(N)]), "look like means or shares of several answers"),
         (
             frame(NPS=NPS, Feedback=["Staff was the topic", "The room itself", "Food and drinks"] * 16),
@@ -224,6 +224,13 @@ def test_of_rows_that_repeat_one_another_each_counts_once_where_the_answer_says_
     doubled = frame(NPS=NPS, comment=WORDS).loc[[*range(N), *range(9)]].drop(columns="id")
     asked, tables = start(tmp_path, doubled, ask=choose("each counts once"))
     assert (asked, tables.surveys["nps"].tolist()) == ([], NPS)
+
+
+def test_an_id_called_by_a_score_is_an_id(tmp_path):
+    asked, tables = start(tmp_path, frame(nps=NPS, comment=WORDS).rename(columns={"id": "NPS_ID"}))
+    assert (asked, tables.surveys["response_id"].tolist()) == ([], IDS)
+    numbered = frame(nps=NPS, comment=WORDS).assign(id=range(101, 101 + N)).rename(columns={"id": "NPS_ID"})
+    assert start(tmp_path, numbered)[0] == []
 
 
 def test_a_question_whose_answer_is_testing_is_no_test(tmp_path):

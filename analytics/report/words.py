@@ -240,7 +240,7 @@ def unread_sentence(texts: Unread) -> str:
 
 def name_writers(sources: Collection[str]) -> str:
     """Whom shares of problems are about (`Story.writers`): 'customers who complained or wrote', or their texts."""
-    wrote = "wrote and gave less than a top mark" if "marks" in sources else "wrote"
+    wrote = "wrote and gave no top mark" if "marks" in sources else "wrote"
     words = {"complaints": "complained", "surveys": wrote, "contacts": "wrote to us"}
     who = "customers" if "people" in sources else "texts of customers"
     return f"{who} who " + " or ".join(phrase for source, phrase in words.items() if source in sources)

@@ -1,6 +1,7 @@
 """What the question of a column asks for: which scores it may be, and of which part of the service."""
 
 import re
+from textwrap import shorten
 
 from analytics.tables.headers import spell_out
 from analytics.tables.spelling import WORDS
@@ -32,7 +33,8 @@ def part_asked(score: str, question: str) -> str:
     patterns = (*WORDS["questions"]["of"][score], *(_NAMED if score == "csat" else ()))
     for text in map(spell_out, question.split(" / ")):
         hits = filter(None, (re.search(pattern, text, re.IGNORECASE) for pattern in patterns))
-        part = next((_PLAIN.findall(hit[1])[0].strip(" '-") for hit in hits), "")[:LONGEST_PART]
+        part = next((_PLAIN.findall(hit[1])[0].strip(" '-") for hit in hits), "")
+        part = shorten(part, LONGEST_PART, placeholder=" …")
         if part and not re.search(WORDS["questions"]["whole"], part, re.IGNORECASE):
             return part if score != "nps" or re.search(rf"\b{_PART}\b", part, re.IGNORECASE) else ""
     return ""

@@ -5,8 +5,10 @@ the run until the map settles it: `scale`, `reverse`, `values`, `blank`, or anot
 """
 
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 import pandas as pd
@@ -30,6 +32,7 @@ CONFIRMED = 20  # confirmations that tell a system's from customers'
 FEW = 5  # texts from which a column of numbers is told from comments
 LABELS = 40  # a column with more distinct values than this has no labels
 
+REASONS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _EFFORT, TYPE_HEADER = (WORDS["questions"][part] for part in ("effort", "type"))
 _GROUPS = {"1": "detractor", "2": "passive", "3": "promoter"}
 # The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone;
@@ -84,6 +87,11 @@ class Doubt:
 
     def __str__(self) -> str:
         return f"column {self.column}, {self.aspect}: {self.reason}"
+
+
+def doubt(column: str, aspect: Literal["scale", "direction", "meaning"], reason: str, **facts: object) -> Doubt:
+    """A doubt for one of the reasons in `meaning.toml`, its facts filled in."""
+    return Doubt(column, aspect, REASONS[reason].format(**facts))
 
 
 def profile_column(
@@ -224,9 +232,9 @@ def _doubt_source(name: str, rule: Rule, source: Mapped) -> list[Doubt]:
     question = question_of(source.raw, header)
     values = source.values(header)
     asked = asked_for(question)
-    reason = f"{header!r} asks {question[:120]!r}, which is {' or '.join(asked)}. Map it as that."
+    other = doubt(name, "meaning", "asked", header=header, question=question[:120], kinds=" or ".join(asked))
     return [
-        *([Doubt(name, "meaning", reason)] if asked and name not in asked and not rule.scale else []),
+        *([other] if asked and name not in asked and not rule.scale else []),
         *_doubt_group(name, rule, header, values, source),
         *_doubt_type(name, values, source),
         *_doubt_direction(name, rule, question, values, source.raw.remarks),
@@ -240,12 +248,10 @@ def _doubt_group(name: str, rule: Rule, header: str, values: pd.Series, source: 
     if own not in twins:
         if name == "nps" and twins and not rule.values:
             other = twins[0].removesuffix("_NPS_GROUP")
-            return [
-                Doubt(name, "meaning", f"is read from {header!r}, but {twins[0]!r} shows that {other!r} is the NPS.")
-            ]
+            return [doubt(name, "meaning", "twin_beside", header=header, twin=twins[0], other=other)]
         return []
     if name != "nps":
-        return [Doubt(name, "meaning", f"is read from {header!r}, but {own!r} beside it shows an NPS from 0 to 10.")]
+        return [doubt(name, "meaning", "twin_own", header=header, twin=own)]
     if rule.values or rule.reverse:
         return []
     score = pd.to_numeric(values, errors="coerce")
@@ -255,8 +261,7 @@ def _doubt_group(name: str, rule: Rule, header: str, values: pd.Series, source: 
     wrong = int((expected[both] != groups[both]).sum())
     if wrong <= SLIP * int(both.sum()):
         return []
-    count = f"{wrong:,} of {int(both.sum()):,} values disagree with {own!r} beside them"
-    return [Doubt(name, "scale", f"{count}: these are not the numbers 0 to 10. Say values, or reverse = true.")]
+    return [doubt(name, "scale", "twin_wrong", wrong=wrong, n=int(both.sum()), twin=own)]
 
 
 def _doubt_type(name: str, values: pd.Series, source: Mapped) -> list[Doubt]:
@@ -269,9 +274,8 @@ def _doubt_type(name: str, values: pd.Series, source: Mapped) -> list[Doubt]:
         kinds = source.values(header)[answered].astype("str").str.strip().str.casefold().value_counts()
         others = [kind for kind in kinds.index if kind in SCALES and kind != name]
         if others:
-            count = ", ".join(f"{kind} ({kinds[kind]:,})" for kind in kinds.index)
-            reason = f"the column {header!r} beside it says {count}. Map the score as that, and choose rows with where."
-            doubts.append(Doubt(name, "scale", reason))
+            counts = ", ".join(f"{kind} ({kinds[kind]:,})" for kind in kinds.index)
+            doubts.append(doubt(name, "scale", "typed", header=header, kinds=counts))
     return doubts
 
 
@@ -289,13 +293,10 @@ def _doubt_direction(name: str, rule: Rule, question: str, values: pd.Series, re
         if downwards != bool(rule.reverse):
             words = " and ".join(f"{label.code:g} is {label.words!r}" for label in [*best[:1], *worst[-1:]])
             settle = "reverse = true" if downwards else "reverse = false, or leave it out"
-            return [Doubt(name, "direction", f"{words}. Say {settle} for this column in its map.")]
+            return [doubt(name, "direction", "labels", words=words, settle=settle)]
         return []
     if rule.reverse is None and re.search(_EFFORT, question, re.IGNORECASE):
-        reason = (
-            f"asked as {question[:120]!r} more is worse, or is it turned round already? Say reverse = true or false."
-        )
-        return [Doubt(name, "direction", reason)]
+        return [doubt(name, "direction", "effort", question=question[:120])]
     return []
 
 
@@ -321,31 +322,30 @@ def _doubt_scale(name: str, rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
     values = frame[name].dropna()
     inside = values[values.between(low, high)]
     scale = f"{low:g} to {high:g}"
-    if doubt := doubt_outside(name, values, inside, scale):
-        return [doubt]
+    if outside := doubt_outside(name, values, inside, scale):
+        return [outside]
     doubts = _doubt_zero(rule, frame) if name == "nps" else []
     if (rule.scale is None or rule.reverse is None) and (changed := _doubt_change(name, frame, inside)):
         doubts.append(changed)
     if rule.scale or rule.values or inside.empty:
         return doubts
     if are_means(inside):
-        reason = "the values lie between answers, as means of several do. Map single answers, or say scale = "
-        return [*doubts, Doubt(name, "meaning", f"{reason}[{low:g}, {high:g}] if each is one customer's answer.")]
-    settle = f"Say scale = [{low:g}, {high:g}] if it is {scale}, values to translate it, or map it as another score."
+        return [*doubts, doubt(name, "meaning", "means", low=low, high=high)]
     n, highest = len(inside), float(inside.max())
+    settle = REASONS["settle"].format(low=low, high=high, scale=scale)
+    facts = {"n": n, "highest": highest, "lowest": inside.min(), "scale": scale, "settle": settle}
     if inside.nunique() == 1:
         least = 0.05 if highest == high else 0.2
         if _never(n, least):
-            doubts.append(Doubt(name, "scale", f"all {n:,} answers are {highest:g}: is this a score at all? {settle}"))
+            doubts.append(doubt(name, "scale", "constant", **facts))
         return doubts
     for above, least in _LEAST[name]:
         if highest <= above and _never(n, least):
-            gap = f"{', '.join(map(str, range(int(highest) + 1, int(high) + 1)))} never occur on a scale of {scale}"
-            return [*doubts, Doubt(name, "scale", f"no answer above {highest:g} among {n:,}: {gap}. {settle}")]
+            gap = ", ".join(map(str, range(int(highest) + 1, int(high) + 1)))
+            return [*doubts, doubt(name, "scale", "never_high", gap=gap, **facts)]
     least_happy, least = _UNHAPPY[name]
     if inside.min() >= least_happy and _never(n, least):
-        reason = f"no answer below {inside.min():g} among {n:,}: are these all answers, or the best alone? {settle}"
-        doubts.append(Doubt(name, "scale", reason))
+        doubts.append(doubt(name, "scale", "never_low", **facts))
     return doubts
 
 
@@ -361,9 +361,8 @@ def _doubt_change(name: str, frame: pd.DataFrame, inside: pd.Series) -> Doubt | 
     for part, side in parts:
         if (1 - least) ** len(part) < CERTAIN and _fills(part[name], above):
             day = part[stamp].iloc[-1 if side == "until" else 0]
-            found = f"no answer above {part[name].max():g} among {len(part):,} {side} {day:%-d %B %Y}, others up to "
-            asks = f"{dated[name].max():g}: has the scale changed? Export each as a column of its own, or say both "
-            return Doubt(name, "scale", f"{found}{asks}scale and reverse = false if it has not.")
+            facts = {"top": part[name].max(), "n": len(part), "high": dated[name].max()}
+            return doubt(name, "scale", "changed", side=side, day=day, **facts)
     return None
 
 
@@ -397,8 +396,7 @@ def doubt_outside(name: str, values: pd.Series, inside: pd.Series, scale: str) -
     if not repeated and (len(outside) < 2 or binom.sf(len(outside) - 1, len(values), SLIP) >= CERTAIN):
         return None
     sample = ", ".join(f"{value:g}" for value in sorted(outside.unique())[:6])
-    reason = f"{len(outside):,} of {len(values):,} values: is not from {scale}, such as {sample}"
-    return Doubt(name, "scale", f"{reason}. Correct the map (another column, another score, values, blank or scale).")
+    return doubt(name, "scale", "outside", count=len(outside), n=len(values), scale=scale, sample=sample)
 
 
 def _doubt_zero(rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
@@ -412,8 +410,7 @@ def _doubt_zero(rule: Rule, frame: pd.DataFrame) -> list[Doubt]:
     n, blank = int(frame["nps"].notna().sum()), int(silent.sum())
     if blank < LEFT_EMPTY or n < LEFT_EMPTY or frame["nps"].eq(0).any():
         return []
-    reason = f"{blank:,} wrote and gave no score, and 0 never occurs among {n:,}: is 0 exported as blank? "
-    return [Doubt("nps", "scale", reason + 'Say blank = [""] if they gave no score, or values = { "" = 0 }.')]
+    return [doubt("nps", "scale", "zero", blank=blank, n=n)]
 
 
 def _doubt_comment(texts: pd.Series) -> list[Doubt]:
@@ -421,8 +418,7 @@ def _doubt_comment(texts: pd.Series) -> list[Doubt]:
     if len(texts) < FEW or numbers <= len(texts) / 2:
         return []
     sample = ", ".join(map(repr, texts.unique()[:3]))
-    reason = f"{numbers:,} of {len(texts):,} texts are numbers, such as {sample}. Map the column that holds the words."
-    return [Doubt("comment", "meaning", reason)]
+    return [doubt("comment", "meaning", "numbers", count=numbers, n=len(texts), sample=sample)]
 
 
 def _doubt_confirmed(resolved: pd.Series, confirmed: pd.Series) -> list[Doubt]:
@@ -431,5 +427,4 @@ def _doubt_confirmed(resolved: pd.Series, confirmed: pd.Series) -> list[Doubt]:
     same = int(clocked.eq(resolved.reindex(clocked.index)).sum())
     if len(clocked) < CONFIRMED or same < (1 - SLIP) * len(clocked):
         return []
-    reason = f"{same:,} of {len(clocked):,} confirmations bear the stamp resolved_at, so a system wrote them and no "
-    return [Doubt("confirmed_at", "meaning", reason + "customer. Leave confirmed_at out of the map.")]
+    return [doubt("confirmed_at", "meaning", "confirmed", same=same, n=len(clocked))]

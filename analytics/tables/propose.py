@@ -173,11 +173,13 @@ def _look_again(profile: ColumnProfile, values: pd.Series, workbook: bool) -> Co
     if profile.role == "constant" or pole(profile.header):
         return profile
     filled = pd.Series(values.dropna().astype("str").unique())
-    if profile.role == "comment" and filled.str.contains(_JOINED).mean() > RIVAL:  # several of a list in a cell
-        options = pd.Series(filled_cells(values).unique()).str.split(_JOINED).explode().str.strip()
-        return replace(profile, distinct=options.nunique()) if options.nunique() <= LABELS else profile
     asked = says("words", profile.question) and filled.str.count(" ").mean() >= SHORT_COMMENT
-    return replace(profile, role="comment") if asked or says("comment", profile.header) else profile
+    if not (profile.role == "comment" or asked or says("comment", profile.header)):
+        return profile
+    chosen = filled_cells(values).str.split(_JOINED).explode().str.strip()
+    if filled.str.contains(_JOINED).mean() > RIVAL and chosen.nunique() <= LABELS:  # several of a list in a cell
+        profile = replace(profile, n=len(chosen), distinct=chosen.nunique())
+    return replace(profile, role="comment")
 
 
 def _find_words(
@@ -341,7 +343,7 @@ def _fits(profile: ColumnProfile, spec: Field, primary: bool) -> bool:
     if primary:
         return profile.role in ("id", "number") and _is_key(profile)
     wordless = _is_list(profile) or _is_wordless(profile)
-    if spec.kind == "id" and profile.distinct < min(FEWEST_PEOPLE, profile.n / 2):
+    if spec.name == "customer_id" and profile.distinct < min(FEWEST_PEOPLE, profile.n / 2):
         return False
     return profile.role in PROPOSED["roles"].get(spec.kind, []) and not (spec.kind == "text" and wordless)
 

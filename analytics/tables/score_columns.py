@@ -36,7 +36,7 @@ HEADER = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in PROPOSED
 _FIRST = r"^(10|\d)\s*[-–—:|]\s+[^\W\d]"  # a score before the words that go with it
 _MONTHS = "|".join(sorted({name for names in WORDS["months"].values() for name in names.split()}, key=len)[::-1])
 _PERIOD = re.compile(rf"\b(?:{_MONTHS}|q[1-4]|\d+)\b|(?<=\D)\d{{4}}\b")
-_OF_ALL = ("score", "rated", "overall", "numbered")  # what a header says that names no part of the service
+_OF_ALL = ("score", "rated", "overall", "numbered", "unnamed")  # what a header says that names no part of the service
 _SPECS = {spec.name: spec for spec in FIELDS["surveys"]}
 
 
@@ -187,7 +187,11 @@ def _may_be_score(profile: ColumnProfile, values: pd.Series, kind: str) -> bool:
         return True
     called = (kind or says("rated", profile.question)) and not says("other", profile.question)
     few = profile.distinct <= min(MOST_VALUES, profile.n - 1)
-    return bool(called) and profile.distinct > 1 and (few or bool(kind and profile.numbers > READABLE))
+    return (
+        bool(called)
+        and profile.distinct > 1
+        and (few or bool(kind and profile.numbers > READABLE and not profile.whole))
+    )
 
 
 def _spanned(profile: ColumnProfile) -> str:

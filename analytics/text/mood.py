@@ -8,7 +8,7 @@ import pandas as pd
 
 from analytics.tables.check import Checked
 from analytics.tables.maps import SCALES
-from analytics.tables.meaning import Doubt
+from analytics.tables.meaning import REASONS, Doubt, doubt
 from analytics.tables.schema import FIELDS, DataContractError, ReadLog, Tables
 from analytics.text.scored import clean_own
 from analytics.text.sentiment import load_sentiment_model
@@ -59,15 +59,14 @@ def doubt_mood(surveys: pd.DataFrame, scales: Mapping[str, tuple[float, float]] 
     for name in scored:
         low, high = (scales or {}).get(name, SCALES[name][0])
         both = pd.DataFrame({"score": beside[name].astype("float64"), "mood": mood, "person": people}).dropna()
-        settle = "Say reverse = true if the low end is the good one, reverse = false if it is not."
         parts = _parts(both["score"], beside, (low + high) / 2)
-        if not (wrong := [("", both)] if _contradicted(both) else []):
-            settle = "Stored the other way round there, or filled in? Mend the export, leave the rows out by where_not "
-            settle += "or blank, or say reverse = false if they are right."
-            wrong = [(part, both[here]) for part, here in parts if _contradicted(both[here], len(parts))][:1]
-        for part, rows in wrong:
-            reason = f"{part}the lower the score, the better customers write of you ({rows['person'].nunique():,} who "
-            doubts.append(Doubt(name, "direction", f"{reason}wrote, {low:g} to {high:g}). {settle}"))
+        wrong = [("", both)] if (whole := _contradicted(both)) else [
+            (part, both[here]) for part, here in parts if _contradicted(both[here], len(parts))
+        ]  # fmt: skip
+        for part, rows in wrong[:1]:
+            settle = "mood_whole" if whole else "mood_part"
+            facts = {"part": part, "n": rows["person"].nunique(), "low": low, "high": high}
+            doubts.append(doubt(name, "direction", "mood", **facts, settle=REASONS[settle]))
     return doubts
 
 
@@ -105,7 +104,7 @@ def _valence(texts: pd.Series) -> pd.Series:
 def doubt_checked(checked: Checked) -> list[Doubt]:
     """The doubts on a checked table of surveys, of scores whose direction its map does not state."""
     doubts = doubt_mood(checked.frame, checked.log.scales)
-    return [doubt for doubt in doubts if doubt.column not in checked.log.directed]
+    return [d for d in doubts if d.column not in checked.log.directed]
 
 
 def heed_mood(tables: Tables) -> Tables:
