@@ -16,7 +16,7 @@ from analytics.tables.doubles import Settled, settle_doubles
 from analytics.tables.headers import nearest, question_of
 from analytics.tables.loss import TEXTS, Loss, compare_loss
 from analytics.tables.maps import SCALES, ExportMap, Mapped, Rule, TableMap, apply_map
-from analytics.tables.meaning import SLIPS, check_meaning, doubt_outside
+from analytics.tables.meaning import REASONS, SLIPS, check_meaning, doubt_outside
 from analytics.tables.schema import FIELDS, ORDERED_TIMES, STAMPS, DataContractError, Field, ReadLog, contract, frame_of
 from analytics.tables.sources import Raw
 from analytics.tables.spelling import Reading
@@ -246,14 +246,8 @@ def _turn_round(kept: pd.DataFrame, sources: Sequence[Mapped], origin: pd.DataFr
 
 def _told_doubles(table: str, settled: Settled, read: int) -> list[str]:
     """Warnings on rows whose content stands in another row."""
-    kinds = {
-        "superseded": "were replaced by a later row with their id",
-        "joined": "are the other half of a row with their id and were joined with it",
-        "double": "repeat another one exactly and count once",
-        "resent": "repeat an answer within seconds under a new id and count once",
-    }
-    counts = {fate: int((settled.fates == fate).sum()) for fate in kinds}
-    return [f"{table}: {n:,} of {read:,} rows {kinds[fate]}." for fate, n in counts.items() if n]
+    counts = {fate: int((settled.fates == fate).sum()) for fate in ("superseded", "joined", "double", "resent")}
+    return [REASONS[fate].format(table=table, n=n, read=read) for fate, n in counts.items() if n]
 
 
 def _type(mapped: pd.DataFrame, piece: Piece, every: _Sources) -> pd.DataFrame:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analytics.tables.maps import Mapped
+from analytics.tables.meaning import REASONS
 from analytics.tables.schema import FIELDS
 
 DOUBTED_SHARE, DOUBTED_COUNT = 0.05, 4  # more rows than both that contradict one another: the id is no row's
@@ -127,12 +128,8 @@ def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Se
             header = source.headers.get(primary, primary)
     if count <= UNREAD_SHARE * rows:
         return ""
-    columns = ", ".join(map(repr, differing))
-    return (
-        f"column {primary}, duplicate: {count:,} of {rows:,} rows repeat an id and differ only in columns that the map "
-        f"does not read ({columns}), so {header!r} is a person's or a case's id and not a row's. Say {primary} = "
-        f'{{ row_number = "row-" }} and map {header!r} to the id that it is, or keep = "latest" if they are versions.'
-    )
+    facts = {"primary": primary, "count": count, "rows": rows, "header": header}
+    return REASONS["unread"].format(columns=", ".join(map(repr, differing)), **facts)
 
 
 def version_header(headers: Iterable[str]) -> str:
@@ -144,11 +141,7 @@ def _contradiction(primary: str, count: int, rows: int, sources: Sequence[Mapped
     headers = [str(column) for source in sources for column in source.raw.frame.columns]
     stamp = version_header(headers)
     by = f' and updated_at = "{stamp}"' if stamp else _BY_FILES
-    return (
-        f"column {primary}, duplicate: {count:,} of {rows:,} rows share an id with a row that contradicts them. "
-        f'If they are versions of one row, as in overlapping exports, say keep = "latest"{by} in its section; '
-        f"if the id is a person's, map it as that and another column as {primary}."
-    )
+    return REASONS["contradiction"].format(primary=primary, count=count, rows=rows, by=by)
 
 
 def _resent(surveys: pd.DataFrame) -> pd.Index:
