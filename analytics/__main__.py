@@ -157,9 +157,7 @@ def schedule(
 def start(
     files: Annotated[list[Path] | None, typer.Argument(help="Exports: CSV, Excel or Parquet.")] = None,
     name: Annotated[str | None, typer.Option(help="Your organisation, as page one names it.")] = None,
-    timezone: Annotated[
-        str | None, typer.Option(help="Such as Europe/London; stamps without a zone lie in it.")
-    ] = None,
+    timezone: Annotated[str | None, typer.Option(help="Such as Europe/London, of stamps without a zone.")] = None,
     url_env: Annotated[str | None, typer.Option(help="Variable with a database's address, with --query.")] = None,
     query: Annotated[str | None, typer.Option(help="What to read from that database.")] = None,
     folder: Annotated[Path, typer.Option(help="Gets my.toml and my_map.toml.")] = Path(),

@@ -67,9 +67,8 @@ def suggest(key: str, known: Iterable[str]) -> str:
 
 def open_questions(text: str) -> list[str]:
     """Questions of a first draft, each a comment '# QUESTION: …', that nobody has answered and deleted yet."""
-    return [
-        f"QUESTION: {asked}" for asked in re.findall(r"^[ \t]*#[ \t]*QUESTION:[ \t]*(.+?)[ \t\r]*$", text, re.MULTILINE)
-    ]
+    asked = re.findall(r"^[ \t]*#[ \t]*QUESTION:[ \t]*(.+?)[ \t\r]*$", text, re.MULTILINE)
+    return [f"QUESTION: {question}" for question in asked]
 
 
 def _zone_exists(value: str) -> str:
@@ -326,9 +325,7 @@ class Config(Section):
         """
         name = re.sub(r"[^\w]+", "-", part).strip("-_").lower()
         if part and not name:
-            raise ValueError(
-                f"{part!r} cannot name a folder: it has no letter or digit. Rename it by `values` in the map."
-            )
+            raise ValueError(f"{part!r} names no folder: it has no letter or digit. Rename it by `values` in the map.")
         return self.output / (f"{report}-{name}" if name else report)
 
     @property

@@ -191,11 +191,9 @@ def _edges(values: np.ndarray, measure: str) -> np.ndarray:
     return np.asarray(edges[(edges >= levels[0]) & (edges < levels[-1])])
 
 
-def _join_small(
-    answered: pd.DataFrame, edges: np.ndarray, codes: np.ndarray, fewest: int
-) -> tuple[np.ndarray, np.ndarray]:
+def _join_small(rows: pd.DataFrame, edges: np.ndarray, codes: np.ndarray, fewest: int) -> tuple[np.ndarray, np.ndarray]:
     """Join the smallest band with its smaller neighbour until each holds enough people."""
-    whose = answered.filter(["customer_id"])
+    whose = rows.filter(["customer_id"])
     while len(edges):
         people = [count_people(whose[codes == band]) for band in range(len(edges) + 1)]
         small = int(np.argmin(people))

@@ -128,11 +128,9 @@ def judge_promise(
     recorded = scope["_recorded"]
     missing = UNKNOWN if recorded.isna().all() else BROKEN  # where nothing is stamped, a missing stamp says nothing
     records = pd.Series(np.select([recorded <= limit, recorded > limit], [KEPT, BROKEN], missing), index=scope.index)
-    in_time, broken = (
-        _said_of_time(measure, limit, scope, _came_back(contacts, hours), records)
-        if timed
-        else (np.zeros(len(scope), bool), _said_of_deed(scope, records, comments))
-    )
+    in_time, broken = pd.Series(False, index=scope.index), _said_of_deed(scope, records, comments)
+    if timed:
+        in_time, broken = _said_of_time(measure, limit, scope, _came_back(contacts, hours), records)
     view = pd.Series(np.select([in_time, broken], [KEPT, BROKEN], UNKNOWN), index=scope.index)
     columns = [column for column in ("case_id", "customer_id", "segment") if column in scope]
     either = [records.eq(BROKEN) | view.eq(BROKEN), records.eq(KEPT) | view.eq(KEPT)]

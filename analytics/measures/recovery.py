@@ -243,10 +243,8 @@ def _compare_leaving(groups: pd.DataFrame, confidence: float) -> list[Comparison
     alone = left[~left["fixed"].fillna(True) & left["gesture"].fillna(False)]
     compared = []
     for against, others in ((FIXED, left[left["fixed"].fillna(False)]), (NEVER, left[left["fixed"].isna()])):
-        mine, theirs = (
-            estimate_share(round((part["value"] * part["n"]).sum()), int(part["n"].sum()), OBSERVED, confidence)
-            for part in (alone, others)
-        )
+        counts = ((round((part["value"] * part["n"]).sum()), int(part["n"].sum())) for part in (alone, others))
+        mine, theirs = (estimate_share(*count, OBSERVED, confidence) for count in counts)
         if mine.n and theirs.n:
             gap = difference_bounds(mine, theirs)
             compared.append(Comparison(against, mine, theirs, *gap, compare_shares(mine, theirs)))

@@ -103,10 +103,8 @@ def net_sentiment(
     -25.0
     """
     s = pd.Series(s)
-    if strange := sorted(set(s.dropna()) - {"positive", "neutral", "negative", "unknown"}, key=str):
-        raise ValueError(
-            f"sentiment has labels {strange[:5]}. Expected 'positive', 'neutral', 'negative' or 'unknown'."
-        )
+    if odd := sorted(set(s.dropna()) - {"positive", "neutral", "negative", "unknown"}, key=str):
+        raise ValueError(f"sentiment has labels {odd[:5]}. Expected 'positive', 'neutral', 'negative' or 'unknown'.")
     polarity = s.astype("object").map({"positive": 1.0, "neutral": 0.0, "negative": -1.0}).astype("float64")
     answers, sample = _answers(polarity, weights, clusters, -1, 1)
     return _net_share(answers > 0, answers < 0, sample, confidence)

@@ -72,9 +72,7 @@ def corrected_share(
     known = pred[counted := pred.isin(classes).to_numpy()]
     counts = known.value_counts().reindex(classes, fill_value=0).to_numpy(float)
     if not counts.sum():
-        raise ValueError(
-            f"corrected_share: no predicted label is one of {', '.join(classes)}: there is nothing to count."
-        )
+        raise ValueError(f"corrected_share: no label is one of {', '.join(classes)}: there is nothing to count.")
     people = None if clusters is None else beside(pred, clusters, "clusters")[counted]
     sample = Sample.of(np.ones(len(known)), people)
     n = sample.size(known.eq(label).to_numpy(float), confidence)
@@ -112,9 +110,7 @@ def _classes(errors: pd.DataFrame, label: str) -> list[str]:
         raise ValueError(f"{label!r} is not a class of the error matrix. Found: {', '.join(classes)}.")
     untested = [name for name in classes if not errors.loc[name].sum() > 0]
     if untested:
-        raise ValueError(
-            f"errors holds no held-out text that is truly {', '.join(untested)}: test the classifier on some."
-        )
+        raise ValueError(f"errors holds no held-out text that is truly {', '.join(untested)}: test on some.")
     return classes
 
 

@@ -78,9 +78,8 @@ def head_of(column: str) -> str:
 
 def is_missing(value: object) -> bool:
     """Whether a cell holds nothing: None, NaN, NaT or NA."""
-    return (
-        value is None or type(value).__name__ in ("NAType", "NaTType") or (isinstance(value, Number) and value != value)
-    )
+    unlike_itself = isinstance(value, Number) and value != value
+    return value is None or unlike_itself or type(value).__name__ in ("NAType", "NaTType")
 
 
 def format_value(value: object, style: str = "text") -> str:

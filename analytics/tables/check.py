@@ -118,9 +118,8 @@ def check_table(table: str, pieces: Sequence[Piece], zone: str, *, partial: bool
     every.warnings += [*_told_doubles(table, settled, every.rows), *_disorder(table, kept)]
     losses = compare_loss(table, kept, aside, "set aside")
     losses += compare_loss(table, kept, pd.concat(every.left_out), "left out")
-    log = _write_log(
-        every, _count(every, pieces, settled, kept, faults), pieces, faults, losses, _spans(table, kept, origin)
-    )
+    counts = _count(every, pieces, settled, kept, faults)
+    log = _write_log(every, counts, pieces, faults, losses, _spans(table, kept, origin))
     return Checked(_turn_round(kept, every.sources, origin).reset_index(drop=True), faults, log)
 
 

@@ -45,9 +45,8 @@ def say_absent(raw: Raw, header: str, needed_for: str) -> str:
         hint = f"The header reads as one column, {names[0][:80]!r}: is the separator right?"
     else:
         hint = f"Found: {', '.join(map(repr, names[:12]))}{' …' if len(names) > 12 else ''}."
-    return (
-        f"{raw.name}: no column {header!r}, which {needed_for} is to come from. {hint} Correct the map, or write one."
-    )
+    gap = f"{raw.name}: no column {header!r}, which {needed_for} is to come from."
+    return f"{gap} {hint} Correct the map, or write one."
 
 
 def find_described(raw: Raw, twin: str | None, patterns: list[str]) -> list[str]:

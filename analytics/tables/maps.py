@@ -112,14 +112,11 @@ class TableMap(Section):
             if rule.scale and rule.scale not in allowed and not (allowed and rule.values):
                 known = " or ".join(f"[{low:g}, {high:g}]" for low, high in allowed)
                 hint = f"takes scale {known}; translate another one with values" if known else "is no score"
-                raise ValueError(
-                    f"column {name}, scale: [{rule.scale[0]:g}, {rule.scale[1]:g}] is stated, but {name} {hint}"
-                )
+                ends = "[{:g}, {:g}]".format(*rule.scale)
+                raise ValueError(f"column {name}, scale: {ends} is stated, but {name} {hint}")
             unknown = [other for other in rule.only_with if other not in self.columns]
             if unknown:
-                raise ValueError(
-                    f"column {name}: only_with names {', '.join(unknown)}, which the section does not fill"
-                )
+                raise ValueError(f"column {name}: only_with names {', '.join(unknown)}, which this section lacks")
         if self.updated_at and not self.keep:
             raise ValueError('updated_at serves keep = "latest": say that too')
         return self
@@ -295,9 +292,8 @@ def apply_map(raw: Raw, table_map: TableMap, earlier: int = 0, *, partial: bool 
         for name, rule in table_map.rules.items()
         if name not in frame
     )
-    notes = [
-        f"{name} from {headers[name][0]!r}: {r.note}" for name, r in table_map.rules.items() if r.note and headers[name]
-    ]
+    noted = [(name, rule) for name, rule in table_map.rules.items() if rule.note and headers[name]]
+    notes = [f"{name} from {headers[name][0]!r}: {rule.note}" for name, rule in noted]
     used = {name: " ".join(columns) for name, columns in headers.items() if columns}
     kept = frame if keep.all() else frame[keep]
     return Mapped(raw, table_map, kept, frame[~keep], used, absent, updated, tuple(notes))

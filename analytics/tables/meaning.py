@@ -285,9 +285,7 @@ def _doubt_direction(name: str, rule: Rule, question: str, values: pd.Series, re
     labels = _read_labels(rule, values, " ".join([question, *remarks]))
     best, worst = ([label for label in labels if label.pole == side] for side in (1, -1))
     middle = (low + high) / 2
-    ends = [
-        pd.Series([label.code for label in side], dtype="float64").mean() if side else middle for side in (best, worst)
-    ]
+    ends = [pd.Series([one.code for one in side], dtype="float64").mean() if side else middle for side in (best, worst)]
     if (best or worst) and ends[0] != ends[1]:
         downwards = bool(ends[0] < ends[1])
         if downwards != bool(rule.reverse):

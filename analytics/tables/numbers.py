@@ -92,9 +92,7 @@ def _is_pointed(text: pd.Series) -> bool:
     return len(pointed) > 0 and bool(pointed.str.fullmatch(f"[+-]?{_POINTS}").all())
 
 
-def _read_figures(
-    figures: pd.Series, values: pd.Series, spec: Field, decimal: str | None, reasons: pd.Series
-) -> Numbers:
+def _read_figures(figures: pd.Series, values: pd.Series, spec: Field, decimal: str | None, why: pd.Series) -> Numbers:
     """Bare figures by the decimal sign of the column; `values` keeps what no figure is given for."""
     point, comma = (figures.str.fullmatch(p).fillna(False).astype(bool) for p in (_POINT, _COMMA))
     marked = figures.str.contains("[.,]").fillna(False).astype(bool)
@@ -115,10 +113,10 @@ def _read_figures(
     chosen, other = (comma, point & ~comma & marked) if sign == "," else (point, comma & ~point)
     doubtful = other | (either if other.any() else False)
     word = "comma" if sign == "," else "point"
-    reasons = reasons.mask(doubtful, f"does not fit the decimal {word} {'of the map' if decimal else 'of most values'}")
+    why = why.mask(doubtful, f"does not fit the decimal {word} {'of the map' if decimal else 'of most values'}")
     read = by_comma.where(comma) if sign == "," else by_point.where(point)
     note = "numbers were read with a decimal comma (decimal = ',')" if sign == "," and decimal is None else ""
-    return values.where(figures.isna() | ~(point | comma), read.where(chosen)), reasons, note
+    return values.where(figures.isna() | ~(point | comma), read.where(chosen)), why, note
 
 
 def _parse(figures: pd.Series, group: str, decimal: str = ".") -> pd.Series:

@@ -394,9 +394,8 @@ def _key(header: str) -> str:
 
 def _evidence(profile: ColumnProfile) -> str:
     """What speaks for a line, in a few words."""
-    numbers = (
-        f"{'whole ' * profile.whole}numbers {profile.low:g} to {profile.high:g}" if profile.numbers > READABLE else ""
-    )
+    span = f"{'whole ' * profile.whole}numbers {profile.low:g} to {profile.high:g}"
+    numbers = span if profile.numbers > READABLE else ""
     beside = [f"{profile.twin} beside it"] if profile.twin else []
     labels = [f"{label.code:g} = {label.words}" for label in profile.labels if label.pole][:2]
     asked = [f"question {profile.question[:90]!r}"] if profile.question != profile.header else []

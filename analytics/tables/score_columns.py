@@ -75,9 +75,8 @@ def find_scores(
             and not _runs_over(values, kind)
             and (profile.role == kind or words or reads_as(values, _SPECS[kind]))
         ):
-            rivals.setdefault(kind, {})[profile.header] = (
-                {"column": profile.header, "values": words} if words else profile.header
-            )
+            rule = {"column": profile.header, "values": words} if words else profile.header
+            rivals.setdefault(kind, {})[profile.header] = rule
             scores.setdefault(kind, profile)
         elif _may_be_score(profile, values, kind):
             asks_for = kind or says("overall", profile.question) or _spanned(profile)

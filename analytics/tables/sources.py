@@ -404,7 +404,7 @@ def read_query(url_env: str, query: str) -> Raw:
             chunks = [_plain(chunk) for chunk in pd.read_sql_query(text(query), connection, chunksize=50_000)]
     except ArgumentError:
         raise ValueError(
-            f"{name}: {url_env} is not a database address such as postgresql+psycopg://user@host/name."
+            f"{name}: {url_env} is no database address like postgresql+psycopg://user@host/name."
         ) from None
     except (NoSuchModuleError, ModuleNotFoundError) as error:
         raise ValueError(f"{name}: the database driver is not installed ({first_line(error)}).") from None

@@ -185,9 +185,7 @@ def _read_counts(text: pd.Series, written: Reading) -> tuple[pd.Series, str, str
     for unit, factor, word in (("s", 1, "seconds"), ("ms", 1000, "milliseconds")):
         if (count / factor).between(*EPOCH_RANGE).all():
             if pd.to_datetime(filled, format="%Y%m%d%H", errors="coerce").notna().all():
-                raise ValueError(
-                    f"stamps such as {filled.iloc[0]} can be read two ways. Say epoch or formats in a map."
-                )
+                raise ValueError(f"stamps like {filled.iloc[0]} can be read two ways. Say epoch or formats in a map.")
             return _since_1970(count / factor), f"numbers were read as {word} since 1970 (epoch = '{unit}')", ""
     return nothing, "", ""
 

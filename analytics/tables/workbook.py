@@ -96,9 +96,7 @@ def _choose(sheets: Mapping[str, Sequence[Sequence[object]]], name: str) -> tupl
             f"{name}: the sheets {', '.join(map(repr, tables))} each hold a table. Say sheet = {tables[0]!r} or "
             "another beside the path."
         )
-    chosen = (
-        tables[0] if tables else next(s for s, rows in sheets.items() if any(any(c != "" for c in r) for r in rows))
-    )
+    chosen = tables[0] if tables else next(s for s, rows in sheets.items() if any(c != "" for r in rows for c in r))
     return chosen, (f"{name} has {len(sheets)} sheets; {chosen!r} was read. Say sheet to take another.",)
 
 

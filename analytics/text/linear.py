@@ -58,9 +58,7 @@ def fit_head(
     return Head(model.coef_, model.intercept_)
 
 
-def fit_classes(
-    features: Features, codes: np.ndarray, k: int, weights: np.ndarray | None = None, **options: float
-) -> Head:
+def fit_classes(x: Features, codes: np.ndarray, k: int, weights: np.ndarray | None = None, **options: float) -> Head:
     """Fit a head with a row for each of `k` classes, coded 0 to k - 1; one that no row shows gets probability 0.
 
     Examples
@@ -70,11 +68,11 @@ def fit_classes(
     [[0.5, 0.0, 0.5]]
     """
     present = np.unique(codes)
-    coefficients, intercepts = np.zeros((k, features.shape[1])), np.full(k, -np.inf)
+    coefficients, intercepts = np.zeros((k, x.shape[1])), np.full(k, -np.inf)
     if len(present) == 1:
         intercepts[present] = 0.0
         return Head(coefficients, intercepts)
-    head = fit_head(features, codes, weights, **options)
+    head = fit_head(x, codes, weights, **options)
     if len(present) == 2:  # scikit-learn keeps one row, that of the second
         halves = head.coefficients / 2, head.intercepts / 2
         head = Head(np.vstack([-halves[0], halves[0]]), np.concatenate([-halves[1], halves[1]]))

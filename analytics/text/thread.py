@@ -139,9 +139,8 @@ def by_customers(authors: pd.Series) -> pd.Series:
     sides = [_pattern("speaker", whole=True).fullmatch(f"{label}: ") for label in authors.fillna("customer")]
     customers = pd.Series([side is not None and side["customer"] is not None for side in sides], authors.index)
     labelled = (customers & authors.notna()).any()
-    return (
-        customers if labelled else pd.Series([side is None or bool(side["customer"]) for side in sides], authors.index)
-    )
+    no_other = [side is None or bool(side["customer"]) for side in sides]
+    return customers if labelled else pd.Series(no_other, authors.index)
 
 
 def count_cuts(own: pd.DataFrame) -> pd.DataFrame:

@@ -120,12 +120,10 @@ def _first(since: str | None, frequency: Frequency) -> Period | None:
     return first
 
 
-def _bring_up(
-    build: Callable[..., object], folder: Path, span: Period, mark: str, inputs: list[dict[str, Any]]
-) -> Step:
+def _bring_up(build: Callable[..., object], folder: Path, span: Period, mark: str, read: list[dict[str, Any]]) -> Step:
     """Build one period unless it is finished."""
     before = version_of(folder)
-    if before and _is_finished(folder, span, mark, inputs):
+    if before and _is_finished(folder, span, mark, read):
         return Step(span.name, "finished", f"version {before}")
     try:
         build(period=span.name, data_mark=mark)

@@ -23,6 +23,7 @@ from analytics.unattended.mail import Letter, Miss, mail_server, send_letters, w
 PAUSES = (0.0, 5.0, 30.0, 120.0)  # seconds before each try: long enough for a restarting server or a greylist's retry
 HEADLINES = 3
 TEMPLATES = Path(__file__).with_name("templates")
+Note = Callable[[str], None]  # says to the log what was done
 
 Word = Literal["sent", "sent before", "failed", "unknown", "unknown before"]
 
@@ -190,9 +191,7 @@ def _deliver_one(settings: Config, report: str, folder: Path, resend: bool, paus
     return [Delivered(folder.name, version, to, word, why) for to, (word, why) in words.items()]
 
 
-def _post(
-    settings: Config, letters: Mapping[str, Letter], pauses: list[float], note: Callable[[str], None]
-) -> dict[str, Miss]:
+def _post(settings: Config, letters: Mapping[str, Letter], pauses: list[float], note: Note) -> dict[str, Miss]:
     return send_letters(mail_server(settings.delivery.smtp_env), letters, pauses, note) if letters else {}
 
 
@@ -223,9 +222,7 @@ def _copied(settings: Config) -> str:
     return re.sub(r"//[^/@]*@", "//", f"copy to {settings.delivery.copy_to}")
 
 
-def _copy(
-    settings: Config, target: str, folder: Path, pauses: list[float], note: Callable[[str], None]
-) -> dict[str, Miss]:
+def _copy(settings: Config, target: str, folder: Path, pauses: list[float], note: Note) -> dict[str, Miss]:
     """Why the copy failed; empty when it is complete."""
     umask = os.umask(0o027)  # in a folder of this machine the copy has the modes of the report
     try:

@@ -27,6 +27,7 @@ EVENTS = ("leaving", "untold", "new_problem")
 MOODS = ("negative", "neutral", "positive")
 FIRST_NAMES, LAST_NAMES, DAYS, EMOJI = (WORDS[name] for name in ("first_names", "last_names", "days", "emoji"))
 AGENT_NAMES = tuple(f"{FIRST_NAMES[i]} {LAST_NAMES[(7 * i + 3) % len(LAST_NAMES)]}" for i in range(60))
+Random = np.random.Generator
 _SLOT = re.compile(r"\{(agent|brand|topic|n|day|amount|name|email|phone|order|street)\}")
 
 
@@ -55,14 +56,14 @@ def bank() -> dict[tuple[str, str, str], list[tuple[str, tuple[str, ...]]]]:
     return texts
 
 
-def draw_names(rng: np.random.Generator, n: int) -> pd.Series:
+def draw_names(rng: Random, n: int) -> pd.Series:
     """Invent `n` customer names."""
     first, last = (np.array(names, dtype=object)[rng.integers(0, len(names), n)] for names in (FIRST_NAMES, LAST_NAMES))
     return pd.Series(first + " " + last, dtype="str")
 
 
 def write_texts(
-    rng: np.random.Generator, names: pd.Series, cases: pd.DataFrame, surveys: pd.DataFrame, complaints: pd.DataFrame
+    rng: Random, names: pd.Series, cases: pd.DataFrame, surveys: pd.DataFrame, complaints: pd.DataFrame
 ) -> dict[str, pd.DataFrame]:
     """Write the comments and complaints of the operation.
 
@@ -117,9 +118,7 @@ def _facts(cases: pd.DataFrame, texts: pd.DataFrame) -> dict[str, np.ndarray]:
     return happened | {"new_problem": texts["new_problem"].to_numpy()}
 
 
-def _compose(
-    rng: np.random.Generator, facts: dict[str, np.ndarray], moods: np.ndarray, names: pd.Series
-) -> list[Piece]:
+def _compose(rng: Random, facts: dict[str, np.ndarray], moods: np.ndarray, names: pd.Series) -> list[Piece]:
     """Compose one text per row, by its mood (a complaint is negative)."""
     first, second = (_draw_themes(rng, facts, moods == "positive") for _ in range(2))
     topics = np.array(list(WORDS["topics"].values()), dtype=object)[facts["reason"] - 1]  # the last one: no case
@@ -131,7 +130,7 @@ def _compose(
     return [piece._replace(text=next(hostile)[0]) if piece.kind == "hostile" else piece for piece in pieces]
 
 
-def _draw_themes(rng: np.random.Generator, facts: dict[str, np.ndarray], happy: np.ndarray) -> np.ndarray:
+def _draw_themes(rng: Random, facts: dict[str, np.ndarray], happy: np.ndarray) -> np.ndarray:
     weights = np.array([[WORDS["themes"][side][theme] for theme in THEMES] for side in ("negative", "positive")])
     weights = weights[happy.astype(int)]
     for polarity, rows in (("negative", ~happy), ("positive", happy)):
@@ -144,9 +143,7 @@ def _draw_themes(rng: np.random.Generator, facts: dict[str, np.ndarray], happy: 
     return drawn
 
 
-def _write(
-    rng: np.random.Generator, mood: str, themes: tuple[str, str], events: set[str], words: dict[str, str]
-) -> Piece:
+def _write(rng: Random, mood: str, themes: tuple[str, str], events: set[str], words: dict[str, str]) -> Piece:
     """One text: what the customer has to say, what people add to it, or something no parser expects."""
     odd, how, emoji = rng.random(3)
     polarity = "negative" if mood == "complaint" else mood
@@ -159,17 +156,14 @@ def _write(
     text = _roughen(_fill(rng, " ".join(line for _, line, _ in said), words), polarity, how, emoji)
     if "thread" in has:
         text = _fill(rng, _one(rng, "thread"), words).replace("{text}", text)
-    blamed, praised = (
-        tuple(dict.fromkeys(itertools.chain(*(named for of, _, named in said if of == side)))) for side in MOODS[::2]
-    )
+    sides = ((theme for of, _, named in said if of == side for theme in named) for side in MOODS[::2])
+    blamed, praised = (tuple(dict.fromkeys(side)) for side in sides)
     kind = next((part for part in ("thread", "identifier") if part in has), "plain")
     events_said = (part in has for part in ("leaving", "deed", "new_problem"))
     return Piece(text, first, second, polarity, kind, blamed, praised, *events_said)
 
 
-def _choose_parts(
-    rng: np.random.Generator, mood: str, themes: tuple[str, str], events: set[str]
-) -> tuple[set[str], str, str]:
+def _choose_parts(rng: Random, mood: str, themes: tuple[str, str], events: set[str]) -> tuple[set[str], str, str]:
     """Parts of a text, and what it says first and second ('' where it names no theme)."""
     chances = WORDS["parts"][mood]
     has = {part for part, draw in zip(chances, rng.random(len(chances)), strict=True) if draw < chances[part]}
@@ -191,17 +185,17 @@ def _lay_out(has: set[str], first: str, second: str, polarity: str) -> list[tupl
     return [keys.get(part, (part, "", "")) for part in WORDS["order"] if part in has]
 
 
-def _one(rng: np.random.Generator, kind: str, theme: str = "", polarity: str = "") -> str:
+def _one(rng: Random, kind: str, theme: str = "", polarity: str = "") -> str:
     return _draw(rng, kind, theme, polarity)[0]
 
 
-def _draw(rng: np.random.Generator, kind: str, theme: str = "", polarity: str = "") -> tuple[str, tuple[str, ...]]:
+def _draw(rng: Random, kind: str, theme: str = "", polarity: str = "") -> tuple[str, tuple[str, ...]]:
     """A text of the bank, and the themes that it names."""
     texts = bank()[kind, theme, polarity]
     return texts[int(rng.random() * len(texts))]
 
 
-def _fill(rng: np.random.Generator, text: str, words: dict[str, str]) -> str:
+def _fill(rng: Random, text: str, words: dict[str, str]) -> str:
     """Fill the words in braces with the given and with invented values."""
     if "{" not in text:
         return text

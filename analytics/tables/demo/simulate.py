@@ -355,9 +355,7 @@ def _truth(
     labels = ["case_id", "customer_id", "perceived", "satisfied", "fixed", "intends", "broken_callback",
               "loyal_on_price", "system_failure", "outsourced", "reopens", "transfers", "updates"]  # fmt: skip
     customers = pd.DataFrame({"mood": people["mood"], "left": left, "silent": ~spoke})
-    labels_of = {
-        name: table.drop(columns=["text", "company_account"], errors="ignore") for name, table in texts.items()
-    }
+    truths = {name: table.drop(columns=["text", "company_account"], errors="ignore") for name, table in texts.items()}
     stated = {field.name: PLANTED[field.name] for field in fields(Truth) if field.name in PLANTED}
     planted: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else copy.deepcopy(v) for k, v in stated.items()}
     return Truth(
@@ -378,8 +376,8 @@ def _truth(
         months=_months(hidden, surveys, calendar),
         texts=_texts(pd.concat(texts.values()), written, calendar),
         cases=hidden.set_index("case_id")[labels[1:]],
-        comments=labels_of["comments"].set_index(_ids("R", len(surveys))[surveys["writes"].to_numpy()]),
-        complaints=labels_of["complaints"].set_index(_ids("M", len(complaints))),
+        comments=truths["comments"].set_index(_ids("R", len(surveys))[surveys["writes"].to_numpy()]),
+        complaints=truths["complaints"].set_index(_ids("M", len(complaints))),
         customers=customers.set_index(_ids("C", len(people))),
     )
 
