@@ -140,6 +140,15 @@ class Sample:
         return w if alike else np.asarray(w * (self.size(points, confidence) / w.sum()))
 
 
+def beside(s: pd.Series, other: pd.Series, name: str) -> pd.Series:
+    """What is known of each answer, refused where it belongs to other answers."""
+    if isinstance(other, pd.Series) and not other.index.equals(s.index):
+        raise ValueError(f"{name} have another index than the answers: give both from the same frame.")
+    if np.shape(other) != (len(s),):
+        raise ValueError(f"{name} must be {len(s)} values, one for each answer; found {np.size(other)}.")
+    return pd.Series(other)
+
+
 def _intraclass(points: np.ndarray, clusters: np.ndarray, sizes: np.ndarray) -> float:
     """Intraclass correlation by analysis of variance, 0 to 1."""
     n, groups = len(points), len(sizes)

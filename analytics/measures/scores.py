@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import OBSERVED, SAID, Estimate
-from analytics.measures.intervals import Sample, bootstrap_mean, wilson_bounds, z_score
+from analytics.measures.intervals import Sample, beside, bootstrap_mean, wilson_bounds, z_score
 
 
 class NoAnswersError(ValueError):
@@ -391,15 +391,6 @@ def _answers(
     if not w.sum() > 0:
         raise NoAnswersError("the weights of all answers are zero: nothing to measure.")
     return answers, Sample.of(w, None if clusters is None else beside(s, clusters, "clusters")[keep])
-
-
-def beside(s: pd.Series, other: pd.Series, name: str) -> pd.Series:
-    """What is known of each answer, refused where it belongs to other answers."""
-    if isinstance(other, pd.Series) and not other.index.equals(s.index):
-        raise ValueError(f"{name} have another index than the answers: give both from the same frame.")
-    if np.shape(other) != (len(s),):
-        raise ValueError(f"{name} must be {len(s)} values, one for each answer; found {np.size(other)}.")
-    return pd.Series(other)
 
 
 def _weights(s: pd.Series, weights: pd.Series) -> np.ndarray:

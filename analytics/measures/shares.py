@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analytics.measures.estimate import SAID, Estimate
-from analytics.measures.intervals import Sample, wilson_bounds
-from analytics.measures.scores import beside
+from analytics.measures.intervals import Sample, beside, wilson_bounds
 
 CLIPPED = 1e-6  # a share this near to 0 or 1 was cut off there by the least squares
 WHOLE = 1e4  # weight of the equation that shares sum to 1 beside those of the predicted shares
