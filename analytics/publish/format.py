@@ -189,7 +189,7 @@ def format_interval(
         # an interval is never written as if it had no width
         places = decimals(high - low if bounded else math.nan, unit)
     if unit == "times" and bounded:  # a bound apart from once as often is never written as it
-        finer = (places + more for more in range(3))
+        finer = range(max(places, int(low < 3)), places + 3)  # 1.5 is not written as 2
         places = next((p for p in finer if (low > 1, high < 1) == (round(low, p) > 1, round(high, p) < 1)), places)
     signed = "+" if unit == "points" else ""
     figure, *ends = (_signed(v * scale, places, signed) for v in ((value, low, high) if bounded else (value,)))

@@ -28,10 +28,8 @@ ENDS = {"": "value", "_low": "low", "_high": "high"}
 MINIMUM_N = 30  # answers below which a new figure settles nothing
 OPPOSITE = {"rose": "fell", "fell": "rose"}
 ALIKE = {"share": 0.05, "points": 10.0, "score": 0.5}  # figures that surely lie no further apart still hold
-OVERLAPPING = (  # of six periods or more: one period later most of what is counted is the same
-    "leaving:silent", "leaving:auc", "leaving:listening", "leaving:oftener", "leaving:after", "recovery:", "bands:",
-    "band:", "target:", "disputes:", "action:",
-)  # fmt: skip
+LEAVERS = ("leaving:silent", "leaving:auc", "leaving:listening", "leaving:oftener", "leaving:after")
+OVERLAPPING = (*LEAVERS, "recovery:", "band", "target:", "disputes:", "action:")  # of six periods or more: hardly new
 
 
 class Verdict(StrEnum):
