@@ -27,7 +27,8 @@ def test_that_no_theme_is_open_is_told_with_the_most_named_one_and_with_those_no
     unread = SimpleNamespace(estimate=Estimate(nan, nan, nan, 200, "share", "said by customers"))
     story = SimpleNamespace(
         problem_table=table, critical=critical, writers={"people", "surveys"}, k=10,
-        period=SimpleNamespace(label="May 2026"), unread=Unread(0, 200), confidence=0.95, theme_model="fast",
+        period=SimpleNamespace(label="May 2026", frequency="month"), unread=Unread(0, 200), confidence=0.95,
+        theme_model="fast",
         new_themes=pd.DataFrame({"p_value": [], "people": [], "praise": []}),
         facts={("cut",): 0.001}, themes=SHIPPED, months=2,
         shares_of=lambda labels, texts: dict.fromkeys(labels, unread),
