@@ -103,7 +103,7 @@ def test_a_leading_score_that_nobody_gave_is_not_measured(tmp_path):
 
 def test_the_headline_says_who_answered_and_that_nothing_moved(story):
     first = sentences(report.show_perception(story))[0]
-    assert first.startswith("Net Promoter Score was ") and "of those asked" in first
+    assert first.startswith("Net Promoter Score was ") and "of the invitations sent then" in first
     assert re.search(r"No change is shown; a fall of less than \d+ points would not have been seen\.", first)
 
 
