@@ -116,8 +116,10 @@ def _usual(row: pd.Series) -> str:
     """Between which ends a share lies usually, or lay before it moved; '' where it is written as one of these."""
     low, high, latest = max(row["low limit"], 0), min(row["high limit"], 1), row["latest"]
     apart = round(latest, 2) < round(low, 2) or round(latest, 2) > round(high, 2)  # as they are written
-    since = parse_period(row["since"]).label if row["since"] else ""
-    return say("problems.usual_before" if since else "problems.usual", low=low, high=high, since=since) if apart else ""
+    if not apart or not row["since"]:
+        return say("problems.usual", low=low, high=high) if apart else ""
+    facts = {"since": parse_period(row["since"]).label, "side": "up" if row["word"] == ROSE else "down"}
+    return say("problems.usual_before", low=low, high=high, **facts)
 
 
 def _judged(row: pd.Series, sentence: str, *, keyed: bool = False) -> Block:

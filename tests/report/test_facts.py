@@ -107,6 +107,16 @@ def test_a_category_whose_share_falls_while_its_number_rises_is_told_as_a_share(
     assert not any(text.startswith("Complaints under") for text in told)
 
 
+def test_a_share_that_stays_where_it_moved_to_says_since_when():
+    months = pd.date_range("2026-01-01", periods=10, freq="MS", tz="UTC") + pd.Timedelta(days=4)
+    counts = pd.DataFrame({"repairs": [60] * 7 + [20] * 3, "bills": [40] * 7 + [180] * 3}, index=months).stack()
+    rows = counts.index.repeat(counts).to_frame(index=False, name=["received_at", "category"])
+    section = report.show_problems(story(complaints=rows.assign(complaint_id=rows.index.astype(str))))
+    fell = next(text for text in sentences(section.blocks) if "“repairs” fell to 10 %" in text)
+    assert ", and has been down since August 2026: before, " in fell and fell.endswith(" % was usual.")
+    refuse_unfounded([block.as_json() for block in section.blocks], 10, MONTH)
+
+
 def test_a_group_on_page_one_is_held_against_those_that_do_not_stand_out():
     share = Estimate(0.58, 0.47, 0.68, 168, "share", SAID)
     told = say("groups.stake", subject="NPS", figure=share, column="team", group="A", gap="9 points less (5–12)")
