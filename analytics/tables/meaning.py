@@ -32,7 +32,7 @@ CONFIRMED = 20  # confirmations that tell a system's from customers'
 FEW = 5  # texts from which a column of numbers is told from comments
 LABELS = 40  # a column with more distinct values than this has no labels
 
-REASONS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+REASONS: Mapping[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 _EFFORT, TYPE_HEADER = (WORDS["questions"][part] for part in ("effort", "type"))
 _GROUPS = {"1": "detractor", "2": "passive", "3": "promoter"}
 # The least share of answers that a scale in use gets in the part that never occurs: its upper end, and its top alone;

@@ -33,11 +33,6 @@ REPEATED = 0.5  # share of different ids from which an id that repeats may still
 LONG = 7  # spaces in a text that hardly two customers write alike
 _STAMP = Field("stamp", "time", "")
 _JOINED = r"[,;|]"  # between answers chosen from a list
-_SPOILT = {
-    "imputed": "true",
-    "respondents": "insider",
-    "status": "test",
-}  # column: its values where no customer answered
 
 
 @dataclass(frozen=True)
@@ -253,7 +248,7 @@ def _ask_rows(profiles: Iterable[ColumnProfile], columns: Mapping[str, pd.Series
             asked.append(ask("asked", **vars(p)))
         topic = p.question.endswith("?") and not says("words", p.question)  # where 'testing' is an answer
         said = "tried" if p.role == "comment" and not topic else ""
-        kind = said or next((value for header, value in _SPOILT.items() if says(header, p.header)), "")
+        kind = said or next((value for header, value in PROPOSED["spoilt"].items() if says(header, p.header)), "")
         if not kind or p.role in ("time", "id"):
             continue
         tests = sorted({v for v in filled_cells(columns[p.header]).unique() if len(v) < BEGINNING and says(kind, v)})
