@@ -129,7 +129,7 @@ def _unread(table: str, shared: pd.DataFrame, origins: pd.DataFrame, sources: Se
     if count <= UNREAD_SHARE * rows:
         return ""
     facts = {"primary": primary, "count": count, "rows": rows, "header": header}
-    return REASONS["unread"].format(columns=", ".join(map(repr, differing)), **facts)
+    return str(REASONS["unread"]).format(columns=", ".join(map(repr, differing)), **facts)
 
 
 def version_header(headers: Iterable[str]) -> str:
@@ -141,7 +141,7 @@ def _contradiction(primary: str, count: int, rows: int, sources: Sequence[Mapped
     headers = [str(column) for source in sources for column in source.raw.frame.columns]
     stamp = version_header(headers)
     by = f' and updated_at = "{stamp}"' if stamp else _BY_FILES
-    return REASONS["contradiction"].format(primary=primary, count=count, rows=rows, by=by)
+    return str(REASONS["contradiction"]).format(primary=primary, count=count, rows=rows, by=by)
 
 
 def _resent(surveys: pd.DataFrame) -> pd.Index:
