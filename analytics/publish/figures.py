@@ -28,6 +28,8 @@ WIDTH = 6.4  # inches: the text column of A4 and Letter alike, so that chart tex
 LIGHT, MIDDLE, PALE = "#e9edef", "#98a2ab", "#c3cad0"
 GREYS = {"LIGHT": LIGHT, "MIDDLE": MIDDLE, "PALE": PALE, "INK": INK, "MUTED": MUTED, "RULE": RULE}
 
+ENDS = {"share": (0, 100), "points": (-100, 100)}  # beyond which no figure lies: an axis does not reach there
+
 
 def _read_style() -> dict[str, Any]:
     text = (Path(__file__).parent / "chart_style.toml").read_text(encoding="utf-8")
@@ -133,7 +135,8 @@ def plot_series(
     x = np.arange(len(points))
     value, low, high = _scaled(points, unit)
     if limits is not None:
-        mean, below, above = _scaled(limits, unit, ("mean", "low limit", "high limit"))
+        usual = _scaled(limits, unit, ("mean", "low limit", "high limit"))
+        mean, below, above = (line.clip(*ENDS.get(unit, (-np.inf, np.inf))) for line in usual)
         ax.plot(x, mean, color=MIDDLE, linewidth=0.8)
         for bound in (below, above):
             ax.plot(x, bound, color=MIDDLE, linewidth=0.8, linestyle=(0, (4, 3)))

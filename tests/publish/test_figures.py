@@ -44,6 +44,14 @@ def test_a_series_names_its_usual_range_only_where_limits_are_given():
     assert "usual range" not in words(plot_series(POINTS))
 
 
+def test_what_is_usual_of_a_share_ends_where_shares_do():
+    shares = POINTS.assign(value=0.9, low=0.8, high=1.0)
+    fig = plot_series(
+        shares, unit="share", limits=pd.DataFrame({"mean": [0.9] * 6, "low limit": 0.6, "high limit": 1.3})
+    )
+    assert fig.axes[0].dataLim.y1 == 100
+
+
 def test_what_was_done_stands_on_the_chart_at_its_period():
     period = POINTS["period"].iloc[-1]
     assert "Booked slots" in words(plot_series(POINTS, marks={period: "Booked slots", "1999-01": "long ago"}))
