@@ -47,6 +47,9 @@ def build_page_one(
     scored = next(block for block in perceive.blocks if block.kind == "finding")
     known = findings_of([hurts.answer, leaving.answer])
     headline = scored if findings_of([scored]) or not known else known[0]
+    lacking = "lack" in headline.data
+    if lacking:
+        headline = blocks.unknown(say("page_one.no_score", read=_unread(story)), settle=headline.data["settle"])
     cautions = [coverage_sentence(story.coverage, story.period.label), *loss_sentences(story.log.losses)]
     if scores and scores[0] is not DISPUTED and not knows_asked(story):
         cautions.append(say("page_one.asked"))
@@ -56,7 +59,7 @@ def build_page_one(
     new = placed([block for block in findings_of(hurts.blocks) if block.data["key"].startswith(NEW)], hurts)
     above = [cell for stake in ranked for cell in stake.finding.data["evidence"]]
     leavers = [b for b in findings_of(leaving.blocks) if not all(cell in above for cell in b.data["evidence"] or [b])]
-    nothing = "nothing_else" if _moved([headline, *labels]) else "nothing"
+    nothing = "nothing_compared" if lacking else "nothing_else" if _moved([headline, *labels]) else "nothing"
     last = say("page_one.last") if any(math.isnan(stake.low) for stake in ranked) else ""
     rate = rate_of(story.period)
     order = say("page_one.order", weight=story.config.report.leaver_counts_as, last=last, rate=rate)
@@ -153,6 +156,13 @@ def _weighty(stake: Stake, part: Section, counts: float, rate: str) -> Block:
     numbers = {"n": math.floor(stake.low), "n_weighed": math.floor(stake.low) * counts} if stake.low >= 1 else {}
     weight = say(f"page_one.{kind}", rate=rate, **numbers) if numbers else ""
     return blocks.tagged(placed([stake.finding], part)[0], weight=weight)
+
+
+def _unread(story: Story) -> str:
+    """That none of the period's texts could be read, where that is so."""
+    if not story.has_texts or story.unread.unread < story.unread.total or not story.unread.total:
+        return ""
+    return say("page_one.unread", n=story.unread.total, period=story.period.label)
 
 
 def _seen(story: Story) -> str:

@@ -310,7 +310,7 @@ class Texts:
         """
         texts = self._without_top_marks(self.comments)
         if self.period.name not in set(texts["period"]):
-            raise NotMeasured(f"nobody complained, or commented without the top mark, in {self.period.label}")
+            raise self._nothing_critical()
         folder = self.config.derived(GROUPS) / quote(self.part or "all", safe="") / self.period.frequency
         earlier = read_centres(folder, self.period.name)
         groups = find_new_themes(
@@ -341,12 +341,17 @@ class Texts:
         """
         kept = self._without_top_marks(self.current)
         if kept.empty:
-            raise NotMeasured(f"nobody complained, or commented without the top mark, in {self.period.label}")
+            raise self._nothing_critical()
         if self.theme_model == self.sentiment_model:
             return kept
         others = kept.loc[kept.index.difference(self.closely.index), "text"]
         themes = (pd.concat([self.closely, self._tag(others)]) if len(others) else self.closely)[kept.index]
         return kept.assign(themes=themes, negative_themes=themes.map(complained_about))
+
+    def _nothing_critical(self) -> NotMeasured:
+        if self.unread.total and self.unread.unread == self.unread.total:
+            return NotMeasured(f"none of the {self.unread.total:,} texts of {self.period.label} could be read")
+        return NotMeasured(f"nobody complained, or commented without the top mark, in {self.period.label}")
 
     def _without_top_marks(self, comments: pd.DataFrame) -> pd.DataFrame:
         sources = ["surveys", "complaints"] if self.comments["source"].ne("contacts").any() else ["contacts"]

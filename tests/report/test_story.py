@@ -485,6 +485,23 @@ def test_a_survey_without_scores_names_the_columns_it_lacks(tmp_path):
         load_story(surveys_only(tmp_path, frame), "2026-10")
 
 
+def test_complaints_that_nobody_can_read_are_headed_by_what_is_not_known_and_not_called_none(tmp_path):
+    frame, _ = complaints_only(tmp_path)
+    unread = frame[["complaint_id", "received_at"]].assign(
+        text="Le technicien n'est jamais venu et personne ne rappelle"
+    )
+    unread.to_csv(tmp_path / "complaints.csv", index=False)
+    story = load_story(tmp_path / "perception.toml", "2026-10")
+    parts = [report.show_perception(story), report.show_problems(story), report.show_leaving(story)]
+    page = report.build_page_one(story, *parts, report.show_unknowns(story, *parts))
+    assert page.data["headline"]["sentence"] == (
+        "What customers perceive is not known: no score of theirs is recorded, "
+        "and none of the 80 texts of October 2026 could be read."
+    )
+    assert page.data["answers"][0]["sentence"] == "Nothing could be compared."
+    assert "none of the 80 texts" in parts[1].answer.data["sentence"]
+
+
 def test_a_period_that_the_data_cover_in_part_carries_a_caution(tmp_path):
     frame = monthly(months=12, per_month=60)
     cut = frame[frame["invited_at"] < "2026-10-20"]
