@@ -160,7 +160,7 @@ def _weighty(stake: Stake, part: Section, counts: float, rate: str) -> Block:
 
 def _unread(story: Story) -> str:
     """That none of the period's texts could be read, where that is so."""
-    if not story.has_texts or story.unread.unread < story.unread.total or not story.unread.total:
+    if not (story.has_texts and story.unread.every):
         return ""
     return say("page_one.unread", n=story.unread.total, period=story.period.label)
 

@@ -45,6 +45,11 @@ class Unread(NamedTuple):
     unread: int
     total: int
 
+    @property
+    def every(self) -> bool:
+        """Whether there are texts and none of them could be read."""
+        return 0 < self.total == self.unread
+
 
 @dataclass(frozen=True)
 class Texts:
@@ -349,7 +354,7 @@ class Texts:
         return kept.assign(themes=themes, negative_themes=themes.map(complained_about))
 
     def _nothing_critical(self) -> NotMeasured:
-        if self.unread.total and self.unread.unread == self.unread.total:
+        if self.unread.every:
             return NotMeasured(f"none of the {self.unread.total:,} texts of {self.period.label} could be read")
         return NotMeasured(f"nobody complained, or commented without the top mark, in {self.period.label}")
 
