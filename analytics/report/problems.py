@@ -77,7 +77,9 @@ def _blame(story: Story, table: pd.DataFrame, people: int) -> tuple[Block, list[
     if not table["open"].any():
         return _counted(story, table, facts, people), [blocks.finding(say("problems.none", open=OPEN_SHARE))]
     top, leaders = table.iloc[0], table[table["leads"] & table["value"].notna()]
-    facts |= {"name": capital(top["blamed"]), "checked": describe_check(top), **_a_month(story, top)}
+    ends = {end: np.round(top[end] * top["n"] / story.months) for end in ("low", "high")}  # people in each month
+    facts |= {"name": capital(top["blamed"]), "checked": describe_check(top), "share": estimate_of(top)}
+    facts |= {"rate": words.rate_of(story.period), **ends}
     largest = _judged(top, say("problems.largest", **facts), keyed=True)
     if len(leaders) < 2:
         return largest, []
@@ -92,19 +94,13 @@ def _counted(story: Story, table: pd.DataFrame, facts: dict[str, Any], people: i
     top = enough.sort_values("counted", ascending=False, kind="stable").head(words.EXPLAINED)
     if top.empty:
         return blocks.finding(say("problems.few", k=story.k, **facts), people=people)
+    ways = top["value"].isna().map({True: "unchecked", False: "known"})
     themes = [
-        say("problems.unchecked" if pd.isna(row["value"]) else "problems.known",
-            theme=row["blamed"], x=row, **_a_month(story, row))
-        for _, row in top.iterrows()
-    ]  # fmt: skip
+        say(f"problems.{way}", theme=row["blamed"], share=estimate_of(row))
+        for way, (_, row) in zip(ways, top.iterrows(), strict=True)
+    ]
     sentence, known = say("problems.counted", themes=themes, **facts), top.dropna(subset="value")
     return opened(blocks.finding(sentence, estimates_of(known), people=people), *map(blaming, top["theme"].head(2)))
-
-
-def _a_month(story: Story, row: pd.Series) -> dict[str, Any]:
-    """A share, and between how many people a month it lies."""
-    ends = {end: np.round(row[end] * row["n"] / story.months) for end in ("low", "high")}
-    return {"share": estimate_of(row), "rate": words.rate_of(story.period), **ends}
 
 
 def name_problem(row: pd.Series) -> Block:
